@@ -1,0 +1,221 @@
+//! Where a chain starts: the `app_state` of CometBFT's genesis file, in JSON.
+
+use alloc::{string::String, vec::Vec};
+
+use serde::{Deserialize, Serialize};
+
+/// Why an `app_state` cannot start a chain.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum GenesisError {
+    /// Not JSON of this shape.
+    #[error("app_state does not decode: {0}")]
+    Malformed(String),
+    /// A field holds what it may not.
+    #[error("app_state.{field}: {reason}")]
+    Field {
+        /// Path of the field.
+        field: &'static str,
+        /// What is wrong, with the value.
+        reason: String,
+    },
+}
+
+/// The application's part of the genesis file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Genesis {
+    /// The human-readable part of addresses: lower-case letters, 1 to 20.
+    pub prefix: String,
+    /// The coin in which fees, prices and reads are paid: 3 to 128 characters, `[a-zA-Z][a-zA-Z0-9/:._-]*`.
+    pub denom: String,
+    /// Who owns what from the start.
+    pub balances: Vec<Balance>,
+    /// The validators' attestation keys; consensus keys and powers stand in CometBFT's own part.
+    pub attesters: Vec<Attester>,
+    /// The account or contract that may change parameters and validators; empty for nobody.
+    pub authority: String,
+    /// The limits and prices.
+    pub params: Params,
+    /// The ICS23 proof specification of the app hash, as JSON of `cosmos.ics23.v1.ProofSpec`. Published here so that
+    /// a receipt's verifier finds it beside the validators it trusts; it must be the one that the state is built with.
+    pub proof_spec: serde_json::Value,
+}
+
+/// What an account owns from the start.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Balance {
+    /// The account.
+    pub address: String,
+    /// Its coins, sorted by denomination.
+    pub coins: Vec<Coin>,
+}
+
+/// An amount of one denomination; decimal text in JSON as everywhere in Cosmos.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Coin {
+    /// The denomination.
+    pub denom: String,
+    /// How many, as a decimal number up to 2^128 − 1.
+    pub amount: String,
+}
+
+/// A validator's attestation key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Attester {
+    /// The consensus public key (ed25519, 32 bytes) it belongs to, in base64.
+    #[serde(with = "crate::base64_bytes")]
+    pub consensus_key: Vec<u8>,
+    /// The BLS12-381 public key (min-pk: 48 bytes, compressed G1), in base64.
+    #[serde(with = "crate::base64_bytes")]
+    pub bls_key: Vec<u8>,
+    /// Proof that the operator holds the key: its signature (96 bytes, in base64) under the possession tag over
+    /// `bls_key ‖ consensus_key ‖ epoch 0`.
+    #[serde(with = "crate::base64_bytes")]
+    pub possession: Vec<u8>,
+}
+
+/// Limits and prices that the authority may change.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Params {
+    /// Lowest gas price that CheckTx lets in, in millionths of the smallest coin per gas.
+    pub min_gas_price_micro: u64,
+    /// Most SDK gas that one query may use.
+    pub query_gas_max: u64,
+    /// Most SDK gas that one simulation may use.
+    pub simulate_gas_max: u64,
+    /// Most bytes of unpacked wasm.
+    pub wasm_bytes_max: u64,
+    /// Most bytes of a registered blob.
+    pub blob_bytes_max: u64,
+    /// Longest term of a blob, in blocks.
+    pub blob_term_max: u64,
+    /// What holding a blob costs, in millionths of the smallest coin per KiB and block, rounded up.
+    pub blob_price_micro: u64,
+    /// Blocks between an availability statement and its effect, so that everyone can prefetch.
+    pub available_delay: u64,
+    /// Most bytes of a memo.
+    pub memo_bytes_max: u64,
+    /// Most signatures of one transaction.
+    pub signatures_max: u64,
+    /// Whether anybody may upload contract code; else only the authority.
+    pub upload_everybody: bool,
+}
+
+impl Default for Params {
+    fn default() -> Self {
+        Self {
+            min_gas_price_micro: 25_000,
+            query_gas_max: 3_000_000,
+            simulate_gas_max: 50_000_000,
+            wasm_bytes_max: 3 << 20,
+            blob_bytes_max: 128 << 20,
+            blob_term_max: 10_000_000,
+            blob_price_micro: 1,
+            available_delay: 1,
+            memo_bytes_max: 256,
+            signatures_max: 7,
+            upload_everybody: true,
+        }
+    }
+}
+
+impl Genesis {
+    /// Reads an `app_state`.
+    pub fn decode(json: &[u8]) -> Result<Self, GenesisError> {
+        let genesis: Self = serde_json::from_slice(json).map_err(|e| GenesisError::Malformed(alloc::format!("{e}")))?;
+        genesis.check()?;
+        Ok(genesis)
+    }
+
+    /// Checks every field that has a rule of its own.
+    pub fn check(&self) -> Result<(), GenesisError> {
+        let refuse = |field, reason: String| Err(GenesisError::Field { field, reason });
+        if !(1..=20).contains(&self.prefix.len()) || !self.prefix.bytes().all(|b| b.is_ascii_lowercase()) {
+            return refuse("prefix", alloc::format!("{:?} is not 1 to 20 lower-case letters", self.prefix));
+        }
+        if !is_denom(&self.denom) {
+            return refuse("denom", alloc::format!("{:?} is not a denomination", self.denom));
+        }
+        for balance in &self.balances {
+            for coin in &balance.coins {
+                if !is_denom(&coin.denom) {
+                    return refuse("balances.coins.denom", alloc::format!("{:?} is not a denomination", coin.denom));
+                }
+                if coin.amount.parse::<u128>().is_err() {
+                    return refuse("balances.coins.amount", alloc::format!("{:?} is not an amount", coin.amount));
+                }
+            }
+            if !balance.coins.windows(2).all(|pair| pair[0].denom < pair[1].denom) {
+                return refuse("balances.coins", alloc::format!("those of {} are not sorted", balance.address));
+            }
+        }
+        for attester in &self.attesters {
+            let lengths = [attester.consensus_key.len(), attester.bls_key.len(), attester.possession.len()];
+            if lengths != [32, 48, 96] {
+                return refuse("attesters", alloc::format!("keys and proof have {lengths:?} bytes, not [32, 48, 96]"));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether a text is a denomination as the Cosmos SDK has them: `[a-zA-Z][a-zA-Z0-9/:._-]{2,127}`.
+pub fn is_denom(text: &str) -> bool {
+    let mut bytes = text.bytes();
+    (3..=128).contains(&text.len())
+        && bytes.next().is_some_and(|b| b.is_ascii_alphabetic())
+        && bytes.all(|b| b.is_ascii_alphanumeric() || b"/:._-".contains(&b))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn specimen() -> Genesis {
+        Genesis {
+            prefix: "aceso".into(),
+            denom: "uaceso".into(),
+            balances: vec![Balance {
+                address: "aceso1x".into(),
+                coins: vec![Coin { denom: "uaceso".into(), amount: "5".into() }],
+            }],
+            attesters: vec![Attester { consensus_key: vec![1; 32], bls_key: vec![2; 48], possession: vec![3; 96] }],
+            authority: String::new(),
+            params: Params::default(),
+            proof_spec: serde_json::Value::Null,
+        }
+    }
+
+    #[test]
+    fn comes_back() {
+        let json = serde_json::to_vec(&specimen()).unwrap();
+        assert_eq!(Genesis::decode(&json), Ok(specimen()));
+    }
+
+    #[test]
+    fn each_rule_names_its_field() {
+        let refused = |change: fn(&mut Genesis)| {
+            let mut genesis = specimen();
+            change(&mut genesis);
+            match genesis.check() {
+                Err(GenesisError::Field { field, .. }) => field,
+                other => panic!("{other:?}"),
+            }
+        };
+        assert_eq!(refused(|g| g.prefix = "Aceso".into()), "prefix");
+        assert_eq!(refused(|g| g.denom = "1x".into()), "denom");
+        assert_eq!(refused(|g| g.balances[0].coins[0].denom.clear()), "balances.coins.denom");
+        assert_eq!(refused(|g| g.balances[0].coins[0].amount = "-1".into()), "balances.coins.amount");
+        assert_eq!(
+            refused(|g| g.balances[0].coins.push(Coin { denom: "aaa".into(), amount: "1".into() })),
+            "balances.coins"
+        );
+        assert_eq!(refused(|g| g.attesters[0].bls_key.clear()), "attesters");
+        assert!(matches!(Genesis::decode(b"{}"), Err(GenesisError::Malformed(_))));
+    }
+}

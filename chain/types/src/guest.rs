@@ -1,0 +1,233 @@
+//! What contracts and their host say to each other, in JSON, as everything in CosmWasm is.
+
+use alloc::{string::String, vec::Vec};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{BlobId, Digest, ModelId, PixelDigest, ReadId};
+
+/// Longest [`PermitRequest`] in JSON that a host looks at.
+pub const PERMIT_BYTES_MAX: usize = 8 << 10;
+/// Longest purpose code.
+pub const PURPOSE_MAX: usize = 32;
+/// Longest id of a grant.
+pub const GRANT_MAX: usize = 128;
+/// Longest reason of a refusal.
+pub const REASON_MAX: usize = 1024;
+
+/// A guard's answer to a contract that wants to read an image: the argument of the import `aceso.permit`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PermitRequest {
+    /// The contract that will read.
+    pub caller: String,
+    /// The person for whom it reads; must have signed the transaction.
+    pub actor: String,
+    /// The image.
+    pub image: BlobId,
+    /// The model.
+    pub model: ModelId,
+    /// Why: a code of HL7 v3 ActReason, such as `TREAT`.
+    pub purpose: String,
+    /// The grant that answers; empty when none was found.
+    pub grant: String,
+    /// The answer.
+    pub answer: Answer,
+}
+
+/// Yes or no.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Answer {
+    /// One read, as long as the grant has been used less often than this.
+    Permit {
+        /// Uses that the grant allows in all.
+        max_uses: u32,
+    },
+    /// No read. The refusal is journalled whatever becomes of the transaction.
+    Deny {
+        /// A sentence for the journal; also the contract's error.
+        reason: String,
+    },
+}
+
+/// What a contract learns of a read it has made: the answer of the import `aceso.read_info`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReadInfo {
+    /// The receipt's number.
+    pub read: ReadId,
+    /// The image.
+    pub image: BlobId,
+    /// The image's identity for payment.
+    pub pixels: PixelDigest,
+    /// The account that registered the image.
+    pub owner: String,
+    /// Who vouches for the image, if somebody does for just these pixels.
+    pub origin: Option<Origin>,
+    /// The model.
+    pub model: ModelId,
+    /// The model's author, to whom the fee went.
+    pub author: String,
+    /// What the read cost the contract, already paid, in the chain's smallest coin.
+    pub fee: String,
+    /// The first output tensor, element by element.
+    pub scores: Vec<Score>,
+    /// The manifest's findings, answered.
+    pub findings: Vec<Answered>,
+}
+
+/// One element of an output tensor.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Score {
+    /// The label's name.
+    pub label: String,
+    /// The quantised value as computed.
+    pub value: i32,
+    /// The calibrated probability, in millionths.
+    pub probability: u32,
+}
+
+/// One finding.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Answered {
+    /// The finding's name.
+    pub id: String,
+    /// Whether the value reached the threshold.
+    pub present: bool,
+}
+
+/// An institution's word that it made an image of a subject in a study. Signed, see [`Origin::sign_bytes`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Origin {
+    /// The institution's account.
+    pub institution: String,
+    /// The pixels it speaks of.
+    pub pixels: PixelDigest,
+    /// SHA3-256 of the study instance UID, see [`Origin::study_of`].
+    pub study: Digest,
+    /// The subject's pseudonym at the institution.
+    pub subject: Digest,
+}
+
+impl Origin {
+    /// The hash under which a DICOM study instance UID is spoken of.
+    pub fn study_of(uid: &str) -> Digest {
+        Digest::sha3("aceso/study/v1", &[uid.as_bytes()])
+    }
+
+    /// The pseudonym of a subject: whatever the institution calls it, hidden by a secret of the institution.
+    pub fn subject_of(identifier: &str, secret: &[u8]) -> Digest {
+        Digest::sha3("aceso/subject/v1", &[secret, identifier.as_bytes()])
+    }
+
+    /// The 32 bytes that the institution signs with its secp256k1 account key (ECDSA over their SHA-256).
+    pub fn sign_bytes(&self, chain_id: &str) -> Digest {
+        Digest::sha3(
+            "aceso/origin/v1",
+            &[chain_id.as_bytes(), self.institution.as_bytes(), self.pixels.as_bytes(), &self.study.0, &self.subject.0],
+        )
+    }
+}
+
+/// Our own queries from contracts (`QueryRequest::Custom`).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum AcesoQuery {
+    /// Who registered an image, and who guards it? Answered by [`ImageInfo`], or null.
+    Image {
+        /// The image.
+        image: BlobId,
+    },
+    /// What is known of a model? Answered by [`ModelInfo`], or null.
+    Model {
+        /// The model.
+        model: ModelId,
+    },
+    /// How often was a grant used? Answered by a number.
+    Uses {
+        /// The guard contract.
+        guard: String,
+        /// The grant.
+        grant: String,
+    },
+}
+
+/// Answer to [`AcesoQuery::Image`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ImageInfo {
+    /// The account that registered it.
+    pub owner: String,
+    /// The contract that guards it; empty for a public image.
+    pub guard: String,
+    /// Whether an origin statement is attached.
+    pub origin: Option<Origin>,
+    /// The modality that the registrant states; empty where the image itself must say.
+    pub modality: String,
+    /// The body part that the registrant states.
+    pub body_part: String,
+}
+
+/// Answer to [`AcesoQuery::Model`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModelInfo {
+    /// Its name for people.
+    pub name: String,
+    /// Who registered it.
+    pub author: String,
+    /// What one read costs.
+    pub price: crate::manifest::Price,
+    /// Names of its findings.
+    pub findings: Vec<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_json_is_fixed() {
+        let request = PermitRequest {
+            caller: "aceso1caller".into(),
+            actor: "aceso1actor".into(),
+            image: BlobId::of_raw(b"x"),
+            model: ModelId::default(),
+            purpose: "TREAT".into(),
+            grant: "7".into(),
+            answer: Answer::Permit { max_uses: 1 },
+        };
+        let json = serde_json::to_string(&request).unwrap();
+        expect_test::expect![[r#"{"caller":"aceso1caller","actor":"aceso1actor","image":"bafkreibnoelefnzgwbcacyt4vh52ymxvzbjq7mmqhtcnwarfq4lzegsiqe","model":"0000000000000000000000000000000000000000000000000000000000000000","purpose":"TREAT","grant":"7","answer":{"permit":{"max_uses":1}}}"#]].assert_eq(&json);
+        assert_eq!(serde_json::from_str::<PermitRequest>(&json).unwrap(), request);
+        assert!(serde_json::from_str::<PermitRequest>(&json.replace("caller", "called")).is_err());
+        let query = AcesoQuery::Uses { guard: "g".into(), grant: "1".into() };
+        expect_test::expect![[r#"{"uses":{"guard":"g","grant":"1"}}"#]]
+            .assert_eq(&serde_json::to_string(&query).unwrap());
+    }
+
+    #[test]
+    fn every_field_is_signed() {
+        let origin = Origin {
+            institution: "a".into(),
+            pixels: PixelDigest::default(),
+            study: Origin::study_of("1.2.3"),
+            subject: Origin::subject_of("p", b"secret"),
+        };
+        let signed = origin.sign_bytes("chain");
+        let with = |change: fn(&mut Origin)| {
+            let mut other = origin.clone();
+            change(&mut other);
+            other.sign_bytes("chain")
+        };
+        assert_ne!(signed, origin.sign_bytes("other"));
+        assert_ne!(signed, with(|o| o.institution.push('b')));
+        assert_ne!(signed, with(|o| o.pixels = PixelDigest(Digest([1; 32]))));
+        assert_ne!(signed, with(|o| o.study = Digest([1; 32])));
+        assert_ne!(signed, with(|o| o.subject = Digest([1; 32])));
+    }
+}

@@ -1,0 +1,33 @@
+//! The wire: everything that two parts of Aceso, or Aceso and its clients, say to each other.
+//!
+//! Plain data with an encoding each, and the checks that need nothing but the bytes. Identifiers first ([`ids`],
+//! [`blob`]), then what a read is made of ([`tensor`], [`manifest`]), what a transaction carries ([`msg`]), what a
+//! contract says to its host ([`guest`]), what stays behind ([`receipt`], [`journal`]) and what is asked about it
+//! ([`query`]). [`genesis`] is where a chain starts; [`gas`] is the one scale of work.
+//!
+//! No state, no I/O, no clock: this crate is `no_std` and also runs in browsers and contracts.
+
+#![cfg_attr(not(test), no_std)]
+
+extern crate alloc;
+
+pub mod blob;
+pub mod gas;
+pub mod genesis;
+pub mod guest;
+pub mod ids;
+pub mod journal;
+pub mod manifest;
+pub mod msg;
+pub mod query;
+pub mod receipt;
+pub mod tensor;
+
+mod base64_bytes;
+
+pub use blob::{BlobId, BlobIdError};
+pub use gas::Gas;
+pub use ids::{Digest, DigestError, Height, ModelId, PixelDigest, ReadId, TxIndex};
+pub use manifest::{Manifest, ManifestError};
+pub use receipt::{Receipt, ReceiptError};
+pub use tensor::{ElementType, Tensor, TensorError};

@@ -1,0 +1,246 @@
+//! What a read leaves behind in state: who asked what of which image, and what came out, to the bit.
+//!
+//! dag-cbor (IPLD) without floats. A receipt is believed for its place in the state, proven against a header, and can
+//! be recomputed by whoever has the image and the model: see `sdk/verify`.
+
+use alloc::{string::String, vec::Vec};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    BlobId, Digest, Height, ModelId, PixelDigest, ReadId, Tensor, TxIndex,
+    guest::{Answered, Score},
+};
+
+/// The only version of this format.
+pub const VERSION: u32 = 1;
+/// Most bytes a receipt may have: an inline output of 4 KiB and what stands around it.
+pub const BYTES_MAX: usize = 64 << 10;
+
+/// The component of the state in which receipts stand.
+pub const COMPONENT: &str = "reads";
+
+/// `receipt/00000000000000000003`: the key of a receipt in [`COMPONENT`]. Verifiers spell it themselves: a proof of
+/// the same bytes under another key proves nothing.
+pub fn state_key(read: ReadId) -> String {
+    alloc::format!("receipt/{:020}", read.0)
+}
+
+/// Why bytes are not a receipt.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReceiptError {
+    /// More bytes than [`BYTES_MAX`].
+    #[error("a receipt has at most 65536 bytes, not {0}")]
+    TooLarge(usize),
+    /// Not dag-cbor of this shape.
+    #[error("the receipt does not decode: {0}")]
+    Malformed(String),
+    /// Decodes, but would be written in another way.
+    #[error("the receipt is not in canonical dag-cbor")]
+    NotCanonical,
+    /// Of another version.
+    #[error("receipts of version {0} are not known here; this is version 1")]
+    Version(u32),
+}
+
+/// A receipt.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Receipt {
+    /// [`VERSION`].
+    pub version: u32,
+    /// The chain.
+    pub chain_id: String,
+    /// The block in which the read ran.
+    pub height: Height,
+    /// The transaction's position in that block.
+    pub tx: TxIndex,
+    /// The read's number.
+    pub read: ReadId,
+    /// The contract that read.
+    pub reader: String,
+    /// The model.
+    pub model: ModelId,
+    /// The digest of the model's pipeline.
+    pub pipeline: Digest,
+    /// The image.
+    pub image: BlobId,
+    /// The image's identity for payment; absent where it is not disclosed.
+    pub pixels: Option<PixelDigest>,
+    /// What allowed the read; absent for a public image.
+    pub consent: Option<Consent>,
+    /// Who may know the outcome.
+    pub disclosure: Disclosure,
+    /// What came out.
+    pub outcome: Outcome,
+    /// Who computed it.
+    pub committee: Committee,
+}
+
+/// What allowed a read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Consent {
+    /// The guard contract.
+    pub guard: String,
+    /// The grant.
+    pub grant: String,
+    /// For whom.
+    pub actor: String,
+    /// Why: a code of HL7 v3 ActReason.
+    pub purpose: String,
+    /// Which use of the grant this was, from 1.
+    pub r#use: u32,
+}
+
+/// Who may know the outcome.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Disclosure {
+    /// Everyone.
+    Open,
+}
+
+/// What came out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Outcome {
+    /// SHA3-256 over all output tensors, see [`outputs_digest`].
+    pub digest: Digest,
+    /// The first output tensor, element by element.
+    pub scores: Vec<Score>,
+    /// The manifest's findings, answered.
+    pub findings: Vec<Answered>,
+}
+
+/// Who computed the outcome: for an open read all validators.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Committee {
+    /// The digest of the members' table, see [`committee_digest`].
+    pub digest: Digest,
+    /// Their power.
+    pub power: u64,
+    /// The power of all validators.
+    pub total: u64,
+}
+
+/// The digest of a read's output tensors: type, shape and bytes of each, in the graph's order.
+pub fn outputs_digest(outputs: &[Tensor]) -> Digest {
+    let mut parts: Vec<Vec<u8>> = Vec::with_capacity(outputs.len() * 3);
+    for output in outputs {
+        parts.push(alloc::vec![output.ty().tag()]);
+        parts.push(output.dims().iter().flat_map(|dim| dim.to_be_bytes()).collect());
+        parts.push(output.data().to_vec());
+    }
+    let parts: Vec<&[u8]> = parts.iter().map(Vec::as_slice).collect();
+    Digest::sha3("aceso/outputs/v1", &parts)
+}
+
+/// The digest of a committee: consensus public key (ed25519) and power of each member, in the table's order.
+pub fn committee_digest<'a>(members: impl IntoIterator<Item = (&'a [u8], u64)>) -> Digest {
+    let rows: Vec<Vec<u8>> = members.into_iter().map(|(key, power)| [key, &power.to_be_bytes()].concat()).collect();
+    let rows: Vec<&[u8]> = rows.iter().map(Vec::as_slice).collect();
+    Digest::sha3("aceso/committee/v1", &rows)
+}
+
+impl Receipt {
+    /// Reads a receipt, strictly.
+    pub fn decode(bytes: &[u8]) -> Result<Self, ReceiptError> {
+        if bytes.len() > BYTES_MAX {
+            return Err(ReceiptError::TooLarge(bytes.len()));
+        }
+        let receipt: Self =
+            serde_ipld_dagcbor::from_slice(bytes).map_err(|e| ReceiptError::Malformed(alloc::format!("{e}")))?;
+        if receipt.version != VERSION {
+            return Err(ReceiptError::Version(receipt.version));
+        }
+        if receipt.encode() != bytes {
+            return Err(ReceiptError::NotCanonical);
+        }
+        Ok(receipt)
+    }
+
+    /// The canonical encoding.
+    pub fn encode(&self) -> Vec<u8> {
+        // Writing into a `Vec` fails only for values that dag-cbor cannot hold, of which a receipt has none.
+        serde_ipld_dagcbor::to_vec(self).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ElementType;
+
+    fn specimen() -> Receipt {
+        Receipt {
+            version: VERSION,
+            chain_id: "aceso-test".into(),
+            height: Height(7),
+            tx: TxIndex(1),
+            read: ReadId(3),
+            reader: "aceso1reader".into(),
+            model: ModelId(Digest([1; 32])),
+            pipeline: Digest([2; 32]),
+            image: BlobId::of_raw(b"image"),
+            pixels: Some(PixelDigest(Digest([3; 32]))),
+            consent: Some(Consent {
+                guard: "aceso1guard".into(),
+                grant: "1".into(),
+                actor: "aceso1actor".into(),
+                purpose: "TREAT".into(),
+                r#use: 1,
+            }),
+            disclosure: Disclosure::Open,
+            outcome: Outcome {
+                digest: Digest([4; 32]),
+                scores: vec![Score { label: "pneumonia".into(), value: -3, probability: 910_000 }],
+                findings: vec![Answered { id: "pneumonia".into(), present: true }],
+            },
+            committee: Committee { digest: committee_digest([(&[5_u8; 32][..], 10)]), power: 10, total: 10 },
+        }
+    }
+
+    #[test]
+    fn the_key_does_not_change() {
+        assert_eq!(state_key(ReadId(3)), "receipt/00000000000000000003");
+    }
+
+    #[test]
+    fn comes_back_to_the_byte() {
+        let bytes = specimen().encode();
+        assert_eq!(Receipt::decode(&bytes), Ok(specimen()));
+        expect_test::expect!["4b8ad0d69e4e80e68cc5f79bc4927d89f31f86afac2588006eeeaff0743a77ee"]
+            .assert_eq(&Digest::sha3("golden", &[&bytes]).to_string());
+    }
+
+    #[test]
+    fn every_flipped_bit_is_another_receipt_or_none() {
+        let bytes = specimen().encode();
+        for position in 0..bytes.len() {
+            for bit in 0..8 {
+                let mut other = bytes.clone();
+                other[position] ^= 1 << bit;
+                assert_ne!(Receipt::decode(&other), Ok(specimen()), "byte {position} bit {bit}");
+            }
+        }
+    }
+
+    #[test]
+    fn other_bytes_are_refused() {
+        let newer = Receipt { version: 2, ..specimen() };
+        assert_eq!(Receipt::decode(&newer.encode()), Err(ReceiptError::Version(2)));
+        assert!(matches!(Receipt::decode(b""), Err(ReceiptError::Malformed(_))));
+        assert_eq!(Receipt::decode(&vec![0; BYTES_MAX + 1]), Err(ReceiptError::TooLarge(BYTES_MAX + 1)));
+    }
+
+    #[test]
+    fn outputs_do_not_run_together() {
+        let tensor = |dims: &[u32], data: &[u8]| Tensor::new(ElementType::U8, dims.into(), data.into()).unwrap();
+        let two = outputs_digest(&[tensor(&[1], &[1]), tensor(&[1], &[2])]);
+        assert_ne!(two, outputs_digest(&[tensor(&[2], &[1, 2])]));
+        assert_ne!(outputs_digest(&[tensor(&[1, 2], &[1, 2])]), outputs_digest(&[tensor(&[2, 1], &[1, 2])]));
+    }
+}
