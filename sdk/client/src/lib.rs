@@ -1,0 +1,69 @@
+//! Aceso from Rust, over a node's RPC and REST ports: keys, transactions, queries, blobs, receipts.
+//!
+//! Start at [`Client::connect`]. A [`Key`] signs; [`Client::send`] simulates, signs, broadcasts and waits for the
+//! block; [`Client::ask`] and [`Client::smart`] query; [`Client::put_blob`] uploads; [`Client::evidence`] makes the
+//! receipt file that anybody can check offline with `aceso-verify`.
+//!
+//! Blocking on purpose: a party acts one step after the other. No key ever leaves the process.
+
+#![allow(clippy::disallowed_methods, reason = "a client waits for blocks by the clock of its own machine")]
+
+mod error;
+mod evidence;
+mod http;
+mod key;
+mod query;
+mod tx;
+
+use std::time::Duration;
+
+pub use error::ClientError;
+pub use key::Key;
+pub use query::Account;
+pub use tx::{GasLimit, TxResult, any};
+
+use http::Endpoint;
+
+/// How long a client waits for a transaction or for a blob to become available.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What a client must know of a chain to speak to it; read from its genesis file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Chain {
+    /// The chain's id, part of every signature.
+    pub id: String,
+    /// The human-readable part of addresses.
+    pub prefix: String,
+    /// The coin of fees and prices.
+    pub denom: String,
+    /// What a unit of gas costs, in millionths of that coin.
+    pub gas_price_micro: u64,
+}
+
+/// A connection to one node.
+#[derive(Clone, Debug)]
+pub struct Client {
+    rpc: Endpoint,
+    rest: Endpoint,
+    chain: Chain,
+}
+
+impl Client {
+    /// Connects to a node's RPC port, such as `http://127.0.0.1:26657`, and REST port, such as
+    /// `http://127.0.0.1:1317`, and reads what chain it is on.
+    pub fn connect(rpc: &str, rest: &str) -> Result<Self, ClientError> {
+        let rpc = Endpoint::new(rpc);
+        let chain = query::chain(&rpc)?;
+        Ok(Self { rpc, rest: Endpoint::new(rest), chain })
+    }
+
+    /// The chain that the node is on.
+    pub fn chain(&self) -> &Chain {
+        &self.chain
+    }
+
+    /// The address of a key on this chain.
+    pub fn address(&self, key: &Key) -> String {
+        key.address(&self.chain.prefix)
+    }
+}

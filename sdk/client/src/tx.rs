@@ -1,0 +1,234 @@
+//! Transactions: built, simulated, signed (SIGN_MODE_DIRECT), broadcast, awaited.
+
+use std::{
+    thread::sleep,
+    time::{Duration, Instant},
+};
+
+use aceso_types::msg::Named;
+use base64::{Engine, engine::general_purpose::STANDARD};
+use cosmos_sdk_proto::{
+    Any,
+    cosmos::{
+        base::{abci::v1beta1::TxMsgData, v1beta1::Coin},
+        crypto::secp256k1::PubKey,
+        tx::{
+            signing::v1beta1::SignMode,
+            v1beta1::{
+                AuthInfo, Fee, ModeInfo, SignDoc, SignerInfo, SimulateRequest, SimulateResponse, TxBody, TxRaw,
+                mode_info::{Single, Sum},
+            },
+        },
+    },
+    traits::Name,
+};
+use prost::Message;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use crate::{Account, Client, ClientError, Key, PATIENCE, http::unreadable};
+
+/// What simulated gas is multiplied by, in tenths: what stock clients take (CosmJS 1.4).
+const GAS_ADJUSTMENT_TENTHS: u64 = 14;
+/// How often it is asked whether a transaction is in a block.
+const POLL: Duration = Duration::from_millis(25);
+
+/// How much gas a transaction may use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GasLimit {
+    /// Simulated first, with room on top. A transaction that fails in the simulation is not sent.
+    Auto,
+    /// This much SDK gas, without simulation.
+    Fixed(u64),
+}
+
+/// A transaction that is in a block and went well.
+#[derive(Clone, Debug)]
+pub struct TxResult {
+    /// Its hash, 64 upper-case hexadecimal digits.
+    pub hash: String,
+    /// Its block.
+    pub height: u64,
+    /// SDK gas that it used.
+    pub gas_used: u64,
+    /// Its events.
+    pub events: Vec<Event>,
+    /// The answers to its messages.
+    pub responses: Vec<Any>,
+}
+
+/// An event of a transaction.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Event {
+    /// Its type.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Its attributes.
+    #[serde(default)]
+    pub attributes: Vec<Attribute>,
+}
+
+/// An attribute of an event.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Attribute {
+    /// Its key.
+    pub key: String,
+    /// Its value.
+    #[serde(default)]
+    pub value: String,
+}
+
+impl TxResult {
+    /// The first value of an attribute in events of a type.
+    pub fn attribute(&self, kind: &str, key: &str) -> Option<&str> {
+        let mut attributes = self.events.iter().filter(|event| event.kind == kind).flat_map(|event| &event.attributes);
+        attributes.find(|attribute| attribute.key == key).map(|attribute| attribute.value.as_str())
+    }
+
+    /// The answer to the message at a position.
+    pub fn response<M: Message + Default>(&self, position: usize) -> Result<M, ClientError> {
+        let any = self.responses.get(position).ok_or_else(|| unreadable("the transaction", "it has fewer answers"))?;
+        M::decode(&any.value[..]).map_err(|e| unreadable("the transaction", &e.to_string()))
+    }
+}
+
+/// Packs one of our own messages.
+pub fn any<M: Named>(message: &M) -> Any {
+    Any { type_url: M::TYPE_URL.into(), value: message.encode_to_vec() }
+}
+
+/// Packs a message of the Cosmos SDK or wasmd.
+pub(crate) fn cosmos_any<M: Name>(message: &M) -> Any {
+    Any { type_url: M::type_url(), value: message.encode_to_vec() }
+}
+
+#[derive(Deserialize)]
+struct Broadcast {
+    code: u32,
+    codespace: String,
+    log: String,
+    hash: String,
+}
+
+#[derive(Deserialize)]
+struct Found {
+    height: String,
+    tx_result: Executed,
+}
+
+#[derive(Deserialize)]
+struct Executed {
+    code: u32,
+    #[serde(default)]
+    codespace: String,
+    #[serde(default)]
+    log: String,
+    data: Option<String>,
+    gas_used: String,
+    #[serde(default)]
+    events: Vec<Event>,
+}
+
+impl Client {
+    /// Sends messages in one transaction and waits until it is in a block.
+    pub fn send(&self, key: &Key, messages: Vec<Any>, gas: GasLimit) -> Result<TxResult, ClientError> {
+        let account = self.account(&self.address(key))?;
+        let body = TxBody { messages, ..TxBody::default() };
+        let limit = match gas {
+            GasLimit::Fixed(limit) => limit,
+            GasLimit::Auto => {
+                let simulated = self.simulate(&self.signed(key, &body, &account, 0))?;
+                simulated.saturating_mul(GAS_ADJUSTMENT_TENTHS) / 10
+            }
+        };
+        self.broadcast(&self.signed(key, &body, &account, limit))
+    }
+
+    /// The bytes of a signed transaction with this gas limit and the fee that it costs.
+    pub fn signed(&self, key: &Key, body: &TxBody, account: &Account, gas_limit: u64) -> Vec<u8> {
+        let micro = u128::from(gas_limit) * u128::from(self.chain.gas_price_micro);
+        let fee = Coin { denom: self.chain.denom.clone(), amount: micro.div_ceil(1_000_000).to_string() };
+        let public_key = PubKey { key: key.public() };
+        let mode = ModeInfo { sum: Some(Sum::Single(Single { mode: SignMode::Direct.into() })) };
+        let signer =
+            SignerInfo { public_key: Some(cosmos_any(&public_key)), mode_info: Some(mode), sequence: account.sequence };
+        let fee = Fee { amount: vec![fee], gas_limit, ..Fee::default() };
+        #[allow(deprecated, reason = "the tip is part of the wire format")]
+        let auth_info = AuthInfo { signer_infos: vec![signer], fee: Some(fee), tip: None };
+        let (body_bytes, auth_info_bytes) = (body.encode_to_vec(), auth_info.encode_to_vec());
+        let document = SignDoc {
+            body_bytes: body_bytes.clone(),
+            auth_info_bytes: auth_info_bytes.clone(),
+            chain_id: self.chain.id.clone(),
+            account_number: account.number,
+        };
+        let signature = key.sign(&document.encode_to_vec());
+        TxRaw { body_bytes, auth_info_bytes, signatures: vec![signature] }.encode_to_vec()
+    }
+
+    /// SDK gas that a transaction would use now.
+    pub fn simulate(&self, tx: &[u8]) -> Result<u64, ClientError> {
+        let path = "/cosmos.tx.v1beta1.Service/Simulate";
+        let request = SimulateRequest { tx_bytes: tx.to_vec(), ..SimulateRequest::default() };
+        let refused = |error| match error {
+            ClientError::Query { codespace, code, log, .. } => {
+                ClientError::Refused { codespace, code, log, hash: String::new(), height: 0, gas_used: 0 }
+            }
+            other => other,
+        };
+        let answer: SimulateResponse = self.query(path, &request).map_err(refused)?;
+        answer.gas_info.map(|info| info.gas_used).ok_or_else(|| unreadable("Simulate", "there is no gas in it"))
+    }
+
+    /// Broadcasts a signed transaction and waits until it is in a block. A transaction that fails is
+    /// [`ClientError::Refused`], with its height where it got into a block.
+    pub fn broadcast(&self, tx: &[u8]) -> Result<TxResult, ClientError> {
+        let sent: Broadcast = self.rpc.call("broadcast_tx_sync", json!({"tx": STANDARD.encode(tx)}))?;
+        if sent.code != 0 {
+            let Broadcast { code, codespace, log, hash } = sent;
+            return Err(ClientError::Refused { codespace, code, log, hash, height: 0, gas_used: 0 });
+        }
+        let start = Instant::now();
+        let hash = STANDARD.encode(Sha256::digest(tx));
+        while start.elapsed() < PATIENCE {
+            match self.rpc.call::<Found>("tx", json!({"hash": hash, "prove": false})) {
+                Ok(found) => return executed(found, sent.hash),
+                Err(ClientError::Rpc { .. }) => sleep(POLL),
+                Err(other) => return Err(other),
+            }
+        }
+        Err(ClientError::Late { hash: sent.hash, seconds: PATIENCE.as_secs() })
+    }
+
+    /// The chain's latest height.
+    pub fn height(&self) -> Result<u64, ClientError> {
+        let status: Value = self.rpc.call("status", json!({}))?;
+        let height = status.pointer("/sync_info/latest_block_height").and_then(Value::as_str);
+        height.and_then(|text| text.parse().ok()).ok_or_else(|| unreadable("status", "there is no height in it"))
+    }
+
+    /// Waits until the chain has reached a height.
+    pub fn wait_for_height(&self, height: u64) -> Result<(), ClientError> {
+        let start = Instant::now();
+        while self.height()? < height {
+            if start.elapsed() > PATIENCE {
+                return Err(ClientError::Late { hash: format!("of block {height}"), seconds: PATIENCE.as_secs() });
+            }
+            sleep(POLL);
+        }
+        Ok(())
+    }
+}
+
+fn executed(found: Found, hash: String) -> Result<TxResult, ClientError> {
+    let number = |text: &str| text.parse::<u64>().map_err(|e| unreadable("tx", &e.to_string()));
+    let (height, gas_used) = (number(&found.height)?, number(&found.tx_result.gas_used)?);
+    let Executed { code, codespace, log, data, events, .. } = found.tx_result;
+    if code != 0 {
+        return Err(ClientError::Refused { codespace, code, log, hash, height, gas_used });
+    }
+    let data = STANDARD.decode(data.unwrap_or_default()).map_err(|e| unreadable("tx", &e.to_string()))?;
+    let data = TxMsgData::decode(&data[..]).map_err(|e| unreadable("tx", &e.to_string()))?;
+    Ok(TxResult { hash, height, gas_used, events, responses: data.msg_responses })
+}

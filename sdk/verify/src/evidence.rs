@@ -1,0 +1,95 @@
+//! The receipt file: a receipt and all that proves it, in dag-cbor.
+
+use alloc::{format, vec::Vec};
+
+use aceso_types::Receipt;
+use serde::{Deserialize, Serialize};
+
+use crate::VerifyError;
+
+/// The only version of this format.
+pub(crate) const VERSION: u32 = 1;
+/// Most bytes a receipt file may have: proofs of depth 256 at two levels and a commit of some thousand validators.
+pub(crate) const BYTES_MAX: usize = 4 << 20;
+
+/// A receipt file. Fields are byte strings in the encodings of those who define them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Evidence {
+    /// 1: the only version.
+    pub version: u32,
+    /// The receipt, dag-cbor.
+    #[serde(with = "byte_string")]
+    pub receipt: Vec<u8>,
+    /// Why the component `reads` holds the receipt: `cosmos.ics23.v1.CommitmentProof`.
+    #[serde(with = "byte_string")]
+    pub component_proof: Vec<u8>,
+    /// Why the application's state holds that component: `cosmos.ics23.v1.CommitmentProof`.
+    #[serde(with = "byte_string")]
+    pub app_proof: Vec<u8>,
+    /// The header whose `app_hash` commits that state, with its commit: `tendermint.types.SignedHeader`.
+    #[serde(with = "byte_string")]
+    pub signed_header: Vec<u8>,
+    /// The validators of that header: `tendermint.types.ValidatorSet`.
+    #[serde(with = "byte_string")]
+    pub validators: Vec<u8>,
+}
+
+impl Evidence {
+    /// Reads a receipt file. Says nothing yet about whether it is true.
+    pub fn decode(bytes: &[u8]) -> Result<Self, VerifyError> {
+        if bytes.len() > BYTES_MAX {
+            return Err(VerifyError::TooLarge { got: bytes.len(), max: BYTES_MAX });
+        }
+        let evidence: Self =
+            serde_ipld_dagcbor::from_slice(bytes).map_err(|e| VerifyError::Malformed(format!("{e}")))?;
+        if evidence.version != VERSION {
+            return Err(VerifyError::Malformed(format!("version {} is not known here", evidence.version)));
+        }
+        if evidence.encode() != bytes {
+            return Err(VerifyError::Malformed("it is not in canonical dag-cbor".into()));
+        }
+        Ok(evidence)
+    }
+
+    /// The file's bytes.
+    pub fn encode(&self) -> Vec<u8> {
+        // Writing into a `Vec` fails only for values that dag-cbor cannot hold, of which there are none.
+        serde_ipld_dagcbor::to_vec(self).unwrap_or_default()
+    }
+
+    /// The receipt inside, not yet proven.
+    pub fn receipt(&self) -> Result<Receipt, VerifyError> {
+        Ok(Receipt::decode(&self.receipt)?)
+    }
+}
+
+/// Byte strings as CBOR has them: serde's own `Vec<u8>` is a list of numbers.
+mod byte_string {
+    use alloc::vec::Vec;
+    use core::fmt;
+
+    use serde::{Deserializer, Serializer, de};
+
+    pub(super) fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(bytes)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
+        struct Visitor;
+
+        impl de::Visitor<'_> for Visitor {
+            type Value = Vec<u8>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a byte string")
+            }
+
+            fn visit_bytes<E: de::Error>(self, bytes: &[u8]) -> Result<Vec<u8>, E> {
+                Ok(bytes.into())
+            }
+        }
+
+        deserializer.deserialize_bytes(Visitor)
+    }
+}

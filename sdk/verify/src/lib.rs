@@ -1,0 +1,30 @@
+//! Checks a receipt without trusting anyone here.
+//!
+//! A receipt file ([`Evidence`]) carries the receipt, its place in the state and a signed header; what is believed
+//! without proof is in a [`Trust`]: a chain's name, its validators and the shape of its state's proofs, all of which
+//! stand in the genesis file. [`verify`] joins them: the validators signed the header, the header commits the state,
+//! the state holds these bytes under the key of this read.
+//!
+//! With the feature `recompute` whoever has the image and the model computes the outcome again ([`recompute`]).
+//!
+//! Absent on purpose: no network, no clock (an unbonding period means nothing to validators by appointment), no
+//! float. Runs on any target with `alloc`, browsers included.
+
+#![cfg_attr(not(test), no_std)]
+
+extern crate alloc;
+
+mod error;
+mod evidence;
+mod light;
+mod proof;
+#[cfg(feature = "recompute")]
+mod recompute;
+mod trust;
+
+pub use error::VerifyError;
+pub use evidence::Evidence;
+pub use light::{Verified, verify};
+#[cfg(feature = "recompute")]
+pub use recompute::{RecomputeError, recompute};
+pub use trust::{Trust, TrustedValidator};

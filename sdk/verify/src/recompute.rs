@@ -1,0 +1,115 @@
+//! The second check: the outcome, computed again from the image and the model.
+
+use alloc::{boxed::Box, string::String};
+
+use aceso_inference::{
+    InferError, ModelRefused, admit,
+    image::{ImageError, Limits, Stated, decode},
+    scores,
+};
+use aceso_types::{
+    BlobId, Digest, Manifest, ManifestError, ModelId, PixelDigest, Receipt, blob,
+    manifest::Onnx,
+    receipt::{Outcome, outputs_digest},
+};
+
+/// Why a receipt's outcome is not what image and model give.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RecomputeError {
+    /// The manifest is not one.
+    #[error("{0}")]
+    Manifest(#[from] ManifestError),
+    /// The manifest is another model's.
+    #[error("the manifest is of model {got}, and the receipt names {want}")]
+    Model {
+        /// The manifest's id.
+        got: ModelId,
+        /// The receipt's.
+        want: ModelId,
+    },
+    /// The ONNX file is not the manifest's.
+    #[error("the ONNX file has digest {got}, and the manifest names {want}")]
+    Onnx {
+        /// The file's digest.
+        got: Digest,
+        /// The manifest's.
+        want: Digest,
+    },
+    /// The image file is another one.
+    #[error("the image file is {got}, and the receipt names {want}")]
+    File {
+        /// The file's CID.
+        got: BlobId,
+        /// The receipt's.
+        want: BlobId,
+    },
+    /// The image has other pixels.
+    #[error("the image has pixels {got}, and the receipt names {want}")]
+    Pixels {
+        /// The image's digest.
+        got: PixelDigest,
+        /// The receipt's.
+        want: PixelDigest,
+    },
+    /// The image cannot be read with this model.
+    #[error("{0}")]
+    Image(#[from] ImageError),
+    /// The model cannot be run.
+    #[error("{0}")]
+    Refused(Box<ModelRefused>),
+    /// The run failed.
+    #[error("{0}")]
+    Infer(#[from] InferError),
+    /// Another outcome.
+    #[error("the outcome is {got}, and the receipt says {want}")]
+    Outcome {
+        /// What was computed.
+        got: String,
+        /// What the receipt says.
+        want: String,
+    },
+}
+
+/// Computes the outcome of a receipt again and answers with it; an outcome that differs in one bit is an error.
+///
+/// `manifest` is canonical dag-cbor. What the registrant stated of the image's modality decides only whether it is
+/// read, not what comes out, so for a file that says nothing itself the manifest's own first choice is taken.
+pub fn recompute(receipt: &Receipt, manifest: &[u8], onnx: &[u8], image: &[u8]) -> Result<Outcome, RecomputeError> {
+    let manifest = Manifest::decode(manifest)?;
+    if manifest.id() != receipt.model {
+        return Err(RecomputeError::Model { got: manifest.id(), want: receipt.model });
+    }
+    if Onnx::digest_of(onnx) != manifest.onnx.digest {
+        return Err(RecomputeError::Onnx { got: Onnx::digest_of(onnx), want: manifest.onnx.digest });
+    }
+    // A file of several blocks has a dag-pb root; its identity is then shown by its pixels alone.
+    if receipt.image.codec() == blob::RAW && BlobId::of_raw(image) != receipt.image {
+        return Err(RecomputeError::File { got: BlobId::of_raw(image), want: receipt.image });
+    }
+    let decoded = decode(image, Limits::default())?;
+    if let Some(want) = receipt.pixels.filter(|want| *want != decoded.pixel_digest()) {
+        return Err(RecomputeError::Pixels { got: decoded.pixel_digest(), want });
+    }
+
+    let first = |own: Option<&str>, all: &[String]| own.map_or_else(|| all.first().cloned(), |_| None).unwrap_or_default();
+    let stated = Stated {
+        modality: first(decoded.modality(), &manifest.pipeline.modalities),
+        body_part: first(decoded.body_part(), &manifest.pipeline.body_parts),
+    };
+    let input = decoded.to_tensor(&manifest.pipeline, &stated)?;
+    let model = admit(onnx, &manifest).map_err(|refused| RecomputeError::Refused(Box::new(refused)))?;
+    let outputs = model.run(&[input])?;
+    let (scores, findings) = match outputs.first() {
+        Some(output) => scores(&manifest, output)?,
+        None => Default::default(),
+    };
+    let outcome = Outcome { digest: outputs_digest(&outputs), scores, findings };
+    if outcome != receipt.outcome {
+        return Err(RecomputeError::Outcome {
+            got: alloc::format!("{:?}", outcome.digest),
+            want: alloc::format!("{:?}", receipt.outcome.digest),
+        });
+    }
+    Ok(outcome)
+}
