@@ -1,0 +1,21 @@
+//! Benches by name: one JSON object a line with `--json`, a table without.
+
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+
+use crate::{
+    prepare,
+    shell::{program, root},
+};
+
+/// Builds what is measured and runs the bench.
+pub(crate) fn run(arguments: Vec<String>) -> Result<ExitCode> {
+    let contracts = prepare::contracts()?;
+    let binaries = prepare::binaries()?;
+    let mut command = program(binaries.join("bench"), &[]);
+    command.args(arguments).env("ACESO_CONTRACTS", contracts).env("ACESO_NODE", binaries.join("aceso"));
+    command.current_dir(root());
+    let status = command.status().context("cannot start the bench")?;
+    Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}

@@ -1,0 +1,76 @@
+//! Builds, tests and runs everything, from nothing: `cargo xtask <task>`.
+//!
+//! A task prepares what it needs ([`prepare`]) and says while it works what it is doing. What it builds lands in
+//! cargo's target folder; nothing outside the clone and that folder is touched, but for the compiler's wasm targets
+//! and the tools that `cargo xtask test` installs by name.
+
+#![allow(clippy::disallowed_methods, reason = "a tool of the rim: it reads the clock and the environment")]
+
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+
+mod bench;
+mod demo;
+mod lint;
+mod prepare;
+mod shell;
+mod test;
+mod tools;
+
+const HELP: &str = "\
+cargo xtask <task>
+
+  demo [--json] [--keep] [--cometbft] [--image FILE] [--data DIR]
+                              the main job from nothing: a paid, checkable diagnosis of one image
+  test [--only SUITE] [--allow-skip]
+                              every test from nothing; `--only list` names the suites
+  bench NAME [--json] [--quick]
+                              one JSON object a line; `bench list` names them
+  lint                        formatting, clippy, licences and duplicate crates
+  golden                      records protocol vectors anew (a change of protocol: read the files' headers first)
+  contracts                   builds the contracts from source
+  ui                          builds the page
+  cometbft                    installs the consensus engine with Go
+
+Try first:  cargo xtask demo
+";
+
+fn main() -> ExitCode {
+    let mut arguments: Vec<String> = std::env::args().skip(1).collect();
+    let task = if arguments.is_empty() { String::new() } else { arguments.remove(0) };
+    match run(&task, arguments) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(task: &str, arguments: Vec<String>) -> Result<ExitCode> {
+    match task {
+        "demo" => demo::run(&arguments),
+        "test" => test::run(arguments),
+        "bench" => bench::run(arguments),
+        "lint" => lint::all().map(|()| ExitCode::SUCCESS),
+        "golden" => test::golden().map(|()| ExitCode::SUCCESS),
+        "contracts" => {
+            println!("{}", prepare::contracts()?.display());
+            Ok(ExitCode::SUCCESS)
+        }
+        "ui" => {
+            println!("{}", prepare::page()?.display());
+            Ok(ExitCode::SUCCESS)
+        }
+        "cometbft" => {
+            println!("{}", tools::cometbft()?.display());
+            Ok(ExitCode::SUCCESS)
+        }
+        "" | "help" | "--help" | "-h" => {
+            print!("{HELP}");
+            Ok(ExitCode::SUCCESS)
+        }
+        other => bail!("there is no task {other:?}; `cargo xtask help` lists them"),
+    }
+}

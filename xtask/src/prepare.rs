@@ -1,0 +1,97 @@
+//! What tasks need before they can start: the wasm targets, the contracts, the binaries, the page.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, Result, bail};
+
+use crate::{
+    shell::{cargo, program, quiet, root, run, say, target},
+    tools,
+};
+
+/// What contracts are compiled to.
+const WASM: &str = "wasm32-unknown-unknown";
+/// The other target: contracts over the published wasi-nn guest crate.
+const WASIP1: &str = "wasm32-wasip1";
+/// Contracts of the workspace: package and file name.
+const CONTRACTS: [(&str, &str); 5] = [
+    ("aceso-consent", "aceso_consent"),
+    ("aceso-insurance", "aceso_insurance"),
+    ("aceso-test-probe", "aceso_test_probe"),
+    ("aceso-test-freelook", "aceso_test_freelook"),
+    ("aceso-test-token", "aceso_test_token"),
+];
+
+/// Adds a wasm target to the compiler: by rustup, else from Debian's source package.
+fn wasm_target(name: &str) -> Result<()> {
+    let sysroot = PathBuf::from(quiet(program("rustc", &["--print", "sysroot"]))?.trim());
+    if sysroot.join("lib/rustlib").join(name).join("lib").is_dir() {
+        return Ok(());
+    }
+    say(&format!("adding the compiler's target {name}"));
+    let script = include_str!("wasm32-std.sh");
+    quiet(program("bash", &["-c", script, "wasm32-std.sh", name])).map(drop)
+}
+
+/// Builds the contracts from source into one folder, each under a short name, and returns the folder.
+pub(crate) fn contracts() -> Result<PathBuf> {
+    wasm_target(WASM)?;
+    say("building the contracts");
+    let mut arguments = vec!["build", "--quiet", "--profile", "contract", "--target", WASM, "--lib"];
+    arguments.extend(CONTRACTS.iter().flat_map(|(package, _)| ["-p", package]));
+    run(cargo(&arguments))?;
+    let folder = target().join("contracts");
+    fs::create_dir_all(&folder)?;
+    let built = target().join(WASM).join("contract");
+    for (_, file) in CONTRACTS {
+        let name = file.trim_start_matches("aceso_").trim_start_matches("test_");
+        copy(&built.join(format!("{file}.wasm")), &folder.join(format!("{name}.wasm")))?;
+    }
+    Ok(folder)
+}
+
+/// Builds the test contract that goes through the published wasi-nn guest crate.
+pub(crate) fn wasip1_contract() -> Result<()> {
+    wasm_target(WASIP1)?;
+    let manifest = root().join("tests/contracts/wasip1/Cargo.toml");
+    let manifest = manifest.to_str().context("the clone's path is not UTF-8")?;
+    let arguments = ["build", "--quiet", "--release", "--target", WASIP1, "--lib", "--manifest-path", manifest];
+    run(cargo(&arguments))?;
+    let built = target().join(WASIP1).join("release/aceso_test_wasip1.wasm");
+    copy(&built, &target().join("contracts/wasip1.wasm"))
+}
+
+/// Builds everything that is run as a program and returns the folder of the binaries.
+pub(crate) fn binaries() -> Result<PathBuf> {
+    say("building the node and its tools (about ten minutes the first time)");
+    run(cargo(&["build", "--quiet", "--release", "--workspace", "--bins"]))?;
+    Ok(target().join("release"))
+}
+
+/// Builds the page that the node serves and returns its folder.
+pub(crate) fn page() -> Result<PathBuf> {
+    let folder = root().join("sdk/dapp");
+    if !folder.join("package.json").is_file() {
+        bail!("there is no page in {}", folder.display());
+    }
+    tools::node()?;
+    say("building the page");
+    quiet({
+        let mut npm = program("npm", &["ci", "--no-audit", "--no-fund", "--silent"]);
+        npm.current_dir(&folder);
+        npm
+    })?;
+    quiet({
+        let mut npm = program("npm", &["run", "--silent", "build"]);
+        npm.current_dir(&folder);
+        npm
+    })?;
+    Ok(folder.join("dist"))
+}
+
+fn copy(from: &Path, to: &Path) -> Result<()> {
+    fs::copy(from, to).with_context(|| format!("cannot copy {} to {}", from.display(), to.display())).map(drop)
+}

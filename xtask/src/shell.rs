@@ -1,0 +1,70 @@
+//! Running other programs: where, with what, and what is said when they fail.
+
+use std::{
+    path::{Path, PathBuf},
+    process::{Command, Output, Stdio},
+};
+
+use anyhow::{Context, Result, bail};
+
+/// The clone's root.
+pub(crate) fn root() -> PathBuf {
+    let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
+    manifest.parent().unwrap_or(manifest).to_path_buf()
+}
+
+/// Where cargo builds: `CARGO_TARGET_DIR`, else `target` in the clone.
+pub(crate) fn target() -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
+}
+
+/// Cargo, in the clone.
+pub(crate) fn cargo(arguments: &[&str]) -> Command {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.args(arguments).current_dir(root());
+    command
+}
+
+/// Any other program, in the clone.
+pub(crate) fn program(name: impl AsRef<std::ffi::OsStr>, arguments: &[&str]) -> Command {
+    let mut command = Command::new(name);
+    command.args(arguments).current_dir(root());
+    command
+}
+
+/// Says on standard error what is being done.
+pub(crate) fn say(what: &str) {
+    eprintln!("· {what}");
+}
+
+/// Runs a command whose output the user sees; fails with its words when it fails.
+pub(crate) fn run(mut command: Command) -> Result<()> {
+    let words = words(&command);
+    let status = command.stdin(Stdio::null()).status().with_context(|| format!("cannot start `{words}`"))?;
+    if !status.success() {
+        bail!("`{words}` failed with {status}");
+    }
+    Ok(())
+}
+
+/// Runs a command quietly; fails with what it printed when it fails.
+pub(crate) fn quiet(command: Command) -> Result<String> {
+    let words = words(&command);
+    let output = output(command)?;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    if !output.status.success() {
+        bail!("`{words}` failed with {}:\n{text}{}", output.status, String::from_utf8_lossy(&output.stderr));
+    }
+    Ok(text)
+}
+
+/// Runs a command quietly, whatever it answers.
+pub(crate) fn output(mut command: Command) -> Result<Output> {
+    let words = words(&command);
+    command.stdin(Stdio::null()).output().with_context(|| format!("cannot start `{words}`"))
+}
+
+fn words(command: &Command) -> String {
+    let words = std::iter::once(command.get_program()).chain(command.get_args());
+    words.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
+}
