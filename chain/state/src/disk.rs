@@ -1,0 +1,307 @@
+//! The embedded store: six ordered tables, snapshots of all of them, one atomic write at a time.
+//!
+//! The only file that knows fjall, a log-structured merge tree in Rust. `benches/peers/state-stores` is why: it
+//! commits a large block several times faster than a copy-on-write B-tree, which rewrites a page per key.
+//!
+//! A write goes to the journal first; it is durable once the journal is flushed to the medium. A journal that ends
+//! in the middle of a write is cut there when the store is opened, so a write is there as a whole or not at all.
+
+use std::fs::{File, TryLockError};
+use std::ops::Bound;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use fjall::config::CompressionPolicy;
+use fjall::{CompressionType, Database, Keyspace, KeyspaceCreateOptions, PersistMode, Readable as _};
+
+use crate::error::StateError;
+
+/// Called with the version of a block whose rows are handed to the operating system but not flushed to the medium.
+///
+/// A node leaves it empty. A test ends the process in it, or takes a copy of the folder, to see what a restart finds.
+pub type FailPoint = Arc<dyn Fn(u64) + Send + Sync>;
+
+/// What a state folder holds: the lock, the store, and for a moment a store that is being created.
+const LOCK: &str = "lock";
+const STORE: &str = "store";
+const UNFINISHED: &str = "unfinished";
+
+/// Journals that may wait for their tables to be written; what a start after a crash replays at most.
+const JOURNAL_BYTES: u64 = 128 << 20;
+
+/// Rows of one table kept in memory before they become a file.
+const BUFFER_BYTES: u64 = 32 << 20;
+
+/// Free space below which a store that stopped taking writes is taken to have run out of it.
+const SPACE_MIN: u64 = 64 << 20;
+
+/// The tables; [`crate::keys`] says what their keys look like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Table {
+    Meta,
+    Latest,
+    History,
+    Nodes,
+    Roots,
+    Stale,
+}
+
+impl Table {
+    const ALL: [(Self, &'static str); 6] = [
+        (Self::Meta, "meta"),
+        (Self::Latest, "latest"),
+        (Self::History, "history"),
+        (Self::Nodes, "nodes"),
+        (Self::Roots, "roots"),
+        (Self::Stale, "stale"),
+    ];
+
+    fn options(self) -> KeyspaceCreateOptions {
+        let options = KeyspaceCreateOptions::default().max_memtable_size(BUFFER_BYTES);
+        match self {
+            // Nodes are hashes, which no compression makes smaller, and each one asked for is there.
+            Self::Nodes => options
+                .expect_point_read_hits(true)
+                .data_block_compression_policy(CompressionPolicy::all(CompressionType::None)),
+            _ => options,
+        }
+    }
+}
+
+/// Rows to write at once; none as a value removes the row.
+#[derive(Debug, Default)]
+pub(crate) struct Rows(Vec<(Table, Vec<u8>, Option<Vec<u8>>)>);
+
+impl Rows {
+    pub(crate) fn put(&mut self, table: Table, key: Vec<u8>, value: Vec<u8>) {
+        self.0.push((table, key, Some(value)));
+    }
+
+    pub(crate) fn remove(&mut self, table: Table, key: Vec<u8>) {
+        self.0.push((table, key, None));
+    }
+}
+
+/// The open store. Dropping the last one releases the folder.
+pub(crate) struct Disk {
+    db: Database,
+    tables: Arc<Tables>,
+    fail: Option<FailPoint>,
+    /// Released last, when the store below is closed.
+    _lock: Arc<File>,
+}
+
+struct Tables {
+    dir: PathBuf,
+    keyspaces: [Keyspace; 6],
+}
+
+impl Tables {
+    fn of(&self, table: Table) -> &Keyspace {
+        let [meta, latest, history, nodes, roots, stale] = &self.keyspaces;
+        match table {
+            Table::Meta => meta,
+            Table::Latest => latest,
+            Table::History => history,
+            Table::Nodes => nodes,
+            Table::Roots => roots,
+            Table::Stale => stale,
+        }
+    }
+}
+
+impl Disk {
+    /// Opens the store in `dir`, or creates it with the rows of `initial`.
+    ///
+    /// A store is created beside its place and then moved there, so that a process which dies meanwhile leaves none.
+    pub(crate) fn open(
+        dir: &Path,
+        cache_bytes: u64,
+        fail: Option<FailPoint>,
+        initial: impl FnOnce() -> Rows,
+    ) -> Result<Self, StateError> {
+        let lock = Arc::new(lock(dir).map_err(|error| failure(dir, error))?);
+        let (place, unfinished) = (dir.join(STORE), dir.join(UNFINISHED));
+        if !place.exists() {
+            let failed = |error: std::io::Error| failure(dir, error.into());
+            if unfinished.exists() {
+                std::fs::remove_dir_all(&unfinished).map_err(failed)?;
+            }
+            let new = Self::attach(dir, &unfinished, cache_bytes, Arc::clone(&lock))?;
+            new.write(0, initial())?;
+            drop(new);
+            std::fs::rename(&unfinished, &place).map_err(failed)?;
+            File::open(dir).and_then(|dir| dir.sync_all()).map_err(failed)?;
+        }
+        Ok(Self { fail, ..Self::attach(dir, &place, cache_bytes, lock)? })
+    }
+
+    fn attach(dir: &Path, place: &Path, cache_bytes: u64, lock: Arc<File>) -> Result<Self, StateError> {
+        let failed = |error| failure(dir, error);
+        let db = Database::builder(place)
+            .cache_size(cache_bytes)
+            .max_journaling_size(JOURNAL_BYTES)
+            .open()
+            .map_err(failed)?;
+        let table = |(table, name): (Table, &str)| db.keyspace(name, || table.options());
+        let [meta, latest, history, nodes, roots, stale] = Table::ALL.map(table);
+        let keyspaces = (|| Ok([meta?, latest?, history?, nodes?, roots?, stale?]))().map_err(failed)?;
+        let tables = Arc::new(Tables { dir: dir.to_path_buf(), keyspaces });
+        Ok(Self { db, tables, fail: None, _lock: lock })
+    }
+
+    /// All tables as they are now.
+    pub(crate) fn view(&self) -> View {
+        View { snapshot: self.db.snapshot(), tables: Arc::clone(&self.tables) }
+    }
+
+    /// Writes all rows or none. They survive a loss of power when this returns.
+    pub(crate) fn write(&self, version: u64, rows: Rows) -> Result<(), StateError> {
+        let failed = |error| failure(&self.tables.dir, error);
+        let mut batch = self.db.batch().durability(Some(PersistMode::Buffer));
+        for (table, key, value) in rows.0 {
+            match value {
+                Some(value) => batch.insert(self.tables.of(table), key, value),
+                None => batch.remove(self.tables.of(table), key),
+            }
+        }
+        batch.commit().map_err(failed)?;
+        if let Some(fail) = &self.fail {
+            fail(version);
+        }
+        self.db.persist(PersistMode::SyncData).map_err(failed)
+    }
+}
+
+/// All tables as they were at one moment, whatever is written later.
+#[derive(Clone)]
+pub(crate) struct View {
+    snapshot: fjall::Snapshot,
+    tables: Arc<Tables>,
+}
+
+/// A row as read: key and value.
+pub(crate) type Row = (Vec<u8>, Vec<u8>);
+
+impl View {
+    /// The value of one row.
+    pub(crate) fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, StateError> {
+        let value = self.snapshot.get(self.tables.of(table), key);
+        Ok(value.map_err(|error| failure(&self.tables.dir, error))?.map(|value| value.to_vec()))
+    }
+
+    /// The rows between two keys, from either end. `lower` must not lie above `upper`.
+    pub(crate) fn range(
+        &self,
+        table: Table,
+        lower: Bound<Vec<u8>>,
+        upper: Bound<Vec<u8>>,
+    ) -> impl DoubleEndedIterator<Item = Result<Row, StateError>> + Send + use<> {
+        let tables = Arc::clone(&self.tables);
+        self.snapshot.range(self.tables.of(table), (lower, upper)).map(move |row| {
+            let (key, value) = row.into_inner().map_err(|error| failure(&tables.dir, error))?;
+            Ok((key.to_vec(), value.to_vec()))
+        })
+    }
+}
+
+/// Takes the folder for this store alone, for as long as the file is open.
+fn lock(dir: &Path) -> Result<File, fjall::Error> {
+    std::fs::create_dir_all(dir)?;
+    let file = File::options().create(true).truncate(false).write(true).open(dir.join(LOCK))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(fjall::Error::Locked),
+        Err(TryLockError::Error(error)) => Err(error.into()),
+    }
+}
+
+/// Tells what an operator can do something about from the rest.
+fn failure(dir: &Path, error: fjall::Error) -> StateError {
+    let path = dir.to_path_buf();
+    match &error {
+        fjall::Error::Locked => StateError::InUse { path },
+        fjall::Error::Io(io) | fjall::Error::Storage(fjall::LsmError::Io(io)) if is_full(io) => {
+            StateError::NoSpace { path }
+        }
+        // A worker thread met the failure, and only the fact that there was one comes through.
+        fjall::Error::Poisoned if space_left(dir).is_some_and(|bytes| bytes < SPACE_MIN) => {
+            StateError::NoSpace { path }
+        }
+        fjall::Error::Storage(inner) if !matches!(inner, fjall::LsmError::Io(_)) => damaged(dir, &error),
+        fjall::Error::JournalRecovery(_)
+        | fjall::Error::InvalidVersion(_)
+        | fjall::Error::InvalidTrailer
+        | fjall::Error::InvalidTag(_)
+        | fjall::Error::Decompress(_)
+        | fjall::Error::Unrecoverable => damaged(dir, &error),
+        _ => {
+            let source: Box<dyn std::error::Error + Send + Sync> = match error {
+                fjall::Error::Io(io) | fjall::Error::Storage(fjall::LsmError::Io(io)) => Box::new(io),
+                other => Box::new(other),
+            };
+            StateError::Store { path, source }
+        }
+    }
+}
+
+fn damaged(dir: &Path, error: &fjall::Error) -> StateError {
+    StateError::corrupt(format!("store in {}: {error}", dir.display()))
+}
+
+fn is_full(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind;
+    matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded)
+}
+
+fn space_left(dir: &Path) -> Option<u64> {
+    let stat = rustix::fs::statvfs(dir).ok()?;
+    Some(stat.f_bavail.saturating_mul(stat.f_frsize))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+    use super::*;
+
+    #[test]
+    fn a_full_disk_is_told_from_other_failures() {
+        let dir = Path::new("/home/node/state");
+        let io = |code| std::io::Error::from_raw_os_error(code);
+        for full in [fjall::Error::Io(io(28)), fjall::Error::Storage(fjall::LsmError::Io(io(28)))] {
+            let StateError::NoSpace { path } = failure(dir, full) else { panic!("ENOSPC was not recognised") };
+            assert_eq!(path, dir);
+        }
+        assert!(matches!(failure(dir, fjall::Error::Io(io(5))), StateError::Store { .. }));
+        assert!(matches!(failure(dir, fjall::Error::InvalidTrailer), StateError::Corrupt { .. }));
+        assert!(space_left(&std::env::temp_dir()).unwrap() > 0);
+    }
+
+    #[test]
+    fn a_store_whose_creation_was_cut_off_is_created_anew() {
+        let dir = tempfile::tempdir().unwrap();
+        drop(Disk::open(dir.path(), 1 << 20, None, Rows::default).unwrap());
+        std::fs::rename(dir.path().join(STORE), dir.path().join(UNFINISHED)).unwrap();
+        std::fs::remove_file(dir.path().join(UNFINISHED).join("version")).unwrap();
+        drop(Disk::open(dir.path(), 1 << 20, None, Rows::default).unwrap());
+        assert!(!dir.path().join(UNFINISHED).exists());
+    }
+
+    #[test]
+    fn a_view_does_not_move() {
+        let dir = tempfile::tempdir().unwrap();
+        let disk = Disk::open(dir.path(), 1 << 20, None, Rows::default).unwrap();
+        let write = |version: u8| {
+            let mut rows = Rows::default();
+            rows.put(Table::Latest, vec![1], vec![version]);
+            disk.write(u64::from(version), rows).unwrap();
+        };
+        write(1);
+        let view = disk.view();
+        write(2);
+        assert_eq!(view.get(Table::Latest, &[1]).unwrap(), Some(vec![1]));
+        assert_eq!(disk.view().get(Table::Latest, &[1]).unwrap(), Some(vec![2]));
+        assert!(matches!(Disk::open(dir.path(), 1 << 20, None, Rows::default), Err(StateError::InUse { .. })));
+    }
+}

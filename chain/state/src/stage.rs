@@ -1,0 +1,129 @@
+//! From changes to a root, in memory.
+//!
+//! Every component that really changes gets a new root; these roots are the app tree's values. All rows that the
+//! version will write are gathered on the way, so that a commit has nothing left to compute.
+
+use std::collections::BTreeMap;
+
+use crate::changes::{Changes, Writes};
+use crate::disk::{Rows, Table, View};
+use crate::error::StateError;
+use crate::snapshot::component_id;
+use crate::tree::{EMPTY_ROOT, SENTINEL_KEY, root_at, update};
+use crate::window::StaleRows;
+use crate::{history, keys};
+
+/// A version whose roots are known and whose rows wait for [`crate::Store::commit`].
+pub struct Staged {
+    pub(crate) version: u64,
+    pub(crate) root: [u8; 32],
+    /// Version and root that this one follows.
+    pub(crate) parent: (u64, [u8; 32]),
+    pub(crate) rows: Rows,
+}
+
+impl Staged {
+    /// The app hash that the version will have.
+    pub fn root(&self) -> [u8; 32] {
+        self.root
+    }
+
+    /// The version.
+    pub fn version(&self) -> u64 {
+        self.version
+    }
+}
+
+/// The rows of a version while they are gathered.
+struct Stage<'a> {
+    view: &'a View,
+    version: u64,
+    rows: Rows,
+    stale: StaleRows,
+}
+
+/// Computes the roots of `changes` on top of `parent`, the version that `view` holds.
+pub(crate) fn stage(
+    view: &View,
+    components: &[&'static str],
+    parent: (u64, [u8; 32]),
+    version: u64,
+    changes: &Changes,
+) -> Result<Staged, StateError> {
+    for name in changes.names() {
+        component_id(components, name)?;
+    }
+    let mut stage = Stage { view, version, rows: Rows::default(), stale: StaleRows::default() };
+    let mut roots = BTreeMap::new();
+    for name in components {
+        let id = component_id(components, name)?;
+        if let Some(root) = stage.component(id, name, changes.component(name))? {
+            roots.insert(name.as_bytes(), root);
+        }
+    }
+    let root = stage.app(parent.1, &roots)?;
+    if !stage.stale.is_empty() {
+        stage.rows.put(Table::Stale, keys::stale(version), stage.stale.encode());
+    }
+    Ok(Staged { version, root, parent, rows: stage.rows })
+}
+
+impl Stage<'_> {
+    /// Writes of one component; its new root if it has one.
+    fn component(&mut self, id: u8, name: &str, writes: Option<&Writes>) -> Result<Option<[u8; 32]>, StateError> {
+        let base = root_at(self.view, id, self.version)?;
+        let mut real: BTreeMap<&[u8], Option<&[u8]>> = BTreeMap::new();
+        if base.is_none() {
+            real.insert(SENTINEL_KEY, Some(name.as_bytes()));
+        }
+        for (key, value) in writes.into_iter().flatten() {
+            let row = keys::latest(id, key);
+            let replaced = self.view.get(Table::Latest, &row)?;
+            if replaced == *value {
+                continue;
+            }
+            let note = keys::history(id, key, self.version);
+            self.stale.add(Table::History, note.clone());
+            self.rows.put(Table::History, note, history::encode(replaced));
+            match value {
+                Some(value) => self.rows.put(Table::Latest, row, value.clone()),
+                None => self.rows.remove(Table::Latest, row),
+            }
+            real.insert(key, value.as_deref());
+        }
+        if real.is_empty() { Ok(None) } else { self.tree(id, base.map(|(since, _)| since), &real).map(Some) }
+    }
+
+    /// The app hash over the roots that changed.
+    fn app(&mut self, parent: [u8; 32], roots: &BTreeMap<&[u8], [u8; 32]>) -> Result<[u8; 32], StateError> {
+        let base = root_at(self.view, keys::APP, self.version)?;
+        if base.map_or(EMPTY_ROOT, |(_, root)| root) != parent {
+            return Err(StateError::corrupt("the app tree's root is not the app hash of the latest version"));
+        }
+        if roots.is_empty() {
+            return Ok(parent);
+        }
+        let writes = roots.iter().map(|(name, root)| (*name, Some(root.as_slice()))).collect();
+        self.tree(keys::APP, base.map(|(since, _)| since), &writes)
+    }
+
+    fn tree(
+        &mut self,
+        tree: u8,
+        base: Option<u64>,
+        writes: &BTreeMap<&[u8], Option<&[u8]>>,
+    ) -> Result<[u8; 32], StateError> {
+        let update = update(self.view, tree, base, self.version, writes)?;
+        for (row, node) in update.nodes {
+            self.rows.put(Table::Nodes, row, node);
+        }
+        for row in update.stale {
+            self.stale.add(Table::Nodes, row);
+        }
+        if let Some(base) = base {
+            self.stale.add(Table::Roots, keys::root(tree, base));
+        }
+        self.rows.put(Table::Roots, keys::root(tree, self.version), update.root.to_vec());
+        Ok(update.root)
+    }
+}

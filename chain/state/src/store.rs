@@ -1,0 +1,215 @@
+//! The open state: its latest height, and the way to the next one.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+use crate::changes::Changes;
+use crate::disk::{Disk, FailPoint, Rows, Table, View};
+use crate::error::StateError;
+use crate::keys;
+use crate::snapshot::Snapshot;
+use crate::stage::{Staged, stage};
+use crate::tree::{EMPTY_ROOT, root_at};
+use crate::window::prune;
+
+/// Memory for blocks of the store's files unless the options say otherwise.
+pub const CACHE_BYTES: u64 = 256 << 20;
+
+/// How to open a [`Store`].
+#[derive(Clone)]
+pub struct Options {
+    /// The components, 1 to 254 different names. Set and order belong to the state and cannot change later.
+    pub components: &'static [&'static str],
+    /// Heights before the latest that stay readable and provable; at least one does.
+    pub keep: u64,
+    /// Memory for blocks of the store's files in bytes.
+    pub cache_bytes: u64,
+    /// Where a test may end the process.
+    pub fail: Option<FailPoint>,
+}
+
+impl Options {
+    /// Options with the usual cache and no fail point.
+    pub fn new(components: &'static [&'static str], keep: u64) -> Self {
+        Self { components, keep, cache_bytes: CACHE_BYTES, fail: None }
+    }
+}
+
+/// The state of a chain on disk. One process at a time; any number of threads read while one commits.
+pub struct Store {
+    disk: Disk,
+    dir: PathBuf,
+    components: Arc<[&'static str]>,
+    keep: u64,
+    head: RwLock<Head>,
+    /// Held over a commit, so that each follows the one before.
+    committing: Mutex<()>,
+}
+
+/// The latest committed version.
+#[derive(Clone)]
+struct Head {
+    view: View,
+    version: u64,
+    root: [u8; 32],
+    oldest: u64,
+}
+
+impl Store {
+    /// Opens the state in `dir`, or creates it.
+    ///
+    /// A process that was killed, or a machine that lost power, left the state at its last commit: nothing is to be
+    /// repaired. Fails if another store has the folder open, if it was written with other components or another
+    /// layout, and if it cannot be read.
+    pub fn open(dir: &Path, options: Options) -> Result<Self, StateError> {
+        check_components(options.components)?;
+        let initial = || {
+            let mut rows = Rows::default();
+            rows.put(Table::Meta, keys::META_LAYOUT.to_vec(), keys::LAYOUT.to_be_bytes().to_vec());
+            rows.put(Table::Meta, keys::META_COMPONENTS.to_vec(), options.components.join("\n").into_bytes());
+            rows
+        };
+        let disk = Disk::open(dir, options.cache_bytes, options.fail, initial)?;
+        let view = disk.view();
+        check_layout(&view, options.components)?;
+        let head = read_head(view)?;
+        Ok(Self {
+            disk,
+            dir: dir.to_path_buf(),
+            components: options.components.into(),
+            keep: options.keep.max(1),
+            head: RwLock::new(head),
+            committing: Mutex::new(()),
+        })
+    }
+
+    /// The folder.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// The latest committed version and its app hash; 0 and [`EMPTY_ROOT`] when new.
+    pub fn latest(&self) -> (u64, [u8; 32]) {
+        let head = self.head();
+        (head.version, head.root)
+    }
+
+    /// The oldest version that can be read and proven.
+    pub fn oldest(&self) -> u64 {
+        self.head().oldest
+    }
+
+    /// The latest committed version.
+    pub fn snapshot(&self) -> Snapshot {
+        let head = self.head();
+        Snapshot::new(head.view, head.version, head.version, head.root, Arc::clone(&self.components))
+    }
+
+    /// The state at a height within the window.
+    pub fn snapshot_at(&self, version: u64) -> Result<Snapshot, StateError> {
+        let head = self.head();
+        if version > head.version {
+            return Err(StateError::Future { version, latest: head.version });
+        }
+        if version < head.oldest {
+            return Err(StateError::Pruned { version, oldest: head.oldest });
+        }
+        let root = root_at(&head.view, keys::APP, version)?.map_or(EMPTY_ROOT, |(_, root)| root);
+        Ok(Snapshot::new(head.view, head.version, version, root, Arc::clone(&self.components)))
+    }
+
+    /// Computes the app hash of `changes` on top of the latest version; nothing reaches the disk.
+    ///
+    /// The version follows the latest one; the first may be any from 1 on. Writes that change nothing are dropped.
+    pub fn stage(&self, version: u64, changes: &Changes) -> Result<Staged, StateError> {
+        let head = self.head();
+        if !follows(version, head.version) {
+            return Err(StateError::OutOfOrder { version, latest: head.version });
+        }
+        stage(&head.view, &self.components, (head.version, head.root), version, changes)
+    }
+
+    /// Makes a staged version the latest one: one atomic write, durable when this returns.
+    ///
+    /// After any error but [`StateError::OutOfOrder`] the store must be closed: whether the write lasts is known
+    /// only once it is opened again.
+    pub fn commit(&self, staged: Staged) -> Result<(), StateError> {
+        let _one_at_a_time = self.committing.lock().unwrap_or_else(PoisonError::into_inner);
+        let head = self.head();
+        let Staged { version, root, parent, mut rows } = staged;
+        if parent != (head.version, head.root) {
+            return Err(StateError::OutOfOrder { version, latest: head.version });
+        }
+        // Heights before a first version above 1 are the empty base, all the same.
+        let before = if parent.0 == 0 { version - 1 } else { head.oldest };
+        let oldest = prune(&head.view, before, version.saturating_sub(self.keep), &mut rows)?;
+        let mut meta = version.to_be_bytes().to_vec();
+        meta.extend_from_slice(&root);
+        meta.extend_from_slice(&oldest.to_be_bytes());
+        rows.put(Table::Meta, keys::META_HEAD.to_vec(), meta);
+        self.disk.write(version, rows)?;
+        let head = Head { view: self.disk.view(), version, root, oldest };
+        *self.head.write().unwrap_or_else(PoisonError::into_inner) = head;
+        Ok(())
+    }
+
+    #[cfg(test)]
+    pub(crate) fn view(&self) -> View {
+        self.head().view
+    }
+
+    fn head(&self) -> Head {
+        self.head.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+fn follows(version: u64, latest: u64) -> bool {
+    version > 0 && (latest == 0 || Some(version) == latest.checked_add(1))
+}
+
+fn check_components(components: &[&str]) -> Result<(), StateError> {
+    let bad = |why| Err(StateError::BadComponents { wanted: components.join(", "), why });
+    if components.is_empty() || components.len() > keys::COMPONENTS_MAX {
+        return bad("there must be 1 to 254 of them");
+    }
+    for (place, name) in components.iter().enumerate() {
+        if name.is_empty() || name.contains('\n') {
+            return bad("a name is empty or has a line feed");
+        }
+        if components.iter().take(place).any(|other| other == name) {
+            return bad("a name is there twice");
+        }
+    }
+    Ok(())
+}
+
+fn check_layout(view: &View, components: &[&str]) -> Result<(), StateError> {
+    let layout = view.get(Table::Meta, keys::META_LAYOUT)?.unwrap_or_default();
+    let layout = layout.try_into().map_err(|_| StateError::corrupt("the number of the layout is not a number"))?;
+    let found = u64::from_be_bytes(layout);
+    if found != keys::LAYOUT {
+        return Err(StateError::Layout { found, wanted: keys::LAYOUT });
+    }
+    let found = view.get(Table::Meta, keys::META_COMPONENTS)?.unwrap_or_default();
+    if found != components.join("\n").as_bytes() {
+        let found = String::from_utf8_lossy(&found).replace('\n', ", ");
+        return Err(StateError::Components { found, wanted: components.join(", ") });
+    }
+    Ok(())
+}
+
+/// The head as it was committed last, checked against the app tree.
+fn read_head(view: View) -> Result<Head, StateError> {
+    let Some(meta) = view.get(Table::Meta, keys::META_HEAD)? else {
+        return Ok(Head { view, version: 0, root: EMPTY_ROOT, oldest: 0 });
+    };
+    let broken = || StateError::corrupt(format!("the head has {} bytes", meta.len()));
+    let (version, rest) = meta.split_first_chunk::<8>().ok_or_else(broken)?;
+    let (root, oldest) = rest.split_first_chunk::<32>().ok_or_else(broken)?;
+    let oldest = oldest.try_into().map_err(|_| broken())?;
+    let (version, root, oldest) = (u64::from_be_bytes(*version), *root, u64::from_be_bytes(oldest));
+    if root_at(&view, keys::APP, version)?.map(|(_, root)| root) != Some(root) {
+        return Err(StateError::corrupt(format!("the app tree does not have the root of height {version}")));
+    }
+    Ok(Head { view, version, root, oldest })
+}
