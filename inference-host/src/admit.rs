@@ -1,0 +1,76 @@
+//! The door: from a file and its manifest to a model that computes the same bits everywhere, or a refusal.
+
+use aceso_types::{ElementType, Manifest, Tensor, manifest::Onnx};
+
+use crate::{
+    error::{ModelRefused, OutputFault},
+    formula,
+    lower::{self, Lowered},
+    model::{KERNELS, Model, Quantisation, TensorSpec},
+    onnx,
+    plan::Plan,
+};
+
+/// Admits a model.
+///
+/// Checks that the file is the one that `manifest` names, decodes it, proves that every operation is one that SPEC.md
+/// defines and stays within its bounds, and that input and output are what the manifest says. Takes memory in
+/// proportion to the file, and does not run the model.
+pub fn admit(onnx: &[u8], manifest: &Manifest) -> Result<Model, ModelRefused> {
+    manifest.check().map_err(ModelRefused::Manifest)?;
+    check_file(onnx, &manifest.onnx)?;
+    let source = onnx::decode(onnx)?;
+    let Lowered { graph, input, input_name, outputs } = lower::lower(source, &manifest.pipeline)?;
+
+    let spec = |name: &str, id: usize| {
+        let value = &graph.values[id];
+        let ty = if value.signed { ElementType::I8 } else { ElementType::U8 };
+        let refused = |fault| ModelRefused::Output { name: onnx::shown(name), fault };
+        let dims: Option<Vec<u32>> = value.dims.iter().map(|&dim| u32::try_from(dim).ok()).collect();
+        let dims = dims.ok_or_else(|| refused(OutputFault::Missing))?;
+        Tensor::bytes(ty, &dims).map_err(|e| refused(OutputFault::Tensor(e)))?;
+        Ok(TensorSpec { name: name.into(), ty, dims })
+    };
+    let inputs = vec![spec(&input_name, input)?];
+    let specs = outputs.iter().map(|output| spec(&output.name, output.id)).collect::<Result<Vec<_>, _>>()?;
+    check_meaning(&specs, manifest)?;
+
+    let quantisations = outputs
+        .iter()
+        .map(|output| output.meaning.map(|(scale, zero_point)| Quantisation { scale, zero_point }))
+        .collect();
+    let ids = outputs.iter().map(|output| output.id).collect();
+    let (plan, facts) = Plan::new(graph, input, ids, KERNELS)?;
+    Ok(Model { plan, facts, inputs, outputs: specs, quantisations })
+}
+
+fn check_file(onnx: &[u8], named: &Onnx) -> Result<(), ModelRefused> {
+    let got = onnx.len() as u64;
+    if got != named.size {
+        return Err(ModelRefused::Size { want: named.size, got });
+    }
+    let digest = Onnx::digest_of(onnx);
+    if digest != named.digest {
+        return Err(ModelRefused::Digest { want: named.digest, got: digest });
+    }
+    Ok(())
+}
+
+/// Labels and findings must describe the first output.
+fn check_meaning(outputs: &[TensorSpec], manifest: &Manifest) -> Result<(), ModelRefused> {
+    let Some(first) = outputs.first() else {
+        return Err(ModelRefused::Output { name: String::new(), fault: OutputFault::None });
+    };
+    let refused = |fault| Err(ModelRefused::Output { name: onnx::shown(&first.name), fault });
+    let (labels, elements) = (manifest.output.labels.len(), first.dims.iter().map(|&dim| dim as usize).product());
+    if labels != elements {
+        return refused(OutputFault::Labels { labels, elements });
+    }
+    let (lo, hi) = formula::limits(first.ty == ElementType::I8);
+    match manifest.output.findings.iter().find(|finding| !(lo..=hi).contains(&finding.at_least)) {
+        Some(finding) => {
+            refused(OutputFault::Threshold { finding: finding.id.clone(), at_least: finding.at_least, ty: first.ty })
+        }
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,281 @@
+//! Every floating-point operation of this crate, as SPEC.md writes them down.
+//!
+//! Single IEEE 754 operations in a fixed order, none fused with another, none reordered, rounding to nearest even.
+//! Rust neither fuses nor reorders float operations by itself; [`rounding_is_default`] makes sure of the mode.
+
+use crate::error::NodeFault;
+
+/// Least and largest scale that a model may state: 2^−64 and 2^64.
+pub(crate) const SCALE_MIN: f32 = f32::from_bits(0x1f80_0000);
+pub(crate) const SCALE_MAX: f32 = f32::from_bits(0x5f80_0000);
+/// Least and largest multiplier of a requantisation.
+pub(crate) const MULTIPLIER_MIN: f32 = SCALE_MIN;
+pub(crate) const MULTIPLIER_MAX: f32 = 256.0;
+/// Least and largest ratio of scales in an addition: within it, [`AddTables`] computes without rounding in f64.
+pub(crate) const RATIO_MIN: f32 = 1.0 / 4096.0;
+pub(crate) const RATIO_MAX: f32 = 128.0;
+
+/// One and a half times 2^23: adding it to a small float leaves the float's nearest integer in the low bits.
+const SHIFT: f32 = 12_582_912.0;
+
+/// What a quantised output may be: `lo ≤ q ≤ hi`, and which value stands for zero.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Range {
+    pub(crate) zero: i32,
+    pub(crate) lo: i32,
+    pub(crate) hi: i32,
+}
+
+impl Range {
+    /// All values of the type.
+    pub(crate) fn of(signed: bool, zero: i32) -> Self {
+        let (lo, hi) = limits(signed);
+        Self { zero, lo, hi }
+    }
+
+    /// Only those also between `lo` and `hi`.
+    pub(crate) fn within(self, lo: i32, hi: i32) -> Self {
+        let low = self.lo.max(lo).min(self.hi);
+        Self { lo: low, hi: self.hi.min(hi).max(low), ..self }
+    }
+}
+
+/// The lowest and the highest value of an 8-bit type.
+pub(crate) fn limits(signed: bool) -> (i32, i32) {
+    if signed { (-128, 127) } else { (0, 255) }
+}
+
+/// The number that a byte is.
+pub(crate) fn number(signed: bool, byte: u8) -> i32 {
+    if signed { i32::from(byte.cast_signed()) } else { i32::from(byte) }
+}
+
+/// The low byte of a number that fits 8 bits, signed or not.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the number fits, in two's complement")]
+pub(crate) fn byte(number: i32) -> u8 {
+    number as u8
+}
+
+/// The integer nearest to `value`, which must lie within ±2^22; of two equally near the even one.
+#[inline(always)]
+pub(crate) fn round_half_even(value: f32) -> i32 {
+    (value + SHIFT).to_bits().cast_signed().wrapping_sub(SHIFT.to_bits().cast_signed())
+}
+
+/// `round_half_even(clamp(f32(acc) · scale, lo − zero, hi − zero)) + zero`.
+#[inline(always)]
+pub(crate) fn requantise(acc: i32, scale: f32, range: Range) -> u8 {
+    let value = (float(acc) * scale).max(float(range.lo - range.zero)).min(float(range.hi - range.zero));
+    byte(round_half_even(value) + range.zero)
+}
+
+/// `round_half_even(clamp(value / scale, lo − zero, hi − zero)) + zero`: ONNX's QuantizeLinear.
+pub(crate) fn quantise(value: f32, scale: f32, range: Range) -> i32 {
+    let value = (value / scale).max(float(range.lo - range.zero)).min(float(range.hi - range.zero));
+    round_half_even(value) + range.zero
+}
+
+/// `scale · f32(q − zero)`: ONNX's DequantizeLinear.
+pub(crate) fn dequantise(q: i32, scale: f32, zero: i32) -> f32 {
+    scale * float(q - zero)
+}
+
+/// `(sum / f32(count)) / scale + f32(zero)`, clamped, then rounded: the mean of dequantised values.
+#[inline(always)]
+pub(crate) fn mean(sum: f32, count: usize, scale: f32, range: Range) -> u8 {
+    let value = sum / float(count) / scale + float(range.zero);
+    byte(round_half_even(value.max(float(range.lo)).min(float(range.hi))))
+}
+
+/// `(x · w) / y`, the multiplier of a requantisation. The product stays clear of subnormal numbers too.
+pub(crate) fn multiplier(x: f32, w: f32, y: f32) -> Result<f32, NodeFault> {
+    let product = check("the product of scales", x * w, SCALE_MIN, SCALE_MAX)?;
+    check("the multiplier", product / y, MULTIPLIER_MIN, MULTIPLIER_MAX)
+}
+
+/// `x / (y · f32(count))`, the multiplier of a mean over integers.
+pub(crate) fn mean_multiplier(x: f32, y: f32, count: usize) -> Result<f32, NodeFault> {
+    check("the multiplier", x / (y * float(count)), MULTIPLIER_MIN, MULTIPLIER_MAX)
+}
+
+/// A scale from the file.
+pub(crate) fn scale(operand: &'static str, value: f32) -> Result<f32, NodeFault> {
+    check(operand, value, SCALE_MIN, SCALE_MAX)
+}
+
+fn check(operand: &'static str, value: f32, min: f32, max: f32) -> Result<f32, NodeFault> {
+    // Also false for what is not a number.
+    if value >= min && value <= max { Ok(value) } else { Err(NodeFault::Scale { operand, value, min, max }) }
+}
+
+/// Whether the scale of a bias is that of the products, within one part in 2^20: exporters compute it in f32 or f64.
+pub(crate) fn check_bias(bias: f32, x: f32, w: f32) -> Result<(), NodeFault> {
+    let want = x * w;
+    let difference = (f64::from(bias) - f64::from(want)).abs();
+    if difference <= f64::from(want) / 1_048_576.0 { Ok(()) } else { Err(NodeFault::BiasScale { want, got: bias }) }
+}
+
+/// The table of a function of one quantised value: dequantise, clamp to `low ..= high`, quantise.
+pub(crate) fn table(x: (bool, f32, i32), clamp: (f32, f32), scale: f32, range: Range) -> [u8; 256] {
+    let (signed, x_scale, x_zero) = x;
+    from_bytes(|b| {
+        let value = dequantise(number(signed, b), x_scale, x_zero).max(clamp.0).min(clamp.1);
+        byte(quantise(value, scale, range))
+    })
+}
+
+/// The table of one channel of an image: `((f32(v) / 255 − mean) / deviation)`, quantised.
+pub(crate) fn image_table(mean: i32, deviation: u32, scale: f32, range: Range) -> [u8; 256] {
+    let unit = float(aceso_types::manifest::MICRO);
+    let (mean, deviation) = (float(mean) / unit, float(deviation) / unit);
+    from_bytes(|b| {
+        let value = (f32::from(b) / 255.0 - mean) / deviation;
+        byte(quantise(value, scale, range))
+    })
+}
+
+/// The real value of each byte.
+pub(crate) fn reals(signed: bool, scale: f32, zero: i32) -> Box<[f32; 256]> {
+    let mut reals = Box::new([0.0; 256]);
+    for (real, b) in reals.iter_mut().zip(0..=u8::MAX) {
+        *real = dequantise(number(signed, b), scale, zero);
+    }
+    reals
+}
+
+fn from_bytes(each: impl Fn(u8) -> u8) -> [u8; 256] {
+    let mut table = [0; 256];
+    for (entry, b) in table.iter_mut().zip(0..=u8::MAX) {
+        *entry = each(b);
+    }
+    table
+}
+
+/// The sum of two quantised values.
+///
+/// With `ra = sa / sy`, `rb = sb / sy` and `c = f32(zy) − fma(ra, za, rb·f32(zb))`, all in f32:
+/// `q = clamp(round_half_even(fma(a, ra, fma(b, rb, c))))`, where `fma` is exact before its one rounding to f32.
+///
+/// Both ratios are multiples of 2^−35 and at most 2^7, so every intermediate is a multiple of 2^−35 below 2^18, and f64
+/// holds it exactly: `f32(f64 sum)` *is* the fused operation, also where there is no instruction for it.
+#[derive(Clone, Debug)]
+pub(crate) struct AddTables {
+    /// `a · ra`, exact.
+    left: [f64; 256],
+    /// `fma(b, rb, c)`, rounded to f32.
+    right: [f64; 256],
+    lo: f32,
+    hi: f32,
+}
+
+/// One side of a sum: signed, scale, zero point.
+pub(crate) type Addend = (bool, f32, i32);
+
+impl AddTables {
+    pub(crate) fn new(a: Addend, b: Addend, y_scale: f32, range: Range) -> Result<Self, NodeFault> {
+        let ratio = |operand, addend: Addend| check(operand, addend.1 / y_scale, RATIO_MIN, RATIO_MAX);
+        let (ra, rb) = (ratio("the ratio of scales A/C", a)?, ratio("the ratio of scales B/C", b)?);
+        let zeros = narrow(f64::from(ra) * f64::from(a.2) + f64::from(rb * float(b.2)));
+        let constant = float(range.zero) - zeros;
+        let mut tables = Self { left: [0.0; 256], right: [0.0; 256], lo: float(range.lo), hi: float(range.hi) };
+        for (entry, byte) in tables.left.iter_mut().zip(0..=u8::MAX) {
+            *entry = f64::from(number(a.0, byte)) * f64::from(ra);
+        }
+        for (entry, byte) in tables.right.iter_mut().zip(0..=u8::MAX) {
+            *entry = f64::from(narrow(f64::from(number(b.0, byte)) * f64::from(rb) + f64::from(constant)));
+        }
+        Ok(tables)
+    }
+
+    #[inline(always)]
+    pub(crate) fn sum(&self, a: u8, b: u8) -> u8 {
+        let value = narrow(self.left[usize::from(a)] + self.right[usize::from(b)]);
+        byte(round_half_even(value.max(self.lo).min(self.hi)))
+    }
+}
+
+/// To f32, once rounded.
+#[allow(clippy::cast_possible_truncation, reason = "rounding to f32 is what is meant")]
+fn narrow(value: f64) -> f32 {
+    value as f32
+}
+
+/// Integers that are turned into f32, rounded to nearest even where they have more than 24 bits.
+pub(crate) trait ToFloat {
+    fn to_float(self) -> f32;
+}
+
+macro_rules! to_float {
+    ($($ty:ty),*) => { $(
+        impl ToFloat for $ty {
+            #[inline(always)]
+            #[allow(clippy::cast_precision_loss, reason = "SPEC.md rounds here")]
+            fn to_float(self) -> f32 {
+                self as f32
+            }
+        }
+    )* };
+}
+
+to_float!(i32, u32, usize);
+
+#[inline(always)]
+fn float(value: impl ToFloat) -> f32 {
+    value.to_float()
+}
+
+/// Whether this thread rounds to nearest even, as SPEC.md and every compiler assume.
+pub(crate) fn rounding_is_default() -> bool {
+    use std::hint::black_box;
+    let half_ulp = f32::EPSILON / 2.0;
+    let (up, down) = (black_box(1.0 + f32::EPSILON), black_box(1.0f32));
+    let bits = |value: f32| value.to_bits();
+    bits(black_box(down) + black_box(half_ulp)) == bits(1.0)
+        && bits(black_box(up) + black_box(half_ulp)) == bits(1.0 + 2.0 * f32::EPSILON)
+        && bits(black_box(-down) - black_box(half_ulp)) == bits(-1.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rounding_agrees_with_the_standard_library() {
+        for step in -4000..=4000i16 {
+            let value = f32::from(step) / 8.0;
+            assert_eq!(float(round_half_even(value)).to_bits(), (value.round_ties_even() + 0.0).to_bits(), "{value}");
+        }
+        assert!(rounding_is_default());
+    }
+
+    #[test]
+    fn a_sum_is_the_fused_operation() {
+        let range = Range::of(false, 131);
+        for (a, b, y) in [
+            ((false, 0.031, 7), (false, 0.0173, 200), 0.0291),
+            ((true, 0.5, -128), (true, 0.0002, 127), 0.0041),
+            ((false, 128.0, 255), (false, 0.000_244_140_63, 0), 1.0),
+        ] {
+            let tables = AddTables::new(a, b, y, range).unwrap();
+            let (ra, rb) = (a.1 / y, b.1 / y);
+            let c = float(range.zero) - ra.mul_add(float(a.2), rb * float(b.2));
+            for (p, q) in (0..=255).flat_map(|p| (0..=255).map(move |q| (p, q))) {
+                let inner = float(number(b.0, q)).mul_add(rb, c);
+                let want = float(number(a.0, p)).mul_add(ra, inner).round_ties_even().clamp(0.0, 255.0);
+                assert_eq!(float(u32::from(tables.sum(p, q))).to_bits(), want.to_bits(), "{p} {q}");
+            }
+        }
+    }
+
+    #[test]
+    fn scales_out_of_range_are_refused() {
+        for value in [0.0, -1.0, f32::NAN, f32::INFINITY, 1e-30, 1e30] {
+            assert!(matches!(scale("x", value), Err(NodeFault::Scale { .. })), "{value}");
+        }
+        assert!(matches!(multiplier(1.0, 1.0, 1e-3), Err(NodeFault::Scale { .. })));
+        assert!(matches!(multiplier(1e-12, 1e-12, 1e-12), Err(NodeFault::Scale { .. })));
+        assert!(AddTables::new((false, 1.0, 0), (false, 1e-5, 0), 1.0, Range::of(false, 0)).is_err());
+        assert!(check_bias(0.1 * 0.2, 0.1, 0.2).is_ok());
+        assert!(matches!(check_bias(0.03, 0.1, 0.2), Err(NodeFault::BiasScale { .. })));
+    }
+}

@@ -1,0 +1,170 @@
+//! From the bytes of an image file to a model's input tensor, in integers only.
+//!
+//! [`decode`] recognises a file by its first bytes ([`png`], [`dicom`]) and answers with an [`Image`]: stored values,
+//! their bits, and what a DICOM file says about them. An image has an identity, [`Image::pixel_digest`], which does
+//! not depend on how its pixels were wrapped, and becomes a tensor by a manifest's pipeline, [`Image::to_tensor`]:
+//! checks, grey or colour, window ([`window`]), crop and resize ([`resample`]), layout ([`pipeline`]).
+//!
+//! Every formula and every rounding is written down in `IMAGE.md` beside this crate's manifest. Files come from
+//! strangers: time and memory are bounded by [`Limits`], and whatever is not supported is refused by its name.
+//! Compressed DICOM, several frames, palettes in DICOM and transparency are absent.
+
+mod dicom;
+mod error;
+mod pipeline;
+mod pixels;
+mod png;
+mod resample;
+mod window;
+
+use aceso_types::{PixelDigest, manifest::Pipeline, tensor::Tensor};
+
+pub use dicom::Tag;
+pub use error::ImageError;
+
+use pixels::Values;
+use window::Voi;
+
+/// What may be decoded. The defaults hold every single-frame X-ray: a 24 × 30 cm mammogram at 50 µm has 14 million
+/// 16-bit samples.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Most bytes that a file may have.
+    pub bytes: usize,
+    /// Most samples (width × height × channels) that an image may have.
+    pub samples: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { bytes: 64 << 20, samples: 16 << 20 }
+    }
+}
+
+/// The kind of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// PNG (ISO/IEC 15948).
+    Png,
+    /// A DICOM file (PS3.10) with native pixel data.
+    Dicom,
+}
+
+/// What the registrant says about an image; an empty text says nothing. A DICOM file's own tags must not contradict it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Stated {
+    /// Modality, as in DICOM `(0008,0060)`.
+    pub modality: String,
+    /// Body part, as in DICOM `(0018,0015)`.
+    pub body_part: String,
+}
+
+/// A decoded image: `height` rows of `width` pixels of one (grey) or three (red, green, blue) samples, where a higher
+/// grey value is brighter.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Image {
+    format: Format,
+    width: u32,
+    height: u32,
+    samples: u8,
+    bits: u8,
+    values: Values,
+    /// From stored to rescaled units: `value × slope + intercept`.
+    slope: i64,
+    intercept: i64,
+    voi: Voi,
+    modality: Option<String>,
+    body_part: Option<String>,
+}
+
+/// Reads a file.
+///
+/// # Errors
+///
+/// Every [`ImageError`] but those of [`Image::to_tensor`].
+pub fn decode(bytes: &[u8], limits: Limits) -> Result<Image, ImageError> {
+    if bytes.len() > limits.bytes {
+        return Err(ImageError::TooManyBytes { bytes: bytes.len(), max: limits.bytes });
+    }
+    if bytes.starts_with(png::MAGIC) {
+        png::decode(bytes, limits)
+    } else if dicom::is_dicom(bytes) {
+        dicom::decode(bytes, limits)
+    } else {
+        Err(ImageError::Unrecognised)
+    }
+}
+
+impl Image {
+    /// The file's kind.
+    pub fn format(&self) -> Format {
+        self.format
+    }
+
+    /// Columns.
+    pub fn width(&self) -> u32 {
+        self.width
+    }
+
+    /// Rows.
+    pub fn height(&self) -> u32 {
+        self.height
+    }
+
+    /// Samples per pixel: 1 or 3.
+    pub fn samples(&self) -> u8 {
+        self.samples
+    }
+
+    /// Bits stored per sample: 8 to 16.
+    pub fn bits(&self) -> u8 {
+        self.bits
+    }
+
+    /// Whether stored values may be negative.
+    pub fn signed(&self) -> bool {
+        matches!(self.values, Values::I16(_))
+    }
+
+    /// Modality that the file itself names.
+    pub fn modality(&self) -> Option<&str> {
+        self.modality.as_deref()
+    }
+
+    /// Body part that the file itself names.
+    pub fn body_part(&self) -> Option<&str> {
+        self.body_part.as_deref()
+    }
+
+    /// The image's identity: equal for equal pixels, however they are wrapped.
+    pub fn pixel_digest(&self) -> PixelDigest {
+        pixels::digest(self)
+    }
+
+    /// The input tensor, `u8`, of shape `[1, channels, height, width]` or `[1, height, width, channels]`.
+    ///
+    /// # Errors
+    ///
+    /// Modality or body part unknown, contradictory or not accepted; a window that the file describes in a way that is
+    /// not supported; a tensor larger than tensors may be.
+    pub fn to_tensor(&self, pipeline: &Pipeline, stated: &Stated) -> Result<Tensor, ImageError> {
+        pipeline::check(self, pipeline, stated)?;
+        pipeline::run(self, pipeline)
+    }
+}
+
+/// Samples of a `width` × `height` image, if it may exist.
+fn samples_within(width: u32, height: u32, samples: u8, limits: Limits) -> Result<usize, ImageError> {
+    let refused = ImageError::TooManySamples { width, height, samples, max: limits.samples };
+    if width == 0 || height == 0 || width > SIDE_MAX || height > SIDE_MAX {
+        return Err(ImageError::Side { width, height });
+    }
+    let all = u64::from(width) * u64::from(height) * u64::from(samples);
+    if all > limits.samples {
+        return Err(refused);
+    }
+    usize::try_from(all).map_err(|_| refused)
+}
+
+/// Longest side, in pixels: what DICOM's 16-bit Rows and Columns can say. It bounds the resize's time.
+const SIDE_MAX: u32 = 65_535;

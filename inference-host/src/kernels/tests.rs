@@ -1,0 +1,256 @@
+//! Every set of kernels against SPEC.md read literally: loops over all indices, sums in 64 bits, the standard library's
+//! rounding. A new set adds itself to [`SETS`].
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::cast_possible_truncation,
+    reason = "a test fails by panicking, and its numbers are small"
+)]
+
+use std::sync::Arc;
+
+use proptest::{prelude::*, test_runner::RngSeed};
+
+use super::{Kernels, Scalar};
+use crate::{
+    formula::{Range, number},
+    ir::{
+        AveragePool, Centre, Conv, Filter, GlobalAveragePool, MatMul, MaxPool, Order, Pad, Requant, Transpose, Window,
+    },
+    onnx::constant::{Constant, Data},
+};
+
+const SETS: [&dyn Kernels; 1] = [&Scalar];
+
+/// A stream of bytes that depends on the seed alone.
+fn noise(seed: u64) -> impl FnMut(usize) -> Vec<u8> {
+    let mut state = seed | 1;
+    move |len| {
+        let mut next = || {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            state.to_le_bytes()[3]
+        };
+        (0..len).map(|_| next()).collect()
+    }
+}
+
+fn round(value: f32, range: Range) -> u8 {
+    let (lo, hi) = ((range.lo - range.zero) as f32, (range.hi - range.zero) as f32);
+    (value.max(lo).min(hi).round_ties_even() as i32 + range.zero) as u8
+}
+
+fn zero(signed: bool, byte: u8) -> i32 {
+    number(signed, byte)
+}
+
+fn requant(rows: usize, per_row: bool, y: (bool, u8), draw: &mut dyn FnMut(usize) -> Vec<u8>) -> Requant {
+    let scales = draw(if per_row { rows } else { 1 }).iter().map(|&b| (f32::from(b) + 1.0) * 3.1e-6).collect();
+    let bias = draw(rows).iter().map(|&b| i32::from(b) * 57 - 7000).collect();
+    Requant { scales, bias, range: Range::of(y.0, zero(y.0, y.1)) }
+}
+
+fn filter(rows: usize, depth: usize, order: Order, signed: bool, bytes: Vec<u8>, zeros: Vec<i32>) -> Filter {
+    let source = Arc::new(Constant { dims: vec![rows, depth], data: Data::Byte { signed, bytes } });
+    Filter { source, rows, depth, zeros, order }
+}
+
+prop_compose! {
+    fn window()(
+        kernel in [1usize..4, 1usize..4], stride in [1usize..4, 1usize..4], dilation in [1usize..3, 1usize..3],
+        pad in [0usize..3, 0usize..3], after in [0usize..3, 0usize..3], more in [0usize..6, 0usize..6],
+        small in any::<bool>(),
+    ) -> Window {
+        // Pools want padding below the kernel; convolutions are fine with that as well.
+        let side = |d: usize| {
+            let pad = if small { pad[d].min(kernel[d] - 1) } else { pad[d] };
+            let extent = (kernel[d] - 1) * dilation[d] + 1;
+            let input = (extent + more[d]).saturating_sub(pad).max(1);
+            let room = (input + pad + after[d].min(kernel[d] - 1)).saturating_sub(extent);
+            (pad, input, room / stride[d] + 1)
+        };
+        let sides = [side(0), side(1)];
+        Window {
+            kernel, stride, dilation,
+            pad: sides.map(|s| s.0), input: sides.map(|s| s.1), output: sides.map(|s| s.2),
+        }
+    }
+}
+
+/// Positions in a plane that a window covers, none for padding.
+fn covered(w: &Window, place: usize) -> Vec<Option<usize>> {
+    let (row, column) = (place / w.output[1], place % w.output[1]);
+    let at = |d: usize, place: usize, tap: usize| {
+        let at = (place * w.stride[d] + tap * w.dilation[d]) as i64 - w.pad[d] as i64;
+        usize::try_from(at).ok().filter(|&at| at < w.input[d])
+    };
+    (0..w.taps())
+        .map(|tap| Some(at(0, row, tap / w.kernel[1])? * w.input[1] + at(1, column, tap % w.kernel[1])?))
+        .collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: 300,
+        rng_seed: RngSeed::Fixed(1),
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
+
+    #[test]
+    fn convolutions(
+        window in window(), batch in 1usize..3, groups in 1usize..4, channels in 1usize..5, outputs in 1usize..7,
+        signs in any::<[bool; 3]>(), zeros in any::<[u8; 3]>(), per_row in any::<bool>(), seed in any::<u64>(),
+    ) {
+        let mut draw = noise(seed);
+        let (rows, depth, size) = (groups * outputs, channels * window.taps(), window.input.iter().product::<usize>());
+        let x = Centre { signed: signs[0], zero: zero(signs[0], zeros[0]) };
+        let weights = draw(rows * depth);
+        let filter =
+            filter(rows, depth, Order::Channels(channels), signs[1], weights.clone(), vec![zero(signs[1], zeros[1])]);
+        let requant = requant(rows, per_row, (signs[2], zeros[2]), &mut draw);
+        let conv = Conv { batch, groups, channels, window, x, filter, requant };
+        let input = draw(batch * groups * channels * size);
+
+        let mut want = vec![];
+        for image in input.chunks(groups * channels * size) {
+            for row in 0..rows {
+                for place in 0..window.places() {
+                    let mut sum = i64::from(conv.requant.bias[row]);
+                    for channel in 0..channels {
+                        let plane = &image[(row / outputs * channels + channel) * size..];
+                        for (tap, at) in covered(&window, place).into_iter().enumerate() {
+                            let Some(at) = at else { continue };
+                            let w = weights[row * depth + channel * window.taps() + tap];
+                            sum += i64::from(number(x.signed, plane[at]) - x.zero)
+                                * i64::from(number(signs[1], w) - conv.filter.zeros[0]);
+                        }
+                    }
+                    let scale = conv.requant.scales[if per_row { row } else { 0 }];
+                    want.push(round(i32::try_from(sum).unwrap() as f32 * scale, conv.requant.range));
+                }
+            }
+        }
+        for set in SETS {
+            let mut y = vec![0; want.len()];
+            set.conv(&conv, &set.pack(&conv.filter), &input, &mut y);
+            prop_assert_eq!(&y, &want);
+        }
+    }
+
+    #[test]
+    fn matrix_products(
+        rows in 1usize..40, depth in 1usize..40, columns in 1usize..9, transposed in any::<bool>(),
+        signs in any::<[bool; 3]>(), zeros in any::<[u8; 2]>(), per_row in any::<bool>(), seed in any::<u64>(),
+    ) {
+        let mut draw = noise(seed);
+        let x = Centre { signed: signs[0], zero: zero(signs[0], zeros[0]) };
+        let (weights, input) = (draw(columns * depth), draw(rows * depth));
+        let w_zeros: Vec<i32> = draw(columns).into_iter().map(|b| zero(signs[1], b)).collect();
+        let order = if transposed { Order::Channels(1) } else { Order::Columns };
+        let filter = filter(columns, depth, order, signs[1], weights.clone(), w_zeros.clone());
+        let requant = requant(columns, per_row, (signs[2], zeros[1]), &mut draw);
+        let matmul = MatMul { x, filter, requant };
+
+        let mut want = vec![];
+        for row in input.chunks(depth) {
+            for column in 0..columns {
+                let w = |k: usize| weights[if transposed { column * depth + k } else { k * columns + column }];
+                let product = |(k, &b): (usize, &u8)| {
+                    i64::from(number(x.signed, b) - x.zero) * i64::from(number(signs[1], w(k)) - w_zeros[column])
+                };
+                let sum = i64::from(matmul.requant.bias[column]) + row.iter().enumerate().map(product).sum::<i64>();
+                let scale = matmul.requant.scales[if per_row { column } else { 0 }];
+                want.push(round(i32::try_from(sum).unwrap() as f32 * scale, matmul.requant.range));
+            }
+        }
+        for set in SETS {
+            let mut y = vec![0; want.len()];
+            set.matmul(&matmul, &set.pack(&matmul.filter), &input, &mut y);
+            prop_assert_eq!(&y, &want);
+        }
+    }
+
+    #[test]
+    fn pools(
+        window in window(), planes in 1usize..4, signed in any::<bool>(), zeros in any::<[u8; 2]>(),
+        count_pad in any::<bool>(), seed in any::<u64>(),
+    ) {
+        let size = window.input.iter().product::<usize>();
+        let input = noise(seed)(planes * size);
+        let places: Vec<Vec<usize>> =
+            (0..window.places()).map(|place| covered(&window, place).into_iter().flatten().collect()).collect();
+        prop_assume!(places.iter().all(|place| !place.is_empty()));
+        let each = |f: &dyn Fn(&[u8], &[usize]) -> u8| -> Vec<u8> {
+            input.chunks(size).flat_map(|plane| places.iter().map(move |place| f(plane, place))).collect()
+        };
+        let range = Range::of(signed, zero(signed, zeros[0]));
+        let x_zero = zero(signed, zeros[1]);
+        let reals = crate::formula::reals(signed, 0.031, x_zero);
+        let pool = AveragePool { window, reals, scale: 0.017, range, count_pad };
+        let largest = each(&|plane, place| {
+            place.iter().map(|&at| number(signed, plane[at])).max().unwrap() as u8
+        });
+        let mean = each(&|plane, place| {
+            let mut sum = 0f32;
+            place.iter().for_each(|&at| sum += 0.031 * (number(signed, plane[at]) - x_zero) as f32);
+            let count = if count_pad { window.taps() } else { place.len() };
+            let value = (sum / count as f32) / 0.017 + range.zero as f32;
+            value.max(range.lo as f32).min(range.hi as f32).round_ties_even() as i32 as u8
+        });
+        let global = GlobalAveragePool { size, x: Centre { signed, zero: x_zero }, scale: 0.013, range };
+        let whole: Vec<u8> = input
+            .chunks(size)
+            .map(|plane| {
+                let sum: i32 = plane.iter().map(|&b| number(signed, b) - x_zero).sum();
+                round(sum as f32 * 0.013, range)
+            })
+            .collect();
+        for set in SETS {
+            let mut y = vec![0; largest.len()];
+            set.max_pool(&MaxPool { signed, window }, &input, &mut y);
+            prop_assert_eq!(&y, &largest);
+            set.average_pool(&pool, &input, &mut y);
+            prop_assert_eq!(&y, &mean);
+            let mut y = vec![0; planes];
+            set.global_average_pool(&global, &input, &mut y);
+            prop_assert_eq!(&y, &whole);
+        }
+    }
+
+    #[test]
+    fn moves(dims in prop::collection::vec(1usize..5, 0..5), seed in any::<u64>()) {
+        let mut draw = noise(seed);
+        let strides = |dims: &[usize]| -> Vec<usize> { (0..dims.len()).map(|d| dims[d + 1..].iter().product()).collect() };
+        let index = |at: usize, dims: &[usize]| -> Vec<usize> {
+            strides(dims).iter().zip(dims).map(|(stride, dim)| at / stride % dim).collect()
+        };
+        let input = draw(dims.iter().product());
+        let mut perm: Vec<usize> = (0..dims.len()).collect();
+        let keys = draw(dims.len());
+        perm.sort_by_key(|&d| keys[d]);
+        let of = |list: &[usize]| -> Vec<usize> { perm.iter().map(|&d| list[d]).collect() };
+        let transpose = Transpose { dims: of(&dims), strides: of(&strides(&dims)) };
+        let begin: Vec<usize> = draw(dims.len()).iter().map(|&b| usize::from(b % 3)).collect();
+        let output: Vec<usize> = dims.iter().zip(&begin).map(|(dim, begin)| dim + begin + 1).collect();
+        let pad = Pad { input: dims.clone(), output: output.clone(), begin: begin.clone(), fill: 77 };
+
+        let mut turned = vec![0; input.len()];
+        let mut padded = vec![77; output.iter().product()];
+        for (at, &byte) in input.iter().enumerate() {
+            let place = index(at, &dims);
+            let to: usize = of(&place).iter().zip(strides(&transpose.dims)).map(|(i, s)| i * s).sum();
+            turned[to] = byte;
+            padded[place.iter().zip(&begin).zip(strides(&output)).map(|((i, b), s)| (i + b) * s).sum::<usize>()] = byte;
+        }
+        for set in SETS {
+            let mut y = vec![0; input.len()];
+            set.transpose(&transpose, &input, &mut y);
+            prop_assert_eq!(&y, &turned);
+            let mut y = vec![0; padded.len()];
+            set.pad(&pad, &input, &mut y);
+            prop_assert_eq!(&y, &padded);
+        }
+    }
+}

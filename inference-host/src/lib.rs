@@ -1,0 +1,28 @@
+//! Runs registered models, bit for bit the same on every validator, in a browser, and in a contract's tests.
+//!
+//! A model is an ONNX file and a manifest. [`admit`] decodes the file (`onnx`), turns its nodes into integer operations
+//! (`lower`, `ir`) and proves that each has one result only: no float but the formulas that `SPEC.md` writes down
+//! (`formula`), sums that fit 32 bits, shapes that are fixed. What is left is planned (`plan`), priced ([`meter`]) and
+//! run ([`Model::run`], `kernels`). [`image`] turns the bytes of a picture into the tensor that the manifest promises;
+//! [`scores()`] turns the model's integers into the manifest's words.
+//!
+//! No clock, no thread, no file and no random number is reachable from here. Start at [`admit`].
+
+mod admit;
+mod error;
+mod formula;
+pub mod image;
+mod ir;
+mod kernels;
+mod lower;
+pub mod meter;
+mod model;
+mod onnx;
+mod plan;
+mod scores;
+
+pub use admit::admit;
+pub use error::{ConstantFault, InferError, InputFault, ModelRefused, NodeFault, OutputFault, Site};
+pub use model::{Model, Quantisation, TensorSpec};
+pub use plan::Facts;
+pub use scores::scores;

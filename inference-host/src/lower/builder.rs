@@ -1,0 +1,144 @@
+//! The growing list of operations.
+
+use super::{
+    compute::shape,
+    value::{Clip, Operand, Real, Target},
+};
+use crate::{
+    error::NodeFault,
+    formula::{self, Range},
+    ir::{Concat, Graph, Op, Step, Value, ValueId},
+};
+
+/// Most bytes of one value, and of one operation's working memory.
+const VALUE_MAX: u64 = 64 << 20;
+/// Most bytes of weights and parameters, in the form in which they are computed with. One constant may be read by many
+/// nodes, and each keeps its own.
+const HELD_MAX: u64 = 384 << 20;
+
+#[derive(Default)]
+pub(super) struct Builder {
+    pub(super) graph: Graph,
+    held: u64,
+}
+
+impl Builder {
+    pub(super) fn dims(&self, id: ValueId) -> &[usize] {
+        &self.graph.values[id].dims
+    }
+
+    pub(super) fn signed(&self, id: ValueId) -> bool {
+        self.graph.values[id].signed
+    }
+
+    /// Sets memory aside for weights and parameters.
+    pub(super) fn hold(&mut self, bytes: u64) -> Result<(), NodeFault> {
+        self.held = self.held.saturating_add(bytes);
+        if self.held > HELD_MAX { Err(NodeFault::TooLarge { bytes: self.held, max: HELD_MAX }) } else { Ok(()) }
+    }
+
+    /// A value that no operation computes: the input, or a constant.
+    pub(super) fn value(
+        &mut self,
+        signed: bool,
+        dims: Vec<usize>,
+        constant: Option<Vec<u8>>,
+    ) -> Result<ValueId, NodeFault> {
+        let bytes = check_size(&dims)?;
+        if constant.is_some() {
+            self.hold(bytes as u64)?;
+        }
+        let id = self.graph.values.len();
+        self.graph.values.push(Value { signed, dims, storage: id, constant });
+        Ok(id)
+    }
+
+    /// The same bytes in another shape.
+    pub(super) fn view(&mut self, id: ValueId, dims: Vec<usize>) -> Result<ValueId, NodeFault> {
+        let value = &self.graph.values[id];
+        if check_size(&dims)? != value.bytes() {
+            return Err(shape("the shape has another number of elements", &dims));
+        }
+        let view = Value { dims, constant: None, ..*value };
+        self.graph.values.push(view);
+        Ok(self.graph.values.len() - 1)
+    }
+
+    pub(super) fn push(
+        &mut self,
+        op: Op,
+        inputs: Vec<ValueId>,
+        signed: bool,
+        dims: Vec<usize>,
+    ) -> Result<ValueId, NodeFault> {
+        let scratch = op.scratch();
+        if scratch > VALUE_MAX {
+            return Err(NodeFault::TooLarge { bytes: scratch, max: VALUE_MAX });
+        }
+        self.hold(op.held())?;
+        let output = self.value(signed, dims, None)?;
+        self.graph.steps.push(Step { op, inputs, output });
+        Ok(output)
+    }
+
+    /// Each value of `id` through a table.
+    pub(super) fn table(&mut self, id: ValueId, signed: bool, table: [u8; 256]) -> Result<ValueId, NodeFault> {
+        let dims = self.dims(id).to_vec();
+        self.push(Op::Table(Box::new(table)), vec![id], signed, dims)
+    }
+
+    /// The same reals in another quantisation.
+    pub(super) fn requantise(&mut self, x: Operand, y: Target) -> Result<ValueId, NodeFault> {
+        self.quantise(Real { id: x.id, scale: x.scale, zero: x.zero, clip: Clip::NONE }, y)
+    }
+
+    pub(super) fn quantise(&mut self, x: Real, y: Target) -> Result<ValueId, NodeFault> {
+        let signed = self.signed(x.id);
+        let same = signed == y.signed && x.scale.to_bits() == y.scale.to_bits() && x.zero == y.range.zero;
+        if same && x.clip == Clip::NONE && y.range == Range::of(signed, x.zero) {
+            return Ok(x.id);
+        }
+        let clamp = (x.clip.low, x.clip.high);
+        self.table(x.id, y.signed, formula::table((signed, x.scale, x.zero), clamp, y.scale, y.range))
+    }
+
+    /// Only the integers `lo ..= hi` of `id`.
+    pub(super) fn clamp(&mut self, id: ValueId, lo: i32, hi: i32) -> Result<ValueId, NodeFault> {
+        let signed = self.signed(id);
+        let range = Range::of(signed, 0).within(lo, hi);
+        if range == Range::of(signed, 0) {
+            return Ok(id);
+        }
+        let mut table = [0; 256];
+        for (entry, byte) in table.iter_mut().zip(0..=u8::MAX) {
+            *entry = formula::byte(formula::number(signed, byte).max(range.lo).min(range.hi));
+        }
+        self.table(id, signed, table)
+    }
+
+    /// Tensors one after another along `axis`; their other dimensions agree.
+    pub(super) fn concat(&mut self, inputs: &[ValueId], axis: usize) -> Result<ValueId, NodeFault> {
+        let Some(&first) = inputs.first() else {
+            return Err(NodeFault::Operand { operand: "inputs", reason: "must be at least one" });
+        };
+        let (signed, mut dims) = (self.signed(first), self.dims(first).to_vec());
+        if inputs.iter().any(|&input| self.signed(input) != signed) {
+            return Err(NodeFault::Operand { operand: "inputs", reason: "must be of one type" });
+        }
+        let runs = inputs.iter().map(|&input| self.dims(input)[axis..].iter().product()).collect();
+        dims[axis] = inputs.iter().map(|&input| self.dims(input)[axis]).fold(0, usize::saturating_add);
+        self.push(Op::Concat(Concat { runs }), inputs.to_vec(), signed, dims)
+    }
+}
+
+/// How many elements, if there are some and not too many.
+fn check_size(dims: &[usize]) -> Result<usize, NodeFault> {
+    if dims.len() > aceso_types::tensor::RANK_MAX || dims.contains(&0) {
+        return Err(shape("a shape has up to eight dimensions, none of them 0", dims));
+    }
+    let bytes = dims.iter().fold(1u64, |bytes, &dim| bytes.saturating_mul(dim as u64));
+    match usize::try_from(bytes) {
+        Ok(count) if bytes <= VALUE_MAX => Ok(count),
+        _ => Err(NodeFault::TooLarge { bytes, max: VALUE_MAX }),
+    }
+}

@@ -1,0 +1,236 @@
+//! Computations whose result is requantised, and the admission bound of their sums.
+//!
+//! A QLinear operator knows its output's scale at once; a float operator between DequantizeLinear and QuantizeLinear
+//! learns it from the latter. Both build a [`Compute`], and [`Compute::emit`] writes the operation.
+
+use super::{
+    builder::Builder,
+    value::{Operand, Target, Weights},
+};
+use crate::{
+    error::NodeFault,
+    formula::{self, AddTables},
+    ir::{self, Centre, Filter, Op, Order, Requant, ValueId, Window},
+    onnx::constant::Data,
+};
+
+/// Most elements of a plane whose mean is taken; f32 counts so far exactly.
+const MEAN_MAX: usize = 1 << 24;
+
+pub(super) enum Compute {
+    Conv { x: Operand, conv: ir::Conv, scales: Vec<f32>, dims: Vec<usize> },
+    MatMul { x: Operand, matmul: ir::MatMul, scales: Vec<f32>, dims: Vec<usize> },
+    Add { a: Operand, b: Operand },
+    AveragePool { x: Operand, window: Window, count_pad: bool, dims: Vec<usize> },
+    GlobalAveragePool { x: Operand, dims: Vec<usize> },
+    Concat { inputs: Vec<Operand>, axis: usize },
+}
+
+impl Compute {
+    /// A convolution of `x` (`[n, c, h, w]`) with weights `[o, c / groups, kh, kw]`.
+    pub(super) fn conv(
+        builder: &mut Builder,
+        x: Operand,
+        weights: Weights,
+        bias: Vec<i32>,
+        window: Window,
+        groups: usize,
+    ) -> Result<Self, NodeFault> {
+        let (input, dims) = (builder.dims(x.id), &weights.source.dims);
+        let (&[batch, channels, ..], &[outputs, depth, ..]) = (input, &dims[..]) else {
+            return Err(shape("convolutions are two-dimensional", input));
+        };
+        if groups == 0 || channels % groups != 0 || outputs % groups != 0 || depth != channels / groups {
+            return Err(shape("weights do not fit the input's channels and the groups", dims));
+        }
+        let filter = Filter {
+            rows: outputs,
+            depth: depth * window.taps(),
+            order: Order::Channels(depth),
+            zeros: weights.zeros,
+            source: weights.source,
+        };
+        let x_centre = centre(builder, x);
+        check_rows("w_scale", weights.scales.len(), outputs)?;
+        check_filter(&filter, x_centre, &bias)?;
+        let requant = Requant { scales: Vec::new(), bias, range: formula::Range::of(false, 0) };
+        builder.hold(filter.held())?;
+        let dims = vec![batch, outputs, window.output[0], window.output[1]];
+        let conv = ir::Conv { batch, groups, channels: depth, window, x: x_centre, filter, requant };
+        Ok(Self::Conv { x, conv, scales: weights.scales, dims })
+    }
+
+    /// `x` (`[…, m, k]`) times weights: `[k, n]`, or `[n, k]` when `transposed`.
+    pub(super) fn matmul(
+        builder: &mut Builder,
+        x: Operand,
+        weights: Weights,
+        bias: Vec<i32>,
+        transposed: bool,
+    ) -> Result<Self, NodeFault> {
+        let input = builder.dims(x.id);
+        let &[first, second] = &weights.source.dims[..] else {
+            return Err(shape("the right side must be a matrix", &weights.source.dims));
+        };
+        let (columns, depth, order) =
+            if transposed { (first, second, Order::Channels(1)) } else { (second, first, Order::Columns) };
+        let Some((&last, outer)) = input.split_last().filter(|(last, outer)| **last == depth && !outer.is_empty())
+        else {
+            return Err(shape("the left side's rows are not as long as the right side's columns", input));
+        };
+        let bias = if bias.len() == 1 { vec![bias[0]; columns] } else { bias };
+        let filter = Filter { rows: columns, depth: last, order, zeros: weights.zeros, source: weights.source };
+        let x_centre = centre(builder, x);
+        check_rows("b_scale", weights.scales.len(), columns)?;
+        check_filter(&filter, x_centre, &bias)?;
+        let requant = Requant { scales: Vec::new(), bias, range: formula::Range::of(false, 0) };
+        let dims = outer.iter().copied().chain([columns]).collect();
+        builder.hold(filter.held())?;
+        let matmul = ir::MatMul { x: x_centre, filter, requant };
+        Ok(Self::MatMul { x, matmul, scales: weights.scales, dims })
+    }
+
+    pub(super) fn add(builder: &Builder, a: Operand, b: Operand) -> Result<Self, NodeFault> {
+        if builder.dims(a.id) != builder.dims(b.id) {
+            return Err(shape("both sides must have the same shape, and one has", builder.dims(b.id)));
+        }
+        Ok(Self::Add { a, b })
+    }
+
+    pub(super) fn average_pool(
+        builder: &Builder,
+        x: Operand,
+        window: Window,
+        count_pad: bool,
+    ) -> Result<Self, NodeFault> {
+        let &[batch, channels, ..] = builder.dims(x.id) else {
+            return Err(shape("pools are two-dimensional", builder.dims(x.id)));
+        };
+        let dims = vec![batch, channels, window.output[0], window.output[1]];
+        Ok(Self::AveragePool { x, window, count_pad, dims })
+    }
+
+    pub(super) fn global_average_pool(builder: &Builder, x: Operand) -> Result<Self, NodeFault> {
+        let dims = builder.dims(x.id);
+        let (&[batch, channels, ..], true) = (dims, dims.len() >= 3) else {
+            return Err(shape("a mean over planes needs planes", dims));
+        };
+        let size: usize = dims[2..].iter().product();
+        let bound = size as u64 * u64::from(reach(centre(builder, x)));
+        if size > MEAN_MAX || bound > i32::MAX as u64 {
+            return Err(NodeFault::Accumulator { depth: size, bound });
+        }
+        let ones = dims[2..].iter().map(|_| 1);
+        Ok(Self::GlobalAveragePool { x, dims: [batch, channels].into_iter().chain(ones).collect() })
+    }
+
+    pub(super) fn concat(builder: &Builder, inputs: Vec<Operand>, axis: i64) -> Result<Self, NodeFault> {
+        let first = inputs.first().map_or(&[][..], |input| builder.dims(input.id));
+        let axis = axis_of(axis, first.len())?;
+        for input in &inputs {
+            let dims = builder.dims(input.id);
+            let alike = |(d, (a, b)): (usize, (&usize, &usize))| d == axis || a == b;
+            if dims.len() != first.len() || !dims.iter().zip(first).enumerate().all(alike) {
+                return Err(shape("joined tensors must agree in all other dimensions, and one has", dims));
+            }
+        }
+        Ok(Self::Concat { inputs, axis })
+    }
+
+    /// Writes the operation, requantised to `y`.
+    pub(super) fn emit(&self, builder: &mut Builder, y: Target) -> Result<ValueId, NodeFault> {
+        let scales_of = |x: Operand, scales: &[f32]| -> Result<Vec<f32>, NodeFault> {
+            scales.iter().map(|&w| formula::multiplier(x.scale, w, y.scale)).collect()
+        };
+        let (op, inputs, dims) = match self {
+            Self::Conv { x, conv, scales, dims } => {
+                let requant =
+                    Requant { scales: scales_of(*x, scales)?, range: y.range, bias: conv.requant.bias.clone() };
+                (Op::Conv(ir::Conv { requant, ..conv.clone() }), vec![x.id], dims.clone())
+            }
+            Self::MatMul { x, matmul, scales, dims } => {
+                let requant =
+                    Requant { scales: scales_of(*x, scales)?, range: y.range, bias: matmul.requant.bias.clone() };
+                (Op::MatMul(ir::MatMul { requant, ..matmul.clone() }), vec![x.id], dims.clone())
+            }
+            Self::Add { a, b } => {
+                let side = |side: &Operand| (builder.signed(side.id), side.scale, side.zero);
+                let tables = AddTables::new(side(a), side(b), y.scale, y.range)?;
+                (Op::Add(Box::new(tables)), vec![a.id, b.id], builder.dims(a.id).to_vec())
+            }
+            Self::AveragePool { x, window, count_pad, dims } => {
+                let pool = ir::AveragePool {
+                    window: *window,
+                    reals: formula::reals(builder.signed(x.id), x.scale, x.zero),
+                    scale: y.scale,
+                    range: y.range,
+                    count_pad: *count_pad,
+                };
+                (Op::AveragePool(pool), vec![x.id], dims.clone())
+            }
+            Self::GlobalAveragePool { x, dims } => {
+                let size = builder.dims(x.id)[2..].iter().product();
+                let pool = ir::GlobalAveragePool {
+                    size,
+                    x: centre(builder, *x),
+                    scale: formula::mean_multiplier(x.scale, y.scale, size)?,
+                    range: y.range,
+                };
+                (Op::GlobalAveragePool(pool), vec![x.id], dims.clone())
+            }
+            Self::Concat { inputs, axis } => {
+                let ids = inputs.iter().map(|&x| builder.requantise(x, y)).collect::<Result<Vec<_>, _>>()?;
+                return builder.concat(&ids, *axis);
+            }
+        };
+        builder.push(op, inputs, y.signed, dims)
+    }
+}
+
+/// A dimension, counted from the end where negative.
+pub(super) fn axis_of(axis: i64, rank: usize) -> Result<usize, NodeFault> {
+    let rank = i64::try_from(rank).unwrap_or(0);
+    let axis = if axis < 0 { axis + rank } else { axis };
+    usize::try_from(axis).ok().filter(|_| axis < rank).ok_or_else(|| NodeFault::Attribute {
+        attribute: "axis".into(),
+        reason: "must be one of the tensor's dimensions",
+    })
+}
+
+pub(super) fn shape(reason: &'static str, dims: &[usize]) -> NodeFault {
+    NodeFault::Shape { reason, dims: dims.to_vec() }
+}
+
+fn centre(builder: &Builder, x: Operand) -> Centre {
+    Centre { signed: builder.signed(x.id), zero: x.zero }
+}
+
+/// How far a centred byte can lie from zero.
+fn reach(centre: Centre) -> u32 {
+    let (lo, hi) = formula::limits(centre.signed);
+    (centre.zero - lo).unsigned_abs().max((hi - centre.zero).unsigned_abs())
+}
+
+fn check_rows(operand: &'static str, given: usize, rows: usize) -> Result<(), NodeFault> {
+    if given == 1 || given == rows {
+        Ok(())
+    } else {
+        Err(NodeFault::Operand { operand, reason: "must have one element, or one per output channel" })
+    }
+}
+
+/// Proves that no sum can leave 32 bits, whatever the input and the weights.
+fn check_filter(filter: &Filter, x: Centre, bias: &[i32]) -> Result<(), NodeFault> {
+    let Data::Byte { signed, .. } = filter.source.data else {
+        return Err(NodeFault::Operand { operand: "weights", reason: "must be uint8 or int8" });
+    };
+    check_rows("zero point of the weights", filter.zeros.len(), filter.rows)?;
+    if !bias.is_empty() && bias.len() != filter.rows {
+        return Err(NodeFault::Operand { operand: "bias", reason: "must have one element per output channel" });
+    }
+    let weight = filter.zeros.iter().map(|&zero| reach(Centre { signed, zero })).max().unwrap_or(0);
+    let bias = bias.iter().map(|bias| bias.unsigned_abs()).max().unwrap_or(0);
+    let products = (filter.depth as u64).saturating_mul(u64::from(reach(x)) * u64::from(weight));
+    let bound = products.saturating_add(u64::from(bias));
+    if bound > i32::MAX as u64 { Err(NodeFault::Accumulator { depth: filter.depth, bound }) } else { Ok(()) }
+}

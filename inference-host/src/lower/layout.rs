@@ -1,0 +1,240 @@
+//! Operators that keep values and change shapes, or pick among values: they run on integers and dequantised integers
+//! alike, because what an integer stands for does not change.
+
+use super::{
+    builder::Builder,
+    compute::{axis_of, shape},
+    node::{Node, settle},
+    qdq,
+    value::{Clip, Operand, Real, Value},
+    window,
+};
+use crate::{
+    error::{NodeFault, Site},
+    formula::{self, Range},
+    ir::{MaxPool, Op, Pad, Transpose, ValueId},
+    onnx::constant::Data,
+};
+
+/// Runs `op` on the integers below input 0, and gives its result the same meaning.
+fn through(
+    node: &Node<'_>,
+    builder: &mut Builder,
+    op: impl FnOnce(&mut Builder, ValueId) -> Result<ValueId, NodeFault>,
+) -> Result<Value, NodeFault> {
+    if let Value::Int(id) = *node.value(0, "input")? {
+        return op(builder, id).map(Value::Int);
+    }
+    let real = node.real(0, "input")?;
+    Ok(Value::Real(Real { id: op(builder, real.id)?, ..real }))
+}
+
+/// Reshape(data, shape)
+pub(super) fn reshape(node: &Node<'_>, builder: &mut Builder) -> Result<Value, NodeFault> {
+    node.at_most(2)?;
+    let wanted = node.list(1, "shape")?;
+    let literal = node.attributes.int("allowzero")?.unwrap_or(0) != 0;
+    through(node, builder, |builder, id| {
+        let given = builder.dims(id);
+        let fault = || shape("the shape does not fit the tensor's", given);
+        let mut dims = Vec::with_capacity(wanted.len());
+        let mut open = None;
+        for (at, &dim) in wanted.iter().enumerate() {
+            dims.push(match dim {
+                -1 if open.is_none() => {
+                    open = Some(at);
+                    1
+                }
+                0 if !literal => given.get(at).copied().ok_or_else(fault)?,
+                dim => usize::try_from(dim).map_err(|_| fault())?,
+            });
+        }
+        if let Some(at) = open {
+            let known = dims.iter().try_fold(1usize, |count, &dim| count.checked_mul(dim)).filter(|&count| count > 0);
+            dims[at] = given.iter().product::<usize>() / known.ok_or_else(fault)?;
+        }
+        builder.view(id, dims)
+    })
+}
+
+/// Flatten(input)
+pub(super) fn flatten(node: &Node<'_>, builder: &mut Builder) -> Result<Value, NodeFault> {
+    node.at_most(1)?;
+    let axis = node.attributes.int("axis")?.unwrap_or(1);
+    through(node, builder, |builder, id| {
+        let dims = builder.dims(id);
+        // The axis may also be the end.
+        let axis = if axis == dims.len() as i64 { dims.len() } else { axis_of(axis, dims.len())? };
+        let (outer, inner) = dims.split_at(axis);
+        let dims = vec![outer.iter().product(), inner.iter().product()];
+        builder.view(id, dims)
+    })
+}
+
+/// Transpose(data)
+pub(super) fn transpose(node: &Node<'_>, builder: &mut Builder) -> Result<Value, NodeFault> {
+    node.at_most(1)?;
+    let perm = node.attributes.ints("perm")?;
+    through(node, builder, |builder, id| {
+        let given = builder.dims(id).to_vec();
+        let perm = perm.unwrap_or_else(|| (0..given.len() as i64).rev().collect());
+        let mut sorted = perm.clone();
+        sorted.sort_unstable();
+        if !sorted.into_iter().eq(0..given.len() as i64) {
+            return Err(NodeFault::Attribute { attribute: "perm".into(), reason: "must name each dimension once" });
+        }
+        let perm = perm.into_iter().filter_map(|d| usize::try_from(d).ok());
+        let (dims, strides) = perm.map(|d| (given[d], given[d + 1..].iter().product::<usize>())).unzip();
+        let signed = builder.signed(id);
+        let op = Transpose { dims, strides };
+        let dims = op.dims.clone();
+        builder.push(Op::Transpose(op), vec![id], signed, dims)
+    })
+}
+
+/// MaxPool(X)
+pub(super) fn max_pool(node: &Node<'_>, builder: &mut Builder) -> Result<Value, NodeFault> {
+    node.at_most(1)?;
+    node.attributes.only("storage_order", 0, "must be 0")?;
+    through(node, builder, |builder, id| {
+        let window = window::pool_window(node, builder.dims(id))?;
+        let &[batch, channels, ..] = builder.dims(id) else {
+            return Err(shape("pools are two-dimensional", builder.dims(id)));
+        };
+        let signed = builder.signed(id);
+        let op = Op::MaxPool(MaxPool { signed, window });
+        builder.push(op, vec![id], signed, vec![batch, channels, window.output[0], window.output[1]])
+    })
+}
+
+/// Concat(inputs…)
+pub(super) fn concat(node: &Node<'_>, builder: &mut Builder, site: Site) -> Result<Value, NodeFault> {
+    let axis = node.attributes.int("axis")?;
+    let axis = axis.ok_or(NodeFault::Attribute { attribute: "axis".into(), reason: "is left out" })?;
+    if !matches!(node.value(0, "inputs")?, Value::Int(_)) {
+        return qdq::concat(node, builder, axis, site);
+    }
+    let inputs: Vec<Operand> = (0..node.count())
+        .map(|at| node.int(builder, at, "inputs").map(|id| Operand { id, scale: 1.0, zero: 0 }))
+        .collect::<Result<_, _>>()?;
+    // The shapes are checked there; integers are joined as they are.
+    super::compute::Compute::concat(builder, inputs.clone(), axis)?;
+    let ids: Vec<ValueId> = inputs.iter().map(|input| input.id).collect();
+    let axis = axis_of(axis, ids.first().map_or(0, |&id| builder.dims(id).len()))?;
+    builder.concat(&ids, axis).map(Value::Int)
+}
+
+/// Pad(data, pads, value?, axes?); before operator set 11 with attributes.
+pub(super) fn pad(node: &Node<'_>, builder: &mut Builder) -> Result<Value, NodeFault> {
+    node.at_most(4)?;
+    if node.attributes.text("mode")?.is_some_and(|mode| mode != "constant") {
+        return Err(NodeFault::Attribute { attribute: "mode".into(), reason: "must be constant" });
+    }
+    let (pads, value) = if node.opset < 11 {
+        (node.attributes.ints("pads")?.unwrap_or_default(), node.attributes.float("value")?)
+    } else {
+        (node.list(1, "pads")?.to_vec(), None)
+    };
+    let (id, fill, real) = match node.value(0, "data")? {
+        Value::Int(id) => {
+            let fill = match node.optional(2) {
+                None => 0,
+                Some(Value::Constant(constant)) => match &constant.data {
+                    Data::Byte { signed, bytes } if *signed == builder.signed(*id) && bytes.len() == 1 => bytes[0],
+                    _ => return Err(NodeFault::Operand { operand: "constant_value", reason: "must have data's type" }),
+                },
+                Some(_) => return Err(NodeFault::Operand { operand: "constant_value", reason: "must be a constant" }),
+            };
+            (*id, fill, None)
+        }
+        _ => {
+            let settled = settle(builder, node.real(0, "data")?, "data")?;
+            let value = node.number(2, "constant_value")?.or(value).unwrap_or(0.0);
+            let range = Range::of(builder.signed(settled.id), settled.zero);
+            let q = formula::quantise(value, settled.scale, range);
+            if (formula::dequantise(q, settled.scale, settled.zero) - value).abs() != 0.0 {
+                return Err(NodeFault::Operand { operand: "constant_value", reason: "must be a step of data's scale" });
+            }
+            (settled.id, formula::byte(q), Some(settled))
+        }
+    };
+    let id = pad_bytes(node, builder, id, &pads, fill)?;
+    Ok(match real {
+        None => Value::Int(id),
+        Some(Operand { scale, zero, .. }) => Value::Real(Real { id, scale, zero, clip: Clip::NONE }),
+    })
+}
+
+fn pad_bytes(
+    node: &Node<'_>,
+    builder: &mut Builder,
+    id: ValueId,
+    pads: &[i64],
+    fill: u8,
+) -> Result<ValueId, NodeFault> {
+    let input = builder.dims(id).to_vec();
+    let axes: Vec<usize> = match node.optional(3) {
+        Some(_) => node.list(3, "axes")?.iter().map(|&axis| axis_of(axis, input.len())).collect::<Result<_, _>>()?,
+        None => (0..input.len()).collect(),
+    };
+    let fault = NodeFault::Operand { operand: "pads", reason: "must be two counts per axis, none negative or large" };
+    if pads.len() != 2 * axes.len() {
+        return Err(fault);
+    }
+    let (mut output, mut begin) = (input.clone(), vec![0; input.len()]);
+    let (before, after) = pads.split_at(axes.len());
+    for ((axis, before), after) in axes.into_iter().zip(before).zip(after) {
+        match (u16::try_from(*before), u16::try_from(*after)) {
+            (Ok(before), Ok(after)) => {
+                begin[axis] += usize::from(before);
+                output[axis] += usize::from(before) + usize::from(after);
+            }
+            _ => return Err(fault),
+        }
+    }
+    let signed = builder.signed(id);
+    let op = Op::Pad(Pad { input, output: output.clone(), begin, fill });
+    builder.push(op, vec![id], signed, output)
+}
+
+/// Relu(X)
+pub(super) fn relu(node: &Node<'_>, builder: &mut Builder) -> Result<Value, NodeFault> {
+    node.at_most(1)?;
+    match node.value(0, "X")? {
+        Value::Int(id) if builder.signed(*id) => builder.clamp(*id, 0, i32::MAX).map(Value::Int),
+        Value::Int(_) => Err(NodeFault::Operand { operand: "X", reason: "must be int8 or dequantised" }),
+        value => qdq::clip(value, Clip { low: 0.0, high: f32::INFINITY }),
+    }
+}
+
+/// Clip(input, min?, max?); before operator set 11 with attributes.
+pub(super) fn clip(node: &Node<'_>, builder: &mut Builder) -> Result<Value, NodeFault> {
+    node.at_most(3)?;
+    let value = node.value(0, "input")?;
+    if let Value::Int(id) = value {
+        let signed = builder.signed(*id);
+        let bound = |index, operand, open| match node.optional(index) {
+            None => Ok(open),
+            Some(_) => match node.zero(index, operand)? {
+                (of_bound, bound) if of_bound == signed => Ok(bound),
+                _ => Err(NodeFault::Operand { operand, reason: "must have the input's type" }),
+            },
+        };
+        let (lo, hi) = formula::limits(signed);
+        let (lo, hi) = (bound(1, "min", lo)?, bound(2, "max", hi)?);
+        check_order(lo <= hi)?;
+        return builder.clamp(*id, lo, hi).map(Value::Int);
+    }
+    let (low, high) = if node.opset < 11 {
+        (node.attributes.float("min")?, node.attributes.float("max")?)
+    } else {
+        (node.number(1, "min")?, node.number(2, "max")?)
+    };
+    let clip = Clip { low: low.unwrap_or(f32::NEG_INFINITY), high: high.unwrap_or(f32::INFINITY) };
+    check_order(clip.low <= clip.high)?;
+    qdq::clip(value, clip)
+}
+
+fn check_order(holds: bool) -> Result<(), NodeFault> {
+    if holds { Ok(()) } else { Err(NodeFault::Operand { operand: "min", reason: "must not be above max" }) }
+}

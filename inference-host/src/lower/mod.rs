@@ -1,0 +1,202 @@
+//! From ONNX's nodes to integer operations.
+//!
+//! Nodes are read in their order. Each name stands for a [`value::Value`]; a node looks its inputs up, checks them, adds
+//! operations to the [`builder`] and says what its output stands for. QLinear operators are in [`qoperator`], float
+//! operators between DequantizeLinear and QuantizeLinear in [`qdq`], what only moves or picks integers in [`layout`].
+//! Whatever is not in [`Lowering::node`]'s match does not run.
+
+mod builder;
+mod compute;
+mod layout;
+mod node;
+mod qdq;
+mod qoperator;
+mod value;
+mod window;
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use aceso_types::manifest::{Layout, MICRO, Normalise, Pipeline};
+
+use self::{builder::Builder, node::Node, qdq::Blamed, value::Value};
+use crate::{
+    error::{InputFault, ModelRefused, NodeFault, OutputFault, Site},
+    ir::{Graph, ValueId},
+    onnx::{
+        self, MICROSOFT, ONNX, Source,
+        constant::{Constant, data_type},
+        pb::NodeProto,
+    },
+};
+
+/// A graph of integer operations with its ends.
+pub(crate) struct Lowered {
+    pub(crate) graph: Graph,
+    pub(crate) input: ValueId,
+    pub(crate) input_name: String,
+    pub(crate) outputs: Vec<Output>,
+}
+
+pub(crate) struct Output {
+    pub(crate) name: String,
+    pub(crate) id: ValueId,
+    /// Scale and zero point, where DequantizeLinear states them.
+    pub(crate) meaning: Option<(f32, i32)>,
+}
+
+/// The image as the graph takes it, and how its bytes become floats.
+struct ImageInput {
+    id: ValueId,
+    /// One per channel.
+    channels: Vec<Normalise>,
+    /// Bytes from one channel's element to the next channel's.
+    inner: usize,
+}
+
+struct Lowering {
+    builder: Builder,
+    values: BTreeMap<String, Value>,
+    image: ImageInput,
+    opset: i64,
+    microsoft: bool,
+}
+
+/// Lowers a graph whose input is the image that `pipeline` makes.
+pub(crate) fn lower(source: Source, pipeline: &Pipeline) -> Result<Lowered, ModelRefused> {
+    let Source { opset, microsoft, nodes, constants, input, outputs } = source;
+    let mut builder = Builder::default();
+    let (image, first) = image_input(&mut builder, &input, pipeline)?;
+    let mut values: BTreeMap<String, Value> =
+        constants.into_iter().map(|(name, constant)| (name, Value::Constant(Arc::new(constant)))).collect();
+    values.insert(input.name.clone(), first);
+    let mut lowering = Lowering { builder, values, image, opset, microsoft };
+    for (index, proto) in nodes.iter().enumerate() {
+        let site = onnx::site(index, proto);
+        let value = lowering
+            .node(proto, &site)
+            .map_err(|blamed| ModelRefused::Node { site: blamed.site.unwrap_or(site), fault: blamed.fault })?;
+        if let Some(name) = proto.output.first() {
+            lowering.values.insert(name.clone(), value);
+        }
+    }
+    let Lowering { mut builder, values, image, .. } = lowering;
+    let outputs = outputs
+        .into_iter()
+        .map(|name| {
+            let value = values.get(&name).and_then(|value| qdq::output(value, &mut builder));
+            let refused = || ModelRefused::Output { name: onnx::shown(&name), fault: OutputFault::Float };
+            let (id, meaning) = value.ok_or_else(refused)?;
+            Ok(Output { name, id, meaning })
+        })
+        .collect::<Result<_, ModelRefused>>()?;
+    Ok(Lowered { graph: builder.graph, input: image.id, input_name: input.name, outputs })
+}
+
+/// The graph's input must be what the pipeline makes of an image.
+fn image_input(
+    builder: &mut Builder,
+    input: &onnx::Input,
+    pipeline: &Pipeline,
+) -> Result<(ImageInput, Value), ModelRefused> {
+    let refused = |fault| ModelRefused::Input { name: onnx::shown(&input.name), fault };
+    let (channels, [height, width]) = (pipeline.channels.count(), [pipeline.height, pipeline.width]);
+    let want = match pipeline.layout {
+        Layout::Nchw => vec![1, channels, height, width],
+        Layout::Nhwc => vec![1, height, width, channels],
+    };
+    if !input.dims.iter().copied().eq(want.iter().copied().map(i64::from)) {
+        let got = input.dims.iter().copied().take(16).collect();
+        return Err(refused(InputFault::Shape { want, got }));
+    }
+    let (signed, float) = match input.data_type {
+        data_type::FLOAT => (false, true),
+        data_type::UINT8 => (false, false),
+        data_type::INT8 => (true, false),
+        other => return Err(refused(InputFault::Type(other))),
+    };
+    if !float && pipeline.normalise.is_some() {
+        return Err(refused(InputFault::Normalise));
+    }
+    let dims: Vec<usize> = want.iter().map(|&dim| dim as usize).collect();
+    let id =
+        builder.value(signed, dims, None).map_err(|_| refused(InputFault::Shape { want, got: input.dims.clone() }))?;
+    // Without a word on normalisation the graph sees values from 0 to 1.
+    let plain = || vec![Normalise { mean: 0, deviation: MICRO }; channels as usize];
+    let image = ImageInput {
+        id,
+        channels: pipeline.normalise.clone().unwrap_or_else(plain),
+        inner: match pipeline.layout {
+            Layout::Nchw => height as usize * width as usize,
+            Layout::Nhwc => 1,
+        },
+    };
+    Ok((image, if float { Value::Image } else { Value::Int(id) }))
+}
+
+impl Lowering {
+    fn node(&mut self, proto: &NodeProto, site: &Site) -> Result<Value, Blamed> {
+        if !proto.overload.is_empty() {
+            return Err(NodeFault::Overload(onnx::shown(&proto.overload)).into());
+        }
+        let outputs = proto.output.iter().filter(|name| !name.is_empty()).count();
+        if outputs != 1 || proto.output.first().is_none_or(String::is_empty) {
+            return Err(NodeFault::Outputs(outputs).into());
+        }
+        if site.domain == MICROSOFT && !self.microsoft {
+            return Err(NodeFault::NotImported.into());
+        }
+        let node = Node::new(proto, &self.values, self.opset)?;
+        let builder = &mut self.builder;
+        let own = site.clone();
+        let value = match (site.domain.as_str(), proto.op_type.as_str()) {
+            (ONNX | MICROSOFT, "QuantizeLinear") => qdq::quantise(&node, builder, &self.image)?,
+            (ONNX | MICROSOFT, "DequantizeLinear") => qdq::dequantise(&node, builder)?,
+            (ONNX, "QLinearConv") => qoperator::conv(&node, builder)?,
+            (ONNX, "QLinearMatMul") => qoperator::matmul(&node, builder)?,
+            (MICROSOFT, "QGemm") => qoperator::gemm(&node, builder)?,
+            (MICROSOFT, "QLinearAdd") => qoperator::add(&node, builder)?,
+            (MICROSOFT, "QLinearGlobalAveragePool") => qoperator::global_average_pool(&node, builder)?,
+            (MICROSOFT, "QLinearAveragePool") => qoperator::average_pool(&node, builder)?,
+            (MICROSOFT, "QLinearConcat") => qoperator::concat(&node, builder)?,
+            (ONNX, "Conv") => qdq::conv(&node, builder, own)?,
+            (ONNX, "Gemm") => qdq::gemm(&node, builder, own)?,
+            (ONNX, "MatMul") => qdq::matmul(&node, builder, own)?,
+            (ONNX, "Add") => qdq::add(&node, builder, own)?,
+            (ONNX, "AveragePool") => qdq::average_pool(&node, builder, own)?,
+            (ONNX, "GlobalAveragePool") => qdq::global_average_pool(&node, builder, own)?,
+            (ONNX, "Relu") => layout::relu(&node, builder)?,
+            (ONNX, "Clip") => layout::clip(&node, builder)?,
+            (ONNX, "MaxPool") => layout::max_pool(&node, builder)?,
+            (ONNX, "Reshape") => layout::reshape(&node, builder)?,
+            (ONNX, "Flatten") => layout::flatten(&node, builder)?,
+            (ONNX, "Transpose") => layout::transpose(&node, builder)?,
+            (ONNX, "Concat") => layout::concat(&node, builder, own)?,
+            (ONNX, "Pad") => layout::pad(&node, builder)?,
+            (ONNX, "Identity") => {
+                node.at_most(1)?;
+                node.value(0, "input")?.clone()
+            }
+            (ONNX, "Constant") => constant(&node)?,
+            (ONNX | MICROSOFT, _) => return Err(unknown(&node).into()),
+            _ => return Err(NodeFault::Domain.into()),
+        };
+        node.attributes.finish()?;
+        Ok(value)
+    }
+}
+
+/// Constant: a tensor in an attribute.
+fn constant(node: &Node<'_>) -> Result<Value, NodeFault> {
+    node.at_most(0)?;
+    let fault = |reason| NodeFault::Attribute { attribute: "value".into(), reason };
+    let tensor = node.attributes.tensor("value")?.ok_or_else(|| fault("is left out; other forms are not read"))?;
+    let constant = Constant::read(tensor.clone())
+        .map_err(|_| fault("must be a tensor of float, uint8, int8, int32 or int64, inside the file"))?;
+    Ok(Value::Constant(Arc::new(constant)))
+}
+
+/// An operator that does not run here: because it computes in float, or at all.
+fn unknown(node: &Node<'_>) -> NodeFault {
+    let float = |at| matches!(node.optional(at), Some(Value::Image | Value::Real(_) | Value::Pending(_)));
+    if (0..node.count()).any(float) { NodeFault::Float } else { NodeFault::Unsupported }
+}

@@ -1,0 +1,252 @@
+//! Quantised graphs in float clothes: operators between DequantizeLinear and QuantizeLinear.
+//!
+//! DequantizeLinear computes nothing here: it says what integers stand for. A float operator on such values waits
+//! ([`Value::Pending`]), gathers Relu and Clip on its way, and becomes one integer operation at the QuantizeLinear
+//! that ends it. What does not end in one is float, and refused where it is needed.
+
+use std::sync::Arc;
+
+use super::{
+    ImageInput,
+    builder::Builder,
+    compute::{Compute, axis_of},
+    node::{Node, settle},
+    qoperator,
+    value::{Clip, Pending, Real, RealConstant, Target, Value},
+};
+use crate::{
+    error::{NodeFault, Site},
+    formula::{self, Range},
+    ir::{ChannelTable, Op},
+    onnx::constant::{Constant, Data, data_type},
+};
+
+/// A fault, and the node to blame where it is not the one that is looked at.
+pub(super) struct Blamed {
+    pub(super) site: Option<Site>,
+    pub(super) fault: NodeFault,
+}
+
+impl From<NodeFault> for Blamed {
+    fn from(fault: NodeFault) -> Self {
+        Self { site: None, fault }
+    }
+}
+
+/// DequantizeLinear(x, x_scale, x_zero_point?)
+pub(super) fn dequantise(node: &Node<'_>, builder: &mut Builder) -> Result<Value, NodeFault> {
+    node.at_most(3)?;
+    let axis = axis_attributes(node)?;
+    let scales = node.scales(1, "x_scale")?;
+    if let Value::Constant(source) = node.value(0, "x")? {
+        let zeros = match (&source.data, node.optional(2)) {
+            (Data::Byte { .. } | Data::I32(_), None) => vec![0],
+            (Data::Byte { signed, .. }, Some(_)) => match node.zeros(2, "x_zero_point")? {
+                (zero_signed, zeros) if zero_signed == *signed => zeros,
+                _ => return Err(NodeFault::Operand { operand: "x_zero_point", reason: "must have the type of x" }),
+            },
+            (Data::I32(_), Some(_)) => match &node.constant(2, "x_zero_point")?.data {
+                Data::I32(zeros) if !zeros.is_empty() => zeros.clone(),
+                _ => return Err(NodeFault::Operand { operand: "x_zero_point", reason: "must have the type of x" }),
+            },
+            _ => return Err(NodeFault::Operand { operand: "x", reason: "must be uint8, int8 or int32" }),
+        };
+        let rank = source.dims.len();
+        let axis = if scales.len() > 1 { axis_of(axis, rank)? } else { 0 };
+        let along = if scales.len() > 1 { source.dims[axis] } else { 1 };
+        if scales.len() != along || (zeros.len() != 1 && zeros.len() != along) {
+            return Err(NodeFault::Operand {
+                operand: "x_scale",
+                reason: "must have one element per position of axis",
+            });
+        }
+        builder.hold(4 * (scales.len() + zeros.len()) as u64)?;
+        return Ok(Value::RealConstant(Arc::new(RealConstant { source: source.clone(), scales, zeros, axis })));
+    }
+    let Value::Int(id) = *node.value(0, "x")? else {
+        return Err(NodeFault::Operand { operand: "x", reason: "must be quantised, and is float" });
+    };
+    let scale = node.scale(1, "x_scale")?;
+    let zero = match node.optional(2) {
+        None => 0,
+        Some(_) => {
+            let (signed, zero) = node.zero(2, "x_zero_point")?;
+            if signed != builder.signed(id) {
+                return Err(NodeFault::Operand { operand: "x_zero_point", reason: "must have the type of x" });
+            }
+            zero
+        }
+    };
+    Ok(Value::Real(Real { id, scale, zero, clip: Clip::NONE }))
+}
+
+/// QuantizeLinear(x, y_scale, y_zero_point?)
+pub(super) fn quantise(node: &Node<'_>, builder: &mut Builder, image: &ImageInput) -> Result<Value, Blamed> {
+    node.at_most(3)?;
+    let axis = axis_attributes(node)?;
+    let signed = match node.attributes.int("output_dtype")?.unwrap_or(0) {
+        0 => None,
+        given if given == i64::from(data_type::UINT8) => Some(false),
+        given if given == i64::from(data_type::INT8) => Some(true),
+        _ => {
+            let attribute = "output_dtype".into();
+            return Err(NodeFault::Attribute { attribute, reason: "must be uint8 or int8" }.into());
+        }
+    };
+    let (of_zero, zeros) = match node.optional(2) {
+        Some(_) => node.zeros(2, "y_zero_point")?,
+        None => (signed.unwrap_or(false), vec![0]),
+    };
+    if signed.is_some_and(|signed| signed != of_zero) {
+        return Err(NodeFault::Operand { operand: "y_zero_point", reason: "must have the type of output_dtype" }.into());
+    }
+    let value = node.value(0, "x")?;
+    if let Value::Constant(constant) = value {
+        let scales = node.scales(1, "y_scale")?;
+        builder.hold(constant.dims.iter().product::<usize>() as u64)?;
+        return Ok(Value::Constant(Arc::new(quantise_constant(constant, &scales, of_zero, &zeros, axis)?)));
+    }
+    let scale = node.scale(1, "y_scale")?;
+    let &[zero] = &zeros[..] else {
+        return Err(NodeFault::Operand { operand: "y_zero_point", reason: "must be one number" }.into());
+    };
+    let target = Target::new(of_zero, scale, zero);
+    let id = match value {
+        Value::Image => {
+            let tables = image.channels.iter();
+            let tables = tables.map(|one| formula::image_table(one.mean, one.deviation, scale, target.range)).collect();
+            let dims = builder.dims(image.id).to_vec();
+            let op = Op::ChannelTable(ChannelTable { tables, inner: image.inner });
+            builder.push(op, vec![image.id], of_zero, dims)?
+        }
+        Value::Real(real) => builder.quantise(*real, target)?,
+        Value::Pending(Pending { site, compute, clip }) => {
+            compute.emit(builder, target.clipped(*clip)).map_err(|fault| Blamed { site: Some(site.clone()), fault })?
+        }
+        Value::Int(_) | Value::Constant(_) | Value::RealConstant(_) => {
+            return Err(NodeFault::Operand { operand: "x", reason: "must be float, and not a constant" }.into());
+        }
+    };
+    Ok(Value::Int(id))
+}
+
+/// Weights that are still float in the file, quantised by the same formula.
+fn quantise_constant(
+    constant: &Constant,
+    scales: &[f32],
+    signed: bool,
+    zeros: &[i32],
+    axis: i64,
+) -> Result<Constant, NodeFault> {
+    let Data::F32(values) = &constant.data else {
+        return Err(NodeFault::Operand { operand: "x", reason: "must be float" });
+    };
+    let dims = constant.dims.clone();
+    let (along, inner) = if scales.len() > 1 {
+        let axis = axis_of(axis, dims.len())?;
+        (dims[axis], dims[axis + 1..].iter().product::<usize>())
+    } else {
+        (1, values.len())
+    };
+    if scales.len() != along || (zeros.len() != 1 && zeros.len() != along) {
+        return Err(NodeFault::Operand { operand: "y_scale", reason: "must have one element per position of axis" });
+    }
+    if values.iter().any(|value| !value.is_finite()) {
+        return Err(NodeFault::Operand { operand: "x", reason: "must be finite" });
+    }
+    let mut bytes = Vec::with_capacity(values.len());
+    for (run, &scale) in values.chunks(inner.max(1)).zip(scales.iter().cycle()) {
+        let row = (bytes.len() / inner.max(1)) % along;
+        let range = Range::of(signed, zeros.get(row).or(zeros.first()).copied().unwrap_or(0));
+        bytes.extend(run.iter().map(|&value| formula::byte(formula::quantise(value, scale, range))));
+    }
+    Ok(Constant { dims, data: Data::Byte { signed, bytes } })
+}
+
+fn axis_attributes(node: &Node<'_>) -> Result<i64, NodeFault> {
+    node.attributes.only("block_size", 0, "must be 0")?;
+    node.attributes.only("saturate", 1, "must be 1")?;
+    Ok(node.attributes.int("axis")?.unwrap_or(1))
+}
+
+/// Conv(X, W, B?)
+pub(super) fn conv(node: &Node<'_>, builder: &mut Builder, site: Site) -> Result<Value, NodeFault> {
+    node.at_most(3)?;
+    let x = node.operand(builder, 0, "X")?;
+    let weights = node.real_weights(1, 0)?;
+    let bias = node.real_bias(2, x.scale, &weights)?;
+    Ok(pending(site, qoperator::conv_of(node, builder, x, weights, bias)?))
+}
+
+/// Gemm(A, B, C?)
+pub(super) fn gemm(node: &Node<'_>, builder: &mut Builder, site: Site) -> Result<Value, NodeFault> {
+    node.at_most(3)?;
+    let transposed = qoperator::gemm_attributes(node, true)?;
+    let x = node.operand(builder, 0, "A")?;
+    let weights = node.real_weights(1, usize::from(!transposed))?;
+    let bias = node.real_bias(2, x.scale, &weights)?;
+    if builder.dims(x.id).len() != 2 {
+        return Err(super::compute::shape("the left side must be a matrix", builder.dims(x.id)));
+    }
+    Ok(pending(site, Compute::matmul(builder, x, weights, bias, transposed)?))
+}
+
+/// MatMul(A, B)
+pub(super) fn matmul(node: &Node<'_>, builder: &mut Builder, site: Site) -> Result<Value, NodeFault> {
+    node.at_most(2)?;
+    let x = node.operand(builder, 0, "A")?;
+    let weights = node.real_weights(1, 1)?;
+    Ok(pending(site, Compute::matmul(builder, x, weights, Vec::new(), false)?))
+}
+
+/// Add(A, B)
+pub(super) fn add(node: &Node<'_>, builder: &mut Builder, site: Site) -> Result<Value, NodeFault> {
+    node.at_most(2)?;
+    let (a, b) = (node.operand(builder, 0, "A")?, node.operand(builder, 1, "B")?);
+    Ok(pending(site, Compute::add(builder, a, b)?))
+}
+
+/// AveragePool(X)
+pub(super) fn average_pool(node: &Node<'_>, builder: &mut Builder, site: Site) -> Result<Value, NodeFault> {
+    node.at_most(1)?;
+    let x = node.operand(builder, 0, "X")?;
+    Ok(pending(site, qoperator::average_pool_of(node, builder, x)?))
+}
+
+/// GlobalAveragePool(X)
+pub(super) fn global_average_pool(node: &Node<'_>, builder: &mut Builder, site: Site) -> Result<Value, NodeFault> {
+    node.at_most(1)?;
+    let x = node.operand(builder, 0, "X")?;
+    Ok(pending(site, Compute::global_average_pool(builder, x)?))
+}
+
+/// Concat of dequantised tensors, whose scales may differ.
+pub(super) fn concat(node: &Node<'_>, builder: &mut Builder, axis: i64, site: Site) -> Result<Value, NodeFault> {
+    let inputs = (0..node.count()).map(|at| node.operand(builder, at, "inputs")).collect::<Result<_, _>>()?;
+    Ok(pending(site, Compute::concat(builder, inputs, axis)?))
+}
+
+/// Relu or Clip of floats.
+pub(super) fn clip(value: &Value, next: Clip) -> Result<Value, NodeFault> {
+    match value {
+        Value::Real(real) => Ok(Value::Real(Real { clip: real.clip.then(next), ..*real })),
+        Value::Pending(pending) => Ok(Value::Pending(Pending { clip: pending.clip.then(next), ..pending.clone() })),
+        _ => Err(NodeFault::Float),
+    }
+}
+
+/// An output of the graph: integers, and what they stand for.
+pub(super) fn output(value: &Value, builder: &mut Builder) -> Option<(usize, Option<(f32, i32)>)> {
+    match value {
+        Value::Int(id) => Some((*id, None)),
+        Value::Real(real) => {
+            let settled = settle(builder, *real, "output").ok()?;
+            Some((settled.id, Some((settled.scale, settled.zero))))
+        }
+        _ => None,
+    }
+}
+
+fn pending(site: Site, compute: Compute) -> Value {
+    Value::Pending(Pending { site, compute: Arc::new(compute), clip: Clip::NONE })
+}

@@ -1,0 +1,104 @@
+//! What a name of the graph stands for while the graph is read.
+
+use std::sync::Arc;
+
+use super::compute::Compute;
+use crate::{
+    error::Site,
+    formula::{self, Range},
+    ir::ValueId,
+    onnx::constant::Constant,
+};
+
+#[derive(Clone)]
+pub(super) enum Value {
+    /// A constant as it is in the file.
+    Constant(Arc<Constant>),
+    /// The image as floats: only QuantizeLinear may read it.
+    Image,
+    /// 8-bit integers.
+    Int(ValueId),
+    /// Dequantised integers.
+    Real(Real),
+    /// A dequantised constant.
+    RealConstant(Arc<RealConstant>),
+    /// The float result of a node, which becomes integers at the QuantizeLinear that reads it.
+    Pending(Pending),
+}
+
+/// `clamp(scale · (q − zero))` of an integer tensor.
+#[derive(Clone, Copy)]
+pub(super) struct Real {
+    pub(super) id: ValueId,
+    pub(super) scale: f32,
+    pub(super) zero: i32,
+    pub(super) clip: Clip,
+}
+
+/// A constant with its scales.
+pub(super) struct RealConstant {
+    pub(super) source: Arc<Constant>,
+    /// One, or one per position along `axis`.
+    pub(super) scales: Vec<f32>,
+    pub(super) zeros: Vec<i32>,
+    pub(super) axis: usize,
+}
+
+#[derive(Clone)]
+pub(super) struct Pending {
+    pub(super) site: Site,
+    pub(super) compute: Arc<Compute>,
+    pub(super) clip: Clip,
+}
+
+/// What Relu and Clip did to a float: `low ≤ value ≤ high`.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) struct Clip {
+    pub(super) low: f32,
+    pub(super) high: f32,
+}
+
+impl Clip {
+    pub(super) const NONE: Self = Self { low: f32::NEG_INFINITY, high: f32::INFINITY };
+
+    /// This one first, then `next`.
+    pub(super) fn then(self, next: Self) -> Self {
+        let both = |bound: f32| bound.max(next.low).min(next.high);
+        Self { low: both(self.low), high: both(self.high) }
+    }
+}
+
+/// An 8-bit tensor and what it stands for.
+#[derive(Clone, Copy)]
+pub(super) struct Operand {
+    pub(super) id: ValueId,
+    pub(super) scale: f32,
+    pub(super) zero: i32,
+}
+
+/// What a result is quantised to.
+#[derive(Clone, Copy)]
+pub(super) struct Target {
+    pub(super) signed: bool,
+    pub(super) scale: f32,
+    pub(super) range: Range,
+}
+
+impl Target {
+    pub(super) fn new(signed: bool, scale: f32, zero: i32) -> Self {
+        Self { signed, scale, range: Range::of(signed, zero) }
+    }
+
+    /// Clamping before quantising is clamping after it, because quantising never falls.
+    pub(super) fn clipped(self, clip: Clip) -> Self {
+        let bound = |value| formula::quantise(value, self.scale, self.range);
+        Self { range: self.range.within(bound(clip.low), bound(clip.high)), ..self }
+    }
+}
+
+/// Weights of a convolution or matrix product.
+pub(super) struct Weights {
+    pub(super) source: Arc<Constant>,
+    pub(super) scales: Vec<f32>,
+    pub(super) zeros: Vec<i32>,
+}

@@ -1,0 +1,227 @@
+//! One graph per way of being wrong, each refused with a sentence that names the place and the reason; and bytes that
+//! are no graph at all.
+//!
+//! The graphs lie in `tests/vectors/refused`, written by `tools/cross_check.py`. A changed sentence is a change that
+//! authors of models see.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::disallowed_methods,
+    reason = "a test fails by panicking, and these see to it that a refusal is quick"
+)]
+
+mod common;
+
+use std::{fmt::Write, fs, time::Instant};
+
+use aceso_inference::{InferError, ModelRefused, admit, scores};
+use aceso_types::{ElementType, Tensor};
+use expect_test::expect;
+
+#[test]
+fn every_wrong_graph_is_refused_with_its_reason() {
+    let mut sentences = String::new();
+    for path in common::vectors("refused") {
+        let name = path.file_name().unwrap().to_str().unwrap();
+        let onnx = fs::read(path.join("model.onnx")).unwrap();
+        let image = match name {
+            "multiplications" => [1, 400, 400],
+            _ => [3, 8, 8],
+        };
+        let begin = Instant::now();
+        match admit(&onnx, &common::manifest(&onnx, image, 4)) {
+            Err(refusal) => {
+                assert!(!refusal.hint().is_empty());
+                writeln!(sentences, "{name}: {refusal}").unwrap();
+            }
+            Ok(_) => panic!("{name} was admitted"),
+        }
+        assert!(begin.elapsed().as_secs() < 1, "{name}");
+    }
+    expect![[r#"
+        accumulator: node "QLinearConv_9" (op QLinearConv, domain ai.onnx): sums of 27 products could reach 2148015872, beyond 32 bits
+        add_ratio: node "QLinearAdd_5" (op QLinearAdd, domain com.microsoft): the ratio of scales B/C is 0.0001, and must be at least 0.00024414063 and at most 128.0
+        add_shapes: node "QLinearAdd_10" (op QLinearAdd, domain com.microsoft): both sides must have the same shape, and one has: [1, 1, 8, 8]
+        annotation: the model uses quantisation annotations, which is not admitted
+        attribute_of_other_type: node "QLinearConv_9" (op QLinearConv, domain ai.onnx): attribute "strides": must be at most 64 integers
+        attribute_twice: node "QLinearConv_9" (op QLinearConv, domain ai.onnx): attribute "kernel_shape": is given twice
+        bias_of_other_length: node "QLinearConv_9" (op QLinearConv, domain ai.onnx): operand bias: must have one element per output channel
+        bias_scale: node "Conv_13" (op Conv, domain ai.onnx): the bias has scale 1.9038333e-5, and the products have 1.7307575e-5
+        channels_last: node "QLinearGlobalAveragePool_14" (op QLinearGlobalAveragePool, domain com.microsoft): attribute "channels_last": must be 0
+        clip_between_steps: node "GlobalAveragePool_8" (op GlobalAveragePool, domain ai.onnx): operand X: is clipped between two steps of its scale; quantise it
+        constant_twice: two values of the graph have the name "c1"
+        constant_with_text: node "Constant_1" (op Constant, domain ai.onnx): attribute "value": is left out; other forms are not read
+        cycle: node "QLinearConv_9" (op QLinearConv, domain ai.onnx): it reads "v14", which is computed only afterwards: the graph has a cycle or is not sorted
+        double_scale: constant "c1": element type 11 of ONNX is not read; float, uint8, int8, int32 and int64 are
+        dynamic_batch: input "image": its shape is not fixed
+        evil_conv: node "QLinearConv_9" (op Conv, domain evil): no operator of this domain runs here
+        external_data: constant "c3": its data are not in the file
+        float_between: node "GlobalAveragePool_6" (op GlobalAveragePool, domain ai.onnx): operand X: is a float result; QuantizeLinear and DequantizeLinear must lie between
+        float_bias: node "QLinearConv_9" (op QLinearConv, domain ai.onnx): it computes in float, which differs between machines
+        float_constant_bias: node "Conv_14" (op Conv, domain ai.onnx): it computes in float, which differs between machines
+        float_conv: node "Conv_2" (op Conv, domain ai.onnx): it computes in float, which differs between machines
+        float_image: node "Relu_1" (op Relu, domain ai.onnx): it computes in float, which differs between machines
+        float_softmax: node "Softmax_5" (op Softmax, domain ai.onnx): it computes in float, which differs between machines
+        float_tail: output "v5": it is computed in float: no QuantizeLinear follows
+        float_weights: node "Conv_6" (op Conv, domain ai.onnx): it computes in float, which differs between machines
+        function: the model uses functions, which is not admitted
+        group_zero: node "QLinearConv_9" (op QLinearConv, domain ai.onnx): weights do not fit the input's channels and the groups: [4, 3, 3, 3]
+        half_float_constant: constant "c1": element type 10 of ONNX is not read; float, uint8, int8, int32 and int64 are
+        huge_constant: constant "c1": dimensions [1073741824, 1073741824, 1073741824] are negative or too many
+        huge_dims: input "image": shape [1099511627776, 1099511627776, 1099511627776, 1099511627776] is not [1, 3, 8, 8], which the manifest's pipeline makes
+        huge_pads: node "QLinearConv_9" (op QLinearConv, domain ai.onnx): attribute "pads": must be small and not negative, strides and kernels not zero
+        image_of_int64: input "image": element type 7 of ONNX is not float, uint8 or int8
+        kernel_of_other_shape: node "QLinearConv_9" (op QLinearConv, domain ai.onnx): attribute "kernel_shape": must be the weights'
+        large_multiplier: node "QLinearConv_9" (op QLinearConv, domain ai.onnx): the multiplier is 510384.28, and must be at least 5.421011e-20 and at most 256.0
+        large_result: node "QLinearConv_9" (op QLinearConv, domain ai.onnx): its result or its working memory takes 403441280 bytes, and at most 67108864 are admitted
+        missing_constant: node "QLinearConv_9" (op QLinearConv, domain ai.onnx): it reads "c3", which is no input, no constant and no node's output
+        multiplications: output "v38": a tensor of shape [1, 128, 400, 400] is larger than 8388608 bytes
+        name_twice: two values of the graph have the name "v9"
+        nan_scale: node "QLinearConv_9" (op QLinearConv, domain ai.onnx): scale of the weights is NaN, and must be at least 5.421011e-20 and at most 1.8446744e19
+        negative_pads: node "QLinearConv_9" (op QLinearConv, domain ai.onnx): attribute "pads": must be small and not negative, strides and kernels not zero
+        new_opset: operator set ai.onnx has version 22, and versions 10 to 21 are admitted
+        no_graph: the file is not ONNX: there is no graph
+        no_output: output "": a model has at least one output
+        old_opset: operator set ai.onnx has version 9, and versions 10 to 21 are admitted
+        opset_missing: node "QLinearGlobalAveragePool_14" (op QLinearGlobalAveragePool, domain com.microsoft): the model does not import the operator set of this domain
+        opset_twice: operator set ai.onnx has version 0, and versions 10 to 21 are admitted
+        output_missing: output "nowhere": no node computes it
+        overload: node "QLinearConv_9" (op QLinearConv, domain ai.onnx): it names the overload "other"
+        pad_reflect: node "Pad_2" (op Pad, domain ai.onnx): attribute "mode": must be constant
+        pool_ceil: node "MaxPool_1" (op MaxPool, domain ai.onnx): attribute "ceil_mode": must be 0 where the strides do not divide the input
+        pool_padding: node "MaxPool_1" (op MaxPool, domain ai.onnx): attribute "pads": must be smaller than the kernel and leave some input to every window
+        relu_u8: node "Relu_1" (op Relu, domain ai.onnx): operand X: must be int8 or dequantised
+        reshape_computed: node "Reshape_1" (op Reshape, domain ai.onnx): operand shape: must be a constant
+        reshape_other_count: node "Reshape_2" (op Reshape, domain ai.onnx): the shape has another number of elements: [1, 7]
+        scales_of_other_length: node "QLinearConv_9" (op QLinearConv, domain ai.onnx): operand w_scale: must have one element, or one per output channel
+        short_constant: constant "c3": dimensions take 108 bytes and there are 1
+        sparse_constant: the model uses sparse constants, which is not admitted
+        subgraph: node "QLinearConv_9" (op QLinearConv, domain ai.onnx): attribute "body": must be numbers, text or a tensor, not a graph
+        tiny_scale: node "QLinearConv_9" (op QLinearConv, domain ai.onnx): y_scale is 1e-30, and must be at least 5.421011e-20 and at most 1.8446744e19
+        too_many_inputs: node "QLinearGlobalAveragePool_14" (op QLinearGlobalAveragePool, domain com.microsoft): operand inputs: are more than this operator has
+        training: the model uses training information, which is not admitted
+        transpose_twice: node "Transpose_1" (op Transpose, domain ai.onnx): attribute "perm": must name each dimension once
+        two_inputs: input "": a model has one input beside its constants, not 2
+        two_outputs: node "QLinearConv_9" (op QLinearConv, domain ai.onnx): it has 2 outputs, and one is computed here
+        unknown_attribute: node "QLinearConv_9" (op QLinearConv, domain ai.onnx): attribute "fast": is not known for this operator
+        unknown_op: node "QLinearConv_9" (op QLinearTanh, domain ai.onnx): this operator does not run here
+        unsorted: node "QLinearGlobalAveragePool_14" (op QLinearGlobalAveragePool, domain com.microsoft): it reads "v9", which is computed only afterwards: the graph has a cycle or is not sorted
+        window_too_large: node "MaxPool_1" (op MaxPool, domain ai.onnx): the window is larger than the padded input: [1, 3, 8, 8]
+        wrong_channels: node "QLinearConv_9" (op QLinearConv, domain ai.onnx): weights do not fit the input's channels and the groups: [4, 2, 3, 3]
+        wrong_shape: input "image": shape [1, 3, 8, 9] is not [1, 3, 8, 8], which the manifest's pipeline makes
+        zero_point_of_other_type: node "QLinearConv_9" (op QLinearConv, domain ai.onnx): operand x_zero_point: must have its tensor's type
+        zero_scale: node "QLinearConv_9" (op QLinearConv, domain ai.onnx): x_scale is 0.0, and must be at least 5.421011e-20 and at most 1.8446744e19
+        zero_stride: node "QLinearConv_9" (op QLinearConv, domain ai.onnx): attribute "strides": must be small and not negative, strides and kernels not zero
+    "#]].assert_eq(&sentences);
+}
+
+#[test]
+fn a_hint_says_how_to_mend_it() {
+    let hint = |name: &str| {
+        let path = common::vectors("refused").into_iter().find(|path| path.ends_with(name)).unwrap();
+        let onnx = fs::read(path.join("model.onnx")).unwrap();
+        format!("{name}: {}\n", admit(&onnx, &common::manifest(&onnx, [3, 8, 8], 4)).unwrap_err().hint())
+    };
+    let names = ["float_softmax", "float_tail", "evil_conv", "dynamic_batch", "old_opset", "accumulator", "zero_scale"];
+    expect![[r#"
+        float_softmax: quantise it with its neighbours (DequantizeLinear before, QuantizeLinear after); leave a final softmax or sigmoid out, the manifest's probability table does that
+        float_tail: end the graph with QuantizeLinear; leave softmax or sigmoid to the manifest's probability table
+        evil_conv: SPEC.md lists the operators; fold the others away before quantising (onnxsim, quant_pre_process)
+        dynamic_batch: fix the shape, the batch to 1 (onnxruntime.tools.make_dynamic_shape_fixed)
+        old_opset: export for an operator set between 10 and 21 (onnx.version_converter converts)
+        accumulator: split the layer, so that fewer products are summed
+        zero_scale: calibrate again with data that reach this node
+    "#]].assert_eq(&names.map(hint).concat());
+}
+
+#[test]
+fn manifest_and_file_must_belong_together() {
+    let case = case("conv_u8");
+    let refused = |change: fn(&mut aceso_types::Manifest)| {
+        let mut manifest = case.manifest.clone();
+        change(&mut manifest);
+        admit(&case.onnx, &manifest).unwrap_err().to_string()
+    };
+    let sentences = [
+        refused(|m| m.onnx.size += 1),
+        refused(|m| m.onnx.digest.0[0] ^= 1),
+        refused(|m| m.output.labels.truncate(1)),
+        refused(|m| m.output.findings[0].at_least = -1),
+        refused(|m| m.pipeline.width = 8),
+        refused(|m| m.pipeline.channels = aceso_types::manifest::Channels::Grey),
+        refused(|m| m.pipeline.layout = aceso_types::manifest::Layout::Nhwc),
+        refused(|m| m.pipeline.normalise = Some(vec![aceso_types::manifest::Normalise { mean: 0, deviation: 1 }; 3])),
+        refused(|m| m.licence.clear()),
+    ];
+    expect![[r#"
+        the ONNX file has 605 bytes, and the manifest says 606
+        the ONNX file has digest b6b44886bfd3ede96019452497e6cc0407afe42eb1e65cf281fe4e4938be8d2c, and the manifest says b7b44886bfd3ede96019452497e6cc0407afe42eb1e65cf281fe4e4938be8d2c
+        output "v12": it has 5 elements, and the manifest has 1 labels
+        output "v12": finding "finding" asks for -1, which is no u8
+        input "image": shape [1, 3, 9, 7] is not [1, 3, 9, 8], which the manifest's pipeline makes
+        input "image": shape [1, 3, 9, 7] is not [1, 1, 9, 7], which the manifest's pipeline makes
+        input "image": shape [1, 3, 9, 7] is not [1, 9, 7, 3], which the manifest's pipeline makes
+        input "image": it takes integers, and the manifest normalises
+        manifest field licence: must have 1 to 128 bytes"#]].assert_eq(&sentences.join("\n"));
+}
+
+#[test]
+fn inputs_and_outputs_must_be_as_promised() {
+    let case = case("conv_u8");
+    let model = admit(&case.onnx, &case.manifest).unwrap();
+    let tensor = |ty, dims: &[u32]| Tensor::zeros(ty, dims.to_vec()).unwrap();
+    let right = tensor(ElementType::U8, &[1, 3, 9, 7]);
+    assert!(model.run(std::slice::from_ref(&right)).is_ok());
+    assert_eq!(model.run(&[]), Err(InferError::Count { want: 1, got: 0 }));
+    assert_eq!(model.run(&[right.clone(), right]), Err(InferError::Count { want: 1, got: 2 }));
+    assert!(matches!(model.run(&[tensor(ElementType::I8, &[1, 3, 9, 7])]), Err(InferError::Type { .. })));
+    assert!(matches!(model.run(&[tensor(ElementType::U8, &[1, 3, 7, 9])]), Err(InferError::Shape { .. })));
+    for output in [tensor(ElementType::I32, &[5]), tensor(ElementType::U8, &[4])] {
+        assert!(matches!(scores(&case.manifest, &output), Err(InferError::Scores { .. })));
+    }
+}
+
+/// Every prefix, and thousands of flipped bytes: a refusal or a model, never a panic, and never slow.
+#[test]
+fn damaged_files_do_no_harm() {
+    let mut refused = 0;
+    for name in ["conv_grouped", "qdq_mobile", "moves", "concat_scales"] {
+        let case = case(name);
+        let mut manifest = case.manifest;
+        let mut attempt = |onnx: &[u8]| {
+            manifest.onnx = aceso_types::manifest::Onnx::of(manifest.onnx.blob, onnx);
+            match admit(onnx, &manifest) {
+                Err(_) => refused += 1,
+                // What is admitted also runs.
+                Ok(model) => drop(model.run(&case.runs[0][..1]).unwrap()),
+            }
+        };
+        (0..case.onnx.len()).step_by(7).for_each(|len| attempt(&case.onnx[..len]));
+        let mut seed = 1u64;
+        for _ in 0..2000 {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            let mut onnx = case.onnx.clone();
+            let at = usize::try_from(seed >> 33).unwrap() % onnx.len();
+            onnx[at] ^= 1 << (seed >> 29 & 7);
+            attempt(&onnx);
+        }
+    }
+    expect!["6436"].assert_eq(&refused.to_string());
+}
+
+/// A file of two-byte messages, which would decode to gigabytes.
+#[test]
+fn a_bomb_is_refused_before_it_is_decoded() {
+    let mut onnx = vec![0x3a, 0x80, 0x80, 0x80, 0x08];
+    onnx.extend([0x0a, 0x00].repeat(8 << 20));
+    let begin = Instant::now();
+    let refusal = admit(&onnx, &common::manifest(&onnx, [1, 8, 8], 4)).unwrap_err();
+    assert!(matches!(refusal, ModelRefused::Bound { .. }), "{refusal}");
+    assert!(begin.elapsed().as_secs() < 2);
+}
+
+fn case(name: &str) -> common::Case {
+    common::cases().into_iter().find(|case| case.name == name).unwrap()
+}

@@ -1,0 +1,336 @@
+"""Graphs that must be refused, one per way of being wrong: `model.onnx` in a folder named after it."""
+import numpy as np
+from onnx import TensorProto, helper, numpy_helper
+
+MS = "com.microsoft"
+U8, S8 = np.uint8, np.int8
+
+
+def refused(root, Graph):
+    cases = {}
+
+    def conv(name, change, **kw):
+        """The valid graph that most of these are variations of."""
+        g = Graph(name, [1, 3, 8, 8])
+        g.qconv("image", g.quant(U8), (4, 3, 3, 3), **kw)
+        y = g.gap(g.nodes[-1].output[0], g.quant(U8), U8)
+        model = g.model([(y, U8)])
+        change(model)
+        cases[name] = model
+
+    def init(model, at, array):
+        """Replaces the convolution's operand at a position."""
+        name = model.graph.node[0].input[at]
+        for tensor in model.graph.initializer:
+            if tensor.name == name:
+                tensor.CopyFrom(numpy_helper.from_array(np.asarray(array), name))
+
+    def changed(fn):
+        conv(fn.__name__, fn)
+
+    @changed
+    def evil_conv(m):
+        m.graph.node[0].domain = "evil"
+        m.opset_import.append(helper.make_opsetid("evil", 1))
+        m.graph.node[0].op_type = "Conv"
+
+    @changed
+    def unknown_op(m):
+        m.graph.node[0].op_type = "QLinearTanh"
+
+    @changed
+    def missing_constant(m):
+        del m.graph.initializer[2]
+
+    @changed
+    def cycle(m):
+        m.graph.node[0].input[0] = m.graph.node[1].output[0]
+
+    @changed
+    def unsorted(m):
+        nodes = list(m.graph.node)[::-1]
+        del m.graph.node[:]
+        m.graph.node.extend(nodes)
+
+    @changed
+    def name_twice(m):
+        m.graph.node[1].output[0] = m.graph.node[0].output[0]
+
+    @changed
+    def constant_twice(m):
+        m.graph.initializer.append(m.graph.initializer[0])
+
+    @changed
+    def zero_scale(m):
+        init(m, 1, np.float32(0))
+
+    @changed
+    def nan_scale(m):
+        init(m, 4, np.float32(np.nan))
+
+    @changed
+    def tiny_scale(m):
+        init(m, 6, np.float32(1e-30))
+
+    @changed
+    def large_multiplier(m):
+        init(m, 6, np.float32(1e-9))
+
+    @changed
+    def double_scale(m):
+        init(m, 1, np.float64(0.1))
+
+    @changed
+    def zero_point_of_other_type(m):
+        init(m, 2, np.int8(3))
+
+    @changed
+    def scales_of_other_length(m):
+        init(m, 4, np.full(3, 0.01, np.float32))
+
+    @changed
+    def bias_of_other_length(m):
+        init(m, 8, np.zeros(3, np.int32))
+
+    @changed
+    def float_bias(m):
+        init(m, 8, np.zeros(4, np.float32))
+
+    @changed
+    def accumulator(m):
+        init(m, 8, np.array([0, -(1 << 31), 0, 0], np.int32))
+
+    @changed
+    def wrong_channels(m):
+        init(m, 3, np.zeros((4, 2, 3, 3), np.int8))
+
+    @changed
+    def huge_dims(m):
+        del m.graph.input[0].type.tensor_type.shape.dim[:]
+        for dim in [1 << 40, 1 << 40, 1 << 40, 1 << 40]:
+            m.graph.input[0].type.tensor_type.shape.dim.add().dim_value = dim
+
+    @changed
+    def huge_constant(m):
+        del m.graph.initializer[0].dims[:]
+        m.graph.initializer[0].dims.extend([1 << 30, 1 << 30, 1 << 30])
+
+    @changed
+    def short_constant(m):
+        m.graph.initializer[2].raw_data = b"\0"
+
+    @changed
+    def half_float_constant(m):
+        init(m, 1, np.float16(0.1))
+
+    @changed
+    def external_data(m):
+        m.graph.initializer[2].data_location = TensorProto.EXTERNAL
+
+    @changed
+    def dynamic_batch(m):
+        m.graph.input[0].type.tensor_type.shape.dim[0].dim_param = "N"
+
+    @changed
+    def two_inputs(m):
+        m.graph.input.append(helper.make_tensor_value_info("second", TensorProto.UINT8, [1]))
+
+    @changed
+    def wrong_shape(m):
+        m.graph.input[0].type.tensor_type.shape.dim[3].dim_value = 9
+
+    @changed
+    def image_of_int64(m):
+        m.graph.input[0].type.tensor_type.elem_type = TensorProto.INT64
+
+    @changed
+    def old_opset(m):
+        m.opset_import[0].version = 9
+
+    @changed
+    def new_opset(m):
+        m.opset_import[0].version = 22
+
+    @changed
+    def opset_missing(m):
+        del m.opset_import[1]
+
+    @changed
+    def opset_twice(m):
+        m.opset_import.append(m.opset_import[0])
+
+    @changed
+    def function(m):
+        m.functions.add().name = "f"
+
+    @changed
+    def training(m):
+        m.training_info.add()
+
+    @changed
+    def sparse_constant(m):
+        m.graph.sparse_initializer.add()
+
+    @changed
+    def annotation(m):
+        m.graph.quantization_annotation.add()
+
+    @changed
+    def overload(m):
+        m.graph.node[0].overload = "other"
+
+    @changed
+    def subgraph(m):
+        m.graph.node[0].attribute.append(helper.make_attribute("body", helper.make_graph([], "g", [], [])))
+
+    @changed
+    def unknown_attribute(m):
+        m.graph.node[0].attribute.append(helper.make_attribute("fast", 1))
+
+    @changed
+    def attribute_twice(m):
+        m.graph.node[0].attribute.append(m.graph.node[0].attribute[0])
+
+    @changed
+    def attribute_of_other_type(m):
+        m.graph.node[0].attribute.append(helper.make_attribute("strides", 1.0))
+
+    @changed
+    def zero_stride(m):
+        m.graph.node[0].attribute.append(helper.make_attribute("strides", [0, 1]))
+
+    @changed
+    def negative_pads(m):
+        m.graph.node[0].attribute.append(helper.make_attribute("pads", [-1, 0, 0, 0]))
+
+    @changed
+    def huge_pads(m):
+        m.graph.node[0].attribute.append(helper.make_attribute("pads", [1 << 40, 0, 0, 0]))
+
+    @changed
+    def large_result(m):
+        m.graph.node[0].attribute.append(helper.make_attribute("pads", [4096, 4096, 4096, 4096]))
+
+    @changed
+    def kernel_of_other_shape(m):
+        m.graph.node[0].attribute[0].ints[0] = 2
+
+    @changed
+    def group_zero(m):
+        m.graph.node[0].attribute.append(helper.make_attribute("group", 0))
+
+    @changed
+    def too_many_inputs(m):
+        m.graph.node[1].input.append(m.graph.node[1].input[0])
+
+    @changed
+    def two_outputs(m):
+        m.graph.node[0].output.append("more")
+
+    @changed
+    def no_output(m):
+        del m.graph.output[:]
+
+    @changed
+    def output_missing(m):
+        m.graph.output[0].name = "nowhere"
+
+    @changed
+    def no_graph(m):
+        m.ClearField("graph")
+
+    @changed
+    def channels_last(m):
+        m.graph.node[1].attribute[0].i = 1
+
+    def graph(name, shape=(1, 3, 8, 8), ty=U8, **kw):
+        g = Graph(name, list(shape), ty, **kw)
+        def done(y, out=U8):
+            cases[name] = g.model([(y, out)])
+        return g, done
+
+    g, done = graph("multiplications", (1, 1, 400, 400))
+    a, aq = g.qconv("image", g.quant(U8), (128, 1, 1, 1))
+    z = g.const(np.zeros((128, 128, 1, 1), S8))
+    for _ in range(14):
+        a = g.node("QLinearConv", [a, *aq, z, *aq[:1], g.const(S8(0)), *aq])
+    done(a)
+
+    g, done = graph("add_shapes")
+    b, bq = g.qconv("image", g.quant(U8), (1, 3, 1, 1))
+    done(g.node("QLinearAdd", ["image", *bq, b, *bq, *bq], MS))
+
+    g, done = graph("add_ratio")
+    q = g.quant(U8, 1.0)
+    done(g.node("QLinearAdd", ["image", *q, "image", *g.quant(U8, 1e-4), *q], MS))
+
+    g, done = graph("pad_reflect")
+    done(g.node("Pad", ["image", g.const([0] * 8, np.int64)], mode="reflect"))
+
+    g, done = graph("reshape_other_count")
+    done(g.node("Reshape", ["image", g.const([1, 7], np.int64)]))
+
+    g, done = graph("reshape_computed")
+    done(g.node("Reshape", ["image", "image"]))
+
+    g, done = graph("transpose_twice")
+    done(g.node("Transpose", ["image"], perm=[0, 0, 1, 2]))
+
+    g, done = graph("pool_padding")
+    done(g.node("MaxPool", ["image"], kernel_shape=[2, 2], pads=[2, 0, 0, 0]))
+
+    g, done = graph("pool_ceil")
+    done(g.node("MaxPool", ["image"], kernel_shape=[3, 3], strides=[2, 2], ceil_mode=1))
+
+    g, done = graph("window_too_large")
+    done(g.node("MaxPool", ["image"], kernel_shape=[9, 9]))
+
+    g, done = graph("relu_u8")
+    done(g.node("Relu", ["image"]))
+
+    # Float in many places.
+    g, done = graph("float_conv", ty=np.float32)
+    done(g.node("Conv", ["image", g.const(np.zeros((4, 3, 3, 3), np.float32))]), np.float32)
+
+    g, done = graph("float_softmax", ty=np.float32)
+    q = g.quant(U8)
+    done(g.node("Softmax", [g.dq(g.q("image", q), q)]), np.float32)
+
+    g, done = graph("float_tail", ty=np.float32)
+    q = g.quant(U8)
+    done(g.node("GlobalAveragePool", [g.dq(g.q("image", q), q)]), np.float32)
+
+    g, done = graph("float_between", ty=np.float32)
+    q = g.quant(U8)
+    p = g.node("GlobalAveragePool", [g.dq(g.q("image", q), q)])
+    done(g.q(g.node("GlobalAveragePool", [p]), q))
+
+    g, done = graph("float_weights", ty=np.float32)
+    q = g.quant(U8)
+    done(g.q(g.node("Conv", [g.dq(g.q("image", q), q), g.const(np.zeros((4, 3, 3, 3), np.float32))]), q))
+
+    g, done = graph("float_image", ty=np.float32)
+    done(g.q(g.node("Relu", ["image"]), g.quant(U8)))
+
+    g, done = graph("float_constant_bias", ty=np.float32)
+    q = g.quant(U8, 0.01)
+    w, b = g.dq_weights((4, 3, 3, 3), 0.01)
+    done(g.q(g.node("Conv", [g.dq(g.q("image", q), q), w, g.const(np.zeros(4, np.float32))]), q))
+
+    g, done = graph("bias_scale", ty=np.float32)
+    q = g.quant(U8, 0.01)
+    w, b = g.dq_weights((4, 3, 3, 3), 0.011)
+    done(g.q(g.node("Conv", [g.dq(g.q("image", q), q), w, b]), q))
+
+    g, done = graph("clip_between_steps", ty=np.float32)
+    q = g.quant(U8, 0.01)
+    c = g.node("Clip", [g.dq(g.q("image", q), q), g.const(np.float32(0.123)), g.const(np.float32(0.456))])
+    done(g.q(g.node("GlobalAveragePool", [c]), q))
+
+    g, done = graph("constant_with_text", ty=U8)
+    done(g.node("Concat", ["image", g.node("Constant", [], value_string="x")], axis=1))
+
+    for name, model in cases.items():
+        folder = root / name
+        folder.mkdir(parents=True)
+        (folder / "model.onnx").write_bytes(model.SerializeToString())
