@@ -28,7 +28,7 @@ const TARGETS: [(&str, &str, f64); 7] = [
 ];
 
 /// Runs the bench in `dir` and hands out one JSON object per case.
-pub fn run(dir: &Path, quick: bool, mut emit: impl FnMut(Value)) -> Result<()> {
+pub(crate) fn run(dir: &Path, quick: bool, mut emit: impl FnMut(Value)) -> Result<()> {
     let (keys, block_keys, blocks) = if quick { (200_000, 20_000, 6) } else { (2_000_000, 20_000, 15) };
     let store = Store::open(dir, Options::new(COMPONENTS, KEEP))?;
     let mut height = 0;
@@ -87,8 +87,8 @@ pub fn run(dir: &Path, quick: bool, mut emit: impl FnMut(Value)) -> Result<()> {
         probe(20_000, &|place| get(&old, place))?,
         probe(2_000, &|place| {
             let (component, key) = key(place);
-            let order = if place % 2 == 0 { Order::Ascending } else { Order::Descending };
-            let bounds = if place % 2 == 0 { (Some(&*key), None) } else { (None, Some(&*key)) };
+            let order = if place.is_multiple_of(2) { Order::Ascending } else { Order::Descending };
+            let bounds = if place.is_multiple_of(2) { (Some(&*key), None) } else { (None, Some(&*key)) };
             Ok(latest.range(component, bounds.0, bounds.1, order).take(100).filter(Result::is_ok).count() as u64)
         })?,
         probe(1_000, &|place| {
@@ -126,7 +126,7 @@ fn key(place: u64) -> (&'static str, Vec<u8>) {
     let mut random = Random(place ^ 0xace5_0000_0000_0000);
     let mut key = b"balance/".to_vec();
     key.extend((0..3).flat_map(|_| random.next().to_be_bytes()).take(20));
-    (if place % 2 == 0 { "bank" } else { "wasm" }, key)
+    (if place.is_multiple_of(2) { "bank" } else { "wasm" }, key)
 }
 
 fn size(dir: &Path) -> Result<u64> {

@@ -2,34 +2,70 @@
 //!
 //! This only prepares; the parties are played by the program `journey`, through the public client SDK.
 
-use std::process::{Command, ExitCode, Stdio};
+use std::{
+    path::Path,
+    process::{Command, ExitCode, Stdio},
+};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
+use serde_json::Value;
 
 use crate::{
     prepare,
     shell::{root, say},
+    test::Count,
     tools,
 };
 
 /// Prepares and plays; the exit code is the journey's.
 pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
-    let status = command(arguments)?.status().context("cannot start the journey")?;
+    let contracts = prepare::contracts()?;
+    let mut command = journey(&contracts)?;
+    if arguments.iter().any(|argument| argument == "--cometbft") {
+        command.arg("--engine").arg(tools::cometbft()?);
+    }
+    // Whoever keeps the node wants to look at it; without Node.js the page says how to build it.
+    if arguments.iter().any(|argument| argument == "--keep") {
+        match prepare::page() {
+            Ok(page) => drop(command.arg("--ui").arg(page)),
+            Err(error) => say(&format!("no page: {error:#}")),
+        }
+    }
+    command.args(arguments.iter().filter(|argument| *argument != "--cometbft"));
+    say("playing the parties");
+    let status = command.status().context("cannot start the journey")?;
     Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// The journey with all that it needs built.
-pub(crate) fn command(arguments: &[String]) -> Result<Command> {
-    let contracts = prepare::contracts()?;
+/// The journey over these contracts, with everything that it runs built.
+pub(crate) fn journey(contracts: &Path) -> Result<Command> {
     let binaries = prepare::binaries()?;
     let mut command = Command::new(binaries.join("journey"));
     command.arg("--node").arg(binaries.join("aceso")).arg("--contracts").arg(contracts);
     command.arg("--models").arg(root().join("models"));
-    if arguments.iter().any(|argument| argument == "--cometbft") {
+    command.current_dir(root()).stdin(Stdio::null());
+    Ok(command)
+}
+
+/// The journey as a suite: every step and every refusal is a case.
+pub(crate) fn suite(cometbft: bool) -> Result<Count> {
+    let mut command = journey(&prepare::contracts()?)?;
+    if cometbft {
         command.arg("--engine").arg(tools::cometbft()?);
     }
-    command.args(arguments.iter().filter(|argument| *argument != "--cometbft"));
-    command.current_dir(root()).stdin(Stdio::null());
-    say("playing the parties");
-    Ok(command)
+    let output = command.arg("--json").stderr(Stdio::null()).output().context("cannot start the journey")?;
+    let report: Value = serde_json::from_slice(&output.stdout).context("the journey did not report")?;
+    let mut count = Count::default();
+    for row in ["steps", "refusals"].iter().flat_map(|list| report[list].as_array().into_iter().flatten()) {
+        if row["ok"] == true {
+            count.passed += 1;
+        } else {
+            println!("{row}");
+            count.failed += 1;
+        }
+    }
+    if output.status.success() != (count.failed == 0) {
+        bail!("the journey ended with {}, and {} of its cases failed", output.status, count.failed);
+    }
+    Ok(count)
 }

@@ -13,6 +13,8 @@ use anyhow::{Result, bail};
 mod bench;
 mod demo;
 mod lint;
+mod mutants;
+mod node_tests;
 mod prepare;
 mod shell;
 mod test;

@@ -3,6 +3,7 @@
 use std::{
     fs,
     path::{Path, PathBuf},
+    time::Instant,
 };
 
 use anyhow::{Context, Result, bail};
@@ -67,8 +68,19 @@ pub(crate) fn wasip1_contract() -> Result<()> {
 /// Builds everything that is run as a program and returns the folder of the binaries.
 pub(crate) fn binaries() -> Result<PathBuf> {
     say("building the node and its tools (about ten minutes the first time)");
+    let (cold, start) = (!target().join("release/aceso").exists(), Instant::now());
     run(cargo(&["build", "--quiet", "--release", "--workspace", "--bins"]))?;
+    if cold {
+        note("cold-build", start)?;
+    }
     Ok(target().join("release"))
+}
+
+/// Notes how many seconds something took, for `cargo xtask bench first`.
+pub(crate) fn note(name: &str, start: Instant) -> Result<()> {
+    let folder = target().join("times");
+    fs::create_dir_all(&folder)?;
+    Ok(fs::write(folder.join(name), start.elapsed().as_secs().to_string())?)
 }
 
 /// Builds the page that the node serves and returns its folder.

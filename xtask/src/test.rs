@@ -12,7 +12,7 @@ use std::{
 use anyhow::{Context, Result, bail};
 
 use crate::{
-    lint, prepare,
+    demo, lint, mutants, node_tests, prepare,
     shell::{cargo, say},
 };
 
@@ -56,6 +56,10 @@ struct Suite {
 const SUITES: &[Suite] = &[
     Suite { name: "format", about: "rustfmt", run: || Ok(Count::one(lint::formatting())) },
     Suite { name: "rust", about: "unit, golden, property and scenario tests of every crate", run: rust },
+    Suite { name: "journey", about: "the main job and every refusal on an embedded chain", run: || demo::suite(false) },
+    Suite { name: "cometbft", about: "the same under a real CometBFT validator", run: || demo::suite(true) },
+    Suite { name: "mutants", about: "contracts without a check: the journey must notice", run: mutants::run },
+    Suite { name: "cosmjs", about: "CosmJS, unmodified", run: node_tests::cosmjs },
     Suite { name: "clippy", about: "lints, warnings refused", run: || Ok(Count::one(lint::clippy())) },
     Suite { name: "crates", about: "licences and duplicates of dependencies", run: || Ok(Count::one(lint::crates())) },
 ];
@@ -82,7 +86,7 @@ pub(crate) fn run(arguments: Vec<String>) -> Result<ExitCode> {
         bail!("there is no suite {:?}; `cargo xtask test --only list` names them", only.unwrap_or_default());
     }
 
-    let mut total = Count::default();
+    let (mut total, begin) = (Count::default(), Instant::now());
     for suite in chosen {
         let start = Instant::now();
         say(&format!("suite {}: {}", suite.name, suite.about));
@@ -103,6 +107,9 @@ pub(crate) fn run(arguments: Vec<String>) -> Result<ExitCode> {
             start.elapsed().as_secs()
         );
         total = total.add(count);
+    }
+    if only.is_none() {
+        prepare::note("test", begin)?;
     }
     println!("{} passed, {} failed, {} skipped", total.passed, total.failed, total.skipped);
     Ok(if total.failed == 0 && total.passed > 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })

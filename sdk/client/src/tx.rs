@@ -184,21 +184,32 @@ impl Client {
     /// Broadcasts a signed transaction and waits until it is in a block. A transaction that fails is
     /// [`ClientError::Refused`], with its height where it got into a block.
     pub fn broadcast(&self, tx: &[u8]) -> Result<TxResult, ClientError> {
+        self.submit(tx)?;
+        self.wait_for_tx(tx)
+    }
+
+    /// Hands a signed transaction to the node's mempool, and answers with its hash.
+    pub fn submit(&self, tx: &[u8]) -> Result<String, ClientError> {
         let sent: Broadcast = self.rpc.call("broadcast_tx_sync", json!({"tx": STANDARD.encode(tx)}))?;
         if sent.code != 0 {
             let Broadcast { code, codespace, log, hash } = sent;
             return Err(ClientError::Refused { codespace, code, log, hash, height: 0, gas_used: 0 });
         }
-        let start = Instant::now();
-        let hash = STANDARD.encode(Sha256::digest(tx));
+        Ok(sent.hash)
+    }
+
+    /// Waits until a submitted transaction is in a block.
+    pub fn wait_for_tx(&self, tx: &[u8]) -> Result<TxResult, ClientError> {
+        let (start, digest) = (Instant::now(), Sha256::digest(tx));
+        let hash = hex::encode_upper(digest);
         while start.elapsed() < PATIENCE {
-            match self.rpc.call::<Found>("tx", json!({"hash": hash, "prove": false})) {
-                Ok(found) => return executed(found, sent.hash),
+            match self.rpc.call::<Found>("tx", json!({"hash": STANDARD.encode(digest), "prove": false})) {
+                Ok(found) => return executed(found, hash),
                 Err(ClientError::Rpc { .. }) => sleep(POLL),
                 Err(other) => return Err(other),
             }
         }
-        Err(ClientError::Late { hash: sent.hash, seconds: PATIENCE.as_secs() })
+        Err(ClientError::Late { hash, seconds: PATIENCE.as_secs() })
     }
 
     /// The chain's latest height.

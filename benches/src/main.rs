@@ -1,0 +1,70 @@
+//! What things cost. `cargo xtask bench NAME [--json] [--quick] [--data DIR]`.
+//!
+//! Each bench hands out one JSON object per case: `{"bench","case","ours","peer","peer_name","unit","ratio"}`, where a
+//! ratio above 1 is better than the peer. Where there is no peer the stated must stands in its place, named "target";
+//! where there is neither, peer and ratio are null. What was measured when stands in `RESULTS.md`.
+
+#![allow(clippy::disallowed_methods, reason = "a bench reads the clock")]
+
+mod accuracy;
+mod engine;
+mod first;
+mod state;
+
+use std::{path::PathBuf, process::ExitCode};
+
+use anyhow::{Result, bail};
+use serde_json::Value;
+
+const NAMES: [(&str, &str); 3] = [
+    ("first", "calls, reads, transactions, blobs, builds"),
+    ("accuracy", "the pneumonia model on its test split"),
+    ("state", "roots, commits, reads, proofs"),
+];
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<()> {
+    use lexopt::prelude::*;
+    let (mut name, mut json, mut quick, mut data) = (None, false, false, None);
+    let mut parser = lexopt::Parser::from_env();
+    while let Some(argument) = parser.next()? {
+        match argument {
+            Value(value) if name.is_none() => name = Some(value.string()?),
+            Long("json") => json = true,
+            Long("quick") => quick = true,
+            Long("data") => data = Some(PathBuf::from(parser.value()?)),
+            other => return Err(other.unexpected().into()),
+        }
+    }
+    let emit = |row: serde_json::Value| println!("{}", if json { row.to_string() } else { line(&row) });
+    match name.as_deref() {
+        Some("first") => first::run(quick, emit),
+        Some("accuracy") => accuracy::run(aceso_test_support::repository(), data, emit),
+        Some("state") => state::run(tempfile::tempdir()?.path(), quick, emit),
+        Some("list") | None => {
+            NAMES.iter().for_each(|(name, about)| println!("{name:<10} {about}"));
+            Ok(())
+        }
+        Some(other) => bail!("there is no bench {other:?}; `cargo xtask bench list` names them"),
+    }
+}
+
+/// A row for people.
+fn line(row: &Value) -> String {
+    let text = |field: &str| row[field].as_str().unwrap_or_default().to_string();
+    let number = |field: &str| row[field].as_f64().map(|number| format!("{number:.3}")).unwrap_or_default();
+    let peer = match row["peer"].is_null() {
+        true => String::new(),
+        false => format!("{} {} (ratio {})", text("peer_name"), number("peer"), number("ratio")),
+    };
+    format!("{:<48} {:>14} {:<8} {peer}", text("case"), number("ours"), text("unit"))
+}

@@ -1,0 +1,253 @@
+//! The engine as its owner sees it: put code, call it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::compile::Compiler;
+use crate::instance::Code;
+use crate::lend::lend;
+use crate::{Backend, Call, Checksum, CodeReport, Lane, LocalError, Report, VmError, check};
+
+/// Where the messages of contracts go: `env.debug`, and what a wasip1 contract prints.
+pub type DebugSink = Arc<dyn Fn(&str) + Send + Sync>;
+
+/// Which compiler makes the machine code. Results and gas are the same.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Tier {
+    /// Five times slower to compile (1 µs for each byte of a usual contract, 10 µs for one that is nothing but
+    /// branches), twice as fast in loops.
+    #[default]
+    Cranelift,
+    /// Compiles in one pass.
+    Winch,
+}
+
+/// How an engine is set up.
+#[derive(Clone)]
+pub struct VmConfig {
+    /// Directory of its own, for wasm and machine code.
+    pub dir: PathBuf,
+    /// Bytes of machine code that stay in memory; the least recently called goes first.
+    pub code_bytes: usize,
+    /// Instances that may live at a time, calls inside calls included. Each reserves 4 GiB of address space.
+    pub instances: u32,
+    /// Instances among them that only [`Lane::Block`] may take. More than the chain lets queries nest, or a block could
+    /// find none left on this node alone.
+    pub block_instances: u32,
+    /// The compiler.
+    pub tier: Tier,
+    /// Capabilities that contracts may require.
+    pub capabilities: BTreeSet<String>,
+    /// Who listens to contracts' messages.
+    pub debug: Option<DebugSink>,
+}
+
+impl VmConfig {
+    /// 64 instances, half of them for blocks, 256 MiB of machine code, Cranelift, [`default_capabilities`].
+    pub fn new(dir: impl Into<PathBuf>) -> Self {
+        Self {
+            dir: dir.into(),
+            code_bytes: 256 << 20,
+            instances: 64,
+            block_instances: 32,
+            tier: Tier::default(),
+            capabilities: default_capabilities(),
+            debug: None,
+        }
+    }
+}
+
+impl fmt::Debug for VmConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("VmConfig")
+            .field("dir", &self.dir)
+            .field("code_bytes", &self.code_bytes)
+            .field("instances", &self.instances)
+            .field("block_instances", &self.block_instances)
+            .field("tier", &self.tier)
+            .field("capabilities", &self.capabilities)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What this engine offers by itself: the ABI as of cosmwasm-std 2.2 with iterators, and inference. A chain with
+/// staking or IBC adds those.
+pub fn default_capabilities() -> BTreeSet<String> {
+    let names = [
+        "iterator",
+        "cosmwasm_1_1",
+        "cosmwasm_1_2",
+        "cosmwasm_1_3",
+        "cosmwasm_1_4",
+        "cosmwasm_2_0",
+        "cosmwasm_2_1",
+        "cosmwasm_2_2",
+        "aceso",
+    ];
+    names.map(Into::into).into()
+}
+
+/// What the engine holds, for metrics.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stats {
+    /// Contracts whose machine code is in memory.
+    pub codes: usize,
+    /// Bytes of it.
+    pub code_bytes: usize,
+    /// Instances in use.
+    pub instances: u32,
+}
+
+/// The contract engine.
+pub struct Vm {
+    compiler: Compiler,
+    codes: Mutex<Codes>,
+    slots: Slots,
+    capabilities: BTreeSet<String>,
+    debug: Option<DebugSink>,
+}
+
+impl Vm {
+    /// Opens the directory and starts the engine.
+    ///
+    /// # Errors
+    /// [`VmError::Local`] if the directory cannot be made or the address space cannot be reserved.
+    pub fn new(config: VmConfig) -> Result<Self, VmError> {
+        Ok(Self {
+            compiler: Compiler::open(&config)?,
+            codes: Mutex::new(Codes { limit: config.code_bytes, ..Codes::default() }),
+            slots: Slots { used: AtomicU32::new(0), all: config.instances, kept: config.block_instances },
+            capabilities: config.capabilities,
+            debug: config.debug,
+        })
+    }
+
+    /// Checks a contract and keeps nothing.
+    ///
+    /// # Errors
+    /// [`VmError::Check`] with the first reason to refuse it.
+    pub fn check(&self, wasm: &[u8]) -> Result<CodeReport, VmError> {
+        Ok(check::check(wasm, Some(&self.capabilities))?.report)
+    }
+
+    /// Checks a contract, compiles it and keeps it. Putting it again does no harm and little work.
+    ///
+    /// # Errors
+    /// [`VmError::Check`] with the first reason to refuse it; [`VmError::Local`] if it cannot be compiled or kept.
+    pub fn put(&self, wasm: &[u8]) -> Result<CodeReport, VmError> {
+        let checked = check::check(wasm, Some(&self.capabilities))?;
+        let checksum = checked.report.checksum;
+        if self.codes().find(&checksum).is_none() || !self.compiler.has(&checksum) {
+            let code = Arc::new(self.compiler.put(wasm, &checked)?);
+            self.codes().keep(checksum, code);
+        }
+        Ok(checked.report)
+    }
+
+    /// Whether a contract was put and is still in the directory.
+    pub fn has(&self, checksum: &Checksum) -> bool {
+        self.compiler.has(checksum)
+    }
+
+    /// Calls an entry point. Whatever the contract does, there is a report.
+    ///
+    /// The contract runs on the caller's thread; see [`crate::with_stack`] for the room that it may need there.
+    pub fn call(&self, call: &Call<'_>, backend: &mut dyn Backend) -> Report {
+        let ready = self.slots.take(call.lane).and_then(|slot| Ok((slot, self.code(call.checksum)?)));
+        match ready {
+            Ok((_slot, code)) => lend(backend, |backend| code.run(call, backend, self.debug.clone())),
+            Err(error) => Report { gas_used: 0, result: Err(error) },
+        }
+    }
+
+    /// What the engine holds.
+    pub fn stats(&self) -> Stats {
+        let codes = self.codes();
+        Stats { codes: codes.map.len(), code_bytes: codes.bytes, instances: self.slots.used.load(Ordering::Relaxed) }
+    }
+
+    fn code(&self, checksum: &Checksum) -> Result<Arc<Code>, VmError> {
+        if let Some(code) = self.codes().find(checksum) {
+            return Ok(code);
+        }
+        // Compiled outside the lock: two callers may do it twice, none waits for the other.
+        let code = Arc::new(self.compiler.get(checksum)?);
+        self.codes().keep(*checksum, Arc::clone(&code));
+        Ok(code)
+    }
+
+    /// The map is whole between any two of its statements, so a panic elsewhere does not spoil it.
+    fn codes(&self) -> MutexGuard<'_, Codes> {
+        self.codes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Vm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Vm").field("stats", &self.stats()).finish_non_exhaustive()
+    }
+}
+
+/// Machine code in memory, bounded by its bytes.
+#[derive(Default)]
+struct Codes {
+    map: BTreeMap<Checksum, (u64, Arc<Code>)>,
+    bytes: usize,
+    limit: usize,
+    /// Counts uses; the code with the lowest number was used longest ago.
+    clock: u64,
+}
+
+impl Codes {
+    fn find(&mut self, checksum: &Checksum) -> Option<Arc<Code>> {
+        self.clock += 1;
+        let (used, code) = self.map.get_mut(checksum)?;
+        *used = self.clock;
+        Some(Arc::clone(code))
+    }
+
+    fn keep(&mut self, checksum: Checksum, code: Arc<Code>) {
+        self.clock += 1;
+        self.bytes += code.bytes;
+        if let Some((_, old)) = self.map.insert(checksum, (self.clock, code)) {
+            self.bytes -= old.bytes;
+        }
+        while self.bytes > self.limit && self.map.len() > 1 {
+            let Some(oldest) = self.map.iter().min_by_key(|(_, (used, _))| *used).map(|(sum, _)| *sum) else { break };
+            if let Some((_, code)) = self.map.remove(&oldest) {
+                self.bytes -= code.bytes;
+            }
+        }
+    }
+}
+
+/// Counts the pool's instances, so that calls from outside never take the last ones from a block.
+struct Slots {
+    used: AtomicU32,
+    all: u32,
+    kept: u32,
+}
+
+/// One instance's place in the pool.
+struct Slot<'a>(&'a Slots);
+
+impl Slots {
+    fn take(&self, lane: Lane) -> Result<Slot<'_>, VmError> {
+        let limit = match lane {
+            Lane::Block => self.all,
+            Lane::Side => self.all.saturating_sub(self.kept),
+        };
+        let taken =
+            self.used.try_update(Ordering::AcqRel, Ordering::Acquire, |used| (used < limit).then_some(used + 1));
+        taken.map(|_| Slot(self)).map_err(|_| LocalError::Busy { limit }.into())
+    }
+}
+
+impl Drop for Slot<'_> {
+    fn drop(&mut self) {
+        self.0.used.fetch_sub(1, Ordering::AcqRel);
+    }
+}

@@ -1,0 +1,184 @@
+//! Plays the main job of the chain, and everything that must be refused, as separate clients over RPC.
+//!
+//! `cargo xtask demo` builds what is needed and calls this. The stage is set ([`stage`]), the parties get keys and
+//! connections ([`parties`]), play the job ([`play`]) and try what they may not ([`refusals`]); an auditor checks in a
+//! process of her own ([`auditor`]). What came of it is told by [`report`]. Everything goes through the public client;
+//! nothing here reaches into the node.
+
+#![allow(clippy::disallowed_methods, reason = "parties of the rim: they have clocks and wait for each other")]
+
+use std::{path::PathBuf, process::ExitCode};
+
+use anyhow::{Context, Result};
+
+mod auditor;
+mod float_model;
+mod parties;
+mod phantom;
+mod play;
+mod refusals;
+mod report;
+mod sample;
+mod stage;
+
+use auditor::Auditor;
+use parties::Person;
+use play::Cast;
+use report::Report;
+use stage::Stage;
+
+const HELP: &str = "\
+journey --node BIN --contracts DIR --models DIR [--engine COMETBFT] [--ui DIR]
+        [--json] [--keep] [--image FILE] [--data DIR]
+
+Plays the main job; see `cargo xtask help`, task demo.
+";
+
+/// What the command line says.
+#[derive(Default)]
+struct Arguments {
+    node: PathBuf,
+    contracts: PathBuf,
+    models: PathBuf,
+    engine: Option<PathBuf>,
+    ui: Option<PathBuf>,
+    image: Option<PathBuf>,
+    data: Option<PathBuf>,
+    json: bool,
+    keep: bool,
+}
+
+fn main() -> ExitCode {
+    let arguments = match parse() {
+        Ok(Some(arguments)) => arguments,
+        Ok(None) => return ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            return ExitCode::from(2);
+        }
+    };
+    let mut report = Report::new();
+    let played = play(&arguments, &mut report);
+    report.clear();
+    if arguments.json {
+        println!("{}", report.json().unwrap_or_default());
+    } else {
+        print!("{}", report.table());
+    }
+    match played {
+        Ok(epilogue) if report.ok() => {
+            if !arguments.json {
+                println!("\n{epilogue}");
+            }
+            ExitCode::SUCCESS
+        }
+        Ok(_) => {
+            eprintln!("error: a step or a refusal was not as it should be; see above");
+            ExitCode::FAILURE
+        }
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn parse() -> Result<Option<Arguments>> {
+    use lexopt::prelude::*;
+    let mut arguments = Arguments::default();
+    let mut parser = lexopt::Parser::from_env();
+    while let Some(argument) = parser.next()? {
+        match argument {
+            Long("node") => arguments.node = parser.value()?.into(),
+            Long("contracts") => arguments.contracts = parser.value()?.into(),
+            Long("models") => arguments.models = parser.value()?.into(),
+            Long("engine") => arguments.engine = Some(parser.value()?.into()),
+            Long("ui") => arguments.ui = Some(parser.value()?.into()),
+            Long("image") => arguments.image = Some(parser.value()?.into()),
+            Long("data") => arguments.data = Some(parser.value()?.into()),
+            Long("json") => arguments.json = true,
+            Long("keep") => arguments.keep = true,
+            Long("help") => {
+                print!("{HELP}");
+                return Ok(None);
+            }
+            other => return Err(other.unexpected().into()),
+        }
+    }
+    for (name, path) in [("node", &arguments.node), ("contracts", &arguments.contracts), ("models", &arguments.models)]
+    {
+        anyhow::ensure!(!path.as_os_str().is_empty(), "--{name} is missing; `cargo xtask demo` gives it");
+    }
+    Ok(Some(arguments))
+}
+
+fn play(arguments: &Arguments, report: &mut Report) -> Result<String> {
+    let sample = sample::main_sample(arguments.image.as_deref(), arguments.data.as_deref())?;
+    let names = ["developer", "model author", "hospital", "patient", "physician", "insurer", "treasury"];
+    let people = names.into_iter().map(Person::new).collect::<Result<Vec<_>>>()?;
+    let funds: Vec<String> = people.iter().map(Person::fund).collect();
+
+    let ui = arguments.ui.as_deref();
+    let chain = format!("aceso-demo-{}", std::process::id());
+    let engine = arguments.engine.as_deref();
+    let stage = report.step(
+        "operator",
+        engine.map_or("starts an embedded chain", |_| "starts a CometBFT validator"),
+        || {
+            let stage = match engine {
+                Some(engine) => Stage::cometbft(&arguments.node, engine, &chain, &funds, ui)?,
+                None => Stage::dev(&arguments.node, &chain, &funds, ui)?,
+            };
+            Ok((stage, None))
+        },
+    )?;
+    let parties = people.into_iter().map(|person| person.connect(&stage.endpoints)).collect::<Result<Vec<_>>>()?;
+    let parties: [parties::Party; 7] = parties.try_into().ok().context("somebody is missing")?;
+    let [developer, author, hospital, patient, physician, insurer, treasury] = parties;
+    let cast = Cast { developer, author, hospital, patient, physician, insurer, treasury };
+    let auditor = Auditor::new(&arguments.node, &cast.insurer)?;
+    let alone = auditor.is_alone();
+
+    let scene = play::main_job(report, cast, auditor, sample, &arguments.contracts, &arguments.models)?;
+    refusals::all(report, &scene, &arguments.contracts)?;
+    Ok(epilogue(arguments, stage, &scene, alone))
+}
+
+/// What was read, and what to try next.
+fn epilogue(arguments: &Arguments, stage: Stage, scene: &play::Scene, alone: bool) -> String {
+    let findings: Vec<String> = scene
+        .claim
+        .findings
+        .iter()
+        .map(|finding| format!("{}: {}", finding.id, if finding.present { "present" } else { "absent" }))
+        .collect();
+    let scores: Vec<String> = scene
+        .claim
+        .scores
+        .iter()
+        .map(|score| format!("{} {}.{:02} %", score.label, score.probability / 10_000, score.probability / 100 % 100))
+        .collect();
+    let mut text = format!("read: {}\n      {} ({})\n", scene.sample.about, findings.join(", "), scores.join(", "));
+    text.push_str("      not for clinical use\n");
+    if !alone {
+        text.push_str(
+            "note: this system lets nobody make a network namespace (`unshare -rn`), so the auditor was not cut off\n",
+        );
+    }
+    if arguments.keep {
+        let endpoints = stage.endpoints.clone();
+        let home = stage.path().display().to_string();
+        let processes: Vec<String> = stage.keep().iter().map(u32::to_string).collect();
+        text.push_str(&format!(
+            "\nthe node runs on: RPC {}  REST and page {}\nhome {home}; end it with: kill {}\n",
+            endpoints.rpc,
+            endpoints.rest,
+            processes.join(" ")
+        ));
+    } else {
+        text.push_str("\ntry next:  cargo xtask demo --keep          and open the page that it prints\n");
+        text.push_str("           cargo xtask demo --cometbft      the same under a real CometBFT validator\n");
+        text.push_str("           cargo xtask demo --image FILE    your own chest X-ray, PNG or DICOM\n");
+    }
+    text
+}

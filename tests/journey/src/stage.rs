@@ -1,0 +1,152 @@
+//! The stage: a node in a temporary home, embedded or under a real CometBFT, started and ended here.
+
+use std::{
+    ffi::OsStr,
+    fs::File,
+    net::TcpListener,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    thread::sleep,
+    time::{Duration, Instant},
+};
+
+use aceso_test_support::dev::{self, Endpoints};
+use anyhow::{Context, Result, bail};
+use tempfile::TempDir;
+
+/// How long a node may take to answer for the first time.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A running node. Ends with its owner, unless it is kept.
+pub(crate) struct Stage {
+    home: Option<TempDir>,
+    path: PathBuf,
+    children: Vec<Child>,
+    pub(crate) endpoints: Endpoints,
+}
+
+impl Stage {
+    /// An embedded chain of one validator: `aceso dev`.
+    pub(crate) fn dev(node: &Path, chain_id: &str, funds: &[String], ui: Option<&Path>) -> Result<Self> {
+        let home = TempDir::new()?;
+        let chain = [OsStr::new("--chain-id"), OsStr::new(chain_id)];
+        let funds = funds.iter().flat_map(|fund| [OsStr::new("--fund"), OsStr::new(fund)]);
+        let (child, endpoints) = dev::start(node, home.path(), chain.into_iter().chain(funds).chain(page(ui)))?;
+        Ok(Self { path: home.path().into(), home: Some(home), children: vec![child], endpoints })
+    }
+
+    /// One real CometBFT validator that drives `aceso start` over ABCI.
+    pub(crate) fn cometbft(
+        node: &Path,
+        engine: &Path,
+        chain_id: &str,
+        funds: &[String],
+        ui: Option<&Path>,
+    ) -> Result<Self> {
+        let home = TempDir::new()?;
+        let path = home.path().join("node");
+        let mut init = Command::new(node);
+        init.args(["init", "--chain-id", chain_id, "--home"]).arg(&path);
+        init.args(funds.iter().flat_map(|fund| ["--fund", fund]));
+        finish(init)?;
+        let mut init = Command::new(engine);
+        init.arg("init").arg("--home").arg(&path);
+        finish(init)?;
+
+        let [abci, rpc, p2p, rest] = free_ports()?;
+        let mut app = Command::new(node);
+        app.args(["start", "--home"]).arg(&path).args(["--abci", &format!("tcp://127.0.0.1:{abci}")]);
+        app.args(["--rest", &format!("127.0.0.1:{rest}"), "--rpc", &format!("http://127.0.0.1:{rpc}")]);
+        app.args(page(ui));
+        let app = spawn(app, &home.path().join("node.log"))?;
+        let endpoints = Endpoints { rpc: format!("http://127.0.0.1:{rpc}"), rest: format!("http://127.0.0.1:{rest}") };
+        let mut stage = Self { path: home.path().into(), home: Some(home), children: vec![app], endpoints };
+        stage.wait_for_port(abci)?;
+
+        let mut command = Command::new(engine);
+        command.args(["start", "--home"]).arg(&path);
+        command.args(["--proxy_app", &format!("tcp://127.0.0.1:{abci}")]);
+        command.args(["--rpc.laddr", &format!("tcp://127.0.0.1:{rpc}")]);
+        command.args(["--p2p.laddr", &format!("tcp://127.0.0.1:{p2p}")]);
+        // A network of one waits for nobody: a block as soon as there is something to put into it.
+        command.env("CMT_CONSENSUS_TIMEOUT_COMMIT", "50ms");
+        let engine = spawn(command, &stage.path.join("cometbft.log"))?;
+        stage.children.push(engine);
+        stage.wait_for_port(rpc)?;
+        Ok(stage)
+    }
+
+    /// A folder that goes with the node.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Lets the node run on after this process, and says which processes those are.
+    pub(crate) fn keep(mut self) -> Vec<u32> {
+        if let Some(home) = self.home.take() {
+            let _ = home.keep();
+        }
+        std::mem::take(&mut self.children).iter().map(Child::id).collect()
+    }
+
+    fn wait_for_port(&mut self, port: u16) -> Result<()> {
+        let start = Instant::now();
+        while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
+            let ended = self.children.iter_mut().any(|child| child.try_wait().is_ok_and(|status| status.is_some()));
+            if ended || start.elapsed() > PATIENCE {
+                bail!("nothing listens on port {port}:\n{}", tails(&self.path));
+            }
+            sleep(Duration::from_millis(20));
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Stage {
+    fn drop(&mut self) {
+        for child in self.children.iter_mut().rev() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+/// `--ui FOLDER`, where there is a page.
+fn page(ui: Option<&Path>) -> impl Iterator<Item = &OsStr> {
+    ui.into_iter().flat_map(|folder| [OsStr::new("--ui"), folder.as_os_str()])
+}
+
+fn spawn(mut command: Command, log: &Path) -> Result<Child> {
+    let program = command.get_program().to_os_string();
+    let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(File::create(log)?).spawn();
+    child.with_context(|| format!("cannot start {}", program.display()))
+}
+
+fn finish(mut command: Command) -> Result<()> {
+    let output = command.stdin(Stdio::null()).output()?;
+    if !output.status.success() {
+        bail!("{command:?} failed: {}", String::from_utf8_lossy(&output.stderr));
+    }
+    Ok(())
+}
+
+/// Ports that were free a moment ago; all are held until the last is found, so that they differ.
+fn free_ports<const N: usize>() -> Result<[u16; N]> {
+    let mut listeners = Vec::new();
+    let mut ports = [0; N];
+    for port in &mut ports {
+        let listener = TcpListener::bind("127.0.0.1:0")?;
+        *port = listener.local_addr()?.port();
+        listeners.push(listener);
+    }
+    Ok(ports)
+}
+
+/// The ends of the logs in a folder.
+fn tails(folder: &Path) -> String {
+    let names = ["node.log", "cometbft.log"];
+    let texts = names.iter().filter_map(|name| std::fs::read_to_string(folder.join(name)).ok());
+    let tails = texts
+        .map(|text| text.lines().rev().take(12).collect::<Vec<_>>().into_iter().rev().collect::<Vec<_>>().join("\n"));
+    tails.collect::<Vec<_>>().join("\n")
+}

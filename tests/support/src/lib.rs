@@ -1,0 +1,67 @@
+//! What tests across the workspace share: where built contracts and sample data lie, and how a node is started.
+//!
+//! The test command says so in the environment, `ACESO_CONTRACTS` and `ACESO_DATA`. Nothing is built, fetched or
+//! guessed here.
+
+#![allow(clippy::panic, reason = "a test fails by panicking, and says what to do")]
+#![allow(clippy::disallowed_methods, reason = "tests are told by the environment where things lie")]
+
+pub mod dev;
+pub mod npz;
+
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+};
+
+/// A contract's code, `<name>.wasm`, from the folder that `ACESO_CONTRACTS` names.
+///
+/// # Panics
+/// With an instruction, where it is not there.
+pub fn contract(name: &str) -> Vec<u8> {
+    let Some(folder) = env::var_os("ACESO_CONTRACTS") else {
+        panic!("no contract {name:?}: ACESO_CONTRACTS is not set, run `cargo xtask test`");
+    };
+    contract_in(Path::new(&folder), name)
+}
+
+fn contract_in(folder: &Path, name: &str) -> Vec<u8> {
+    let file = folder.join(name).with_extension("wasm");
+    fs::read(&file).unwrap_or_else(|error| panic!("no contract {}: {error}, run `cargo xtask test`", file.display()))
+}
+
+/// The folder of sample data, if there is one: what `ACESO_DATA` names, else `shared/data` beside the repository.
+pub fn data_dir() -> Option<PathBuf> {
+    let named = env::var_os("ACESO_DATA").map(PathBuf::from);
+    named.or_else(|| Some(repository().parent()?.join("shared/data"))).filter(|folder| folder.is_dir())
+}
+
+/// The root of this repository.
+pub fn repository() -> &'static Path {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.ancestors().nth(2).unwrap_or(here)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_root_is_the_root() {
+        assert!(repository().join("Cargo.lock").is_file());
+    }
+
+    #[test]
+    fn a_contract_that_is_there() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("aceso_consent.wasm"), b"\0asm").unwrap();
+        assert_eq!(contract_in(folder.path(), "aceso_consent"), b"\0asm");
+    }
+
+    #[test]
+    #[should_panic(expected = "run `cargo xtask test`")]
+    fn a_contract_that_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        contract_in(folder.path(), "aceso_consent");
+    }
+}
