@@ -59,9 +59,9 @@ pub(crate) fn wasip1_contract() -> Result<()> {
     wasm_target(WASIP1)?;
     let manifest = root().join("tests/contracts/wasip1/Cargo.toml");
     let manifest = manifest.to_str().context("the clone's path is not UTF-8")?;
-    let arguments = ["build", "--quiet", "--release", "--target", WASIP1, "--lib", "--manifest-path", manifest];
+    let arguments = ["build", "--quiet", "--profile", "contract", "--target", WASIP1, "--lib", "--manifest-path", manifest];
     run(cargo(&arguments))?;
-    let built = target().join(WASIP1).join("release/aceso_test_wasip1.wasm");
+    let built = target().join(WASIP1).join("contract/aceso_test_wasip1.wasm");
     copy(&built, &target().join("contracts/wasip1.wasm"))
 }
 

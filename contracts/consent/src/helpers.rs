@@ -1,0 +1,126 @@
+//! How rules are weighed: silence means no, a no beats every yes, of several that say yes the oldest is used.
+
+use aceso_contract::Query;
+use aceso_interface::{
+    Image, Model,
+    consent::{Decision, Grant},
+};
+use cosmwasm_std::{Addr, Api, Deps, Order, StdResult, Storage};
+
+use crate::{
+    error::{ContractError, Refusal},
+    state::{BY_IMAGE, GRANTS, PER_IMAGE_MAX},
+};
+
+/// Characters of a text that is not an address that an error shows.
+const ADDRESS_SHOWN: usize = 90;
+
+/// A read that is asked for.
+#[derive(Clone, Debug)]
+pub struct Ask<'a> {
+    /// The contract that will read.
+    pub caller: &'a Addr,
+    /// For whom.
+    pub actor: &'a Addr,
+    /// The image.
+    pub image: Image,
+    /// The model.
+    pub model: Model,
+    /// Why.
+    pub purpose: &'a str,
+    /// The block's time.
+    pub now: u64,
+}
+
+/// A yes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Yes {
+    /// The grant that says so.
+    pub grant: u64,
+    /// Uses that it allows.
+    pub max_uses: u32,
+}
+
+/// Weighs all grants for the image. The uses are those that the chain has counted so far; it has the last word on them
+/// when the read is made.
+///
+/// # Errors
+/// Outside, where storage does not decode; inside, the answer no.
+pub fn weigh(deps: Deps<'_, Query>, guard: &Addr, ask: &Ask<'_>) -> StdResult<Result<Yes, Refusal>> {
+    let mut yes = None;
+    let mut no = Refusal::NotGranted { actor: ask.actor.to_string() };
+    for grant in of_image(deps.storage, &ask.image)? {
+        match (&grant.rule.decision, misses(&grant, ask)) {
+            (Decision::Deny {}, None) => {
+                return Ok(Err(Refusal::Denied { grant: grant.id, actor: ask.actor.to_string() }));
+            }
+            (Decision::Deny {}, Some(_)) => (),
+            (Decision::Permit { .. }, Some(why)) => no = no.max(why),
+            (&Decision::Permit { max_uses }, None) => {
+                if aceso_contract::uses(&deps.querier, guard.as_str(), &grant.id.to_string())? >= max_uses {
+                    no = no.max(Refusal::UsedUp { grant: grant.id, max_uses });
+                } else {
+                    yes = yes.or(Some(Yes { grant: grant.id, max_uses }));
+                }
+            }
+        }
+    }
+    Ok(yes.ok_or(no))
+}
+
+/// Why a grant does not speak of this read; none where it does.
+fn misses(grant: &Grant, ask: &Ask<'_>) -> Option<Refusal> {
+    let (rule, now, grant_id) = (&grant.rule, ask.now, grant.id);
+    if !rule.actors.iter().any(|actor| actor == ask.actor.as_str()) {
+        return Some(Refusal::NotGranted { actor: ask.actor.to_string() });
+    }
+    if let Some(at) = grant.revoked_at {
+        return Some(Refusal::Revoked { grant: grant_id, at });
+    }
+    if now < rule.not_before {
+        return Some(Refusal::TooEarly { grant: grant_id, not_before: rule.not_before, now });
+    }
+    if now >= rule.not_after {
+        return Some(Refusal::TooLate { grant: grant_id, not_after: rule.not_after, now });
+    }
+    if !rule.via.is_empty() && !rule.via.iter().any(|caller| caller == ask.caller.as_str()) {
+        return Some(Refusal::Caller { grant: grant_id, caller: ask.caller.to_string() });
+    }
+    if !rule.purposes.iter().any(|purpose| purpose == ask.purpose) {
+        return Some(Refusal::Purpose { grant: grant_id, purpose: bounded(ask.purpose) });
+    }
+    if !rule.models.is_empty() && !rule.models.contains(&ask.model) {
+        return Some(Refusal::Model { grant: grant_id, model: ask.model.to_string() });
+    }
+    None
+}
+
+/// Whether a grant holds at this time, for whomever and whatever.
+pub fn holds(grant: &Grant, now: u64) -> bool {
+    grant.revoked_at.is_none() && (grant.rule.not_before..grant.rule.not_after).contains(&now)
+}
+
+/// Whether nothing can make a grant hold again.
+pub fn is_over(grant: &Grant, now: u64) -> bool {
+    grant.revoked_at.is_some() || now >= grant.rule.not_after
+}
+
+/// The grants that are weighed for an image, oldest first.
+pub fn of_image(storage: &dyn Storage, image: &Image) -> StdResult<Vec<Grant>> {
+    let numbers = BY_IMAGE.prefix(&image.to_bytes()).keys(storage, None, None, Order::Ascending);
+    numbers.take(PER_IMAGE_MAX).map(|number| GRANTS.load(storage, number?)).collect()
+}
+
+/// What a purpose looks like in a sentence or a journal, whatever somebody put there.
+pub fn bounded(purpose: &str) -> String {
+    let readable = purpose.chars().filter(char::is_ascii_alphanumeric);
+    readable.take(aceso_types::guest::PURPOSE_MAX).collect()
+}
+
+/// An address of this chain.
+///
+/// # Errors
+/// [`ContractError::NotAnAddress`] with as much of the text as fits into a sentence.
+pub fn address(api: &dyn Api, text: &str) -> Result<Addr, ContractError> {
+    api.addr_validate(text).map_err(|_| ContractError::NotAnAddress(text.chars().take(ADDRESS_SHOWN).collect()))
+}

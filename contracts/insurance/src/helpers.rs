@@ -1,0 +1,231 @@
+//! What was paid before, and who gets how much of a price.
+//!
+//! Every share is rounded down; what is left goes to the treasury, so that the parts are the price to the last coin.
+//! The chain has already taken the read's fee out of the contract and given it to the author: it counts towards the
+//! author's share, and a fee beyond that share is borne by the escrow on top of the price.
+
+use aceso_contract::Query;
+use aceso_interface::{
+    Image, Model,
+    insurance::{Claim, Finding, Party, Payment, Policy, Score, Share, WHOLE},
+};
+use aceso_types::guest::{ImageInfo, ReadInfo};
+use cosmwasm_std::{Addr, Api, Deps, Env, MessageInfo, StdError, StdResult, Storage, Uint128};
+
+use crate::{
+    error::ContractError,
+    msg::Config,
+    state::{CLAIMS, LIST_MAX, PAID_IMAGES, PAID_PIXELS, PAID_STUDIES, Paid, Request, SHARES_MAX},
+};
+
+/// Characters of a text that is not an address that an error shows.
+const ADDRESS_SHOWN: usize = 90;
+
+/// Whether a policy pays at this time.
+pub(crate) fn in_force(policy: &Policy, now: u64) -> Result<(), ContractError> {
+    let (policy, not_before, not_after) = (policy.id, policy.terms.not_before, policy.terms.not_after);
+    if now < not_before {
+        return Err(ContractError::TooEarly { policy, not_before, now });
+    }
+    if now >= not_after {
+        return Err(ContractError::TooLate { policy, not_after, now });
+    }
+    Ok(())
+}
+
+/// Before the read: is there a word of an accepted institution at all?
+pub(crate) fn has_origin(policy: &Policy, image: Image, known: &ImageInfo) -> Result<(), ContractError> {
+    let accepted = &policy.terms.origin;
+    let given = known.origin.as_ref().is_some_and(|origin| accepted.contains(&origin.institution));
+    if accepted.is_empty() || given { Ok(()) } else { Err(ContractError::NoOrigin { policy: policy.id, image }) }
+}
+
+/// After the read: is it about these pixels? The chain tells an origin only where it is.
+pub(crate) fn vouched(policy: &Policy, read: &ReadInfo) -> Result<(), ContractError> {
+    let accepted = &policy.terms.origin;
+    let given = read.origin.as_ref().is_some_and(|origin| accepted.contains(&origin.institution));
+    if accepted.is_empty() || given { Ok(()) } else { Err(ContractError::OriginUnproven(read.read.0)) }
+}
+
+/// Before the read: was this very file paid for? Only spares the member a use of her grant; what counts are the pixels,
+/// which the read will show.
+pub(crate) fn image_not_paid_before(
+    storage: &dyn Storage,
+    policy: &Policy,
+    image: Image,
+    model: Model,
+) -> Result<(), ContractError> {
+    let (member, cid) = (policy.terms.member.as_str(), image.to_bytes());
+    match still(PAID_IMAGES.may_load(storage, (member, model.as_bytes(), &cid))?, policy) {
+        Some(paid) => Err(ContractError::ImagePaid { image, read: paid.read }),
+        None => Ok(()),
+    }
+}
+
+/// A payment counts for every policy that begins before the paying one ends.
+fn still(paid: Option<Paid>, policy: &Policy) -> Option<Paid> {
+    paid.filter(|paid| policy.terms.not_before < paid.until)
+}
+
+/// Never twice for the same pixels, nor for the same study where an institution vouches for it.
+pub(crate) fn not_paid_before(storage: &dyn Storage, policy: &Policy, read: &ReadInfo) -> Result<(), ContractError> {
+    let (member, model) = (policy.terms.member.as_str(), read.model.as_bytes().as_slice());
+    let pixels = PAID_PIXELS.may_load(storage, (member, model, read.pixels.as_bytes()))?;
+    if let Some(paid) = still(pixels, policy) {
+        return Err(ContractError::PixelsPaid { pixels: read.pixels.into(), read: paid.read });
+    }
+    if let Some(origin) = &read.origin {
+        let study = PAID_STUDIES.may_load(storage, (member, model, &origin.study.0))?;
+        if let Some(paid) = still(study, policy) {
+            return Err(ContractError::StudyPaid { study: origin.study.into(), read: paid.read });
+        }
+    }
+    Ok(())
+}
+
+/// What is remembered of a read that is paid.
+pub(crate) fn claim(env: &Env, request: Request, read: ReadInfo, paid: Vec<Payment>) -> Claim {
+    let findings = read.findings.into_iter().map(|one| Finding { id: one.id, present: one.present });
+    let scores = read.scores.into_iter();
+    let score =
+        |one: aceso_types::guest::Score| Score { label: one.label, value: one.value, probability: one.probability };
+    let (study, institution) = read.origin.map(|origin| (origin.study.into(), origin.institution)).unzip();
+    Claim {
+        policy: request.policy,
+        read: read.read.0,
+        image: request.image,
+        pixels: read.pixels.into(),
+        study,
+        institution,
+        model: request.model,
+        actor: request.actor,
+        purpose: request.purpose,
+        findings: findings.collect(),
+        scores: scores.map(score).collect(),
+        fee: request.fee,
+        paid,
+        height: env.block.height,
+        time: env.block.time.seconds(),
+    }
+}
+
+/// Remembers it, under everything that must not be paid again.
+pub(crate) fn write_down(storage: &mut dyn Storage, policy: &Policy, claim: &Claim) -> StdResult<()> {
+    let paid = Paid { read: claim.read, until: policy.terms.not_after };
+    let (member, model) = (policy.terms.member.as_str(), claim.model.as_bytes().as_slice());
+    PAID_IMAGES.save(storage, (member, model, &claim.image.to_bytes()), &paid)?;
+    PAID_PIXELS.save(storage, (member, model, claim.pixels.as_bytes()), &paid)?;
+    if let Some(study) = &claim.study {
+        PAID_STUDIES.save(storage, (member, model, &study.0.0), &paid)?;
+    }
+    CLAIMS.save(storage, (claim.policy, claim.read), claim)
+}
+
+/// Checks a split.
+pub(crate) fn check_split(deps: Deps<'_, Query>, split: &[Share], asks_for_origin: bool) -> Result<(), ContractError> {
+    if split.len() > SHARES_MAX {
+        return Err(ContractError::TooMany { what: "shares", max: SHARES_MAX, got: split.len() });
+    }
+    for share in split {
+        if share.bps == 0 {
+            return Err(ContractError::NoShare);
+        }
+        if let Party::Account { address } = &share.to {
+            self::address(deps.api, address)?;
+        }
+        if matches!(share.to, Party::Institution {}) && !asks_for_origin {
+            return Err(ContractError::NobodyToShareWith);
+        }
+    }
+    let sum: u64 = split.iter().map(|share| u64::from(share.bps)).sum();
+    if sum != u64::from(WHOLE) {
+        return Err(ContractError::NotWhole(sum));
+    }
+    Ok(())
+}
+
+/// What a claim takes out of the escrow: the price, and what the fee is above the author's share.
+pub(crate) fn cost(split: &[Share], price: Uint128, fee: Uint128) -> StdResult<Uint128> {
+    Ok(price.checked_add(fee.saturating_sub(of_author(split, price)))?)
+}
+
+/// The payments of a claim, none of them zero. Together with the fee they are its [`cost`].
+pub(crate) fn payments(
+    config: &Config,
+    split: &[Share],
+    price: Uint128,
+    fee: Uint128,
+    read: &ReadInfo,
+) -> Result<Vec<Payment>, ContractError> {
+    let mut fee_left = fee;
+    let mut rest = price;
+    let mut payments = Vec::with_capacity(split.len() + 1);
+    for share in split {
+        let part = part(price, share.bps);
+        rest = rest.checked_sub(part).map_err(StdError::from)?;
+        let amount = match share.to {
+            Party::Author {} => {
+                let paid = part.min(fee_left);
+                fee_left = fee_left.saturating_sub(paid);
+                part.saturating_sub(paid)
+            }
+            _ => part,
+        };
+        let to = match &share.to {
+            Party::Institution {} => {
+                let origin = read.origin.as_ref().ok_or(ContractError::OriginUnproven(read.read.0))?;
+                origin.institution.clone()
+            }
+            Party::Author {} => read.author.clone(),
+            Party::Subject {} => read.owner.clone(),
+            Party::Treasury {} => config.treasury.clone(),
+            Party::Account { address } => address.clone(),
+        };
+        payments.push(Payment { party: share.to.clone(), to, amount });
+    }
+    payments.push(Payment { party: Party::Treasury {}, to: config.treasury.clone(), amount: rest });
+    payments.retain(|payment| !payment.amount.is_zero());
+    Ok(payments)
+}
+
+fn of_author(split: &[Share], price: Uint128) -> Uint128 {
+    let shares = split.iter().filter(|share| matches!(share.to, Party::Author {}));
+    shares.map(|share| part(price, share.bps)).fold(Uint128::zero(), Uint128::saturating_add)
+}
+
+fn part(price: Uint128, bps: u32) -> Uint128 {
+    price.multiply_ratio(bps, WHOLE)
+}
+
+/// Only the insurer makes policies and withdraws.
+pub(crate) fn only_insurer(config: &Config, info: &MessageInfo) -> Result<(), ContractError> {
+    if config.insurer == info.sender.as_str() {
+        Ok(())
+    } else {
+        Err(ContractError::NotInsurer(info.sender.to_string()))
+    }
+}
+
+/// A list has at least `min` entries and at most [`LIST_MAX`].
+pub(crate) fn bounded_list(what: &'static str, got: usize, min: usize) -> Result<(), ContractError> {
+    if got < min {
+        return Err(ContractError::Missing(what));
+    }
+    if got > LIST_MAX {
+        return Err(ContractError::TooMany { what, max: LIST_MAX, got });
+    }
+    Ok(())
+}
+
+/// Coins that nobody asked for would be lost.
+pub(crate) fn no_coins(info: &MessageInfo) -> Result<(), ContractError> {
+    if info.funds.is_empty() { Ok(()) } else { Err(ContractError::Coins) }
+}
+
+/// An address of this chain.
+///
+/// # Errors
+/// [`ContractError::NotAnAddress`] with as much of the text as fits into a sentence.
+pub(crate) fn address(api: &dyn Api, text: &str) -> Result<Addr, ContractError> {
+    api.addr_validate(text).map_err(|_| ContractError::NotAnAddress(text.chars().take(ADDRESS_SHOWN).collect()))
+}

@@ -1,0 +1,23 @@
+//! An insurer's counter: it promises a member that whoever she lets read her images is paid for by her policy, and the
+//! insurer that nothing is paid twice, nor for a read that the chain did not make.
+//!
+//! A physician asks with [`msg::ExecuteMsg::RequestRead`]. The price leaves the policy's escrow, the image's guard is
+//! asked for a permit, and in the `reply` the chain reads the image. Only then is the price paid, by the policy's split,
+//! and the claim written down. An error anywhere undoes all of it; what the chain itself took for a read that was made
+//! (its fee and the use of the grant) stays taken.
+//!
+//! Once paid means: a member's pixels, or her study where an institution vouches for one, under one model, in policies
+//! whose periods overlap. Another file with the same pixels is the same image.
+//!
+//! Start at [`contract::execute`]; what was paid before and who gets how much is in `helpers`.
+
+pub mod contract;
+pub mod error;
+mod helpers;
+pub mod msg;
+pub mod state;
+
+#[cfg(test)]
+mod tests;
+
+pub use error::ContractError;

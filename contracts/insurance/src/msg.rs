@@ -1,0 +1,136 @@
+//! What the counter is told and asked.
+
+use aceso_interface::{
+    Image, Model,
+    insurance::{Claim, Policy, Terms},
+};
+use cosmwasm_schema::{QueryResponses, cw_serde};
+use cosmwasm_std::Uint128;
+
+/// Sent once, by whoever opens the counter.
+#[cw_serde]
+pub struct InstantiateMsg {
+    /// Who makes policies and may withdraw; the sender if not said.
+    pub insurer: Option<String>,
+    /// Who gets the treasury's share and what rounding leaves.
+    pub treasury: String,
+    /// The coin of escrows and prices: the chain's, in which models are priced.
+    pub denom: String,
+}
+
+/// Sent by whoever was named admin, with new code.
+#[cw_serde]
+pub struct MigrateMsg {}
+
+/// What changes something. Only [`ExecuteMsg::Fund`] takes coins.
+#[cw_serde]
+pub enum ExecuteMsg {
+    /// For the insurer. Makes a policy, which cannot be changed. Answers its number, as data and as attribute `policy`.
+    CreatePolicy {
+        /// What it promises.
+        terms: Terms,
+    },
+    /// For anybody. Puts the coins that are sent into a policy's escrow.
+    Fund {
+        /// The policy.
+        policy: u64,
+    },
+    /// For the insurer, once the policy's period is over. Sends what its escrow holds to the insurer.
+    Withdraw {
+        /// The policy.
+        policy: u64,
+    },
+    /// For physicians, or whomever else the image's guard lets read. Reads the image, pays by the policy and answers
+    /// the [`Claim`] as data. The sender is the actor whom the guard is asked about.
+    RequestRead {
+        /// The policy.
+        policy: u64,
+        /// The image, registered by the policy's member.
+        image: Image,
+        /// The model, one that the policy covers.
+        model: Model,
+        /// Why: a code of HL7 v3 ActReason, such as `TREAT`.
+        purpose: String,
+    },
+}
+
+/// What can be asked.
+#[cw_serde]
+#[derive(QueryResponses)]
+pub enum QueryMsg {
+    /// Who runs the counter.
+    #[returns(Config)]
+    Config {},
+    /// One policy.
+    #[returns(Policy)]
+    Policy {
+        /// Its number.
+        policy: u64,
+    },
+    /// Policies in the order of their numbers.
+    #[returns(PoliciesResponse)]
+    Policies {
+        /// Only this member's.
+        member: Option<String>,
+        /// Only policies with a higher number than this.
+        start_after: Option<u64>,
+        /// How many; 30 if not said, at most 100.
+        limit: Option<u32>,
+    },
+    /// What a policy's escrow holds.
+    #[returns(EscrowResponse)]
+    Escrow {
+        /// The policy.
+        policy: u64,
+    },
+    /// One claim.
+    #[returns(Claim)]
+    Claim {
+        /// The policy.
+        policy: u64,
+        /// The read's number on the chain.
+        read: u64,
+    },
+    /// A policy's claims in the order of their reads.
+    #[returns(ClaimsResponse)]
+    Claims {
+        /// The policy.
+        policy: u64,
+        /// Only reads with a higher number than this.
+        start_after: Option<u64>,
+        /// How many; 30 if not said, at most 100.
+        limit: Option<u32>,
+    },
+}
+
+/// Who runs the counter.
+#[cw_serde]
+pub struct Config {
+    /// Makes policies and withdraws.
+    pub insurer: String,
+    /// Gets the treasury's share and what rounding leaves.
+    pub treasury: String,
+    /// The coin of escrows and prices.
+    pub denom: String,
+}
+
+/// Answer to [`QueryMsg::Policies`].
+#[cw_serde]
+pub struct PoliciesResponse {
+    /// The page.
+    pub policies: Vec<Policy>,
+}
+
+/// Answer to [`QueryMsg::Escrow`].
+#[cw_serde]
+pub struct EscrowResponse {
+    /// What it holds, in the contract's coin.
+    pub amount: Uint128,
+}
+
+/// Answer to [`QueryMsg::Claims`].
+#[cw_serde]
+pub struct ClaimsResponse {
+    /// The page.
+    pub claims: Vec<Claim>,
+}

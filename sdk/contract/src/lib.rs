@@ -1,0 +1,34 @@
+//! For authors of contracts: a model run on an image is a function call.
+//!
+//! ```no_run
+//! # use aceso_types::{BlobId, ModelId};
+//! # fn answer(model: ModelId, image: BlobId) -> Result<(), aceso_contract::ReadError> {
+//! let read = aceso_contract::read(&model, &image, "TREAT")?;
+//! let pneumonia = read.findings.iter().any(|finding| finding.id == "pneumonia" && finding.present);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! [`read()`] is the whole of it for most contracts; [`Graph`] and [`Context`] are its steps, for tensors that the
+//! contract holds itself. A guarded image needs a permit first, which its guard mints with [`permit`] in the same
+//! transaction. What the chain knows of images, models and grants is asked through [`image_info`], [`model_info`] and
+//! [`uses`], by contracts whose `Deps` carry [`Query`].
+//!
+//! On wasm32 the calls are the chain's imports `wasi_ephemeral_nn` and `aceso`, and the contract exports
+//! `requires_aceso`, so that a chain without them refuses it when it is stored. Elsewhere, in `cargo test`, they reach
+//! the `testing::Host` inside which the test runs; the feature `testing` gives that host the chain's own engine.
+//!
+//! Not here: messages between contracts (`aceso-interface`).
+
+mod errno;
+mod nn;
+mod query;
+mod read;
+mod sys;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod testing;
+
+pub use errno::Errno;
+pub use nn::{Context, Graph};
+pub use query::{Query, image_info, model_info, uses};
+pub use read::{ReadError, blob_size, permit, read};

@@ -1,0 +1,52 @@
+//! What the chain knows of images, models and grants.
+
+use aceso_types::{
+    BlobId, ModelId,
+    guest::{AcesoQuery, ImageInfo, ModelInfo},
+};
+use cosmwasm_std::{CustomQuery, QuerierWrapper, QueryRequest, StdResult};
+use serde::{Deserialize, Serialize};
+
+/// The custom query of this chain: a contract that asks takes `Deps<Query>` and `DepsMut<Query>`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Query(pub AcesoQuery);
+
+impl CustomQuery for Query {}
+
+/// Who registered an image, who guards it, who vouches for it; none where nobody registered it.
+///
+/// # Errors
+/// Where the chain does not know this query.
+pub fn image_info(querier: &QuerierWrapper<'_, Query>, image: &BlobId) -> StdResult<Option<ImageInfo>> {
+    querier.query(&QueryRequest::Custom(Query(AcesoQuery::Image { image: *image })))
+}
+
+/// What is known of a model; none where nobody registered it.
+///
+/// # Errors
+/// Where the chain does not know this query.
+pub fn model_info(querier: &QuerierWrapper<'_, Query>, model: &ModelId) -> StdResult<Option<ModelInfo>> {
+    querier.query(&QueryRequest::Custom(Query(AcesoQuery::Model { model: *model })))
+}
+
+/// How often a guard's grant was used.
+///
+/// # Errors
+/// Where the chain does not know this query.
+pub fn uses(querier: &QuerierWrapper<'_, Query>, guard: &str, grant: &str) -> StdResult<u32> {
+    let query = AcesoQuery::Uses { guard: guard.into(), grant: grant.into() };
+    querier.query(&QueryRequest::Custom(Query(query)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_json_is_the_chains() {
+        let request = QueryRequest::Custom(Query(AcesoQuery::Uses { guard: "g".into(), grant: "1".into() }));
+        let json = serde_json::to_string(&request).unwrap_or_default();
+        expect_test::expect![[r#"{"custom":{"uses":{"guard":"g","grant":"1"}}}"#]].assert_eq(&json);
+    }
+}

@@ -1,0 +1,124 @@
+//! The chain's imports. The only unsafe code of this crate: each call hands the host pointers into borrows that live
+//! until it returns, and the host keeps none of them.
+
+#![allow(unsafe_code, reason = "imports and exports of a wasm module can be declared in no other way")]
+
+use aceso_types::Tensor;
+
+use crate::{Errno, nn::Short};
+
+/// Tells a chain that stores the contract that it needs the imports below.
+#[unsafe(no_mangle)]
+extern "C" fn requires_aceso() {}
+
+/// `$tensor` of wasi-nn's `witx/wasi-nn.witx`, with the dimensions as a list of u32.
+#[repr(C)]
+struct Record {
+    dims: *const u32,
+    dims_len: usize,
+    ty: u8,
+    data: *const u8,
+    data_len: usize,
+}
+
+const _: () = assert!(size_of::<Record>() == 20);
+
+mod nn {
+    #[link(wasm_import_module = "wasi_ephemeral_nn")]
+    unsafe extern "C" {
+        pub(super) fn load_by_name(name: *const u8, name_len: usize, graph: *mut u32) -> i32;
+        pub(super) fn init_execution_context(graph: u32, context: *mut u32) -> i32;
+        pub(super) fn set_input(context: u32, index: u32, tensor: *const super::Record) -> i32;
+        pub(super) fn compute(context: u32) -> i32;
+        pub(super) fn get_output(context: u32, index: u32, out: *mut u8, max: usize, written: *mut usize) -> i32;
+    }
+}
+
+mod aceso {
+    #[link(wasm_import_module = "aceso")]
+    unsafe extern "C" {
+        pub(super) fn permit(request: *const u8, len: usize) -> i32;
+        pub(super) fn set_input_blob(
+            context: u32,
+            index: u32,
+            cid: *const u8,
+            cid_len: usize,
+            purpose: *const u8,
+            purpose_len: usize,
+        ) -> i32;
+        pub(super) fn blob_size(cid: *const u8, cid_len: usize, size: *mut u64) -> i32;
+        pub(super) fn read_info(context: u32, out: *mut u8, max: usize, written: *mut usize) -> i32;
+    }
+}
+
+pub(crate) fn load_by_name(name: &str) -> Result<u32, Errno> {
+    let mut graph = 0;
+    // SAFETY: `name` and `graph` outlive the call.
+    Errno::check(unsafe { nn::load_by_name(name.as_ptr(), name.len(), &mut graph) })?;
+    Ok(graph)
+}
+
+pub(crate) fn init_execution_context(graph: u32) -> Result<u32, Errno> {
+    let mut context = 0;
+    // SAFETY: `context` outlives the call.
+    Errno::check(unsafe { nn::init_execution_context(graph, &mut context) })?;
+    Ok(context)
+}
+
+pub(crate) fn set_input(context: u32, index: u32, tensor: &Tensor) -> Result<(), Errno> {
+    let (dims, data) = (tensor.dims(), tensor.data());
+    let record = Record {
+        dims: dims.as_ptr(),
+        dims_len: dims.len(),
+        ty: tensor.ty().tag(),
+        data: data.as_ptr(),
+        data_len: data.len(),
+    };
+    // SAFETY: `record` and the two slices that it points at outlive the call.
+    Errno::check(unsafe { nn::set_input(context, index, &record) })
+}
+
+pub(crate) fn compute(context: u32) -> Result<(), Errno> {
+    // SAFETY: takes no pointer.
+    Errno::check(unsafe { nn::compute(context) })
+}
+
+pub(crate) fn get_output(context: u32, index: u32, out: &mut [u8]) -> Result<usize, Short> {
+    let mut written = 0;
+    // SAFETY: the host writes at most `out.len()` bytes into `out`; both borrows outlive the call.
+    let number = unsafe { nn::get_output(context, index, out.as_mut_ptr(), out.len(), &mut written) };
+    answer(number, written, out.len())
+}
+
+pub(crate) fn permit(request: &[u8]) -> Result<(), Errno> {
+    // SAFETY: `request` outlives the call.
+    Errno::check(unsafe { aceso::permit(request.as_ptr(), request.len()) })
+}
+
+pub(crate) fn set_input_blob(context: u32, index: u32, cid: &str, purpose: &str) -> Result<(), Errno> {
+    // SAFETY: both texts outlive the call.
+    Errno::check(unsafe {
+        aceso::set_input_blob(context, index, cid.as_ptr(), cid.len(), purpose.as_ptr(), purpose.len())
+    })
+}
+
+pub(crate) fn blob_size(cid: &str) -> Result<u64, Errno> {
+    let mut size = 0;
+    // SAFETY: `cid` and `size` outlive the call.
+    Errno::check(unsafe { aceso::blob_size(cid.as_ptr(), cid.len(), &mut size) })?;
+    Ok(size)
+}
+
+pub(crate) fn read_info(context: u32, out: &mut [u8]) -> Result<usize, Short> {
+    let mut written = 0;
+    // SAFETY: the host writes at most `out.len()` bytes into `out`; both borrows outlive the call.
+    let number = unsafe { aceso::read_info(context, out.as_mut_ptr(), out.len(), &mut written) };
+    answer(number, written, out.len())
+}
+
+fn answer(number: i32, written: usize, max: usize) -> Result<usize, Short> {
+    match Errno::check(number) {
+        Ok(()) => Ok(written.min(max)),
+        Err(errno) => Err(Short { errno, needed: written }),
+    }
+}

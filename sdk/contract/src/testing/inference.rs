@@ -1,0 +1,42 @@
+//! The chain's own engine.
+
+use std::collections::BTreeMap;
+
+use aceso_inference::{Model, image};
+use aceso_types::{
+    Manifest, ModelId, Tensor,
+    guest::{Answered, Score},
+};
+
+use super::engine::{Engine, Opened, Stated};
+
+/// Runs models and opens images just as validators do.
+#[derive(Default)]
+pub struct Inference {
+    models: BTreeMap<ModelId, Model>,
+}
+
+impl Engine for Inference {
+    fn admit(&mut self, manifest: &Manifest, onnx: &[u8]) -> Result<(), String> {
+        let model = aceso_inference::admit(onnx, manifest).map_err(|e| e.to_string())?;
+        self.models.insert(manifest.id(), model);
+        Ok(())
+    }
+
+    fn open(&self, bytes: &[u8], stated: &Stated, manifest: &Manifest) -> Result<Opened, String> {
+        let image = image::decode(bytes, image::Limits::default()).map_err(|e| e.to_string())?;
+        let stated = image::Stated { modality: stated.modality.clone(), body_part: stated.body_part.clone() };
+        let input = image.to_tensor(&manifest.pipeline, &stated).map_err(|e| e.to_string())?;
+        Ok(Opened { pixels: image.pixel_digest(), input })
+    }
+
+    fn run(&self, manifest: &Manifest, inputs: &[Tensor]) -> Result<Vec<Tensor>, String> {
+        let model = self.models.get(&manifest.id()).ok_or("the model is not admitted")?;
+        model.run(inputs).map_err(|e| e.to_string())
+    }
+
+    fn answer(&self, manifest: &Manifest, outputs: &[Tensor]) -> Result<(Vec<Score>, Vec<Answered>), String> {
+        let output = outputs.first().ok_or("the model has no output")?;
+        aceso_inference::scores(manifest, output).map_err(|e| e.to_string())
+    }
+}

@@ -1,0 +1,50 @@
+//! Entry points.
+
+use aceso_contract::Query;
+use aceso_interface::consent::GuardExecuteMsg;
+use cosmwasm_std::{
+    Binary, Deps, DepsMut, Env, MessageInfo, Reply, Response, StdError, StdResult, SubMsg, entry_point, from_json,
+    to_json_binary, wasm_execute,
+};
+
+use crate::{
+    msg::{After, ExecuteMsg, InstantiateMsg, QueryMsg},
+    steps::take,
+};
+
+/// Keeps nothing.
+#[entry_point]
+pub fn instantiate(_: DepsMut<'_, Query>, _: Env, _: MessageInfo, _: InstantiateMsg) -> StdResult<Response> {
+    Ok(Response::new())
+}
+
+/// Takes steps, now or after a guard's yes.
+#[entry_point]
+pub fn execute(_: DepsMut<'_, Query>, _: Env, info: MessageInfo, msg: ExecuteMsg) -> StdResult<Response> {
+    match msg {
+        ExecuteMsg::Take { steps } => Ok(Response::new().set_data(to_json_binary(&take(steps))?)),
+        ExecuteMsg::Use { guard, image, model, purpose, after } => {
+            let ask = GuardExecuteMsg::Use { image, model, purpose, actor: info.sender.into() };
+            let ask = SubMsg::reply_on_success(wasm_execute(guard, &ask, vec![])?, 1);
+            Ok(Response::new().add_submessage(ask.with_payload(to_json_binary(&after)?)))
+        }
+    }
+}
+
+/// Takes the steps that come after a guard's yes.
+#[entry_point]
+pub fn reply(_: DepsMut<'_, Query>, _: Env, reply: Reply) -> StdResult<Response> {
+    let After { steps, fail } = from_json(&reply.payload)?;
+    let outcomes = take(steps);
+    if fail {
+        return Err(StdError::msg(format_args!("failed as told, after {outcomes:?}")));
+    }
+    Ok(Response::new().set_data(to_json_binary(&outcomes)?))
+}
+
+/// Takes steps where nothing may be changed.
+#[entry_point]
+pub fn query(_: Deps<'_, Query>, _: Env, msg: QueryMsg) -> StdResult<Binary> {
+    let QueryMsg::Take { steps } = msg;
+    to_json_binary(&take(steps))
+}

@@ -1,0 +1,174 @@
+//! What the probe is told.
+
+use aceso_interface::{Image, Model};
+use cosmwasm_schema::{QueryResponses, cw_serde};
+use cosmwasm_std::Binary;
+
+/// Sent once.
+#[cw_serde]
+pub struct InstantiateMsg {}
+
+/// What it does; answers `Vec<Outcome>` as data.
+#[cw_serde]
+pub enum ExecuteMsg {
+    /// Takes these steps now.
+    Take {
+        /// The steps.
+        steps: Vec<Step>,
+    },
+    /// Asks a guard in the sender's name and takes the steps in the reply.
+    Use {
+        /// The guard.
+        guard: String,
+        /// The image.
+        image: Image,
+        /// The model.
+        model: Model,
+        /// Why.
+        purpose: String,
+        /// What comes after a yes.
+        after: After,
+    },
+}
+
+/// What comes after a guard's yes.
+#[cw_serde]
+pub struct After {
+    /// The steps.
+    pub steps: Vec<Step>,
+    /// Whether to error in the end.
+    pub fail: bool,
+}
+
+/// Steps in a query; answers `Vec<Outcome>`.
+#[cw_serde]
+#[derive(QueryResponses)]
+pub enum QueryMsg {
+    /// Takes these steps.
+    #[returns(Vec<Outcome>)]
+    Take {
+        /// The steps.
+        steps: Vec<Step>,
+    },
+}
+
+/// One call. Handles are numbers as the host gives them: the first graph and the first context of a call are 0.
+#[cw_serde]
+pub enum Step {
+    /// `aceso_contract::read`.
+    Read {
+        /// The model.
+        model: Model,
+        /// The image.
+        image: Image,
+        /// Why.
+        purpose: String,
+    },
+    /// `wasi_ephemeral_nn.load`, with one builder.
+    Load {
+        /// The builder's bytes.
+        bytes: Binary,
+    },
+    /// `wasi_ephemeral_nn.load_by_name`.
+    LoadByName {
+        /// The model.
+        model: Model,
+    },
+    /// `wasi_ephemeral_nn.init_execution_context`.
+    Context {
+        /// A graph.
+        graph: u32,
+    },
+    /// `wasi_ephemeral_nn.set_input`.
+    SetInput {
+        /// A context.
+        context: u32,
+        /// The position.
+        index: u32,
+        /// The type's number in wasi-nn.
+        ty: u8,
+        /// The shape.
+        dims: Vec<u32>,
+        /// The elements.
+        data: Binary,
+    },
+    /// `aceso.set_input_blob`.
+    SetInputBlob {
+        /// A context.
+        context: u32,
+        /// The position.
+        index: u32,
+        /// The image.
+        image: Image,
+        /// Why.
+        purpose: String,
+    },
+    /// `wasi_ephemeral_nn.compute`.
+    Compute {
+        /// A context.
+        context: u32,
+    },
+    /// `wasi_ephemeral_nn.get_output` into a buffer of this length.
+    GetOutput {
+        /// A context.
+        context: u32,
+        /// The position.
+        index: u32,
+        /// The buffer's length.
+        max: u32,
+    },
+    /// `aceso.read_info`.
+    ReadInfo {
+        /// A context.
+        context: u32,
+    },
+    /// `aceso.blob_size`.
+    BlobSize {
+        /// The blob.
+        blob: Image,
+    },
+    /// `aceso.permit` with these bytes.
+    Permit {
+        /// JSON, or what is to be taken for it.
+        request: Binary,
+    },
+    /// A call with a pointer that leaves the contract's memory.
+    Wild {
+        /// Which.
+        call: Wild,
+    },
+}
+
+/// Calls with a pointer out of bounds.
+#[cw_serde]
+pub enum Wild {
+    /// `load_by_name`, whose name does not lie in memory.
+    LoadByName {},
+    /// `init_execution_context`, whose answer would not.
+    Context {},
+    /// `set_input`, whose record does not.
+    SetInput {},
+    /// `get_output`, whose buffer does not.
+    GetOutput {},
+    /// `set_input_blob`, whose CID does not.
+    SetInputBlob {},
+    /// `read_info`, whose buffer does not.
+    ReadInfo {},
+    /// `blob_size`, whose answer would not.
+    BlobSize {},
+    /// `permit`, whose request does not.
+    Permit {},
+}
+
+/// What a step came to.
+#[cw_serde]
+pub enum Outcome {
+    /// A graph, a context, a size or a written length; 0 where nothing is to be said.
+    Number(u64),
+    /// An output, or a read's JSON.
+    Bytes(Binary),
+    /// The host's errno.
+    Errno(i32),
+    /// What the library said.
+    Error(String),
+}

@@ -1,0 +1,56 @@
+//! The probe does as told.
+
+use aceso_contract::testing::{Host, Registration, Script, Stated};
+use cosmwasm_std::{
+    from_json,
+    testing::{MockApi, message_info, mock_env},
+};
+
+use crate::{ExecuteMsg, Outcome, Step, execute};
+
+#[test]
+fn each_step_has_its_outcome() {
+    let host = Host::new(Script);
+    let model = host.model(&Script::manifest("m", 0), b"onnx", "author").unwrap().into();
+    let stated = Stated { modality: "DX".into(), body_part: String::new() };
+    let registration = |guard: &str| Registration { guard: guard.into(), stated: stated.clone(), ..Default::default() };
+    let (public, guarded) = (host.image(b"open", registration("")), host.image(b"shut", registration("guard")));
+    host.set_coins("probe", 0);
+    let take = |steps: Vec<Step>| {
+        let (mut deps, info) = (host.deps(), message_info(&MockApi::default().addr_make("a"), &[]));
+        let response =
+            host.call("probe", || execute(deps.as_mut(), mock_env(), info, ExecuteMsg::Take { steps }).unwrap())?;
+        Ok(from_json::<Vec<Outcome>>(response.data.unwrap()).unwrap())
+    };
+    let input = |ty| Step::SetInput { context: 0, index: 0, ty, dims: vec![1], data: b"o".into() };
+    let steps = vec![
+        Step::Compute { context: 0 },
+        Step::LoadByName { model },
+        Step::Context { graph: 0 },
+        input(0),
+        input(3),
+        Step::Compute { context: 0 },
+        Step::GetOutput { context: 0, index: 0, max: 0 },
+        Step::GetOutput { context: 0, index: 0, max: 1 },
+        Step::ReadInfo { context: 0 },
+        Step::BlobSize { blob: public.into() },
+        Step::Load { bytes: b"onnx".into() },
+    ];
+    let expected = vec![
+        Outcome::Errno(1),
+        Outcome::Number(0),
+        Outcome::Number(0),
+        Outcome::Error("type 0".into()),
+        Outcome::Number(0),
+        Outcome::Number(0),
+        Outcome::Errno(7),
+        Outcome::Bytes(b"o".into()),
+        Outcome::Errno(8),
+        Outcome::Number(4),
+        Outcome::Errno(6),
+    ];
+    assert_eq!(take(steps), Ok::<_, aceso_contract::testing::Trap>(expected));
+    let read = |image: aceso_types::BlobId| Step::Read { model, image: image.into(), purpose: "TREAT".into() };
+    assert!(matches!(take(vec![read(public)]).unwrap().as_slice(), [Outcome::Bytes(_)]));
+    assert!(take(vec![read(guarded)]).unwrap_err().to_string().starts_with("no permit for probe"));
+}

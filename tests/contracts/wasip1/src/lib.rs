@@ -1,0 +1,112 @@
+//! A test contract that knows nothing of Aceso but the published guest crate `wasi-nn`, built for wasm32-wasip1.
+//!
+//! It runs a model on a tensor that it was handed, and touches what a wasip1 program may touch: standard output, the
+//! environment, the process's exit.
+
+#![deny(missing_docs)]
+
+use cosmwasm_schema::cw_serde;
+use cosmwasm_std::{
+    Binary, Deps, DepsMut, Env, MessageInfo, Response, StdError, StdResult, entry_point, to_json_binary,
+};
+use wasi_nn::{ExecutionTarget, GraphBuilder, GraphEncoding, TensorType};
+
+/// Tells a chain that stores the contract that it needs wasi-nn.
+#[unsafe(no_mangle)]
+extern "C" fn requires_aceso() {}
+
+/// Sent once.
+#[cw_serde]
+pub struct InstantiateMsg {}
+
+/// What it does.
+#[cw_serde]
+pub enum ExecuteMsg {
+    /// Runs a model on one tensor of unsigned bytes; answers the first output's bytes as data.
+    Infer {
+        /// The model's id.
+        model: String,
+        /// The tensor's shape.
+        dims: Vec<u32>,
+        /// Its elements.
+        data: Binary,
+        /// Room for the output in bytes.
+        room: u32,
+    },
+    /// Loads a model from bytes, which no chain offers.
+    Load {
+        /// The bytes.
+        bytes: Binary,
+    },
+    /// Writes a line to standard output and answers how many variables the environment has.
+    Say {
+        /// The line.
+        line: String,
+    },
+    /// Ends the process.
+    Exit {},
+}
+
+/// What can be asked.
+#[cw_serde]
+pub enum QueryMsg {
+    /// [`ExecuteMsg::Infer`], where nothing may be changed.
+    Infer {
+        /// The model's id.
+        model: String,
+        /// The tensor's shape.
+        dims: Vec<u32>,
+        /// Its elements.
+        data: Binary,
+        /// Room for the output in bytes.
+        room: u32,
+    },
+}
+
+/// Keeps nothing.
+#[entry_point]
+pub fn instantiate(_: DepsMut<'_>, _: Env, _: MessageInfo, _: InstantiateMsg) -> StdResult<Response> {
+    Ok(Response::new())
+}
+
+/// Does what a message says.
+#[entry_point]
+pub fn execute(_: DepsMut<'_>, _: Env, _: MessageInfo, msg: ExecuteMsg) -> StdResult<Response> {
+    match msg {
+        ExecuteMsg::Infer { model, dims, data, room } => {
+            Ok(Response::new().set_data(infer(&model, &dims, &data, room)?))
+        }
+        ExecuteMsg::Load { bytes } => {
+            GraphBuilder::new(GraphEncoding::Onnx, ExecutionTarget::CPU).build_from_bytes([&bytes]).map_err(said)?;
+            Ok(Response::new())
+        }
+        ExecuteMsg::Say { line } => {
+            println!("{line}");
+            Ok(Response::new().set_data(to_json_binary(&std::env::vars().count())?))
+        }
+        ExecuteMsg::Exit {} => std::process::exit(7),
+    }
+}
+
+/// Answers a question.
+#[entry_point]
+pub fn query(_: Deps<'_>, _: Env, msg: QueryMsg) -> StdResult<Binary> {
+    let QueryMsg::Infer { model, dims, data, room } = msg;
+    to_json_binary(&infer(&model, &dims, &data, room)?)
+}
+
+fn infer(model: &str, dims: &[u32], data: &[u8], room: u32) -> StdResult<Binary> {
+    let dims = dims.iter().map(|&dim| dim as usize).collect::<Vec<_>>();
+    let graph = GraphBuilder::new(GraphEncoding::Onnx, ExecutionTarget::CPU).build_from_cache(model).map_err(said)?;
+    let mut context = graph.init_execution_context().map_err(said)?;
+    context.set_input(0, TensorType::U8, &dims, data).map_err(said)?;
+    context.compute().map_err(said)?;
+    let mut output = vec![0_u8; room as usize];
+    let written = context.get_output(0, &mut output).map_err(said)?;
+    output.truncate(written);
+    Ok(output.into())
+}
+
+fn said(error: wasi_nn::Error) -> StdError {
+    StdError::msg(error)
+}
