@@ -1,0 +1,380 @@
+//! The ABCI methods, each the sentence that CometBFT's specification would use.
+//!
+//! Nothing reaches the disk before Commit. CometBFT may crash between FinalizeBlock and Commit; it then replays the
+//! block, and the same changes are staged again.
+
+use std::{
+    path::PathBuf,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
+};
+
+use aceso_blobs::BlobStore;
+use aceso_state::{Delta, FailPoint, Options, Staged, Store};
+use aceso_types::{BlobId, Height, genesis::Params};
+use aceso_vm::{Tier, Vm, VmConfig};
+use bytes::Bytes;
+use tendermint::{
+    AppHash, block,
+    v0_38::abci::{request, response},
+};
+
+use crate::{
+    COMPONENTS,
+    block::{self as blocks, after},
+    chain::{self, Chain},
+    components::{blobs, models},
+    error::{AppError, Stop},
+    event,
+    gas::Meter,
+    genesis::{Start, nanos},
+    host::{Host, ModelCache, on_deep_stack},
+    query,
+    run::{Block, Mode, Run},
+    store::{Bare, View},
+    tx::{self, decode::Tx, signed},
+};
+
+/// The version of the rules. Another number means that old blocks cannot be replayed.
+const APP_VERSION: u64 = 1;
+/// Rows that are read to answer what a validator should attest.
+const WANTED_MAX: usize = blobs::PENDING_MAX;
+
+/// What an application is opened with.
+#[derive(Clone)]
+pub struct Config {
+    /// Directory of the state.
+    pub state_dir: PathBuf,
+    /// Directory of the contract engine's compiled code.
+    pub vm_cache_dir: PathBuf,
+    /// The blobs on this machine.
+    pub blobs: Arc<BlobStore>,
+    /// How many heights back stay readable and provable.
+    pub keep_heights: u64,
+    /// Bytes of models that stay ready in memory.
+    pub model_cache_bytes: u64,
+    /// The engine's compiler. Changes time, never results.
+    pub tier: Tier,
+    /// Called between a commit's write and its flush, by tests of crashes.
+    pub fail_point: Option<FailPoint>,
+}
+
+impl Config {
+    /// The usual settings under a directory.
+    pub fn new(home: &std::path::Path, blobs: Arc<BlobStore>) -> Self {
+        Self {
+            state_dir: home.join("state"),
+            vm_cache_dir: home.join("wasm"),
+            blobs,
+            keep_heights: 10_000,
+            model_cache_bytes: 1 << 30,
+            tier: Tier::default(),
+            fail_point: None,
+        }
+    }
+}
+
+/// A pending registration, as a validator has to know it to attest the blob.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WantedBlob {
+    /// The blob.
+    pub id: BlobId,
+    /// The file's length in bytes.
+    pub size: u64,
+    /// The height at which the term is over.
+    pub expires: u64,
+}
+
+/// The chain that runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChainInfo {
+    /// Its name.
+    pub chain_id: String,
+    /// The human-readable part of addresses.
+    pub prefix: String,
+    /// The coin in which fees are paid.
+    pub denom: String,
+    /// The latest committed height; 0 before the first block.
+    pub height: u64,
+    /// Most gas of a block; none for no bound.
+    pub block_gas: Option<u64>,
+    /// The parameters as they stand.
+    pub params: Params,
+}
+
+/// The application. Its methods may be called from any thread; queries run beside blocks.
+pub struct App {
+    store: Store,
+    host: Host,
+    chain: RwLock<Option<Arc<Chain>>>,
+    /// The block in progress.
+    block: Mutex<Progress>,
+    /// The state that the mempool's transactions have made of the latest one.
+    mempool: Mutex<Option<Delta>>,
+}
+
+#[derive(Default)]
+struct Progress {
+    /// Between InitChain and the first Commit.
+    start: Option<Start>,
+    /// Between FinalizeBlock and Commit.
+    staged: Option<Staged>,
+}
+
+impl App {
+    /// Opens the application at the height that was committed last.
+    pub fn open(config: Config) -> Result<Self, AppError> {
+        let mut options = Options::new(COMPONENTS, config.keep_heights);
+        options.fail = config.fail_point;
+        let store = Store::open(&config.state_dir, options)?;
+        let mut engine = VmConfig::new(config.vm_cache_dir);
+        engine.tier = config.tier;
+        let host = Host {
+            vm: Vm::new(engine)?,
+            blobs: config.blobs,
+            models: ModelCache::new(config.model_cache_bytes),
+            good_signatures: Default::default(),
+        };
+        let chain = Chain::load(&mut View(store.snapshot())).map_err(halted)?;
+        let app = Self { store, host, chain: RwLock::new(chain), block: Mutex::default(), mempool: Mutex::default() };
+        app.reset_mempool(None)?;
+        Ok(app)
+    }
+
+    /// Where the application stands.
+    pub fn info(&self) -> response::Info {
+        let (height, root) = self.store.latest();
+        let app_hash = if height == 0 { Vec::new() } else { root.to_vec() };
+        response::Info {
+            data: "aceso".into(),
+            version: env!("CARGO_PKG_VERSION").into(),
+            app_version: APP_VERSION,
+            last_block_height: height_of(height),
+            last_block_app_hash: hash_of(&app_hash),
+        }
+    }
+
+    /// Starts a chain. What genesis says reaches the disk together with the first block.
+    pub fn init_chain(&self, request: request::InitChain) -> Result<response::InitChain, AppError> {
+        let (height, _) = self.store.latest();
+        if let (Some(chain), true) = (self.current(), height > 0) {
+            return Err(AppError::Started(chain.id.clone(), height));
+        }
+        let start = Start::new(&request)?;
+        let mut delta = Delta::new(self.store.snapshot());
+        start.write(&mut Bare(&mut delta))?;
+        let chain = Chain::load(&mut Bare(&mut delta)).map_err(halted)?;
+        let root = self.store.stage(start.height, &delta.into_changes())?.root();
+        *self.chain.write().unwrap_or_else(PoisonError::into_inner) = chain;
+        self.reset_mempool(Some(&start))?;
+        self.progress().start = Some(start);
+        Ok(response::InitChain { consensus_params: None, validators: Vec::new(), app_hash: hash_of(&root) })
+    }
+
+    /// Whether a transaction may enter the mempool, or stay in it.
+    pub fn check_tx(&self, request: request::CheckTx) -> response::CheckTx {
+        let mode = match request.kind {
+            request::CheckTxKind::New => Mode::Check,
+            request::CheckTxKind::Recheck => Mode::Recheck,
+        };
+        let mut mempool = self.mempool.lock().unwrap_or_else(PoisonError::into_inner);
+        let (Some(chain), Some(delta)) = (self.current(), mempool.as_mut()) else {
+            return unchecked("the chain has not started".into());
+        };
+        let outcome = match Tx::decode(&request.tx) {
+            Err(fault) => Ok(tx::Done::refused(fault)),
+            Ok(tx) => self
+                .next_block(delta)
+                .and_then(|block| tx::check(&mut Run::new(&self.host, chain, block, mode, delta, Meter::new(0)), &tx)),
+        };
+        match outcome {
+            Ok(done) => checked(done),
+            Err(stop) => unchecked(halted(stop).to_string()),
+        }
+    }
+
+    /// The block that this node proposes.
+    pub fn prepare_proposal(&self, request: request::PrepareProposal) -> response::PrepareProposal {
+        let Some((chain, mut state)) = self.committed() else {
+            return response::PrepareProposal { txs: Vec::new() };
+        };
+        let bytes_max = u64::try_from(request.max_tx_bytes).unwrap_or(u64::MAX);
+        let commit = request.local_last_commit.as_ref();
+        let height = request.height.value();
+        let built = blocks::proposal::build(&mut state, &chain, height, bytes_max, commit, request.txs);
+        let txs = built.unwrap_or_else(|stop| {
+            tracing::error!(error = %halted(stop), "no proposal");
+            Vec::new()
+        });
+        response::PrepareProposal { txs }
+    }
+
+    /// Whether a proposal may be a block.
+    pub fn process_proposal(&self, request: request::ProcessProposal) -> response::ProcessProposal {
+        let Some((chain, mut state)) = self.committed() else { return response::ProcessProposal::Reject };
+        match blocks::proposal::review(&mut state, &chain, request.height.value(), &request.txs) {
+            Ok(Ok(())) => response::ProcessProposal::Accept,
+            Ok(Err(unfit)) => {
+                tracing::warn!(%unfit, "proposal rejected");
+                response::ProcessProposal::Reject
+            }
+            Err(stop) => {
+                tracing::error!(error = %halted(stop), "proposal not reviewed");
+                response::ProcessProposal::Reject
+            }
+        }
+    }
+
+    /// Executes a decided block. An error means that this node must halt; it is never because of a transaction.
+    pub fn finalize_block(&self, request: request::FinalizeBlock) -> Result<response::FinalizeBlock, AppError> {
+        let mut progress = self.progress();
+        let chain = self.current().ok_or(AppError::Order("a block came before the genesis"))?;
+        let (committed, _) = self.store.latest();
+        let want = match (&progress.start, committed) {
+            (Some(start), 0) => start.height,
+            _ => committed + 1,
+        };
+        let height = request.height.value();
+        if height != want {
+            return Err(AppError::Height { got: height, want });
+        }
+        let mut delta = self.fresh(progress.start.as_ref())?;
+        let block = Block { height: Height(height), nanos: nanos(request.time) };
+        let results =
+            on_deep_stack(|| blocks::execute(&self.host, &chain, block, &mut delta, &request.txs))?.map_err(halted)?;
+        // CometBFT may crash between this answer and Commit, so nothing reaches disk yet.
+        let staged = self.store.stage(height, &delta.into_changes())?;
+        let app_hash = hash_of(&staged.root());
+        progress.staged = Some(staged);
+        Ok(response::FinalizeBlock {
+            events: event::to_abci(results.events),
+            tx_results: results.txs,
+            validator_updates: Vec::new(),
+            consensus_param_updates: None,
+            app_hash,
+        })
+    }
+
+    /// Makes the finalized block durable.
+    pub fn commit(&self) -> Result<response::Commit, AppError> {
+        let mut progress = self.progress();
+        let staged = progress.staged.take().ok_or(AppError::Order("a commit came before its block"))?;
+        self.store.commit(staged)?;
+        progress.start = None;
+        let chain = Chain::load(&mut View(self.store.snapshot())).map_err(halted)?;
+        *self.chain.write().unwrap_or_else(PoisonError::into_inner) = chain;
+        self.reset_mempool(None)?;
+        // Blocks are kept: their bytes are what a replaying node starts from.
+        Ok(response::Commit { data: Bytes::new(), retain_height: height_of(0) })
+    }
+
+    /// Answers a question from a committed height.
+    pub fn query(&self, request: request::Query) -> response::Query {
+        query::answer(&self.store, &self.host, self.current(), &request)
+    }
+
+    /// Pending registrations, oldest first: what a validator that holds the bytes should attest.
+    pub fn wanted_blobs(&self) -> Vec<WantedBlob> {
+        let Some((_, mut state)) = self.committed() else { return Vec::new() };
+        let pending = blobs::pending(&mut state, WANTED_MAX).unwrap_or_default();
+        pending.into_iter().map(|(id, row)| WantedBlob { id, size: row.size, expires: row.expires }).collect()
+    }
+
+    /// Whether empty blocks would make progress: attestations that this node could make, delays, waiting admissions.
+    pub fn expects_blocks(&self) -> bool {
+        let Some((_, mut state)) = self.committed() else { return false };
+        let held = |blob: &WantedBlob| {
+            self.host.blobs.stat(&blob.id).ok().flatten().is_some_and(|stat| stat.size == blob.size)
+        };
+        blobs::is_delayed(&mut state).unwrap_or(false)
+            || models::is_queued(&mut state).unwrap_or(false)
+            || self.wanted_blobs().iter().any(held)
+    }
+
+    /// The chain that runs; none before the genesis.
+    pub fn chain(&self) -> Option<ChainInfo> {
+        let chain = self.current()?;
+        Some(ChainInfo {
+            chain_id: chain.id.clone(),
+            prefix: chain.prefix.clone(),
+            denom: chain.denom.clone(),
+            height: self.store.latest().0,
+            block_gas: chain.block_gas,
+            params: chain.params.clone(),
+        })
+    }
+
+    fn current(&self) -> Option<Arc<Chain>> {
+        self.chain.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn progress(&self) -> MutexGuard<'_, Progress> {
+        self.block.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn committed(&self) -> Option<(Arc<Chain>, View)> {
+        Some((self.current()?, View(self.store.snapshot())))
+    }
+
+    /// A delta over the committed state; before the first block over what genesis says.
+    fn fresh(&self, start: Option<&Start>) -> Result<Delta, AppError> {
+        let mut delta = Delta::new(self.store.snapshot());
+        if let Some(start) = start.filter(|_| self.store.latest().0 == 0) {
+            start.write(&mut Bare(&mut delta))?;
+        }
+        Ok(delta)
+    }
+
+    fn reset_mempool(&self, start: Option<&Start>) -> Result<(), AppError> {
+        let delta = self.fresh(start)?;
+        *self.mempool.lock().unwrap_or_else(PoisonError::into_inner) = Some(delta);
+        Ok(())
+    }
+
+    fn next_block(&self, delta: &mut Delta) -> Result<Block, Stop> {
+        let nanos = chain::time(&mut Bare(delta))?;
+        Ok(after(self.store.latest().0, nanos))
+    }
+}
+
+/// A refusal where only a failure of the machine can be.
+fn halted(stop: Stop) -> AppError {
+    match stop {
+        Stop::Halt(error) => *error,
+        Stop::Refused(fault) => AppError::Host(fault.text),
+    }
+}
+
+fn checked(done: tx::Done) -> response::CheckTx {
+    let result: tendermint::abci::types::ExecTxResult = done.into();
+    response::CheckTx {
+        code: result.code,
+        data: result.data,
+        log: result.log,
+        gas_wanted: result.gas_wanted,
+        gas_used: result.gas_used,
+        events: result.events,
+        codespace: result.codespace,
+        ..response::CheckTx::default()
+    }
+}
+
+/// A transaction that could not be looked at, for a reason of this machine.
+fn unchecked(log: String) -> response::CheckTx {
+    let code = crate::code::Code::Internal;
+    response::CheckTx {
+        code: code.number().into(),
+        log,
+        codespace: code.space().into(),
+        gas_wanted: signed(0),
+        ..response::CheckTx::default()
+    }
+}
+
+/// Heights fit: CometBFT counts them in signed numbers.
+fn height_of(height: u64) -> block::Height {
+    block::Height::try_from(height).unwrap_or_default()
+}
+
+fn hash_of(root: &[u8]) -> AppHash {
+    AppHash::try_from(root.to_vec()).unwrap_or_default()
+}

@@ -1,0 +1,128 @@
+//! One block: begin → deliver → end, and what may be proposed as one.
+
+pub(crate) mod proposal;
+
+use std::sync::Arc;
+
+use aceso_state::Delta;
+use aceso_types::{Height, TxIndex, msg::MsgAttest};
+use bytes::Bytes;
+use prost::Message;
+use tendermint::abci::types::ExecTxResult;
+
+use crate::{
+    chain::{self, Chain},
+    components::{blobs, models, validators::Table},
+    error::{Outcome, Stop},
+    event::Event,
+    gas::Meter,
+    host::Host,
+    run::{Block, Mode, Run},
+    store::Bare,
+    tx::{self, Done, decode::Tx, decode::attestation},
+};
+
+/// What a block leaves behind besides its changes.
+pub(crate) struct Results {
+    pub(crate) events: Vec<Event>,
+    pub(crate) txs: Vec<ExecTxResult>,
+}
+
+/// Executes a decided block on top of `delta`. Infallible by contract: a bad transaction yields a result with a code,
+/// a bad machine stops.
+pub(crate) fn execute(
+    host: &Host,
+    chain: &Arc<Chain>,
+    block: Block,
+    delta: &mut Delta,
+    txs: &[Bytes],
+) -> Outcome<Results> {
+    let height = block.height.0;
+    let mut events = begin(block, delta)?;
+    let mut results = Vec::with_capacity(txs.len());
+    let mut gas_used: u64 = 0;
+    for (index, bytes) in txs.iter().enumerate() {
+        let done = match attestation(bytes) {
+            Some(attest) if index == 0 => attested(chain, block, delta, &attest)?,
+            _ => {
+                let index = TxIndex(u32::try_from(index).unwrap_or(u32::MAX));
+                deliver(host, chain, block, delta, bytes, index, gas_used)?
+            }
+        };
+        gas_used = gas_used.saturating_add(done.gas_used.min(done.gas_wanted));
+        results.push(done.into());
+    }
+    events.extend(models::end_block(&mut Bare(delta), host, height)?);
+    Ok(Results { events, txs: results })
+}
+
+/// What is due before the transactions: the clock of the state, and blobs whose delay or term is over.
+fn begin(block: Block, delta: &mut Delta) -> Outcome<Vec<Event>> {
+    let state = &mut Bare(delta);
+    chain::put_time(state, block.nanos)?;
+    blobs::begin_block(state, block.height.0)
+}
+
+/// The item that the proposer put first. Its statements hold or do not hold together.
+fn attested(chain: &Chain, block: Block, delta: &mut Delta, attest: &MsgAttest) -> Outcome<Done> {
+    let height = block.height.0;
+    let state = &mut Bare(delta);
+    let table = Table::load(state)?;
+    let mut events = Vec::new();
+    for said in &attest.available {
+        match blobs::check_attestation(state, &table, chain, height, said) {
+            Ok(()) => {}
+            Err(Stop::Refused(fault)) => return Ok(Done::refused(fault)),
+            Err(halt) => return Err(halt),
+        }
+    }
+    for said in &attest.available {
+        events.push(blobs::attested(state, chain, height, said)?);
+    }
+    Ok(Done { fault: None, data: Vec::new(), events, gas_wanted: 0, gas_used: 0 })
+}
+
+fn deliver(
+    host: &Host,
+    chain: &Arc<Chain>,
+    block: Block,
+    delta: &mut Delta,
+    bytes: &[u8],
+    index: TxIndex,
+    gas_used: u64,
+) -> Outcome<Done> {
+    let tx = match Tx::decode(bytes) {
+        Ok(tx) => tx,
+        Err(fault) => return Ok(Done::refused(fault)),
+    };
+    // More than any block has is refused by the transaction's own checks.
+    let (wanted, most) = (tx.gas_limit(), chain.block_gas.unwrap_or(u64::MAX));
+    if wanted <= most && wanted > most.saturating_sub(gas_used) {
+        return Ok(Done::refused(tx::no_block_gas()));
+    }
+    let mut run = Run::new(host, chain.clone(), block, Mode::Deliver, delta, Meter::new(0));
+    run.tx.index = index;
+    tx::deliver(&mut run, &tx)
+}
+
+/// Runs a transaction as a block would, for its gas and its events only.
+pub(crate) fn simulate(host: &Host, chain: &Arc<Chain>, block: Block, delta: &mut Delta, tx: &Tx) -> Outcome<Done> {
+    let mut run = Run::new(host, chain.clone(), block, Mode::Simulate, delta, Meter::new(0));
+    tx::deliver(&mut run, tx)
+}
+
+/// The block after `height`, as far as it can be known before it comes.
+pub(crate) fn after(height: u64, nanos: u64) -> Block {
+    Block { height: Height(height.saturating_add(1)), nanos }
+}
+
+/// Bytes that a transaction takes in a block: its own and its frame's.
+pub(crate) fn framed(bytes: &[u8]) -> u64 {
+    let length = bytes.len();
+    (length + 1 + prost::encoding::encoded_len_varint(length as u64)) as u64
+}
+
+/// The bytes of an attestation item; none where there is nothing to say.
+pub(crate) fn item(attest: &MsgAttest) -> Option<Bytes> {
+    (attest.encoded_len() > 0).then(|| Bytes::from(tx::decode::encode_attestation(attest)))
+}

@@ -1,0 +1,219 @@
+//! What may be proposed: one pure function of the committed state and the transactions.
+//!
+//! Nothing here runs a contract or a model, touches a blob or reads an account. A proposal is refused for its form
+//! only: bytes that do not decode, size, declared gas, duplicates, an attestation that is not first or not valid.
+//! Whatever else is wrong with a transaction is its result.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use aceso_types::msg::{Availability, Extension, MsgAttest};
+use bytes::Bytes;
+use prost::Message;
+use sha2::{Digest, Sha256};
+use tendermint::abci::types::{BlockSignatureInfo, ExtendedCommitInfo};
+use tendermint::block::BlockIdFlag;
+
+use crate::{
+    attest,
+    block::{framed, item},
+    chain::Chain,
+    components::{
+        blobs::{self, PENDING_MAX},
+        validators::Table,
+    },
+    error::{Outcome, Stop},
+    store::Read,
+    tx::decode::{Tx, attestation},
+};
+
+/// Most statements of one attestation item: a pairing each.
+const STATEMENTS_MAX: usize = 32;
+
+/// Why a list of transactions is no block.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Unfit {
+    #[error("transaction {0} does not decode: {1}")]
+    Decode(usize, String),
+    #[error("transaction {0} is in the block twice")]
+    Duplicate(usize),
+    #[error("transaction {0} passes the block's {1} bytes")]
+    Bytes(usize, u64),
+    #[error("transaction {0} passes the block's {1} gas")]
+    Gas(usize, u64),
+    #[error("the attestation does not hold: {0}")]
+    Attestation(String),
+}
+
+/// Weighs transactions one after the other.
+struct Scale<'a> {
+    chain: &'a Chain,
+    bytes_max: u64,
+    bytes: u64,
+    gas: u64,
+    seen: BTreeSet<[u8; 32]>,
+}
+
+impl<'a> Scale<'a> {
+    fn new(chain: &'a Chain, bytes_max: u64) -> Self {
+        Self { chain, bytes_max, bytes: 0, gas: 0, seen: BTreeSet::new() }
+    }
+
+    /// Takes the transaction in, or says why it does not fit and leaves it out.
+    fn add(&mut self, index: usize, tx: &[u8], gas: u64) -> Result<(), Unfit> {
+        let bytes = self.bytes.saturating_add(framed(tx));
+        if bytes > self.bytes_max {
+            return Err(Unfit::Bytes(index, self.bytes_max));
+        }
+        let gas = self.gas.saturating_add(gas);
+        if let Some(most) = self.chain.block_gas.filter(|most| gas > *most) {
+            return Err(Unfit::Gas(index, most));
+        }
+        if !self.seen.insert(Sha256::digest(tx).into()) {
+            return Err(Unfit::Duplicate(index));
+        }
+        (self.bytes, self.gas) = (bytes, gas);
+        Ok(())
+    }
+
+    fn add_client(&mut self, index: usize, tx: &[u8]) -> Result<(), Unfit> {
+        let decoded = Tx::decode(tx).map_err(|fault| Unfit::Decode(index, fault.text))?;
+        self.add(index, tx, decoded.gas_limit())
+    }
+}
+
+/// Whether these transactions may be block `height`.
+pub(crate) fn review(state: &mut impl Read, chain: &Chain, height: u64, txs: &[Bytes]) -> Outcome<Result<(), Unfit>> {
+    let mut scale = Scale::new(chain, chain.block_bytes);
+    for (index, tx) in txs.iter().enumerate() {
+        let fits = match attestation(tx) {
+            Some(attest) if index == 0 => match check(state, chain, height, &attest)? {
+                Ok(()) => scale.add(index, tx, 0),
+                Err(unfit) => Err(unfit),
+            },
+            _ => scale.add_client(index, tx),
+        };
+        if fits.is_err() {
+            return Ok(fits);
+        }
+    }
+    Ok(Ok(()))
+}
+
+/// The block that this node proposes: what validators attested, then what fits of the mempool, in its order.
+pub(crate) fn build(
+    state: &mut impl Read,
+    chain: &Chain,
+    height: u64,
+    bytes_max: u64,
+    commit: Option<&ExtendedCommitInfo>,
+    mempool: Vec<Bytes>,
+) -> Outcome<Vec<Bytes>> {
+    let mut scale = Scale::new(chain, bytes_max.min(chain.block_bytes));
+    let mut txs = Vec::with_capacity(mempool.len() + 1);
+    if let Some(commit) = commit {
+        let attest = attestable(state, chain, height, commit)?;
+        if let Some(tx) = item(&attest)
+            && scale.add(0, &tx, 0).is_ok()
+        {
+            txs.push(tx);
+        }
+    }
+    for tx in mempool {
+        if scale.add_client(txs.len(), &tx).is_ok() {
+            txs.push(tx);
+        }
+    }
+    Ok(txs)
+}
+
+fn check(state: &mut impl Read, chain: &Chain, height: u64, attest: &MsgAttest) -> Outcome<Result<(), Unfit>> {
+    let refuse = |words: String| Ok(Err(Unfit::Attestation(words)));
+    let count = attest.available.len();
+    if !(1..=STATEMENTS_MAX).contains(&count) {
+        return refuse(format!("it has {count} statements, not 1 to {STATEMENTS_MAX}"));
+    }
+    let cids: BTreeSet<&str> = attest.available.iter().map(|said| said.cid.as_str()).collect();
+    if cids.len() != count {
+        return refuse("it names a blob twice".into());
+    }
+    let table = Table::load(state)?;
+    for said in &attest.available {
+        match blobs::check_attestation(state, &table, chain, height, said) {
+            Ok(()) => {}
+            Err(Stop::Refused(fault)) => return refuse(fault.text),
+            Err(halt) => return Err(halt),
+        }
+    }
+    Ok(Ok(()))
+}
+
+/// Adds up what the vote extensions of the last commit say. Entries that do not belong to a pending registration are
+/// dropped, and so are signatures that are not their validators'.
+fn attestable(state: &mut impl Read, chain: &Chain, height: u64, commit: &ExtendedCommitInfo) -> Outcome<MsgAttest> {
+    let table = Table::load(state)?;
+    let pending: BTreeMap<String, blobs::Row> = blobs::pending(state, PENDING_MAX)?
+        .into_iter()
+        .filter(|(_, row)| row.expires > height)
+        .map(|(cid, row)| (cid.to_string(), row))
+        .collect();
+    let mut votes: BTreeMap<(u64, &str), BTreeMap<usize, Vec<u8>>> = BTreeMap::new();
+    for vote in &commit.votes {
+        let voted = matches!(vote.sig_info, BlockSignatureInfo::Flag(BlockIdFlag::Commit));
+        let Some(slot) = table.slot_of(&vote.validator.address).filter(|_| voted) else { continue };
+        if vote.vote_extension.len() > attest::EXTENSION_BYTES_MAX {
+            continue;
+        }
+        let Ok(extension) = Extension::decode(&vote.vote_extension[..]) else { continue };
+        for held in extension.held {
+            let Some((cid, row)) = pending.get_key_value(&held.cid) else { continue };
+            if (row.size, row.expires) == (held.size, held.expires) {
+                votes.entry((row.number, cid)).or_default().entry(slot).or_insert(held.signature);
+            }
+        }
+    }
+    let mut attest = MsgAttest::default();
+    for ((_, cid), signatures) in votes {
+        if attest.available.len() == STATEMENTS_MAX {
+            break;
+        }
+        if let Some(said) = pending.get(cid).and_then(|row| state_together(&table, chain, cid, row, signatures)) {
+            attest.available.push(said);
+        }
+    }
+    Ok(attest)
+}
+
+/// One statement of all who signed it; none if they are too few.
+fn state_together(
+    table: &Table,
+    chain: &Chain,
+    cid: &str,
+    row: &blobs::Row,
+    mut signatures: BTreeMap<usize, Vec<u8>>,
+) -> Option<Availability> {
+    let message = Availability::sign_bytes(&chain.id, cid, row.size, row.expires);
+    let key = |slot: usize| table.0.get(slot).map(|one| one.bls_key.clone()).unwrap_or_default();
+    let enough = |signatures: &BTreeMap<usize, Vec<u8>>| {
+        table.is_enough(signatures.keys().filter_map(|slot| table.0.get(*slot)).map(|one| one.power).sum())
+    };
+    if !enough(&signatures) {
+        return None;
+    }
+    let add_up = |signatures: &BTreeMap<usize, Vec<u8>>| {
+        let sum = attest::add_up(&signatures.values().cloned().collect::<Vec<_>>()).ok()?;
+        let keys: Vec<Vec<u8>> = signatures.keys().map(|slot| key(*slot)).collect();
+        attest::check_together(&keys, &message, &sum).ok().map(|()| sum)
+    };
+    let sum = add_up(&signatures).or_else(|| {
+        // Somebody's is not good: find out whose.
+        signatures.retain(|slot, signature| attest::check_together(&[key(*slot)], &message, signature).is_ok());
+        if enough(&signatures) { add_up(&signatures) } else { None }
+    })?;
+    let mut signers = vec![0_u8; table.0.len().div_ceil(8)];
+    for slot in signatures.keys() {
+        if let Some(byte) = signers.get_mut(slot / 8) {
+            *byte |= 1 << (slot % 8);
+        }
+    }
+    Some(Availability { cid: cid.into(), size: row.size, expires: row.expires, signers, signature: sum.into() })
+}

@@ -1,0 +1,78 @@
+//! Accounts: a number, a public key once it has signed, and the sequence of its next transaction.
+//!
+//! Rows are the SDK's `BaseAccount`, so a query hands them out as they are. An account is made when it first receives
+//! coins, or when a contract is put there.
+
+use cosmos_sdk_proto::{Any, cosmos::auth::v1beta1::BaseAccount, cosmos::crypto::secp256k1::PubKey};
+use prost::Message;
+
+use crate::{
+    address::Address,
+    code::{Code, Fault},
+    components::ACCOUNTS,
+    error::Outcome,
+    store::{Read, Write},
+};
+
+/// Type URL of the one kind of key that signs.
+pub(crate) const SECP256K1: &str = "/cosmos.crypto.secp256k1.PubKey";
+
+/// Every key of the component. Renaming one is a state migration.
+mod keys {
+    /// `account/aceso1qyqszqgpqyqszqgpqyqszqgpqyqszqgp2uv78a`
+    pub(super) fn account(address: &str) -> Vec<u8> {
+        format!("account/{address}").into_bytes()
+    }
+
+    /// `made`: how many accounts there are, as a big-endian number.
+    pub(super) fn made() -> Vec<u8> {
+        b"made".to_vec()
+    }
+
+    #[test]
+    fn keys_do_not_change() {
+        expect_test::expect!["account/a made"].assert_eq(&format!(
+            "{} {}",
+            String::from_utf8(account("a")).unwrap(),
+            String::from_utf8(made()).unwrap()
+        ));
+    }
+}
+
+/// An account, if there is one.
+pub(crate) fn get(state: &mut impl Read, address: &Address) -> Outcome<Option<BaseAccount>> {
+    state.row(ACCOUNTS, &keys::account(address.as_str()))
+}
+
+/// Makes an account where there is none yet.
+pub(crate) fn ensure(state: &mut impl Write, address: &Address) -> Outcome<()> {
+    let key = keys::account(address.as_str());
+    if state.get(ACCOUNTS, &key)?.is_some() {
+        return Ok(());
+    }
+    // Numbers begin at 0, and a row may not be empty: the address stands in it.
+    let account_number = state.count(ACCOUNTS, keys::made())? - 1;
+    state.put(ACCOUNTS, key, &BaseAccount { address: address.to_string(), account_number, ..BaseAccount::default() })
+}
+
+/// Writes an account back.
+pub(crate) fn put(state: &mut impl Write, account: &BaseAccount) -> Outcome<()> {
+    state.put(ACCOUNTS, keys::account(&account.address), account)
+}
+
+/// The public key in an `Any`, 33 bytes.
+pub(crate) fn key_of(any: &Any) -> Result<Vec<u8>, Fault> {
+    if any.type_url != SECP256K1 {
+        let url: String = any.type_url.chars().take(128).collect();
+        return Err(Code::NotSupported.because(format_args!("public keys of type {url:?} do not sign here")));
+    }
+    match PubKey::decode(any.value.as_slice()) {
+        Ok(key) if key.key.len() == 33 => Ok(key.key),
+        _ => Err(Code::InvalidPubKey.because("a secp256k1 public key has 33 bytes")),
+    }
+}
+
+/// The `Any` of a public key.
+pub(crate) fn any_of(key: &[u8]) -> Any {
+    Any { type_url: SECP256K1.into(), value: PubKey { key: key.into() }.encode_to_vec() }
+}

@@ -1,0 +1,265 @@
+//! Models: registered by manifest, admitted when their bytes are available, kept with the state from then on.
+//!
+//! A model whose bytes are available is admitted or refused in the transaction that registers it. Else it waits for its
+//! blob, and a block in which the blob is available admits or refuses it at its end, a bounded number in each block.
+//! Admission is a function of the bytes and the manifest alone; the bytes are copied into the state, so that a model
+//! outlives its blob.
+
+use std::sync::Arc;
+
+use aceso_inference::{Model, admit, meter};
+use aceso_types::{
+    BlobId, Gas, Manifest, ModelId,
+    guest::ModelInfo,
+    msg::{MsgRegisterModel, MsgRegisterModelResponse},
+    query::{BlobStatus, ModelRow, ModelStatus},
+};
+use aceso_vm::{ModelFacts, TensorSpec};
+
+use crate::{
+    code::Code,
+    components::{MODELS, blobs},
+    error::{AppError, Outcome},
+    event::Event,
+    gas,
+    host::Host,
+    run::{Mode, Run},
+    store::{Part, Read, Write, damaged},
+};
+
+/// Models that a block admits at most; the rest wait for the next one.
+const ADMISSIONS_MAX: usize = 4;
+/// Models that may wait for one blob.
+const WAITING_MAX: usize = 16;
+
+/// Every key of the component. Renaming one is a state migration.
+mod keys {
+    /// `model/0293161d…` — 64 hexadecimal digits
+    pub(super) fn model(id: &str) -> Vec<u8> {
+        format!("model/{id}").into_bytes()
+    }
+
+    /// `onnx/4bca…` — the digest of the bytes, 64 hexadecimal digits
+    pub(super) fn onnx(digest: &str) -> Vec<u8> {
+        format!("onnx/{digest}").into_bytes()
+    }
+
+    /// `waiting/bafkrei…/0293161d…`
+    pub(super) fn waiting(cid: &str, id: &str) -> Vec<u8> {
+        format!("waiting/{cid}/{id}").into_bytes()
+    }
+
+    /// `queue/00000000000000001234/0293161d…` — the height from which on its blob is available
+    pub(super) fn queue(height: u64, id: &str) -> Vec<u8> {
+        format!("queue/{height:020}/{id}").into_bytes()
+    }
+
+    #[test]
+    fn keys_do_not_change() {
+        let text = |key: Vec<u8>| String::from_utf8(key).unwrap();
+        expect_test::expect!["model/m onnx/d waiting/c/m queue/00000000000000001234/m"]
+            .assert_eq(&[model("m"), onnx("d"), waiting("c", "m"), queue(1234, "m")].map(text).join(" "));
+    }
+}
+
+/// A registration, if there is one.
+pub(crate) fn get(state: &mut impl Read, id: &ModelId) -> Outcome<Option<ModelRow>> {
+    state.row(MODELS, &keys::model(&id.to_string()))
+}
+
+/// The manifest in a row.
+pub(crate) fn manifest(row: &ModelRow) -> Outcome<Manifest> {
+    Ok(Manifest::decode(&row.manifest).map_err(|_| damaged(MODELS, row.model.as_bytes()))?)
+}
+
+/// What contracts learn of a model that can be read with.
+pub(crate) fn info(state: &mut impl Read, id: &ModelId) -> Outcome<Option<ModelInfo>> {
+    let Some(row) = get(state, id)?.filter(|row| row.status() == ModelStatus::Admitted) else { return Ok(None) };
+    let manifest = manifest(&row)?;
+    let findings = manifest.output.findings.into_iter().map(|one| one.id).collect();
+    Ok(Some(ModelInfo { name: manifest.name, author: row.author, price: manifest.price, findings }))
+}
+
+/// `MsgRegisterModel`.
+pub(crate) fn register_msg(run: &mut Run<'_>, msg: &MsgRegisterModel) -> Outcome<MsgRegisterModelResponse> {
+    let chain = run.chain.clone();
+    let author = chain.address(&msg.author)?.to_string();
+    let manifest = Manifest::decode(&msg.manifest).map_err(|e| Code::ManifestRefused.because(e))?;
+    if manifest.price.denom != chain.denom {
+        let words = format_args!("a read is paid in {}, not in {}", chain.denom, manifest.price.denom);
+        return Err(Code::ModelPrice.because(words).into());
+    }
+    let id = manifest.id();
+    if let Some(row) = get(run, &id)? {
+        return Err(Code::ModelRegistered.because(format_args!("{id}: by {}", row.author)).into());
+    }
+    let cid = manifest.onnx.blob;
+    let Some(blob) = blobs::get(run, &cid)? else { return Err(Code::BlobUnknown.because(cid).into()) };
+    if blob.size != manifest.onnx.size {
+        let words = format_args!("{cid}: registered with {} bytes, not {}", blob.size, manifest.onnx.size);
+        return Err(Code::ManifestRefused.because(words).into());
+    }
+    let height = run.block.height.0;
+    let status = blob.status(height);
+    if status == BlobStatus::Expired {
+        let words = format_args!("{cid}: its term ended at height {}", blob.expires);
+        return Err(Code::BlobUnavailable.because(words).into());
+    }
+    run.meter.spend(gas::MODEL_BYTE.saturating_mul(manifest.onnx.size), "model admission")?;
+    let mut row = ModelRow {
+        model: id.to_string(),
+        manifest: msg.manifest.clone(),
+        author,
+        status: ModelStatus::Pending.into(),
+        height,
+        ..ModelRow::default()
+    };
+    run.emit(Event::new("register_model").with("model", id.to_string()).with("author", row.author.as_str()));
+    let admitted = status == BlobStatus::Available;
+    if admitted {
+        let host = run.host;
+        let bytes = blobs::bytes(host, &cid, blob.size)?;
+        // A simulation decodes nothing that its sender did not pay for: the price is the same without the work.
+        if run.mode != Mode::Simulate {
+            let model = admit(&bytes, &manifest).map_err(|e| Code::ModelRefused.because(e))?;
+            admit_row(run, &mut row, &manifest, &model, bytes)?;
+            host.models.put(id, Arc::new(model));
+        }
+        run.emit(verdict(&row));
+    } else if blob.available_from != 0 {
+        run.set(MODELS, keys::queue(blob.available_from, &row.model), b"1".to_vec())?;
+    } else {
+        let waiting = run.page(MODELS, &Part::first(keys::waiting(&cid.to_string(), ""), WAITING_MAX))?;
+        if waiting.len() == WAITING_MAX {
+            let words = format_args!("{cid}: {WAITING_MAX} models wait for it already");
+            return Err(Code::ModelRefused.because(words).into());
+        }
+        run.set(MODELS, keys::waiting(&cid.to_string(), &row.model), b"1".to_vec())?;
+    }
+    run.put(MODELS, keys::model(&row.model), &row)?;
+    Ok(MsgRegisterModelResponse { model: id.as_bytes().into(), admitted })
+}
+
+/// Notes what an admitted model costs, and keeps its bytes. Their price is paid with the admission.
+fn admit_row(run: &mut Run<'_>, row: &mut ModelRow, manifest: &Manifest, model: &Model, bytes: Vec<u8>) -> Outcome<()> {
+    note(row, model);
+    run.delta.set(MODELS, keys::onnx(&manifest.onnx.digest.to_string()), bytes)?;
+    Ok(())
+}
+
+fn note(row: &mut ModelRow, model: &Model) {
+    let facts = model.facts();
+    row.status = ModelStatus::Admitted.into();
+    row.macs = facts.macs;
+    row.load_gas = Gas::from_wasm(meter::load(&facts)).0;
+    row.run_gas = Gas::from_wasm(meter::run(&facts)).0;
+}
+
+fn verdict(row: &ModelRow) -> Event {
+    let kind = if row.status() == ModelStatus::Refused { "model_refused" } else { "model_admitted" };
+    let event = Event::new(kind).with("model", row.model.as_str()).with("author", row.author.as_str());
+    if row.reason.is_empty() { event } else { event.with("reason", row.reason.as_str()) }
+}
+
+/// Queues the models that wait for a blob which has been attested.
+pub(crate) fn blob_attested(state: &mut impl Write, cid: &str, available_from: u64) -> Outcome<()> {
+    for (key, _) in state.page(MODELS, &Part::first(keys::waiting(cid, ""), WAITING_MAX))? {
+        state.remove(MODELS, &key)?;
+        let id = String::from_utf8_lossy(&key).rsplit('/').next().map(String::from).unwrap_or_default();
+        state.set(MODELS, keys::queue(available_from, &id), b"1".to_vec())?;
+    }
+    Ok(())
+}
+
+/// Whether models are queued whose blob is attested.
+pub(crate) fn is_queued(state: &mut impl Read) -> Outcome<bool> {
+    Ok(!state.page(MODELS, &Part::first(b"queue/".to_vec(), 1))?.is_empty())
+}
+
+/// What a block does to models after its transactions: those whose blob is available are admitted or refused.
+pub(crate) fn end_block(state: &mut impl Write, host: &Host, height: u64) -> Outcome<Vec<Event>> {
+    let mut events = Vec::new();
+    for (key, _) in state.page(MODELS, &Part::first(b"queue/".to_vec(), ADMISSIONS_MAX))? {
+        let text = String::from_utf8_lossy(&key).into_owned();
+        let mut parts = text.split('/').skip(1);
+        let due = parts.next().and_then(|at| at.parse::<u64>().ok()).is_some_and(|at| at <= height);
+        if !due {
+            break;
+        }
+        state.remove(MODELS, &key)?;
+        let model_key = keys::model(parts.next().unwrap_or_default());
+        let Some(mut row) = state.row::<ModelRow>(MODELS, &model_key)? else {
+            return Err(damaged(MODELS, &model_key).into());
+        };
+        let manifest = manifest(&row)?;
+        match available_bytes(state, host, &manifest.onnx.blob, height)? {
+            Ok(bytes) => match admit(&bytes, &manifest) {
+                Ok(model) => {
+                    note(&mut row, &model);
+                    state.set(MODELS, keys::onnx(&manifest.onnx.digest.to_string()), bytes)?;
+                    host.models.put(manifest.id(), Arc::new(model));
+                }
+                Err(refused) => refuse(&mut row, refused.to_string()),
+            },
+            Err(reason) => refuse(&mut row, reason),
+        }
+        state.put(MODELS, model_key, &row)?;
+        events.push(verdict(&row));
+    }
+    Ok(events)
+}
+
+fn refuse(row: &mut ModelRow, reason: String) {
+    row.status = ModelStatus::Refused.into();
+    row.reason = reason;
+}
+
+/// The bytes of a blob, or why they are not available any more.
+fn available_bytes(state: &mut impl Write, host: &Host, cid: &BlobId, height: u64) -> Outcome<Result<Vec<u8>, String>> {
+    use crate::error::Stop;
+    match blobs::available(state, cid, height) {
+        Ok(row) => Ok(Ok(blobs::bytes(host, cid, row.size)?)),
+        Err(Stop::Refused(fault)) => Ok(Err(fault.text)),
+        Err(halt) => Err(halt),
+    }
+}
+
+/// An admitted model ready to run, with its row; none if there is no such model to read with. The engine charges for
+/// it as if it were cold.
+pub(crate) fn load(run: &mut Run<'_>, id: &ModelId) -> Outcome<Option<(ModelRow, Arc<Model>)>> {
+    let Some(row) = get(&mut crate::store::Bare(run.delta), id)? else { return Ok(None) };
+    if row.status() != ModelStatus::Admitted {
+        return Ok(None);
+    }
+    if let Some(model) = run.host.models.get(id) {
+        return Ok(Some((row, model)));
+    }
+    let manifest = manifest(&row)?;
+    let key = keys::onnx(&manifest.onnx.digest.to_string());
+    let Some(bytes) = run.delta.get(MODELS, &key)? else { return Err(damaged(MODELS, &key).into()) };
+    let model = admit(&bytes, &manifest)
+        .map_err(|e| AppError::Host(format!("model {id} was admitted on chain and is refused here: {e}")))?;
+    let model = Arc::new(model);
+    run.host.models.put(*id, model.clone());
+    Ok(Some((row, model)))
+}
+
+/// What the engine wants to know of a model.
+pub(crate) fn facts(id: &ModelId, model: &Model) -> ModelFacts {
+    let specs = |specs: &[aceso_inference::TensorSpec]| {
+        specs.iter().map(|spec| TensorSpec { ty: spec.ty, dims: spec.dims.clone() }).collect()
+    };
+    let facts = model.facts();
+    ModelFacts {
+        id: *id,
+        load_gas: meter::load(&facts),
+        run_gas: meter::run(&facts),
+        inputs: specs(model.inputs()),
+        outputs: specs(model.outputs()),
+    }
+}
+
+/// The key of a model's row, for lists.
+pub(crate) fn row_key(id: &str) -> Vec<u8> {
+    keys::model(id)
+}

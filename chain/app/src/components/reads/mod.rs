@@ -1,0 +1,20 @@
+//! Images, permits, the journal and receipts: who may read what, who did, and what came out.
+//!
+//! An image is registered once, by one owner, with or without a guard ([`images`]). A guard's answer becomes a permit
+//! that lives as long as the transaction ([`permits`]); a read consumes it, counts the use and owes the fee
+//! ([`read`](mod@read)). Answers, uses and fees go to the [`Journal`], which survives the failure of the frame and of the
+//! transaction; the receipt does not, because nothing was computed that anybody could use.
+
+mod images;
+mod keys;
+mod permits;
+mod read;
+
+pub(crate) use images::{get as image, info as image_info, register as register_image};
+pub(crate) use permits::{Journal, Permit, permit, uses, write_journal};
+pub(crate) use read::{OpenRead, finish, price, start};
+
+/// Prefixes and keys of lists, for queries.
+pub(crate) mod lists {
+    pub(crate) use super::keys::{images, images_of, journal_of, receipt, receipts, receipts_of};
+}

@@ -1,0 +1,290 @@
+//! A read, in its order: is it allowed, is it there, is it paid; then it is opened, and from there on it counts.
+//!
+//! Everything that can refuse a read does so before any work of the model. What is opened is journalled at once: a
+//! contract that looks and then fails has used its permit and paid.
+
+use aceso_inference::image::{Image, Limits, Stated, decode};
+use aceso_types::{
+    BlobId, Manifest, ModelId, PixelDigest, ReadId, Receipt, Tensor,
+    guest::ReadInfo,
+    journal::{Entry, Event as What},
+    manifest::{Layout, Pipeline},
+    query::{ImageRow, ModelRow},
+    receipt::{Consent, Disclosure, Outcome as Result_, VERSION, outputs_digest},
+};
+
+use crate::{
+    code::{Code, Fault},
+    components::{
+        READS, bank, blobs, models,
+        reads::{images, keys, permits},
+        validators::Table,
+    },
+    error::{AppError, Outcome},
+    event::Event,
+    run::{Mode, Run},
+    store::{Bare, Write},
+};
+
+/// Wasm gas of any read: decoding as many samples as an image may have takes some 40 ms. The price must not depend on
+/// what is in the file, because a simulation knows only what is registered.
+const READ: u64 = 40_000_000_000;
+/// Wasm gas of each byte of the file: fetching, hashing and parsing 200 MB a second.
+const READ_BYTE: u64 = 5_000;
+
+/// A read that has begun and waits for the model's outputs.
+#[derive(Clone, Debug)]
+pub(crate) struct OpenRead {
+    reader: String,
+    image: ImageRow,
+    cid: BlobId,
+    model: ModelId,
+    row: ModelRow,
+    manifest: Manifest,
+    pixels: PixelDigest,
+    consent: Option<Consent>,
+    fee: u64,
+    finished: bool,
+}
+
+/// What is known of a read before it is opened.
+struct Wanted {
+    cid: BlobId,
+    image: ImageRow,
+    size: u64,
+    row: ModelRow,
+    manifest: Manifest,
+    /// The permit that allows it; none for a public image.
+    permit: Option<usize>,
+}
+
+/// Wasm gas of opening an image for a model. Refuses all that a look at the state can refuse.
+pub(crate) fn price(run: &mut Run<'_>, reader: &str, model: &ModelId, cid: &str, purpose: &str) -> Outcome<u64> {
+    let wanted = wanted(run, reader, model, cid, purpose)?;
+    check_fee(run, reader, &wanted)?;
+    Ok(READ_BYTE.saturating_mul(wanted.size).saturating_add(READ))
+}
+
+/// Opens an image for a model: the permit is consumed, the use counted, the fee owed. Answers the read's handle and the
+/// model's input. A simulation answers zeros.
+pub(crate) fn start(
+    run: &mut Run<'_>,
+    reader: &str,
+    model: &ModelId,
+    cid: &str,
+    purpose: &str,
+) -> Outcome<(u32, Tensor)> {
+    let wanted = wanted(run, reader, model, cid, purpose)?;
+    let fee = check_fee(run, reader, &wanted)?;
+    let pipeline = &wanted.manifest.pipeline;
+    let (pixels, tensor) = if run.mode == Mode::Simulate {
+        let stated = wanted.image.origin.as_ref().and_then(|origin| PixelDigest::try_from(&origin.pixels[..]).ok());
+        (stated.unwrap_or_default(), zeros(pipeline)?)
+    } else {
+        let bytes = blobs::bytes(run.host, &wanted.cid, wanted.size)?;
+        let image = decode(&bytes, Limits::default()).map_err(|e| refused(&wanted.cid, e))?;
+        open(&wanted, &image)?
+    };
+    let consent = consume(run, &wanted)?;
+    if !is_query(run) {
+        let (guard, grant, r#use) = match &consent {
+            Some(consent) => (consent.guard.clone(), consent.grant.clone(), consent.r#use),
+            None => Default::default(),
+        };
+        let author = wanted.row.author.clone();
+        let (height, tx) = (run.block.height, run.tx.index);
+        run.tx.journal.note(Entry {
+            height,
+            tx,
+            image: wanted.cid,
+            model: *model,
+            caller: reader.into(),
+            event: What::Read { guard, grant, r#use, fee, author },
+        });
+    }
+    let Wanted { cid, image, row, manifest, .. } = wanted;
+    let handle = u32::try_from(run.tx.reads.len()).unwrap_or(u32::MAX);
+    let model = *model;
+    let reader = reader.into();
+    run.tx.reads.push(OpenRead { reader, image, cid, model, row, manifest, pixels, consent, fee, finished: false });
+    Ok((handle, tensor))
+}
+
+/// Ends a read with the model's outputs: writes the receipt and answers what the contract may know.
+pub(crate) fn finish(run: &mut Run<'_>, reader: &str, handle: u32, outputs: &[Tensor]) -> Outcome<ReadInfo> {
+    let slot = usize::try_from(handle).unwrap_or(usize::MAX);
+    let open = run.tx.reads.get_mut(slot).filter(|open| open.reader == reader && !open.finished);
+    let Some(open) = open else { return Err(Code::ReadUnfinished.because(format_args!("read {handle}")).into()) };
+    open.finished = true;
+    let open = open.clone();
+    let Some(first) = outputs.first() else {
+        return Err(Code::InferenceFailed.because(format_args!("model {} has no output", open.model)).into());
+    };
+    let (scores, findings) = aceso_inference::scores(&open.manifest, first)
+        .map_err(|e| Code::InferenceFailed.because(format_args!("model {}: {e}", open.model)))?;
+    let read = if is_query(run) {
+        ReadId(0)
+    } else {
+        let number = Bare(run.delta).count(READS, keys::reads())?;
+        let committee = Table::load(&mut Bare(run.delta))?.committee();
+        let receipt = Receipt {
+            version: VERSION,
+            chain_id: run.chain.id.clone(),
+            height: run.block.height,
+            tx: run.tx.index,
+            read: ReadId(number),
+            reader: reader.into(),
+            model: open.model,
+            pipeline: open.manifest.pipeline.digest(),
+            image: open.cid,
+            pixels: Some(open.pixels),
+            consent: open.consent.clone(),
+            disclosure: Disclosure::Open,
+            outcome: Result_ { digest: outputs_digest(outputs), scores: scores.clone(), findings: findings.clone() },
+            committee,
+        };
+        write_receipt(run, &receipt)?;
+        receipt.read
+    };
+    let origin = open.image.origin.as_ref().map(images::origin_of).transpose()?;
+    Ok(ReadInfo {
+        read,
+        image: open.cid,
+        pixels: open.pixels,
+        owner: open.image.owner,
+        origin: origin.filter(|origin| origin.pixels == open.pixels),
+        model: open.model,
+        author: open.row.author,
+        fee: open.fee.to_string(),
+        scores,
+        findings,
+    })
+}
+
+fn wanted(run: &mut Run<'_>, reader: &str, model: &ModelId, cid: &str, purpose: &str) -> Outcome<Wanted> {
+    let cid = blobs::parse(cid)?;
+    let state = &mut Bare(run.delta);
+    let Some(image) = images::get(state, &cid)? else { return Err(Code::ImageUnknown.because(cid).into()) };
+    let permit = if image.guard.is_empty() {
+        None
+    } else if is_query(run) {
+        return Err(Code::ReadGuardedInQuery.because(cid).into());
+    } else {
+        Some(find_permit(run, reader, model, &cid, purpose, &image.guard)?)
+    };
+    let height = run.block.height.0;
+    let state = &mut Bare(run.delta);
+    let size = match (run.mode, blobs::get(state, &cid)?) {
+        // Bytes that nobody holds yet cost what they will cost.
+        (Mode::Simulate, Some(row)) => row.size,
+        _ => blobs::available(state, &cid, height)?.size,
+    };
+    let Some((row, _)) = models::load(run, model)? else {
+        return Err(Code::InferenceFailed.because(format_args!("model {model} is not admitted")).into());
+    };
+    let manifest = models::manifest(&row)?;
+    Ok(Wanted { cid, image, size, row, manifest, permit })
+}
+
+fn find_permit(
+    run: &Run<'_>,
+    reader: &str,
+    model: &ModelId,
+    cid: &BlobId,
+    purpose: &str,
+    guard: &str,
+) -> Result<usize, Fault> {
+    let fits = |permit: &permits::Permit| {
+        !permit.consumed
+            && permit.caller == reader
+            && permit.image == *cid
+            && permit.model == *model
+            && permit.purpose == purpose
+            && permit.guard == guard
+    };
+    run.tx.permits.iter().position(fits).ok_or_else(|| {
+        Code::NoPermit
+            .because(format_args!("{guard} has not permitted {reader} to read {cid} with model {model} for {purpose}"))
+    })
+}
+
+/// What the read costs. The contract must have held it before the transaction began and hold it still, so that what
+/// it owes is there whatever is undone.
+fn check_fee(run: &mut Run<'_>, reader: &str, wanted: &Wanted) -> Outcome<u64> {
+    if is_query(run) {
+        return Ok(0);
+    }
+    let (fee, denom) = (wanted.manifest.price.amount, run.chain.denom.clone());
+    let owed = run.tx.journal.owed(reader);
+    let now = bank::stored(&mut Bare(run.delta), reader, &denom)?;
+    let before = run.tx.before.get(reader).copied().unwrap_or(now);
+    let held = now.min(before).saturating_sub(owed);
+    if held < u128::from(fee) {
+        let words = format_args!(
+            "{reader} held {held}{denom} when the transaction began, and a read with model {} costs {fee}{denom}",
+            wanted.row.model
+        );
+        return Err(Code::ReadFee.because(words).into());
+    }
+    Ok(fee)
+}
+
+fn open(wanted: &Wanted, image: &Image) -> Outcome<(PixelDigest, Tensor)> {
+    let ImageRow { modality, body_part, .. } = &wanted.image;
+    let stated = Stated { modality: modality.clone(), body_part: body_part.clone() };
+    let tensor = image.to_tensor(&wanted.manifest.pipeline, &stated).map_err(|e| refused(&wanted.cid, e))?;
+    Ok((image.pixel_digest(), tensor))
+}
+
+fn refused(cid: &BlobId, reason: impl std::fmt::Display) -> Fault {
+    Code::ImageRefused.because(format_args!("{cid}: {reason}"))
+}
+
+/// Uses the permit up. Its grant's uses are counted against the cap once more: another permit may have come between.
+fn consume(run: &mut Run<'_>, wanted: &Wanted) -> Outcome<Option<Consent>> {
+    let Some(slot) = wanted.permit else { return Ok(None) };
+    let Some(permit) = run.tx.permits.get(slot).cloned() else { return Ok(None) };
+    let used = permits::check_uses(run, &permit.guard, &permit.grant, permit.max_uses)?;
+    if let Some(permit) = run.tx.permits.get_mut(slot) {
+        permit.consumed = true;
+    }
+    let permits::Permit { guard, grant, actor, purpose, .. } = permit;
+    Ok(Some(Consent { guard, grant, actor, purpose, r#use: used + 1 }))
+}
+
+/// The tensor of a simulation.
+fn zeros(pipeline: &Pipeline) -> Outcome<Tensor> {
+    let channels = pipeline.channels.count();
+    let dims = match pipeline.layout {
+        Layout::Nchw => vec![1, channels, pipeline.height, pipeline.width],
+        Layout::Nhwc => vec![1, pipeline.height, pipeline.width, channels],
+    };
+    Ok(Tensor::zeros(aceso_types::ElementType::U8, dims).map_err(|e| Code::InferenceFailed.because(e))?)
+}
+
+/// Whether the work only answers a question. Its reads are of public images, cost no fee and leave no receipt.
+fn is_query(run: &Run<'_>) -> bool {
+    run.mode == Mode::Query || run.queries > 0
+}
+
+/// The engine has charged for a receipt.
+fn write_receipt(run: &mut Run<'_>, receipt: &Receipt) -> Outcome<()> {
+    let bytes = receipt.encode();
+    if bytes.is_empty() {
+        return Err(AppError::Host(format!("receipt {} does not encode", receipt.read)).into());
+    }
+    let (read, cid) = (receipt.read.0, receipt.image.to_string());
+    let state = &mut Bare(run.delta);
+    state.set(READS, keys::receipt(read), bytes)?;
+    state.set(READS, keys::receipt_of(&cid, read), b"1".to_vec())?;
+    state.set(READS, keys::receipt_in(receipt.height.0, receipt.tx.0, read), b"1".to_vec())?;
+    run.emit(
+        Event::new("read")
+            .with("read", read.to_string())
+            .with("image", cid)
+            .with("model", receipt.model.to_string())
+            .with("reader", receipt.reader.as_str())
+            .with("outcome", receipt.outcome.digest.to_string()),
+    );
+    Ok(())
+}

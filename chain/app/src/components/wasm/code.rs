@@ -1,0 +1,132 @@
+//! Code: uploaded once, named by a number, checked and compiled before anybody can use it.
+
+use std::io::Read as _;
+
+use aceso_vm::{Checksum, VmError};
+use cosmos_sdk_proto::cosmwasm::wasm::v1::{AccessConfig, AccessType, MsgStoreCode, MsgStoreCodeResponse};
+use flate2::read::GzDecoder;
+
+use crate::{
+    address::Address,
+    code::{Code, Fault},
+    components::{WASM, wasm::keys},
+    error::{AppError, Outcome},
+    event::Event,
+    gas,
+    run::{Mode, Run},
+    store::{Bare, Read, Write, damaged},
+};
+
+/// How a gzip file begins (RFC 1952).
+const GZIP: &[u8] = &[0x1f, 0x8b, 0x08];
+
+/// A code.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct CodeRow {
+    /// SHA-256 of the unpacked wasm.
+    #[prost(bytes = "vec", tag = "1")]
+    pub(crate) checksum: Vec<u8>,
+    #[prost(string, tag = "2")]
+    pub(crate) creator: String,
+    /// Who may make contracts of it.
+    #[prost(message, optional, tag = "3")]
+    pub(crate) permission: Option<AccessConfig>,
+    /// The number in its section `cw_migrate_version`.
+    #[prost(uint64, optional, tag = "4")]
+    pub(crate) migrate_version: Option<u64>,
+}
+
+impl CodeRow {
+    pub(crate) fn checksum(&self) -> Outcome<Checksum> {
+        Ok(Checksum::try_from(&self.checksum[..]).map_err(|_| damaged(WASM, b"code"))?)
+    }
+
+    /// Whether an account may make contracts of it.
+    pub(crate) fn admits(&self, address: &Address) -> bool {
+        let Some(config) = &self.permission else { return true };
+        match AccessType::try_from(config.permission) {
+            Ok(AccessType::Everybody) => true,
+            Ok(AccessType::AnyOfAddresses) => config.addresses.iter().any(|one| one == address.as_str()),
+            _ => false,
+        }
+    }
+}
+
+/// A code, if there is one.
+pub(crate) fn get(state: &mut impl Read, id: u64) -> Outcome<Option<CodeRow>> {
+    state.row(WASM, &keys::code(id))
+}
+
+/// A code that there must be.
+pub(crate) fn need(state: &mut impl Read, id: u64) -> Outcome<CodeRow> {
+    get(state, id)?.ok_or_else(|| Code::NoSuchCode.because(format_args!("code id {id}")).into())
+}
+
+/// The unpacked wasm of a code.
+pub(crate) fn bytes(state: &mut impl Read, row: &CodeRow) -> Outcome<Vec<u8>> {
+    let key = keys::bytes(&row.checksum()?.to_string());
+    Ok(state.get(WASM, &key)?.ok_or_else(|| damaged(WASM, &key))?)
+}
+
+/// `MsgStoreCode`.
+pub(crate) fn store(run: &mut Run<'_>, msg: &MsgStoreCode) -> Outcome<MsgStoreCodeResponse> {
+    let chain = run.chain.clone();
+    let creator = chain.address(&msg.sender)?;
+    if !chain.params.upload_everybody && chain.authority != creator.as_str() {
+        return Err(Code::Unauthorized.because("can not create code").into());
+    }
+    let wasm = unpack(run, &msg.wasm_byte_code)?;
+    run.meter.spend(gas::COMPILE_BYTE.saturating_mul(wasm.len() as u64), "Compiling wasm bytecode")?;
+    // A simulation checks and does not compile: that changes time only.
+    let vm = &run.host.vm;
+    let report = if run.mode == Mode::Simulate { vm.check(&wasm) } else { vm.put(&wasm) };
+    let report = report.map_err(|e| match e {
+        VmError::Local(_) => AppError::Vm(e).into(),
+        refused => crate::error::Stop::from(Code::CreateFailed.because(refused)),
+    })?;
+    let permission = match msg.instantiate_permission.clone() {
+        Some(config) => normal(config, &chain.prefix)?,
+        None => AccessConfig { permission: AccessType::Everybody.into(), addresses: Vec::new() },
+    };
+    let id = run.count(WASM, keys::code_count())?;
+    let row = CodeRow {
+        checksum: report.checksum.0.into(),
+        creator: creator.to_string(),
+        permission: Some(permission),
+        migrate_version: report.migrate_version,
+    };
+    run.put(WASM, keys::code(id), &row)?;
+    // Compilation has paid for the bytes.
+    Bare(run.delta).set(WASM, keys::bytes(&report.checksum.to_string()), wasm)?;
+    let event =
+        Event::new("store_code").with("code_checksum", report.checksum.to_string()).with("code_id", id.to_string());
+    let event = report.capabilities.into_iter().fold(event, |event, name| event.with("required_capability", name));
+    run.emit(event);
+    Ok(MsgStoreCodeResponse { code_id: id, checksum: row.checksum })
+}
+
+/// Unpacks gzip, within the limit of unpacked wasm.
+fn unpack(run: &mut Run<'_>, bytes: &[u8]) -> Outcome<Vec<u8>> {
+    let most = run.chain.params.wasm_bytes_max;
+    let refuse = |what: String| Err(Code::CreateFailed.because(what).into());
+    if bytes.len() as u64 > most {
+        return refuse(format!("uploaded code has {} bytes, the limit is {most}", bytes.len()));
+    }
+    if !bytes.starts_with(GZIP) {
+        return Ok(bytes.into());
+    }
+    let (price, per) = gas::UNPACK;
+    run.meter.spend((bytes.len() as u64).saturating_mul(price) / per, "Uncompress gzip bytecode")?;
+    let mut wasm = Vec::new();
+    match GzDecoder::new(bytes).take(most.saturating_add(1)).read_to_end(&mut wasm) {
+        Ok(_) if wasm.len() as u64 > most => refuse(format!("unpacked code has more than {most} bytes")),
+        Ok(_) => Ok(wasm),
+        Err(e) => refuse(format!("uploaded code does not unpack: {e}")),
+    }
+}
+
+/// A permission with its addresses in normal form.
+fn normal(config: AccessConfig, prefix: &str) -> Result<AccessConfig, Fault> {
+    let addresses = config.addresses.iter().map(|one| Address::parse(one, prefix).map(String::from));
+    Ok(AccessConfig { addresses: addresses.collect::<Result<_, _>>()?, ..config })
+}

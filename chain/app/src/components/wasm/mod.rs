@@ -1,0 +1,24 @@
+//! Contracts: code, instances, calls, the messages they send and the questions they ask.
+//!
+//! Everything that a client or a contract can see follows wasmd (`x/wasm/keeper`): ids, addresses, permissions, events,
+//! codes, submessages and replies. Code is stored once by checksum ([`code`]), instances have a row and a history
+//! ([`instance`]), entry points are called through [`call`], and what a contract answers is carried out by [`respond`].
+
+mod ask;
+mod backend;
+mod call;
+mod code;
+mod instance;
+mod keys;
+mod outgoing;
+mod respond;
+mod verbs;
+
+pub(crate) use code::{CodeRow, bytes as code_bytes, get as code_row, store as store_code};
+pub(crate) use instance::{get as contract, history};
+pub(crate) use verbs::{execute_msg, instantiate_msg, instantiate2_msg, migrate_msg, smart, update_admin};
+
+/// Prefixes and keys of lists, for queries.
+pub(crate) mod lists {
+    pub(crate) use super::keys::{by_code, by_creator, codes, state};
+}

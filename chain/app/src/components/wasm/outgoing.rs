@@ -1,0 +1,171 @@
+//! Messages that contracts send.
+//!
+//! Banks and contracts are reached by CosmWasm's own kinds; a few native messages through `any`, by an accept-list. All
+//! else is refused by name.
+
+use cosmos_sdk_proto::{
+    Any,
+    cosmos::bank::v1beta1::MsgSendResponse,
+    cosmwasm::wasm::v1::{
+        MsgClearAdminResponse, MsgExecuteContractResponse, MsgInstantiateContract2Response,
+        MsgInstantiateContractResponse, MsgMigrateContractResponse, MsgUpdateAdminResponse,
+    },
+};
+use cosmwasm_std::{AnyMsg, BankMsg, CosmosMsg, WasmMsg};
+use prost::{Message, Name};
+
+use crate::{
+    address::Address,
+    code::Code,
+    coin::Coins,
+    components::{
+        bank,
+        wasm::verbs::{self, Making},
+    },
+    error::Outcome,
+    run::Run,
+    tx::{
+        dispatch,
+        msg::{self, Msg},
+    },
+};
+
+/// What a message came to.
+pub(super) struct Sent {
+    /// The response as transactions carry it.
+    pub(super) response: Any,
+    /// The same for contracts from before CosmWasm 2; none where the response is empty.
+    pub(super) data: Option<Vec<u8>>,
+}
+
+fn sent<M: Message + Name>(response: &M) -> Sent {
+    of_any(Any { type_url: M::type_url(), value: response.encode_to_vec() })
+}
+
+fn of_any(response: Any) -> Sent {
+    Sent { data: (!response.value.is_empty()).then(|| response.value.clone()), response }
+}
+
+/// Sends a message in a contract's name.
+pub(super) fn send(run: &mut Run<'_>, contract: &Address, msg: &serde_json::Value) -> Outcome<Sent> {
+    let kind = msg.as_object().and_then(|map| map.keys().next()).map_or("", String::as_str);
+    if !matches!(kind, "bank" | "wasm" | "any" | "stargate") {
+        let kind: String = kind.chars().take(64).collect();
+        let words = format_args!("contracts do not send messages of kind {kind:?}");
+        return Err(Code::UnknownRequest.because(words).into());
+    }
+    if let Some(stargate) = msg.get("stargate") {
+        // The name that `any` had before CosmWasm 2.
+        let any: AnyMsg = serde_json::from_value(stargate.clone()).map_err(|e| Code::InvalidMsg.because(e))?;
+        return native(run, contract, any);
+    }
+    let msg: CosmosMsg<serde_json::Value> =
+        serde_json::from_value(msg.clone()).map_err(|e| Code::InvalidMsg.because(e))?;
+    match msg {
+        CosmosMsg::Bank(msg) => bank(run, contract, msg),
+        CosmosMsg::Wasm(msg) => wasm(run, contract, msg),
+        CosmosMsg::Any(any) => native(run, contract, any),
+        _ => Err(Code::UnknownMsg.plain().into()),
+    }
+}
+
+fn bank(run: &mut Run<'_>, contract: &Address, msg: BankMsg) -> Outcome<Sent> {
+    match msg {
+        BankMsg::Send { to_address, amount } => {
+            let to = run.chain.address(&to_address)?;
+            bank::refuse_modules(run, &to)?;
+            let coins = Coins::of_contract(&amount)?;
+            if !coins.is_empty() {
+                bank::send(run, contract, &to, &coins)?;
+            }
+            Ok(sent(&MsgSendResponse {}))
+        }
+        BankMsg::Burn { amount } => {
+            let coins = Coins::of_contract(&amount)?;
+            if coins.is_empty() {
+                return Err(Code::InvalidCoins.because("no coins").into());
+            }
+            bank::burn(run, contract, &coins)?;
+            Ok(of_any(Any { type_url: "/cosmos.bank.v1beta1.MsgBurnResponse".into(), value: Vec::new() }))
+        }
+        _ => Err(Code::UnknownMsg.because("bank").into()),
+    }
+}
+
+fn wasm(run: &mut Run<'_>, contract: &Address, msg: WasmMsg) -> Outcome<Sent> {
+    match msg {
+        WasmMsg::Execute { contract_addr, msg, funds } => {
+            let target = run.chain.address(&contract_addr)?;
+            msg::json(&msg)?;
+            let data = verbs::execute(run, contract, &target, &msg, &Coins::of_contract(&funds)?)?;
+            Ok(sent(&MsgExecuteContractResponse { data: data.unwrap_or_default() }))
+        }
+        WasmMsg::Instantiate { admin, code_id, msg, funds, label } => {
+            let funds = Coins::of_contract(&funds)?;
+            let admin = admin.unwrap_or_default();
+            let (address, data) = instantiate(run, contract, &admin, code_id, &label, &msg, funds, None)?;
+            Ok(sent(&MsgInstantiateContractResponse { address, data }))
+        }
+        WasmMsg::Instantiate2 { admin, code_id, label, msg, funds, salt } => {
+            msg::salt(&salt)?;
+            let funds = Coins::of_contract(&funds)?;
+            let admin = admin.unwrap_or_default();
+            let (address, data) =
+                instantiate(run, contract, &admin, code_id, &label, &msg, funds, Some((&salt, false)))?;
+            Ok(sent(&MsgInstantiateContract2Response { address, data }))
+        }
+        WasmMsg::Migrate { contract_addr, new_code_id, msg } => {
+            let target = run.chain.address(&contract_addr)?;
+            msg::json(&msg)?;
+            let data = verbs::migrate(run, contract, &target, new_code_id, &msg)?;
+            Ok(sent(&MsgMigrateContractResponse { data: data.unwrap_or_default() }))
+        }
+        WasmMsg::UpdateAdmin { contract_addr, admin } => {
+            if admin == contract.as_str() {
+                return Err(Code::Invalid.because("new admin is the same as the old").into());
+            }
+            run.chain.address(&admin)?;
+            verbs::update_admin(run, contract.as_str(), &contract_addr, &admin)?;
+            Ok(sent(&MsgUpdateAdminResponse {}))
+        }
+        WasmMsg::ClearAdmin { contract_addr } => {
+            verbs::update_admin(run, contract.as_str(), &contract_addr, "")?;
+            Ok(sent(&MsgClearAdminResponse {}))
+        }
+        _ => Err(Code::UnknownMsg.because("wasm").into()),
+    }
+}
+
+#[allow(clippy::too_many_arguments, reason = "the fields of two messages that differ in the salt only")]
+fn instantiate(
+    run: &mut Run<'_>,
+    creator: &Address,
+    admin: &str,
+    code_id: u64,
+    label: &str,
+    msg: &[u8],
+    funds: Coins,
+    salt: Option<(&[u8], bool)>,
+) -> Outcome<(String, Vec<u8>)> {
+    msg::label(label)?;
+    msg::json(msg)?;
+    let (address, data) = verbs::instantiate(run, &Making { creator, admin, code_id, label, msg, funds, salt })?;
+    Ok((address.into(), data.unwrap_or_default()))
+}
+
+/// Native messages that contracts may send in their own name.
+fn native(run: &mut Run<'_>, contract: &Address, any: AnyMsg) -> Outcome<Sent> {
+    let msg = Msg::decode(&Any { type_url: any.type_url, value: any.value.into() })?;
+    match &msg {
+        Msg::Send(_) | Msg::RegisterBlob(_) | Msg::RegisterModel(_) | Msg::RegisterImage(_) => {}
+        other => {
+            let words = format_args!("contracts do not send {} as a native message", other.url());
+            return Err(Code::UnknownRequest.because(words).into());
+        }
+    }
+    msg.check(&run.chain.prefix)?;
+    if run.chain.address(msg.signer())? != *contract {
+        return Err(Code::Unauthorized.because("contract doesn't have permission").into());
+    }
+    Ok(of_any(dispatch::one(run, &msg)?))
+}

@@ -1,0 +1,244 @@
+//! What can be done to contracts, by people and by other contracts.
+
+use aceso_vm::Entry;
+use cosmos_sdk_proto::cosmwasm::wasm::v1::{
+    ContractInfo, MsgExecuteContract, MsgExecuteContractResponse, MsgInstantiateContract, MsgInstantiateContract2,
+    MsgInstantiateContract2Response, MsgInstantiateContractResponse, MsgMigrateContract, MsgMigrateContractResponse,
+};
+use cosmwasm_std::{Addr, Binary, MessageInfo, MigrateInfo};
+
+use crate::{
+    address::Address,
+    code::Code,
+    coin::Coins,
+    components::{
+        WASM, accounts, bank,
+        wasm::{
+            call::{call, json},
+            code, instance, keys, respond,
+        },
+    },
+    error::Outcome,
+    event::Event,
+    host::QUERIES_MAX,
+    run::Run,
+    store::Write,
+};
+
+/// What a contract is made with.
+pub(super) struct Making<'a> {
+    pub(super) creator: &'a Address,
+    /// Text of an address, or empty.
+    pub(super) admin: &'a str,
+    pub(super) code_id: u64,
+    pub(super) label: &'a str,
+    pub(super) msg: &'a [u8],
+    pub(super) funds: Coins,
+    /// The salt of an address that can be known before, and whether the message is a part of it.
+    pub(super) salt: Option<(&'a [u8], bool)>,
+}
+
+/// `MsgInstantiateContract`.
+pub(crate) fn instantiate_msg(
+    run: &mut Run<'_>,
+    msg: &MsgInstantiateContract,
+) -> Outcome<MsgInstantiateContractResponse> {
+    let creator = run.chain.address(&msg.sender)?;
+    let (address, data) = instantiate(
+        run,
+        &Making {
+            creator: &creator,
+            admin: &msg.admin,
+            code_id: msg.code_id,
+            label: &msg.label,
+            msg: &msg.msg,
+            funds: Coins::of_wire(&msg.funds)?,
+            salt: None,
+        },
+    )?;
+    Ok(MsgInstantiateContractResponse { address: address.into(), data: data.unwrap_or_default() })
+}
+
+/// `MsgInstantiateContract2`.
+pub(crate) fn instantiate2_msg(
+    run: &mut Run<'_>,
+    msg: &MsgInstantiateContract2,
+) -> Outcome<MsgInstantiateContract2Response> {
+    let creator = run.chain.address(&msg.sender)?;
+    let (address, data) = instantiate(
+        run,
+        &Making {
+            creator: &creator,
+            admin: &msg.admin,
+            code_id: msg.code_id,
+            label: &msg.label,
+            msg: &msg.msg,
+            funds: Coins::of_wire(&msg.funds)?,
+            salt: Some((&msg.salt, msg.fix_msg)),
+        },
+    )?;
+    Ok(MsgInstantiateContract2Response { address: address.into(), data: data.unwrap_or_default() })
+}
+
+/// `MsgExecuteContract`.
+pub(crate) fn execute_msg(run: &mut Run<'_>, msg: &MsgExecuteContract) -> Outcome<MsgExecuteContractResponse> {
+    let (sender, contract) = (run.chain.address(&msg.sender)?, run.chain.address(&msg.contract)?);
+    let data = execute(run, &sender, &contract, &msg.msg, &Coins::of_wire(&msg.funds)?)?;
+    Ok(MsgExecuteContractResponse { data: data.unwrap_or_default() })
+}
+
+/// `MsgMigrateContract`.
+pub(crate) fn migrate_msg(run: &mut Run<'_>, msg: &MsgMigrateContract) -> Outcome<MsgMigrateContractResponse> {
+    let (sender, contract) = (run.chain.address(&msg.sender)?, run.chain.address(&msg.contract)?);
+    let data = migrate(run, &sender, &contract, msg.code_id, &msg.msg)?;
+    Ok(MsgMigrateContractResponse { data: data.unwrap_or_default() })
+}
+
+/// Makes a contract and answers its address and what it returned.
+pub(super) fn instantiate(run: &mut Run<'_>, making: &Making<'_>) -> Outcome<(Address, Option<Vec<u8>>)> {
+    run.deeper(|run| {
+        let chain = run.chain.clone();
+        let Making { creator, code_id, .. } = *making;
+        let code = code::need(run, code_id)?;
+        if !code.admits(creator) {
+            return Err(Code::Unauthorized.because("can not instantiate").into());
+        }
+        let admin = match making.admin {
+            "" => String::new(),
+            admin => chain.address(admin)?.into(),
+        };
+        let address = match making.salt {
+            None => {
+                let instance = run.count(WASM, keys::instance_count())?;
+                Address::of_instance(code_id, instance, &chain.prefix)?
+            }
+            Some((salt, fix)) => {
+                let fixed = if fix { making.msg } else { &[] };
+                Address::of_salt(&code.checksum, &creator.bytes(), salt, fixed, &chain.prefix)?
+            }
+        };
+        if instance::get(run, &address)?.is_some() {
+            let words = "instance with this code id, sender, salt and label exists: try a different salt";
+            return Err(Code::Duplicate.because(words).into());
+        }
+        accounts::ensure(run, &address)?;
+        if !making.funds.is_empty() {
+            bank::send(run, creator, &address, &making.funds)?;
+        }
+        let info = ContractInfo {
+            code_id,
+            creator: creator.to_string(),
+            admin,
+            label: making.label.into(),
+            created: Some(instance::position(run)),
+            ..ContractInfo::default()
+        };
+        // The row comes first: the contract may be asked about while it is being made.
+        instance::create(run, &address, &info, making.msg)?;
+        run.emit(
+            Event::new("instantiate").with("_contract_address", address.as_str()).with("code_id", code_id.to_string()),
+        );
+        let sender = message_info(creator, &making.funds)?;
+        let answer = call(run, &address, &code, Entry::Instantiate, &[&sender, making.msg], true)?;
+        let answer = answer.map_err(|e| Code::InstantiateFailed.because(e))?;
+        let data = respond::carry_out(run, &address, &code, answer)?;
+        Ok((address, data))
+    })
+}
+
+/// Runs a contract and answers what it returned.
+pub(super) fn execute(
+    run: &mut Run<'_>,
+    sender: &Address,
+    contract: &Address,
+    msg: &[u8],
+    funds: &Coins,
+) -> Outcome<Option<Vec<u8>>> {
+    run.deeper(|run| {
+        let info = instance::need(run, contract)?;
+        let code = code::need(run, info.code_id)?;
+        if !funds.is_empty() {
+            bank::send(run, sender, contract, funds)?;
+        }
+        run.emit(Event::new("execute").with("_contract_address", contract.as_str()));
+        let sender = message_info(sender, funds)?;
+        let answer = call(run, contract, &code, Entry::Execute, &[&sender, msg], true)?;
+        let answer = answer.map_err(|e| Code::ExecuteFailed.because(e))?;
+        respond::carry_out(run, contract, &code, answer)
+    })
+}
+
+/// Puts a contract on another code. Its `migrate` runs unless both codes state the same migrate version.
+pub(super) fn migrate(
+    run: &mut Run<'_>,
+    sender: &Address,
+    contract: &Address,
+    code_id: u64,
+    msg: &[u8],
+) -> Outcome<Option<Vec<u8>>> {
+    run.deeper(|run| {
+        let info = instance::need(run, contract)?;
+        if info.admin != sender.as_str() {
+            return Err(Code::Unauthorized.because("can not migrate").into());
+        }
+        let old = code::need(run, info.code_id)?;
+        let new = code::need(run, code_id)?;
+        if !new.admits(sender) {
+            return Err(Code::Unauthorized.because("to use new code").into());
+        }
+        let same = new.migrate_version.is_some() && new.migrate_version == old.migrate_version;
+        let answer = if same {
+            None
+        } else {
+            let who =
+                MigrateInfo { sender: Addr::unchecked(sender.as_str()), old_migrate_version: old.migrate_version };
+            let answer = call(run, contract, &new, Entry::Migrate, &[msg, &json(&who)?], true)?;
+            Some(answer.map_err(|e| Code::MigrationFailed.because(e))?)
+        };
+        instance::change_code(run, contract, &info, code_id, msg)?;
+        run.emit(
+            Event::new("migrate").with("code_id", code_id.to_string()).with("_contract_address", contract.as_str()),
+        );
+        match answer {
+            Some(answer) => respond::carry_out(run, contract, &new, answer),
+            None => Ok(None),
+        }
+    })
+}
+
+/// `MsgUpdateAdmin`, and with an empty admin `MsgClearAdmin`.
+pub(crate) fn update_admin(run: &mut Run<'_>, sender: &str, contract: &str, admin: &str) -> Outcome<()> {
+    let (sender, contract) = (run.chain.address(sender)?, run.chain.address(contract)?);
+    let info = instance::need(run, &contract)?;
+    if info.admin != sender.as_str() {
+        return Err(Code::Unauthorized.because("can not modify contract").into());
+    }
+    let admin = match admin {
+        "" => String::new(),
+        admin => run.chain.address(admin)?.into(),
+    };
+    instance::put(run, &contract, &ContractInfo { admin: admin.clone(), ..info })?;
+    run.emit(
+        Event::new("update_contract_admin")
+            .with("_contract_address", contract.as_str())
+            .with("new_admin_address", admin),
+    );
+    Ok(())
+}
+
+/// Asks a contract.
+pub(crate) fn smart(run: &mut Run<'_>, contract: &Address, msg: &[u8]) -> Outcome<Vec<u8>> {
+    if run.queries >= QUERIES_MAX {
+        return Err(Code::QueryStack.because(format_args!("{QUERIES_MAX} queries inside each other")).into());
+    }
+    let info = instance::need(run, contract)?;
+    let code = code::need(run, info.code_id)?;
+    run.queries += 1;
+    let answer = call::<Binary>(run, contract, &code, Entry::Query, &[msg], false);
+    run.queries -= 1;
+    Ok(answer?.map_err(|e| Code::QueryFailed.because(e))?.into())
+}
+
+fn message_info(sender: &Address, funds: &Coins) -> Outcome<Vec<u8>> {
+    json(&MessageInfo { sender: Addr::unchecked(sender.as_str()), funds: funds.to_contract() })
+}

@@ -1,0 +1,111 @@
+//! Why the application stops: never because of a transaction.
+
+use std::io;
+
+use aceso_blobs::BlobError;
+use aceso_state::StateError;
+use aceso_types::{BlobId, genesis::GenesisError};
+use aceso_vm::VmError;
+
+use crate::code::Fault;
+
+/// Why this node cannot go on. The engine must halt; another node may well have succeeded.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AppError {
+    /// The state could not be read or written.
+    #[error("state: {0}")]
+    State(#[from] StateError),
+    /// The contract engine did not start, or failed for a reason of this machine.
+    #[error("contract engine: {0}")]
+    Vm(#[from] VmError),
+    /// Bytes that the state calls available are missing or damaged here.
+    #[error("blob {id} is available on chain and cannot be read here: {reason}; fetch it again and restart")]
+    Blob {
+        /// The blob.
+        id: BlobId,
+        /// What the store said.
+        reason: Box<BlobError>,
+    },
+    /// The blob that the store holds is not as long as the state says.
+    #[error("blob {id} has {got} bytes here and {want} on chain")]
+    BlobSize {
+        /// The blob.
+        id: BlobId,
+        /// Bytes here.
+        got: u64,
+        /// Bytes as registered and attested.
+        want: u64,
+    },
+    /// The genesis file cannot start a chain.
+    #[error("genesis: {0}")]
+    Genesis(#[from] GenesisError),
+    /// The chain has been started before.
+    #[error("the chain {0} is running already, at height {1}")]
+    Started(String, u64),
+    /// A block came out of turn.
+    #[error("block {got} came, and block {want} is next")]
+    Height {
+        /// The block that came.
+        got: u64,
+        /// The block that is next.
+        want: u64,
+    },
+    /// Commit without a finalized block, or a block before the genesis.
+    #[error("{0}")]
+    Order(&'static str),
+    /// A row of the state does not decode.
+    #[error("state is damaged: {component}/{key} does not decode")]
+    Row {
+        /// The component.
+        component: &'static str,
+        /// The key, with bytes that are not text replaced.
+        key: String,
+    },
+    /// The host could not do its part of a call.
+    #[error("host: {0}")]
+    Host(String),
+    /// The operating system gave no thread to run contracts on.
+    #[error("cannot start a thread: {0}")]
+    Thread(#[source] io::Error),
+}
+
+/// Why something was not done: refused by the rules, or impossible on this machine.
+#[derive(Debug)]
+pub(crate) enum Stop {
+    /// By the rules, the same everywhere.
+    Refused(Fault),
+    /// On this machine; the node halts.
+    Halt(Box<AppError>),
+}
+
+/// What comes of work on the state.
+pub(crate) type Outcome<T> = Result<T, Stop>;
+
+impl Stop {
+    /// The same, seen from further out.
+    pub(crate) fn within(self, place: impl std::fmt::Display) -> Self {
+        match self {
+            Self::Refused(fault) => Self::Refused(fault.within(place)),
+            halt => halt,
+        }
+    }
+}
+
+impl From<Fault> for Stop {
+    fn from(fault: Fault) -> Self {
+        Self::Refused(fault)
+    }
+}
+
+impl From<AppError> for Stop {
+    fn from(error: AppError) -> Self {
+        Self::Halt(Box::new(error))
+    }
+}
+
+impl From<StateError> for Stop {
+    fn from(error: StateError) -> Self {
+        AppError::from(error).into()
+    }
+}

@@ -1,0 +1,31 @@
+//! The state machine: given a snapshot and a block, what is true afterwards. It speaks ABCI and knows no network.
+//!
+//! A transaction is decoded once, authenticated, charged, dispatched to the components and, whatever became of it, its
+//! journal is written ([`tx`]). A block begins with what its proposer attests, delivers its transactions in order and
+//! ends with work that was waiting for it ([`block`]). [`components`] own the rows of the state; [`query`] answers
+//! questions from snapshots, beside running blocks. Every error has its number in [`code`].
+//!
+//! Deterministic: no clock, no randomness and no environment is reachable from here, and an [`AppError`] never comes of
+//! a transaction. Start at [`App`].
+
+mod address;
+mod app;
+pub mod attest;
+mod block;
+mod chain;
+pub mod code;
+mod coin;
+mod components;
+mod error;
+mod event;
+mod gas;
+mod genesis;
+mod host;
+mod query;
+mod run;
+mod store;
+mod tx;
+
+pub use app::{App, ChainInfo, Config, WantedBlob};
+pub use components::COMPONENTS;
+pub use error::AppError;

@@ -1,0 +1,95 @@
+//! `cosmos.bank.v1beta1.Query`.
+
+use cosmos_sdk_proto::cosmos::{
+    bank::v1beta1::{
+        Params, QueryAllBalancesRequest, QueryAllBalancesResponse, QueryBalanceRequest, QueryBalanceResponse,
+        QueryDenomMetadataRequest, QueryDenomMetadataResponse, QueryDenomsMetadataResponse, QueryParamsResponse,
+        QuerySpendableBalancesRequest, QuerySpendableBalancesResponse, QuerySupplyOfRequest, QuerySupplyOfResponse,
+        QueryTotalSupplyRequest, QueryTotalSupplyResponse,
+    },
+    base::{
+        query::v1beta1::{PageRequest, PageResponse},
+        v1beta1::Coin,
+    },
+};
+
+use crate::{
+    components::{BANK, bank},
+    query::{Answered, Asked, decode, encode, page::page, status::Status, unknown},
+};
+
+pub(super) fn answer(asked: &Asked<'_>, method: &str, data: &[u8]) -> Answered {
+    let state = &mut asked.view();
+    match method {
+        "Balance" => {
+            let QueryBalanceRequest { address, denom } = decode(data)?;
+            let address = address_of(asked, &address)?;
+            if !aceso_types::genesis::is_denom(&denom) {
+                return Err(Status::Invalid(format!("invalid denom: {denom}")));
+            }
+            let amount = bank::balance(state, &address, &denom)?;
+            encode(&QueryBalanceResponse { balance: Some(coin(denom, amount)) })
+        }
+        "AllBalances" => {
+            let QueryAllBalancesRequest { address, pagination, .. } = decode(data)?;
+            let prefix = bank::balances_prefix(&address_of(asked, &address)?);
+            let (balances, pagination) = coins(asked, prefix, pagination)?;
+            encode(&QueryAllBalancesResponse { balances, pagination: Some(pagination) })
+        }
+        "SpendableBalances" => {
+            let QuerySpendableBalancesRequest { address, pagination } = decode(data)?;
+            let prefix = bank::balances_prefix(&address_of(asked, &address)?);
+            let (balances, pagination) = coins(asked, prefix, pagination)?;
+            encode(&QuerySpendableBalancesResponse { balances, pagination: Some(pagination) })
+        }
+        "TotalSupply" => {
+            let QueryTotalSupplyRequest { pagination } = decode(data)?;
+            let (supply, pagination) = coins(asked, bank::supplies_prefix(), pagination)?;
+            encode(&QueryTotalSupplyResponse { supply, pagination: Some(pagination) })
+        }
+        "SupplyOf" => {
+            let QuerySupplyOfRequest { denom } = decode(data)?;
+            let amount = bank::supply(state, &denom)?;
+            encode(&QuerySupplyOfResponse { amount: Some(coin(denom, amount)) })
+        }
+        "DenomMetadata" => {
+            let QueryDenomMetadataRequest { denom } = decode(data)?;
+            if denom != asked.chain.denom {
+                let denom: String = denom.chars().take(128).collect();
+                return Err(Status::NotFound(format!("client metadata for denom {denom}")));
+            }
+            encode(&QueryDenomMetadataResponse { metadata: Some(bank::metadata(&denom)) })
+        }
+        "DenomsMetadata" => encode(&QueryDenomsMetadataResponse {
+            metadatas: vec![bank::metadata(&asked.chain.denom)],
+            pagination: Some(PageResponse { next_key: Vec::new(), total: 1 }),
+        }),
+        "Params" => {
+            encode(&QueryParamsResponse { params: Some(Params { default_send_enabled: true, ..Params::default() }) })
+        }
+        other => Err(unknown(&format!("/cosmos.bank.v1beta1.Query/{other}"))),
+    }
+}
+
+fn address_of(asked: &Asked<'_>, text: &str) -> Result<String, Status> {
+    let address = asked.chain.address(text);
+    address.map(String::from).map_err(|fault| Status::Invalid(format!("invalid address: {}", fault.text)))
+}
+
+fn coins(
+    asked: &Asked<'_>,
+    prefix: Vec<u8>,
+    pagination: Option<PageRequest>,
+) -> Result<(Vec<Coin>, PageResponse), Status> {
+    let (rows, next) = page(&mut asked.view(), BANK, prefix.clone(), pagination)?;
+    let mut coins = Vec::with_capacity(rows.len());
+    for row in &rows {
+        let (denom, amount) = bank::row_of(&prefix, row)?;
+        coins.push(coin(denom, amount));
+    }
+    Ok((coins, next))
+}
+
+fn coin(denom: String, amount: u128) -> Coin {
+    Coin { denom, amount: amount.to_string() }
+}

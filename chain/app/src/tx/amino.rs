@@ -1,0 +1,343 @@
+//! Sign bytes of `SIGN_MODE_LEGACY_AMINO_JSON`: what a Ledger shows and signs.
+//!
+//! One JSON object with sorted keys and no white space, in which `&`, `<` and `>` are escaped as Go does. Each message
+//! is `{"type", "value"}`; empty optional fields are left out, 64-bit numbers are text, bytes are base64 and a
+//! contract's message stands inline (SDK `x/tx/signing/aminojson`; CosmJS `packages/amino`, `packages/cosmwasm`).
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use cosmos_sdk_proto::{
+    cosmos::{base::v1beta1::Coin, tx::v1beta1::Fee},
+    cosmwasm::wasm::v1::{AccessConfig, AccessType},
+};
+use serde_json::{Map, Value, json};
+
+use crate::{
+    code::{Code, Fault},
+    tx::{decode::Tx, msg::Msg},
+};
+
+/// The sign bytes of a transaction for one signer.
+pub(crate) fn sign_bytes(tx: &Tx, chain_id: &str, account: u64, sequence: u64) -> Result<Vec<u8>, Fault> {
+    let msgs = tx.msgs.iter().map(message).collect::<Result<Vec<_>, _>>()?;
+    let mut doc = json!({
+        "account_number": account.to_string(),
+        "chain_id": chain_id,
+        "fee": fee(&tx.fee()),
+        "memo": tx.body.memo,
+        "msgs": msgs,
+        "sequence": sequence.to_string(),
+    });
+    if tx.body.timeout_height != 0 {
+        doc["timeout_height"] = tx.body.timeout_height.to_string().into();
+    }
+    let mut out = Vec::new();
+    write(&doc, &mut out);
+    Ok(out)
+}
+
+fn fee(fee: &Fee) -> Value {
+    let mut value = json!({ "amount": coins(&fee.amount), "gas": fee.gas_limit.to_string() });
+    for (name, text) in [("payer", &fee.payer), ("granter", &fee.granter)] {
+        if !text.is_empty() {
+            value[name] = text.as_str().into();
+        }
+    }
+    value
+}
+
+fn coins(coins: &[Coin]) -> Value {
+    coins.iter().map(|coin| json!({ "denom": coin.denom, "amount": coin.amount })).collect()
+}
+
+/// A message as amino JSON has it.
+fn message(msg: &Msg) -> Result<Value, Fault> {
+    let (name, fields) = match msg {
+        Msg::Send(m) => (
+            "cosmos-sdk/MsgSend",
+            Fields::new()
+                .text("from_address", &m.from_address)
+                .text("to_address", &m.to_address)
+                .coins("amount", &m.amount),
+        ),
+        Msg::MultiSend(m) => {
+            let side = |address: &str, amount: &[Coin]| json!({ "address": address, "coins": coins(amount) });
+            let inputs = m.inputs.iter().map(|input| side(&input.address, &input.coins)).collect();
+            let outputs = m.outputs.iter().map(|output| side(&output.address, &output.coins)).collect();
+            ("cosmos-sdk/MsgMultiSend", Fields::new().value("inputs", inputs).value("outputs", outputs))
+        }
+        Msg::StoreCode(m) => (
+            "wasm/MsgStoreCode",
+            Fields::new()
+                .text("sender", &m.sender)
+                .bytes("wasm_byte_code", &m.wasm_byte_code)
+                .optional("instantiate_permission", m.instantiate_permission.as_ref().map(permission)),
+        ),
+        Msg::Instantiate(m) => (
+            "wasm/MsgInstantiateContract",
+            Fields::new()
+                .text("sender", &m.sender)
+                .text("admin", &m.admin)
+                .number("code_id", m.code_id)
+                .text("label", &m.label)
+                .inline("msg", &m.msg)?
+                .coins("funds", &m.funds),
+        ),
+        Msg::Instantiate2(m) => (
+            "wasm/MsgInstantiateContract2",
+            Fields::new()
+                .text("sender", &m.sender)
+                .text("admin", &m.admin)
+                .number("code_id", m.code_id)
+                .text("label", &m.label)
+                .inline("msg", &m.msg)?
+                .coins("funds", &m.funds)
+                .bytes("salt", &m.salt)
+                .flag("fix_msg", m.fix_msg),
+        ),
+        Msg::Execute(m) => (
+            "wasm/MsgExecuteContract",
+            Fields::new()
+                .text("sender", &m.sender)
+                .text("contract", &m.contract)
+                .inline("msg", &m.msg)?
+                .coins("funds", &m.funds),
+        ),
+        Msg::Migrate(m) => (
+            "wasm/MsgMigrateContract",
+            Fields::new()
+                .text("sender", &m.sender)
+                .text("contract", &m.contract)
+                .number("code_id", m.code_id)
+                .inline("msg", &m.msg)?,
+        ),
+        Msg::UpdateAdmin(m) => (
+            "wasm/MsgUpdateAdmin",
+            Fields::new().text("sender", &m.sender).text("new_admin", &m.new_admin).text("contract", &m.contract),
+        ),
+        Msg::ClearAdmin(m) => {
+            ("wasm/MsgClearAdmin", Fields::new().text("sender", &m.sender).text("contract", &m.contract))
+        }
+        Msg::RegisterBlob(m) => (
+            "aceso/MsgRegisterBlob",
+            Fields::new().text("owner", &m.owner).text("cid", &m.cid).number("size", m.size).number("term", m.term),
+        ),
+        Msg::RegisterModel(m) => {
+            ("aceso/MsgRegisterModel", Fields::new().text("author", &m.author).bytes("manifest", &m.manifest))
+        }
+        Msg::RegisterImage(m) => {
+            let origin = m.origin.as_ref().map(|o| {
+                Fields::new()
+                    .text("institution", &o.institution)
+                    .bytes("pixels", &o.pixels)
+                    .bytes("study", &o.study)
+                    .bytes("subject", &o.subject)
+                    .bytes("public_key", &o.public_key)
+                    .bytes("signature", &o.signature)
+                    .into_value()
+            });
+            (
+                "aceso/MsgRegisterImage",
+                Fields::new()
+                    .text("owner", &m.owner)
+                    .text("cid", &m.cid)
+                    .number("size", m.size)
+                    .number("term", m.term)
+                    .text("guard", &m.guard)
+                    .text("modality", &m.modality)
+                    .text("body_part", &m.body_part)
+                    .optional("origin", origin),
+            )
+        }
+    };
+    Ok(json!({ "type": name, "value": fields.into_value() }))
+}
+
+fn permission(config: &AccessConfig) -> Value {
+    let name = match AccessType::try_from(config.permission) {
+        Ok(AccessType::Nobody) => "Nobody",
+        Ok(AccessType::Everybody) => "Everybody",
+        Ok(AccessType::AnyOfAddresses) => "AnyOfAddresses",
+        Ok(AccessType::Unspecified) | Err(_) => "Unspecified",
+    };
+    let mut fields = Fields::new().value("permission", name.into());
+    if !config.addresses.is_empty() {
+        fields = fields.value("addresses", config.addresses.clone().into());
+    }
+    fields.into_value()
+}
+
+/// The fields of an object; the empty ones are left out.
+struct Fields(Map<String, Value>);
+
+impl Fields {
+    fn new() -> Self {
+        Self(Map::new())
+    }
+
+    fn value(mut self, name: &str, value: Value) -> Self {
+        self.0.insert(name.into(), value);
+        self
+    }
+
+    fn optional(self, name: &str, value: Option<Value>) -> Self {
+        match value {
+            Some(value) => self.value(name, value),
+            None => self,
+        }
+    }
+
+    fn text(self, name: &str, text: &str) -> Self {
+        self.optional(name, (!text.is_empty()).then(|| text.into()))
+    }
+
+    fn number(self, name: &str, number: u64) -> Self {
+        self.optional(name, (number != 0).then(|| number.to_string().into()))
+    }
+
+    fn flag(self, name: &str, flag: bool) -> Self {
+        self.optional(name, flag.then_some(Value::Bool(true)))
+    }
+
+    fn bytes(self, name: &str, bytes: &[u8]) -> Self {
+        self.optional(name, (!bytes.is_empty()).then(|| STANDARD.encode(bytes).into()))
+    }
+
+    /// Coins are there even if there are none.
+    fn coins(self, name: &str, amount: &[Coin]) -> Self {
+        self.value(name, coins(amount))
+    }
+
+    fn inline(self, name: &str, msg: &[u8]) -> Result<Self, Fault> {
+        let value = serde_json::from_slice(msg).map_err(|e| Code::Invalid.because(format_args!("{name}: {e}")))?;
+        Ok(self.value(name, value))
+    }
+
+    fn into_value(self) -> Value {
+        Value::Object(self.0)
+    }
+}
+
+/// Writes JSON with sorted keys, whatever order the map keeps.
+fn write(value: &Value, out: &mut Vec<u8>) {
+    match value {
+        Value::Object(map) => {
+            let mut entries: Vec<_> = map.iter().collect();
+            entries.sort_by(|a, b| a.0.cmp(b.0));
+            out.push(b'{');
+            for (index, (key, value)) in entries.into_iter().enumerate() {
+                if index > 0 {
+                    out.push(b',');
+                }
+                text(key, out);
+                out.push(b':');
+                write(value, out);
+            }
+            out.push(b'}');
+        }
+        Value::Array(list) => {
+            out.push(b'[');
+            for (index, value) in list.iter().enumerate() {
+                if index > 0 {
+                    out.push(b',');
+                }
+                write(value, out);
+            }
+            out.push(b']');
+        }
+        Value::String(string) => text(string, out),
+        other => out.extend(other.to_string().as_bytes()),
+    }
+}
+
+/// Writes a string; `&`, `<`, `>` and the line separators are escaped as Go's `encoding/json` does.
+fn text(string: &str, out: &mut Vec<u8>) {
+    let plain = Value::from(string).to_string();
+    for character in plain.chars() {
+        match character {
+            '&' => out.extend(b"\\u0026"),
+            '<' => out.extend(b"\\u003c"),
+            '>' => out.extend(b"\\u003e"),
+            '\u{2028}' => out.extend(b"\\u2028"),
+            '\u{2029}' => out.extend(b"\\u2029"),
+            other => out.extend(other.encode_utf8(&mut [0; 4]).as_bytes()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use cosmos_sdk_proto::{
+        cosmos::{
+            bank::v1beta1::MsgSend,
+            tx::v1beta1::{AuthInfo, TxBody},
+        },
+        cosmwasm::wasm::v1::{MsgExecuteContract, MsgInstantiateContract2, MsgStoreCode},
+    };
+
+    use super::*;
+
+    fn tx(msgs: Vec<Msg>, memo: &str) -> Tx {
+        let coin = Coin { denom: "ucosm".into(), amount: "2000".into() };
+        Tx {
+            hash: [0; 32],
+            bytes: 0,
+            body_bytes: vec![],
+            auth_bytes: vec![],
+            signatures: vec![],
+            body: TxBody { memo: memo.into(), ..TxBody::default() },
+            auth: AuthInfo {
+                fee: Some(Fee { amount: vec![coin], gas_limit: 200_000, ..Fee::default() }),
+                ..AuthInfo::default()
+            },
+            msgs,
+        }
+    }
+
+    fn signed(tx: &Tx) -> String {
+        String::from_utf8(sign_bytes(tx, "testing", 7, 3).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn a_send() {
+        let msg = MsgSend {
+            from_address: "a".into(),
+            to_address: "b".into(),
+            amount: vec![Coin { denom: "ucosm".into(), amount: "5".into() }],
+        };
+        let mut tx = tx(vec![Msg::Send(msg)], "ham & <eggs>");
+        expect_test::expect![[r#"{"account_number":"7","chain_id":"testing","fee":{"amount":[{"amount":"2000","denom":"ucosm"}],"gas":"200000"},"memo":"ham \u0026 \u003ceggs\u003e","msgs":[{"type":"cosmos-sdk/MsgSend","value":{"amount":[{"amount":"5","denom":"ucosm"}],"from_address":"a","to_address":"b"}}],"sequence":"3"}"#]].assert_eq(&signed(&tx));
+        tx.body.timeout_height = 9;
+        assert!(signed(&tx).ends_with(r#""sequence":"3","timeout_height":"9"}"#));
+    }
+
+    /// Inline message with sorted keys at every depth; CosmJS `modules/wasm/aminomessages.spec.ts` has the shapes.
+    #[test]
+    fn contract_messages() {
+        let execute = MsgExecuteContract {
+            sender: "s".into(),
+            contract: "c".into(),
+            msg: br#"{"z":{"b":[1,"<"],"a":null},"a":true}"#.to_vec(),
+            funds: vec![],
+        };
+        let instantiate = MsgInstantiateContract2 {
+            sender: "s".into(),
+            code_id: 12_345,
+            label: "sticky".into(),
+            msg: b"{}".to_vec(),
+            salt: vec![1, 2],
+            ..MsgInstantiateContract2::default()
+        };
+        let store = MsgStoreCode {
+            sender: "s".into(),
+            wasm_byte_code: b"wasm".to_vec(),
+            instantiate_permission: Some(AccessConfig {
+                permission: AccessType::AnyOfAddresses.into(),
+                addresses: vec!["x".into()],
+            }),
+        };
+        let tx = tx(vec![Msg::Execute(execute), Msg::Instantiate2(instantiate), Msg::StoreCode(store)], "");
+        let doc = signed(&tx);
+        let msgs = &doc[doc.find("\"msgs\"").unwrap()..];
+        expect_test::expect![[r#""msgs":[{"type":"wasm/MsgExecuteContract","value":{"contract":"c","funds":[],"msg":{"a":true,"z":{"a":null,"b":[1,"\u003c"]}},"sender":"s"}},{"type":"wasm/MsgInstantiateContract2","value":{"code_id":"12345","funds":[],"label":"sticky","msg":{},"salt":"AQI=","sender":"s"}},{"type":"wasm/MsgStoreCode","value":{"instantiate_permission":{"addresses":["x"],"permission":"AnyOfAddresses"},"sender":"s","wasm_byte_code":"d2FzbQ=="}}],"sequence":"3"}"#]].assert_eq(msgs);
+    }
+}

@@ -1,0 +1,56 @@
+//! The fee: enough for the mempool, there, and paid before anything else happens.
+
+use crate::{
+    code::{Code, Fault},
+    coin::Coins,
+    components::{accounts, bank},
+    error::{Outcome, Stop},
+    event::Event,
+    run::{Mode, Run},
+    tx::{authenticate::Signers, decode::Tx},
+};
+
+/// A million: prices are in millionths.
+const MICRO: u128 = 1_000_000;
+
+/// Takes the fee from its payer.
+pub(crate) fn fee(run: &mut Run<'_>, tx: &Tx, signers: &Signers) -> Outcome<()> {
+    let fee = tx.fee();
+    let coins = Coins::of_wire(&fee.amount).or_else(|fault| {
+        // cw-orchestrator simulates with a fee of `0uaceso`.
+        let nothing = fee.amount.iter().all(|coin| coin.amount == "0");
+        if nothing && run.mode == Mode::Simulate { Ok(Coins::default()) } else { Err(fault) }
+    })?;
+    if matches!(run.mode, Mode::Check | Mode::Recheck) {
+        enough(run, &coins, fee.gas_limit)?;
+    }
+    let payer = &signers.fee_payer;
+    if !fee.granter.is_empty() && run.chain.address(&fee.granter)? != *payer {
+        return Err(Code::InvalidRequest.because("fee grants are not enabled").into());
+    }
+    if accounts::get(run, payer)?.is_none() {
+        let words = format_args!("fee payer address: {payer} does not exist");
+        return Err(Code::UnknownAddress.because(words).into());
+    }
+    if !coins.is_empty() {
+        let collector = run.chain.fee_collector.clone();
+        bank::send(run, payer, &collector, &coins).map_err(|stop| match stop {
+            // The SDK wraps the bank's error once more.
+            Stop::Refused(fault) if fault.code == Code::InsufficientFunds => fault.code.because(&fault).into(),
+            other => other,
+        })?;
+    }
+    run.emit(Event::new("tx").with("fee", coins.to_string()).with("fee_payer", payer.as_str()));
+    Ok(())
+}
+
+/// Whether the fee reaches the lowest gas price. Only the mempool asks; a block may hold cheaper ones.
+fn enough(run: &Run<'_>, coins: &Coins, gas: u64) -> Result<(), Fault> {
+    let chain = &run.chain;
+    let required = (u128::from(gas) * u128::from(chain.params.min_gas_price_micro)).div_ceil(MICRO);
+    if coins.amount_of(&chain.denom) < required {
+        let words = format_args!("insufficient fees; got: {coins} required: {required}{}", chain.denom);
+        return Err(Code::InsufficientFee.because(words));
+    }
+    Ok(())
+}

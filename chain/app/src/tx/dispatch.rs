@@ -1,0 +1,84 @@
+//! Which component does what a message asks for, and what the client hears of it.
+
+use aceso_types::msg::Named;
+use cosmos_sdk_proto::{
+    Any,
+    cosmos::{
+        bank::v1beta1::{MsgMultiSendResponse, MsgSendResponse},
+        base::abci::v1beta1::TxMsgData,
+    },
+    cosmwasm::wasm::v1::{MsgClearAdminResponse, MsgUpdateAdminResponse},
+};
+use prost::{Message, Name};
+
+use crate::{
+    components::{bank, blobs, models, reads, wasm},
+    error::Outcome,
+    event::Event,
+    run::Run,
+    tx::msg::Msg,
+};
+
+/// Runs a transaction's messages one after the other.
+pub(crate) fn all(run: &mut Run<'_>, msgs: &[Msg]) -> Outcome<TxMsgData> {
+    let mut data = TxMsgData::default();
+    for (index, msg) in msgs.iter().enumerate() {
+        let response = top(run, msg, index)
+            .map_err(|stop| stop.within(format_args!("failed to execute message; message index: {index}")))?;
+        data.msg_responses.push(response);
+    }
+    Ok(data)
+}
+
+/// One message of the transaction itself. Its events begin with the one that names it, and all carry its position.
+fn top(run: &mut Run<'_>, msg: &Msg, index: usize) -> Outcome<Any> {
+    let first = run.events.len();
+    let response = one(run, msg)?;
+    let mut head = Event::new("message").with("action", msg.url()).with("sender", msg.signer());
+    if !run.events[first..].iter().any(|event| event.kind == "message" && event.has("module")) {
+        head = head.with("module", msg.module());
+    }
+    run.events.insert(first, head);
+    for event in &mut run.events[first..] {
+        event.attributes.push(("msg_index".into(), index.to_string()));
+    }
+    Ok(response)
+}
+
+/// Runs a message whose signer is known to want it.
+pub(crate) fn one(run: &mut Run<'_>, msg: &Msg) -> Outcome<Any> {
+    Ok(match msg {
+        Msg::Send(msg) => {
+            bank::send_msg(run, msg)?;
+            sdk(&MsgSendResponse {})
+        }
+        Msg::MultiSend(msg) => {
+            bank::multi_send_msg(run, msg)?;
+            sdk(&MsgMultiSendResponse {})
+        }
+        Msg::StoreCode(msg) => sdk(&wasm::store_code(run, msg)?),
+        Msg::Instantiate(msg) => sdk(&wasm::instantiate_msg(run, msg)?),
+        Msg::Instantiate2(msg) => sdk(&wasm::instantiate2_msg(run, msg)?),
+        Msg::Execute(msg) => sdk(&wasm::execute_msg(run, msg)?),
+        Msg::Migrate(msg) => sdk(&wasm::migrate_msg(run, msg)?),
+        Msg::UpdateAdmin(msg) => {
+            wasm::update_admin(run, &msg.sender, &msg.contract, &msg.new_admin)?;
+            sdk(&MsgUpdateAdminResponse {})
+        }
+        Msg::ClearAdmin(msg) => {
+            wasm::update_admin(run, &msg.sender, &msg.contract, "")?;
+            sdk(&MsgClearAdminResponse {})
+        }
+        Msg::RegisterBlob(msg) => ours(&blobs::register_msg(run, msg)?),
+        Msg::RegisterModel(msg) => ours(&models::register_msg(run, msg)?),
+        Msg::RegisterImage(msg) => ours(&reads::register_image(run, msg)?),
+    })
+}
+
+fn sdk<M: Message + Name>(response: &M) -> Any {
+    Any { type_url: M::type_url(), value: response.encode_to_vec() }
+}
+
+fn ours<M: Named>(response: &M) -> Any {
+    Any { type_url: M::TYPE_URL.into(), value: response.encode_to_vec() }
+}

@@ -1,0 +1,258 @@
+//! The messages that this chain knows: their type URLs, who must sign them, and what is wrong with them by themselves.
+//!
+//! Field checks and their sentences are those of the Cosmos SDK and of wasmd (`ValidateBasic`). Whatever else a
+//! client sends is answered with the SDK's "unknown request".
+
+use aceso_types::msg::{MsgAttest, MsgRegisterBlob, MsgRegisterImage, MsgRegisterModel, Named};
+use cosmos_sdk_proto::{
+    Any,
+    cosmos::bank::v1beta1::{MsgMultiSend, MsgSend},
+    cosmwasm::wasm::v1::{
+        AccessConfig, AccessType, MsgClearAdmin, MsgExecuteContract, MsgInstantiateContract, MsgInstantiateContract2,
+        MsgMigrateContract, MsgStoreCode, MsgUpdateAdmin,
+    },
+};
+
+use crate::{
+    address::Address,
+    code::{Code, Fault},
+    coin::Coins,
+    tx::decode::canonical,
+};
+
+/// Longest label of a contract (wasmd `x/wasm/types/validation.go`).
+const LABEL_MAX: usize = 128;
+/// Longest salt (wasmd `x/wasm/types/validation.go`).
+const SALT_MAX: usize = 64;
+/// Most addresses in a permission (wasmd `x/wasm/types/validation.go`).
+const ADDRESSES_MAX: usize = 50;
+/// Most outputs of one multi-send: a bound on work that gas alone would also set.
+const OUTPUTS_MAX: usize = 1_000;
+
+macro_rules! messages {
+    ($($variant:ident($message:ty) = $url:expr, $signer:expr;)*) => {
+        /// A message that this chain knows.
+        #[derive(Clone, Debug, PartialEq)]
+        pub(crate) enum Msg {
+            $($variant($message),)*
+        }
+
+        impl Msg {
+            /// Reads a message. Only the canonical encoding is one, so nothing in it is unknown or hidden.
+            pub(crate) fn decode(any: &Any) -> Result<Self, Fault> {
+                $(if any.type_url == $url {
+                    return canonical::<$message>(&any.value, $url).map(Self::$variant);
+                })*
+                if any.type_url == MsgAttest::TYPE_URL {
+                    return Err(Code::AttestNotFirst.because(MsgAttest::TYPE_URL));
+                }
+                let url: String = any.type_url.chars().take(128).collect();
+                Err(Code::UnknownRequest.because(format_args!("unrecognized message type {url:?}")))
+            }
+
+            /// Its type URL.
+            pub(crate) fn url(&self) -> &'static str {
+                match self { $(Self::$variant(_) => $url,)* }
+            }
+
+            /// Who must sign it, as written.
+            pub(crate) fn signer(&self) -> &str {
+                match self { $(Self::$variant(msg) => {
+                    let signer: fn(&$message) -> &str = $signer;
+                    signer(msg)
+                })* }
+            }
+        }
+    };
+}
+
+messages! {
+    Send(MsgSend) = "/cosmos.bank.v1beta1.MsgSend", |msg| &msg.from_address;
+    MultiSend(MsgMultiSend) = "/cosmos.bank.v1beta1.MsgMultiSend",
+        |msg| msg.inputs.first().map_or("", |input| input.address.as_str());
+    StoreCode(MsgStoreCode) = "/cosmwasm.wasm.v1.MsgStoreCode", |msg| &msg.sender;
+    Instantiate(MsgInstantiateContract) = "/cosmwasm.wasm.v1.MsgInstantiateContract", |msg| &msg.sender;
+    Instantiate2(MsgInstantiateContract2) = "/cosmwasm.wasm.v1.MsgInstantiateContract2", |msg| &msg.sender;
+    Execute(MsgExecuteContract) = "/cosmwasm.wasm.v1.MsgExecuteContract", |msg| &msg.sender;
+    Migrate(MsgMigrateContract) = "/cosmwasm.wasm.v1.MsgMigrateContract", |msg| &msg.sender;
+    UpdateAdmin(MsgUpdateAdmin) = "/cosmwasm.wasm.v1.MsgUpdateAdmin", |msg| &msg.sender;
+    ClearAdmin(MsgClearAdmin) = "/cosmwasm.wasm.v1.MsgClearAdmin", |msg| &msg.sender;
+    RegisterBlob(MsgRegisterBlob) = MsgRegisterBlob::TYPE_URL, |msg| &msg.owner;
+    RegisterModel(MsgRegisterModel) = MsgRegisterModel::TYPE_URL, |msg| &msg.author;
+    RegisterImage(MsgRegisterImage) = MsgRegisterImage::TYPE_URL, |msg| &msg.owner;
+}
+
+impl Msg {
+    /// The part of the type URL that names the module: `bank`, `wasm`, `reads`.
+    pub(crate) fn module(&self) -> &'static str {
+        self.url().split('.').nth(1).unwrap_or_default()
+    }
+
+    /// Checks all that can be checked without the state.
+    pub(crate) fn check(&self, prefix: &str) -> Result<(), Fault> {
+        let address = |what: &str, text: &str| {
+            Address::parse(text, prefix).map(|_| ()).map_err(|fault| match what {
+                "" => fault,
+                what => fault.within(what),
+            })
+        };
+        match self {
+            Self::Send(msg) => {
+                address("invalid from address", &msg.from_address)?;
+                address("invalid to address", &msg.to_address)?;
+                positive(&Coins::of_wire(&msg.amount)?)
+            }
+            Self::MultiSend(msg) => multi_send(msg, prefix),
+            Self::StoreCode(msg) => {
+                address("sender", &msg.sender)?;
+                if msg.wasm_byte_code.is_empty() {
+                    return Err(Code::Empty.because("code bytes"));
+                }
+                msg.instantiate_permission.as_ref().map_or(Ok(()), |config| access(config, prefix))
+            }
+            Self::Instantiate(msg) => {
+                address("sender", &msg.sender)?;
+                instantiate(msg.code_id, &msg.label, &msg.msg, &msg.admin, prefix)?;
+                Coins::of_wire(&msg.funds).map(|_| ())
+            }
+            Self::Instantiate2(msg) => {
+                address("sender", &msg.sender)?;
+                instantiate(msg.code_id, &msg.label, &msg.msg, &msg.admin, prefix)?;
+                salt(&msg.salt)?;
+                Coins::of_wire(&msg.funds).map(|_| ())
+            }
+            Self::Execute(msg) => {
+                address("sender", &msg.sender)?;
+                address("contract", &msg.contract)?;
+                json(&msg.msg)?;
+                Coins::of_wire(&msg.funds).map(|_| ())
+            }
+            Self::Migrate(msg) => {
+                address("sender", &msg.sender)?;
+                address("contract", &msg.contract)?;
+                code_id(msg.code_id)?;
+                json(&msg.msg)
+            }
+            Self::UpdateAdmin(msg) => {
+                address("sender", &msg.sender)?;
+                address("contract", &msg.contract)?;
+                address("new admin", &msg.new_admin)?;
+                if msg.sender.eq_ignore_ascii_case(&msg.new_admin) {
+                    return Err(Code::Invalid.because("new admin is the same as the old"));
+                }
+                Ok(())
+            }
+            Self::ClearAdmin(msg) => {
+                address("sender", &msg.sender)?;
+                address("contract", &msg.contract)
+            }
+            Self::RegisterBlob(msg) => address("owner", &msg.owner),
+            Self::RegisterModel(msg) => address("author", &msg.author),
+            Self::RegisterImage(msg) => {
+                address("owner", &msg.owner)?;
+                if !msg.guard.is_empty() {
+                    address("guard", &msg.guard)?;
+                }
+                match &msg.origin {
+                    Some(origin) => address("institution", &origin.institution),
+                    None => Ok(()),
+                }
+            }
+        }
+    }
+}
+
+/// Checks a label (wasmd `ValidateLabel`).
+pub(crate) fn label(label: &str) -> Result<(), Fault> {
+    if label.is_empty() {
+        return Err(Code::Empty.because("label: is required"));
+    }
+    if label.len() > LABEL_MAX {
+        return Err(Code::Limit.because(format_args!("label: cannot be longer than {LABEL_MAX} characters")));
+    }
+    if label.trim() != label {
+        return Err(Code::Invalid.because("label: must not begin or end with white space"));
+    }
+    Ok(())
+}
+
+/// Checks a salt (wasmd `ValidateSalt`).
+pub(crate) fn salt(salt: &[u8]) -> Result<(), Fault> {
+    match salt.len() {
+        0 => Err(Code::Empty.because("salt: is required")),
+        1..=SALT_MAX => Ok(()),
+        _ => Err(Code::Limit.because(format_args!("salt: cannot be longer than {SALT_MAX} characters"))),
+    }
+}
+
+/// Checks that a contract's message is JSON.
+pub(crate) fn json(msg: &[u8]) -> Result<(), Fault> {
+    serde_json::from_slice::<serde::de::IgnoredAny>(msg)
+        .map(|_| ())
+        .map_err(|e| Code::Invalid.because(format_args!("payload msg: {e}")))
+}
+
+/// Checks a permission to instantiate.
+pub(crate) fn access(config: &AccessConfig, prefix: &str) -> Result<(), Fault> {
+    let refuse = |what: &str| Err(Code::Invalid.because(format_args!("instantiate permission: {what}")));
+    let any_of = match AccessType::try_from(config.permission) {
+        Ok(AccessType::Nobody | AccessType::Everybody) => false,
+        Ok(AccessType::AnyOfAddresses) => true,
+        Ok(AccessType::Unspecified) => return refuse("type is not specified"),
+        Err(_) => return refuse("unknown type"),
+    };
+    if any_of == config.addresses.is_empty() {
+        return refuse(if any_of { "no addresses" } else { "addresses are not allowed for this type" });
+    }
+    if config.addresses.len() > ADDRESSES_MAX {
+        return refuse("more than 50 addresses");
+    }
+    let mut seen = std::collections::BTreeSet::new();
+    for text in &config.addresses {
+        if !seen.insert(Address::parse(text, prefix)?) {
+            return refuse("an address is named twice");
+        }
+    }
+    Ok(())
+}
+
+fn instantiate(code: u64, name: &str, msg: &[u8], admin: &str, prefix: &str) -> Result<(), Fault> {
+    code_id(code)?;
+    label(name)?;
+    if !admin.is_empty() {
+        Address::parse(admin, prefix).map_err(|fault| fault.within("admin"))?;
+    }
+    json(msg)
+}
+
+fn code_id(id: u64) -> Result<(), Fault> {
+    if id == 0 { Err(Code::Empty.because("code id: is required")) } else { Ok(()) }
+}
+
+fn positive(coins: &Coins) -> Result<(), Fault> {
+    if coins.is_empty() { Err(Code::InvalidCoins.because("no coins")) } else { Ok(()) }
+}
+
+/// One sender, as in the SDK since 0.46; what goes in comes out.
+fn multi_send(msg: &MsgMultiSend, prefix: &str) -> Result<(), Fault> {
+    let [input] = msg.inputs.as_slice() else {
+        return Err(if msg.inputs.is_empty() { Code::NoInputs } else { Code::MultipleSenders }.plain());
+    };
+    if msg.outputs.is_empty() {
+        return Err(Code::NoOutputs.plain());
+    }
+    if msg.outputs.len() > OUTPUTS_MAX {
+        return Err(Code::InvalidRequest.because(format_args!("more than {OUTPUTS_MAX} outputs")));
+    }
+    Address::parse(&input.address, prefix).map_err(|fault| fault.within("invalid input address"))?;
+    let sent = Coins::of_wire(&input.coins)?;
+    positive(&sent)?;
+    let mut received = Coins::default();
+    for output in &msg.outputs {
+        Address::parse(&output.address, prefix).map_err(|fault| fault.within("invalid output address"))?;
+        let coins = Coins::of_wire(&output.coins)?;
+        positive(&coins)?;
+        received = received.plus(&coins)?;
+    }
+    if sent == received { Ok(()) } else { Err(Code::InputOutputMismatch.plain()) }
+}

@@ -1,0 +1,447 @@
+//! Contracts: storing, making, running, changing; submessages and replies.
+
+use std::io::Write;
+
+use cosmos_sdk_proto::cosmwasm::wasm::v1::{
+    AccessConfig, AccessType, MsgClearAdmin, MsgExecuteContract, MsgExecuteContractResponse, MsgInstantiateContract,
+    MsgInstantiateContract2, MsgInstantiateContractResponse, MsgMigrateContract, MsgStoreCode, MsgStoreCodeResponse,
+    MsgUpdateAdmin, QueryRawContractStateRequest, QueryRawContractStateResponse, QuerySmartContractStateRequest,
+};
+use prost::Message;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use tendermint::abci::types::ExecTxResult;
+
+use crate::{
+    fixture::{Key, Net, alice, bob, code, coins, nobody, responses, sdk, told},
+    guests::{NOTHING, echo, endless},
+};
+
+pub(crate) fn store(net: &mut Net, wasm: Vec<u8>) -> u64 {
+    let msg = MsgStoreCode { sender: alice().address(), wasm_byte_code: wasm, ..MsgStoreCode::default() };
+    let result = net.ok(&alice(), vec![sdk(&msg)]);
+    MsgStoreCodeResponse::decode(&responses(&result)[0].value[..]).unwrap().code_id
+}
+
+fn making(code_id: u64, msg: &str) -> MsgInstantiateContract {
+    MsgInstantiateContract {
+        sender: alice().address(),
+        admin: alice().address(),
+        code_id,
+        label: "label".into(),
+        msg: msg.into(),
+        funds: vec![],
+    }
+}
+
+pub(crate) fn make(net: &mut Net, code_id: u64, msg: &str) -> String {
+    let result = net.ok(&alice(), vec![sdk(&making(code_id, msg))]);
+    MsgInstantiateContractResponse::decode(&responses(&result)[0].value[..]).unwrap().address
+}
+
+/// Runs a contract; alice sends.
+pub(crate) fn execute(net: &mut Net, contract: &str, msg: &str) -> ExecTxResult {
+    let msg =
+        MsgExecuteContract { sender: alice().address(), contract: contract.into(), msg: msg.into(), funds: vec![] };
+    net.run(&alice(), vec![sdk(&msg)])
+}
+
+pub(crate) fn raw(net: &Net, contract: &str, key: &[u8]) -> Vec<u8> {
+    let request = QueryRawContractStateRequest { address: contract.into(), query_data: key.into() };
+    net.query::<QueryRawContractStateResponse>("/cosmwasm.wasm.v1.Query/RawContractState", &request).data
+}
+
+fn echoes(net: &mut Net) -> (u64, String) {
+    let code = store(net, echo());
+    let address = make(net, code, NOTHING);
+    (code, address)
+}
+
+fn answer(messages: Value) -> String {
+    json!({ "ok": { "messages": messages, "attributes": [], "events": [], "data": null } }).to_string()
+}
+
+/// A submessage.
+fn sub(id: u64, reply_on: &str, msg: Value, gas_limit: Option<u64>) -> Value {
+    json!({ "id": id, "payload": "cGF5", "msg": msg, "gas_limit": gas_limit, "reply_on": reply_on })
+}
+
+fn base64(text: &str) -> String {
+    use base64::{Engine, engine::general_purpose::STANDARD};
+    STANDARD.encode(text)
+}
+
+fn call_of(contract: &str, msg: &str) -> Value {
+    json!({ "wasm": { "execute": { "contract_addr": contract, "msg": base64(msg), "funds": [] } } })
+}
+
+fn got(net: &Net, contract: &str) -> Value {
+    serde_json::from_slice(&raw(net, contract, b"got")).unwrap()
+}
+
+#[test]
+fn code_may_come_packed_and_is_named_by_what_is_inside() {
+    let mut net = Net::start();
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    packed.write_all(&echo()).unwrap();
+    let msg = MsgStoreCode {
+        sender: alice().address(),
+        wasm_byte_code: packed.finish().unwrap(),
+        instantiate_permission: None,
+    };
+    let result = net.ok(&alice(), vec![sdk(&msg)]);
+    let checksum = hex::encode(Sha256::digest(echo()));
+    let told = told(&result);
+    assert!(told.contains(&format!("store_code code_checksum={checksum} code_id=1 msg_index=0")), "{told:?}");
+    let answer = MsgStoreCodeResponse::decode(&responses(&result)[0].value[..]).unwrap();
+    assert_eq!((answer.code_id, hex::encode(answer.checksum)), (1, checksum));
+}
+
+#[test]
+fn code_that_is_none_is_refused() {
+    let mut net = Net::start();
+    let mut refused = |wasm: Vec<u8>| {
+        let msg = MsgStoreCode { sender: alice().address(), wasm_byte_code: wasm, ..MsgStoreCode::default() };
+        let result = net.run(&alice(), vec![sdk(&msg)]);
+        (code(&result).0.to_string(), code(&result).1)
+    };
+    assert_eq!(refused(vec![]), ("wasm".into(), 12));
+    assert_eq!(refused(b"\0asm garbage".to_vec()), ("wasm".into(), 2));
+    assert_eq!(refused(vec![0x1f, 0x8b, 0x08, 0, 0]), ("wasm".into(), 2));
+    assert_eq!(refused(wat::parse_str("(module)").unwrap()), ("wasm".into(), 2));
+    let mut bomb = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    bomb.write_all(&vec![0; 4 << 20]).unwrap();
+    assert_eq!(refused(bomb.finish().unwrap()), ("wasm".into(), 2));
+}
+
+#[test]
+fn only_those_who_may_upload_and_instantiate() {
+    let mut net = Net::with(|genesis| {
+        genesis.params.upload_everybody = false;
+        genesis.authority = alice().address();
+    });
+    let msg = |sender: &Key, permission: AccessType, addresses: Vec<String>| {
+        let instantiate_permission = Some(AccessConfig { permission: permission.into(), addresses });
+        sdk(&MsgStoreCode { sender: sender.address(), wasm_byte_code: echo(), instantiate_permission })
+    };
+    let result = net.run(&bob(), vec![msg(&bob(), AccessType::Everybody, vec![])]);
+    assert_eq!((code(&result), result.log.contains("can not create code")), (("sdk", 4), true));
+    net.ok(&alice(), vec![msg(&alice(), AccessType::Nobody, vec![])]);
+    net.ok(&alice(), vec![msg(&alice(), AccessType::AnyOfAddresses, vec![bob().address()])]);
+    let making =
+        |sender: &Key, code_id| MsgInstantiateContract { sender: sender.address(), ..making(code_id, NOTHING) };
+    for (key, id, allowed) in [(alice(), 1, false), (alice(), 2, false), (bob(), 2, true)] {
+        let result = net.run(&key, vec![sdk(&making(&key, id))]);
+        assert_eq!(result.code.is_ok(), allowed, "{}", result.log);
+        assert!(allowed || result.log.contains("can not instantiate: unauthorized"), "{}", result.log);
+    }
+    let bad = net.run(&alice(), vec![msg(&alice(), AccessType::AnyOfAddresses, vec![])]);
+    assert_eq!(code(&bad), ("wasm", 14));
+}
+
+#[test]
+fn a_contract_is_made_where_clients_expect_it() {
+    let mut net = Net::start();
+    let id = store(&mut net, echo());
+    let result = net.ok(&alice(), vec![sdk(&making(id, NOTHING))]);
+    let told = told(&result);
+    let made = told.iter().find(|line| line.starts_with("instantiate ")).unwrap();
+    assert!(made.contains("code_id=1"), "{made}");
+    // The bytes of the published address of code 1, instance 1.
+    let mut hasher = Sha256::new();
+    hasher.update(Sha256::digest(b"module"));
+    hasher.update(b"wasm\0");
+    hasher.update([1_u64.to_be_bytes(), 1_u64.to_be_bytes()].concat());
+    let address = crate::fixture::text(&hasher.finalize());
+    assert!(made.contains(&format!("_contract_address={address}")), "{made}");
+    // CosmJS execute simulates between 70,000 and 140,000 gas.
+    let run = execute(&mut net, &address, NOTHING);
+    assert!((70_000..140_000).contains(&run.gas_used), "{}", run.gas_used);
+}
+
+#[test]
+fn a_contract_with_a_salt_is_made_once() {
+    let mut net = Net::start();
+    let code_id = store(&mut net, echo());
+    let msg = |salt: &[u8]| {
+        sdk(&MsgInstantiateContract2 {
+            sender: alice().address(),
+            code_id,
+            label: "l".into(),
+            msg: NOTHING.into(),
+            salt: salt.into(),
+            ..MsgInstantiateContract2::default()
+        })
+    };
+    net.ok(&alice(), vec![msg(b"salt")]);
+    assert_eq!(code(&net.run(&alice(), vec![msg(b"salt")])), ("wasm", 15));
+    net.ok(&alice(), vec![msg(b"other")]);
+    assert_eq!(code(&net.run(&alice(), vec![msg(b"")])), ("wasm", 12));
+    assert_eq!(code(&net.run(&alice(), vec![msg(&[1; 65])])), ("wasm", 13));
+}
+
+#[test]
+fn bad_input_to_a_contract_has_wasmds_codes() {
+    let mut net = Net::start();
+    let (id, address) = echoes(&mut net);
+    let mut refused = |msg| {
+        let result = net.run(&alice(), vec![msg]);
+        (result.codespace.clone(), result.code.value(), result.log)
+    };
+    let (space, number, log) = refused(sdk(&making(77, NOTHING)));
+    assert_eq!((space.as_str(), number), ("wasm", 28), "{log}");
+    let (space, number, _) = refused(sdk(&MsgInstantiateContract { label: String::new(), ..making(id, NOTHING) }));
+    assert_eq!((space.as_str(), number), ("wasm", 12));
+    let (space, number, _) = refused(sdk(&making(id, "no json")));
+    assert_eq!((space.as_str(), number), ("wasm", 14));
+    let run = |contract: String, msg: &str| {
+        sdk(&MsgExecuteContract { sender: alice().address(), contract, msg: msg.into(), funds: vec![] })
+    };
+    let (space, number, log) = refused(run(alice().address(), "{}"));
+    assert_eq!((space.as_str(), number), ("wasm", 22));
+    assert!(log.contains("no such contract"), "{log}");
+    let (_, number, log) = refused(run(address.clone(), r#"{"error":"I will not"}"#));
+    assert_eq!((number, log.ends_with("I will not: execute wasm contract failed")), (5, true), "{log}");
+    let (_, number, log) = refused(run(address.clone(), r#"{"neither":1}"#));
+    assert_eq!(number, 29, "{log}");
+    let funds = coins(10_000_000_000_000);
+    let poor = sdk(&MsgExecuteContract { sender: alice().address(), contract: address, msg: NOTHING.into(), funds });
+    assert_eq!(refused(poor).1, 5);
+}
+
+#[test]
+fn events_are_told_as_wasmd_tells_them() {
+    let mut net = Net::start();
+    let (_, address) = echoes(&mut net);
+    let msg = json!({ "ok": {
+        "messages": [],
+        "attributes": [{ "key": "b", "value": "1" }, { "key": "a", "value": "2" }],
+        "events": [{ "type": "opened", "attributes": [{ "key": "k", "value": "v" }] }],
+        "data": "AQI=",
+    }});
+    let result = execute(&mut net, &address, &msg.to_string());
+    let told = told(&result);
+    let from = told.iter().position(|line| line.starts_with("message action=")).unwrap();
+    assert_eq!(
+        told[from..],
+        [
+            format!(
+                "message action=/cosmwasm.wasm.v1.MsgExecuteContract sender={} module=wasm msg_index=0",
+                alice().address()
+            ),
+            format!("execute _contract_address={address} msg_index=0"),
+            format!("wasm _contract_address={address} b=1 a=2 msg_index=0"),
+            format!("wasm-opened _contract_address={address} k=v msg_index=0"),
+        ]
+    );
+    let response = MsgExecuteContractResponse::decode(&responses(&result)[0].value[..]).unwrap();
+    assert_eq!(response.data, [1, 2]);
+    for (key, kind) in [("_contract_address", "fine"), ("", "fine"), ("k", "no")] {
+        let attributes = json!([{ "key": key, "value": "v" }]);
+        let event = json!({ "type": kind, "attributes": attributes });
+        let msg = json!({ "ok": { "messages": [], "attributes": [], "events": [event], "data": null } });
+        assert_eq!(code(&execute(&mut net, &address, &msg.to_string())), ("wasm", 21), "{key} {kind}");
+    }
+}
+
+#[test]
+fn a_reply_hears_of_success() {
+    let mut net = Net::start();
+    let (id, inner) = echoes(&mut net);
+    let outer = make(&mut net, id, NOTHING);
+    let inside = json!({ "ok": {
+        "messages": [],
+        "attributes": [{ "key": "z", "value": "1" }, { "key": "a", "value": "2" }],
+        "events": [],
+        "data": "AQI=",
+    }});
+    let msg = answer(json!([sub(7, "success", call_of(&inner, &inside.to_string()), None)]));
+    let result = execute(&mut net, &outer, &msg);
+    assert!(result.code.is_ok(), "{}", result.log);
+    let reply = got(&net, &outer);
+    assert_eq!((&reply["id"], &reply["payload"]), (&json!(7), &json!("cGF5")));
+    let ok = &reply["result"]["ok"];
+    assert_eq!(ok["msg_responses"][0]["type_url"], "/cosmwasm.wasm.v1.MsgExecuteContractResponse");
+    let events = ok["events"].as_array().unwrap();
+    assert_eq!(events.iter().map(|event| event["type"].as_str().unwrap()).collect::<Vec<_>>(), ["execute", "wasm"]);
+    let keys: Vec<_> = events[1]["attributes"].as_array().unwrap().iter().map(|one| one["key"].clone()).collect();
+    assert_eq!(keys, ["_contract_address", "a", "z"]);
+    assert!(told(&result).contains(&format!("reply _contract_address={outer} msg_index=0")));
+}
+
+#[test]
+fn a_reply_hears_of_failure_by_number_only_and_nothing_of_it_stays() {
+    let mut net = Net::start();
+    let (id, inner) = echoes(&mut net);
+    let outer = make(&mut net, id, NOTHING);
+    let failing = call_of(&inner, r#"{"error":"secret words"}"#);
+    let msg = answer(json!([sub(1, "error", failing.clone(), None)]));
+    let result = execute(&mut net, &outer, &msg);
+    assert!(result.code.is_ok(), "{}", result.log);
+    assert_eq!(got(&net, &outer)["result"], json!({ "error": "codespace: wasm, code: 5" }));
+    assert!(told(&result).iter().all(|line| !line.contains(&inner)));
+    let msg = answer(json!([sub(1, "never", failing, None)]));
+    let result = execute(&mut net, &outer, &msg);
+    assert_eq!(code(&result), ("wasm", 5));
+    assert!(result.log.contains("dispatch: submessages: secret words: execute wasm contract failed"), "{}", result.log);
+}
+
+#[test]
+fn a_native_message_has_no_events_for_its_sender() {
+    let mut net = Net::start();
+    let (_, contract) = echoes(&mut net);
+    net.ok(&alice(), vec![crate::fixture::send(&alice(), &contract, 10)]);
+    let pay = |amount: &str| {
+        let coin = json!([{ "denom": "uaceso", "amount": amount }]);
+        json!({ "bank": { "send": { "to_address": nobody().address(), "amount": coin } } })
+    };
+    let result = execute(&mut net, &contract, &answer(json!([sub(1, "always", pay("4"), None)])));
+    assert!(result.code.is_ok(), "{}", result.log);
+    assert_eq!((net.balance(&contract), net.balance(&nobody().address())), (6, 4));
+    let ok = got(&net, &contract)["result"]["ok"].clone();
+    assert_eq!(ok["events"], json!([]));
+    assert_eq!(ok["msg_responses"][0]["type_url"], "/cosmos.bank.v1beta1.MsgSendResponse");
+    let result = execute(&mut net, &contract, &answer(json!([sub(1, "error", pay("7"), None)])));
+    assert!(result.code.is_ok(), "{}", result.log);
+    assert_eq!(got(&net, &contract)["result"], json!({ "error": "codespace: sdk, code: 5" }));
+    let burn = json!({ "bank": { "burn": { "amount": [{ "denom": "uaceso", "amount": "6" }] } } });
+    assert!(execute(&mut net, &contract, &answer(json!([sub(1, "never", burn, None)]))).code.is_ok());
+    assert_eq!(net.balance(&contract), 0);
+}
+
+#[test]
+fn gas_that_a_contract_limits_is_its_own_to_lose() {
+    let mut net = Net::start();
+    let (_, outer) = echoes(&mut net);
+    let code_id = store(&mut net, endless());
+    let inner = make(&mut net, code_id, "{}");
+    let limited = sub(1, "error", call_of(&inner, "{}"), Some(200_000));
+    let result = execute(&mut net, &outer, &answer(json!([limited])));
+    assert!(result.code.is_ok(), "{}", result.log);
+    assert_eq!(got(&net, &outer)["result"], json!({ "error": "codespace: sdk, code: 11" }));
+    assert!(result.gas_used > 200_000 && result.gas_used < 700_000, "{}", result.gas_used);
+    // Without a limit the whole transaction is out of gas, and no reply can help.
+    let endless = sub(1, "error", call_of(&inner, "{}"), None);
+    let result = execute(&mut net, &outer, &answer(json!([endless])));
+    assert_eq!(code(&result), ("sdk", 11));
+    assert!(result.log.contains("out of gas in location: wasm contract; gasWanted: 10000000"), "{}", result.log);
+}
+
+#[test]
+fn messages_of_unknown_kinds_are_refused_by_name() {
+    let mut net = Net::start();
+    let (_, contract) = echoes(&mut net);
+    let mut refused = |msg: Value| {
+        let result = execute(&mut net, &contract, &answer(json!([sub(1, "never", msg, None)])));
+        (result.codespace.clone(), result.code.value(), result.log)
+    };
+    let (space, number, log) = refused(json!({ "staking": { "delegate": {} } }));
+    assert_eq!((space.as_str(), number), ("sdk", 6));
+    assert!(log.contains("\"staking\""), "{log}");
+    assert_eq!(refused(json!({ "custom": {} })).1, 6);
+    let any = |url: &str| json!({ "any": { "type_url": url, "value": "" } });
+    assert_eq!(refused(any("/cosmos.gov.v1.MsgVote")).1, 6);
+    assert_eq!(refused(any("/cosmwasm.wasm.v1.MsgStoreCode")).1, 6);
+    assert_eq!(refused(json!({ "wasm": { "execute": {} } })).1, 10);
+    let foreign = sdk_any(&crate::fixture::send(&bob(), &alice().address(), 1));
+    let (_, number, log) = refused(foreign);
+    assert_eq!((number, log.contains("contract doesn't have permission")), (4, true), "{log}");
+}
+
+fn sdk_any(any: &cosmos_sdk_proto::Any) -> Value {
+    use base64::{Engine, engine::general_purpose::STANDARD};
+    json!({ "any": { "type_url": any.type_url, "value": STANDARD.encode(&any.value) } })
+}
+
+#[test]
+fn contracts_do_not_call_each_other_for_ever() {
+    let mut net = Net::start();
+    let (_, contract) = echoes(&mut net);
+    // Each message holds the next one.
+    let mut msg = NOTHING.to_string();
+    for _ in 0..6 {
+        msg = answer(json!([sub(1, "never", call_of(&contract, &msg), None)]));
+    }
+    assert!(execute(&mut net, &contract, &msg).code.is_ok());
+}
+
+#[test]
+fn replies_that_never_end_are_ended() {
+    let mut net = Net::start();
+    let id = store(&mut net, echo());
+    let nothing = json!({ "bank": { "send": { "to_address": alice().address(), "amount": [] } } });
+    let again = answer(json!([sub(1, "success", nothing, None)]));
+    let result = net.run(&alice(), vec![sdk(&making(id, &again))]);
+    assert_eq!(code(&result), ("wasm", 30), "{}", result.log);
+}
+
+#[test]
+fn the_admin_and_nobody_else_changes_a_contract() {
+    let mut net = Net::start();
+    let (id, contract) = echoes(&mut net);
+    let next = store(&mut net, [echo(), vec![0, 2, 1, b'x']].concat());
+    let migrate = |key: &Key, code_id| {
+        sdk(&MsgMigrateContract { sender: key.address(), contract: contract.clone(), code_id, msg: NOTHING.into() })
+    };
+    let result = net.run(&bob(), vec![migrate(&bob(), next)]);
+    assert_eq!((code(&result), result.log.contains("can not migrate: unauthorized")), (("sdk", 4), true));
+    let result = net.ok(&alice(), vec![migrate(&alice(), next)]);
+    assert!(told(&result).contains(&format!("migrate code_id={next} _contract_address={contract} msg_index=0")));
+    assert_eq!(code(&net.run(&alice(), vec![migrate(&alice(), 99)])), ("wasm", 28));
+    let admin = |sender: &Key, to: &Key| {
+        sdk(&MsgUpdateAdmin { sender: sender.address(), new_admin: to.address(), contract: contract.clone() })
+    };
+    assert_eq!(code(&net.run(&alice(), vec![admin(&alice(), &alice())])), ("wasm", 14));
+    assert_eq!(code(&net.run(&bob(), vec![admin(&bob(), &alice())])), ("sdk", 4));
+    net.ok(&alice(), vec![admin(&alice(), &bob())]);
+    assert_eq!(code(&net.run(&alice(), vec![migrate(&alice(), id)])), ("sdk", 4));
+    let clear = sdk(&MsgClearAdmin { sender: bob().address(), contract: contract.clone() });
+    net.ok(&bob(), vec![clear]);
+    assert_eq!(code(&net.run(&bob(), vec![migrate(&bob(), id)])), ("sdk", 4));
+}
+
+#[test]
+fn a_migration_to_the_same_version_does_not_run() {
+    let mut net = Net::start();
+    let section = |name: &[u8], text: &[u8]| {
+        let sizes = [name.len(), text.len()].map(|size| u8::try_from(size).unwrap());
+        [&[0, 1 + sizes[0] + sizes[1], sizes[0]], name, text].concat()
+    };
+    let version = section(b"cw_migrate_version", b"3");
+    let old = store(&mut net, [echo(), version.clone()].concat());
+    let same = store(&mut net, [echo(), version, section(b"x", b"")].concat());
+    let other = store(&mut net, echo());
+    let contract = make(&mut net, old, NOTHING);
+    let mut migrate = |code_id| {
+        let (sender, contract, msg) = (alice().address(), contract.clone(), br#"{"error":"it ran"}"#.to_vec());
+        net.run(&alice(), vec![sdk(&MsgMigrateContract { sender, contract, code_id, msg })])
+    };
+    let skipped = migrate(same);
+    assert!(skipped.code.is_ok(), "{}", skipped.log);
+    let run = migrate(other);
+    assert_eq!(code(&run), ("wasm", 11));
+    assert!(run.log.ends_with("it ran: migrate wasm contract failed"), "{}", run.log);
+}
+
+#[test]
+fn questions_are_answered_within_the_query_gas() {
+    let mut net = Net::start();
+    let (_, contract) = echoes(&mut net);
+    let id = store(&mut net, endless());
+    let stuck = make(&mut net, id, "{}");
+    let ask = |net: &Net, address: &str, msg: &str| {
+        let request = QuerySmartContractStateRequest { address: address.into(), query_data: msg.into() };
+        net.raw_query("/cosmwasm.wasm.v1.Query/SmartContractState", request.encode_to_vec())
+    };
+    let answer = ask(&net, &contract, r#"{"ok":"eyJhIjoxfQ=="}"#);
+    assert!(answer.code.is_ok(), "{}", answer.log);
+    assert!(answer.value.ends_with(br#"{"a":1}"#));
+    let answer = ask(&net, &contract, r#"{"error":"Error parsing into type"}"#);
+    assert_eq!((answer.codespace.as_str(), answer.code.value()), ("sdk", 6));
+    assert!(answer.log.contains("codespace wasm code 9: Error parsing into type"), "{}", answer.log);
+    let answer = ask(&net, &stuck, "{}");
+    assert!(answer.log.contains("out of gas"), "{}", answer.log);
+    let answer = ask(&net, &alice().address(), "{}");
+    assert!(answer.log.contains("no such contract"), "{}", answer.log);
+    assert_eq!(ask(&net, "x", "{}").code.value(), 18);
+}

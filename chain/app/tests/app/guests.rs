@@ -1,0 +1,122 @@
+//! Contracts small enough to be written by hand.
+
+/// `{"ok":…}` without anything in it.
+pub(crate) const NOTHING: &str = r#"{"ok":{"messages":[],"attributes":[],"events":[],"data":null}}"#;
+
+/// What every contract here begins with: memory, regions, and `$text`, the region of a text at 1024.
+fn frame(text: &str, imports: &str, body: &str) -> Vec<u8> {
+    let escaped: String = text.bytes().map(|byte| format!("\\{byte:02x}")).collect();
+    let length = text.len();
+    let wat = format!(
+        r#"(module
+          {imports}
+          (memory (export "memory") 4)
+          (global $top (mut i32) (i32.const 65536))
+          (data (i32.const 1024) "{escaped}")
+          (data (i32.const 16) "reply")
+          (data (i32.const 32) "got")
+          (data (i32.const 48) "info")
+          (func (export "interface_version_8"))
+          (func $region (param $at i32) (param $offset i32) (param $length i32) (result i32)
+            (i32.store (local.get $at) (local.get $offset))
+            (i32.store offset=4 (local.get $at) (local.get $length))
+            (i32.store offset=8 (local.get $at) (local.get $length))
+            (local.get $at))
+          (func $text (result i32) (call $region (i32.const 80) (i32.const 1024) (i32.const {length})))
+          (func $allocate (export "allocate") (param $size i32) (result i32) (local $at i32)
+            (local.set $at (global.get $top))
+            (global.set $top (i32.and (i32.add (i32.add (local.get $at) (local.get $size)) (i32.const 19)) (i32.const -8)))
+            (drop (call $region (local.get $at) (i32.add (local.get $at) (i32.const 12)) (local.get $size)))
+            (i32.store offset=8 (local.get $at) (i32.const 0))
+            (local.get $at))
+          (func (export "deallocate") (param i32))
+          {body})"#
+    );
+    wat::parse_str(wat).unwrap()
+}
+
+/// Answers with its own message, whatever that is. Its `reply` keeps what it was told under `got` and answers with the
+/// message it was made with.
+pub(crate) fn echo() -> Vec<u8> {
+    frame(
+        "",
+        r#"(import "env" "db_write" (func $db_write (param i32 i32)))
+           (import "env" "db_read" (func $db_read (param i32) (result i32)))"#,
+        r#"(func (export "instantiate") (param i32 i32 i32) (result i32)
+             (call $db_write (call $region (i32.const 100) (i32.const 16) (i32.const 5)) (local.get 2))
+             (local.get 2))
+           (func (export "execute") (param i32 i32 i32) (result i32) (local.get 2))
+           (func (export "migrate") (param i32 i32) (result i32) (local.get 1))
+           (func (export "query") (param i32 i32) (result i32) (local.get 1))
+           (func (export "reply") (param i32 i32) (result i32)
+             (call $db_write (call $region (i32.const 100) (i32.const 32) (i32.const 3)) (local.get 1))
+             (call $db_read (call $region (i32.const 100) (i32.const 16) (i32.const 5))))"#,
+    )
+}
+
+/// Burns gas for ever.
+pub(crate) fn endless() -> Vec<u8> {
+    frame(
+        NOTHING,
+        "",
+        r#"(func (export "instantiate") (param i32 i32 i32) (result i32) (call $text))
+           (func (export "execute") (param i32 i32 i32) (result i32) (loop $on (br $on)) (call $text))
+           (func (export "query") (param i32 i32) (result i32) (loop $on (br $on)) (call $text))"#,
+    )
+}
+
+/// Hands its message to `aceso.permit` and answers `answer`.
+pub(crate) fn guard(answer: &str) -> Vec<u8> {
+    frame(
+        answer,
+        r#"(import "aceso" "permit" (func $permit (param i32 i32) (result i32)))"#,
+        r#"(func (export "requires_aceso"))
+           (func (export "instantiate") (param i32 i32 i32) (result i32) (local.get 2))
+           (func (export "execute") (param i32 i32 i32) (result i32)
+             (if (call $permit (i32.load (local.get 2)) (i32.load offset=8 (local.get 2))) (then unreachable))
+             (call $text))
+           (func (export "query") (param i32 i32) (result i32) (local.get 1))"#,
+    )
+}
+
+/// Reads an image: its message is a JSON string of the model's id, the CID and the purpose. Keeps what it may know under
+/// `info` and answers `answer`. Its query reads as well.
+pub(crate) fn reader(answer: &str) -> Vec<u8> {
+    let body = format!(
+        r#"(func (export "requires_aceso"))
+           (func $ok (param i32) (if (local.get 0) (then unreachable)))
+           (func $read (param $msg i32) (local $p i32) (local $n i32)
+             (local.set $p (i32.load (local.get $msg)))
+             (local.set $n (i32.load offset=8 (local.get $msg)))
+             (call $ok (call $load (i32.add (local.get $p) (i32.const 1)) (i32.const 64) (i32.const 512)))
+             (call $ok (call $context (i32.load (i32.const 512)) (i32.const 516)))
+             (call $ok (call $blob (i32.load (i32.const 516)) (i32.const 0)
+               (i32.add (local.get $p) (i32.const 65)) (i32.const 59)
+               (i32.add (local.get $p) (i32.const 124)) (i32.sub (local.get $n) (i32.const 125))))
+             (call $ok (call $compute (i32.load (i32.const 516))))
+             (call $ok (call $info (i32.load (i32.const 516)) (i32.const 16384) (i32.const 16384) (i32.const 520))))
+           (func (export "instantiate") (param i32 i32 i32) (result i32) (local.get 2))
+           (func (export "execute") (param i32 i32 i32) (result i32)
+             (call $read (local.get 2))
+             (call $db_write
+               (call $region (i32.const 100) (i32.const 48) (i32.const 4))
+               (call $region (i32.const 120) (i32.const 16384) (i32.load (i32.const 520))))
+             (call $text))
+           (data (i32.const 8192) "{query}")
+           (func (export "query") (param i32 i32) (result i32)
+             (call $read (local.get 1))
+             (call $region (i32.const 140) (i32.const 8192) (i32.const {length})))"#,
+        query = r#"{\22ok\22:\22e30=\22}"#,
+        length = r#"{"ok":"e30="}"#.len(),
+    );
+    frame(
+        answer,
+        r#"(import "env" "db_write" (func $db_write (param i32 i32)))
+           (import "wasi_ephemeral_nn" "load_by_name" (func $load (param i32 i32 i32) (result i32)))
+           (import "wasi_ephemeral_nn" "init_execution_context" (func $context (param i32 i32) (result i32)))
+           (import "wasi_ephemeral_nn" "compute" (func $compute (param i32) (result i32)))
+           (import "aceso" "set_input_blob" (func $blob (param i32 i32 i32 i32 i32 i32) (result i32)))
+           (import "aceso" "read_info" (func $info (param i32 i32 i32 i32) (result i32)))"#,
+        &body,
+    )
+}

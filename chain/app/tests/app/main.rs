@@ -1,0 +1,13 @@
+//! Scenarios through the real application on temporary state: signed transactions in, results, state and proofs out.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+#![allow(clippy::indexing_slicing, reason = "a test fails by panicking")]
+
+mod blocks;
+mod coins;
+mod contracts;
+mod fixture;
+mod guests;
+mod queries;
+mod reads;
+mod signing;
