@@ -8,9 +8,7 @@
     reason = "the environment names the folder of data that the project does not carry"
 )]
 
-#[allow(dead_code, reason = "shared with the journey, which uses the rest")]
-#[path = "../../benches/src/npz.rs"]
-mod npz;
+use aceso_test_support::npz;
 #[allow(dead_code, reason = "shared with the journey, which uses the rest")]
 #[path = "../../tests/journey/src/phantom.rs"]
 mod phantom;

@@ -6,27 +6,44 @@ use anyhow::{Context, Result, bail};
 
 use crate::{
     prepare,
-    shell::{output, program, quiet, root},
+    shell::{output, program, root},
     test::Count,
     tools,
 };
 
 /// CosmJS against `aceso dev`.
 pub(crate) fn cosmjs() -> Result<Count> {
-    let (contracts, binaries) = (prepare::contracts()?, prepare::binaries()?);
-    run("tests/clients/cosmjs", &contracts, &binaries, &[])
+    tools::node()?;
+    let (contracts, node) = (prepare::contracts()?, prepare::binaries()?.join("aceso"));
+    install("tests/clients/cosmjs")?;
+    run("tests/clients/cosmjs", &[("ACESO_NODE", &node), ("ACESO_CONTRACTS", &contracts)])
 }
 
-/// Installs a package's dependencies as locked and runs its tests.
-fn run(folder: &str, contracts: &Path, binaries: &Path, environment: &[(&str, &Path)]) -> Result<Count> {
+/// The unit tests of our own package.
+pub(crate) fn js() -> Result<Count> {
     tools::node()?;
-    let folder = root().join(folder);
-    let mut install = program("npm", &["ci", "--no-audit", "--no-fund", "--silent"]);
-    install.current_dir(&folder);
-    quiet(install)?;
+    let verifier = prepare::verifier()?;
+    install("sdk")?;
+    run("sdk/js", &[("ACESO_VERIFY_WASM", &verifier)])
+}
+
+/// The page, by clicks and keys in Chromium.
+pub(crate) fn browser() -> Result<Count> {
+    tools::chromium()?;
+    let page = prepare::page()?;
+    let (contracts, node) = (prepare::contracts()?, prepare::binaries()?.join("aceso"));
+    install("tests/clients/browser")?;
+    run("tests/clients/browser", &[("ACESO_NODE", &node), ("ACESO_CONTRACTS", &contracts), ("ACESO_PAGE", &page)])
+}
+
+fn install(folder: &str) -> Result<()> {
+    prepare::npm(folder, &["ci", "--no-audit", "--no-fund", "--silent"], &[])
+}
+
+/// Runs a package's tests.
+fn run(folder: &str, environment: &[(&str, &Path)]) -> Result<Count> {
     let mut test = program("npm", &["test", "--silent"]);
-    test.current_dir(&folder).env("ACESO_NODE", binaries.join("aceso")).env("ACESO_CONTRACTS", contracts);
-    test.envs(environment.iter().copied());
+    test.current_dir(root().join(folder)).envs(environment.iter().copied());
     let answer = output(test).context("cannot start npm")?;
     let text = String::from_utf8_lossy(&answer.stdout);
     let count = count(&text);

@@ -6,7 +6,7 @@ use std::{
     time::Instant,
 };
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 
 use crate::{
     shell::{cargo, program, quiet, root, run, say, target},
@@ -59,7 +59,8 @@ pub(crate) fn wasip1_contract() -> Result<()> {
     wasm_target(WASIP1)?;
     let manifest = root().join("tests/contracts/wasip1/Cargo.toml");
     let manifest = manifest.to_str().context("the clone's path is not UTF-8")?;
-    let arguments = ["build", "--quiet", "--profile", "contract", "--target", WASIP1, "--lib", "--manifest-path", manifest];
+    let arguments =
+        ["build", "--quiet", "--profile", "contract", "--target", WASIP1, "--lib", "--manifest-path", manifest];
     run(cargo(&arguments))?;
     let built = target().join(WASIP1).join("contract/aceso_test_wasip1.wasm");
     copy(&built, &target().join("contracts/wasip1.wasm"))
@@ -83,25 +84,28 @@ pub(crate) fn note(name: &str, start: Instant) -> Result<()> {
     Ok(fs::write(folder.join(name), start.elapsed().as_secs().to_string())?)
 }
 
+/// Builds the verifier that browsers run and returns its wasm.
+pub(crate) fn verifier() -> Result<PathBuf> {
+    wasm_target(WASM)?;
+    run(cargo(&["build", "--quiet", "--profile", "contract", "--target", WASM, "--lib", "-p", "aceso-verify-wasm"]))?;
+    Ok(target().join(WASM).join("contract/aceso_verify_wasm.wasm"))
+}
+
 /// Builds the page that the node serves and returns its folder.
 pub(crate) fn page() -> Result<PathBuf> {
-    let folder = root().join("sdk/dapp");
-    if !folder.join("package.json").is_file() {
-        bail!("there is no page in {}", folder.display());
-    }
     tools::node()?;
+    let verifier = verifier()?;
     say("building the page");
-    quiet({
-        let mut npm = program("npm", &["ci", "--no-audit", "--no-fund", "--silent"]);
-        npm.current_dir(&folder);
-        npm
-    })?;
-    quiet({
-        let mut npm = program("npm", &["run", "--silent", "build"]);
-        npm.current_dir(&folder);
-        npm
-    })?;
-    Ok(folder.join("dist"))
+    npm("sdk", &["ci", "--no-audit", "--no-fund", "--silent"], &[])?;
+    npm("sdk/dapp", &["run", "--silent", "build"], &[("ACESO_VERIFY_WASM", &verifier)])?;
+    Ok(root().join("sdk/dapp/dist"))
+}
+
+/// npm in a folder of the clone.
+pub(crate) fn npm(folder: &str, arguments: &[&str], environment: &[(&str, &Path)]) -> Result<()> {
+    let mut npm = program("npm", arguments);
+    npm.current_dir(root().join(folder)).envs(environment.iter().copied());
+    quiet(npm).map(drop)
 }
 
 fn copy(from: &Path, to: &Path) -> Result<()> {

@@ -60,6 +60,8 @@ const SUITES: &[Suite] = &[
     Suite { name: "cometbft", about: "the same under a real CometBFT validator", run: || demo::suite(true) },
     Suite { name: "mutants", about: "contracts without a check: the journey must notice", run: mutants::run },
     Suite { name: "cosmjs", about: "CosmJS, unmodified", run: node_tests::cosmjs },
+    Suite { name: "js", about: "our TypeScript package", run: node_tests::js },
+    Suite { name: "browser", about: "the page, by clicks and keys in Chromium", run: node_tests::browser },
     Suite { name: "clippy", about: "lints, warnings refused", run: || Ok(Count::one(lint::clippy())) },
     Suite { name: "crates", about: "licences and duplicates of dependencies", run: || Ok(Count::one(lint::crates())) },
 ];

@@ -2,9 +2,12 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Context, Result, bail};
+use anyhow::Result;
 
-use crate::shell::{output, program, quiet, run, say, target};
+use crate::{
+    shell::{output, program, quiet, run, say, target},
+    test::MissingTool,
+};
 
 /// The consensus engine's release that is driven.
 const COMETBFT: &str = "v0.38.26";
@@ -34,13 +37,28 @@ pub(crate) fn cometbft() -> Result<PathBuf> {
 
 /// Node ≥ 20 with npm.
 pub(crate) fn node() -> Result<()> {
-    let hint = "install Node.js ≥ 20 (Debian: `apt-get install nodejs npm`)";
-    let version = quiet(program("node", &["--version"])).context(hint)?;
+    let missing = || MissingTool("Node.js ≥ 20 with npm is needed; Debian: `apt-get install nodejs npm`".into());
+    let version = quiet(program("node", &["--version"])).map_err(|_| missing())?;
     let major = version.trim().trim_start_matches('v').split('.').next().and_then(|text| text.parse::<u32>().ok());
     if major.is_none_or(|major| major < 20) {
-        bail!("node is {}, which is too old; {hint}", version.trim());
+        return Err(MissingTool(format!("node is {}, which is too old: 20 is needed", version.trim())).into());
     }
-    quiet(program("npm", &["--version"])).context(hint).map(drop)
+    quiet(program("npm", &["--version"])).map(drop).map_err(|_| missing().into())
+}
+
+/// Debian's Chromium; installed with apt-get where that may be done.
+pub(crate) fn chromium() -> Result<()> {
+    let there = || output(program("chromium", &["--version"])).is_ok_and(|answer| answer.status.success());
+    if there() {
+        return Ok(());
+    }
+    say("installing Chromium with apt-get");
+    let installed = quiet(program("apt-get", &["update", "-qq"]))
+        .and_then(|_| quiet(program("apt-get", &["install", "-y", "-qq", "--no-install-recommends", "chromium"])));
+    match installed {
+        Ok(_) if there() => Ok(()),
+        _ => Err(MissingTool("Chromium is not installed; run `apt-get install chromium`".into()).into()),
+    }
 }
 
 /// cargo-deny: in `PATH` or in our target folder, else built there.

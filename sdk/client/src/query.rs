@@ -153,12 +153,13 @@ impl Client {
         #[derive(Deserialize)]
         struct Put {
             cid: String,
-            size: u64,
+            size: String,
         }
         let path = "/aceso/blobs/v1";
         let answer = self.rest.post(path, bytes)?;
         let put: Put = serde_json::from_slice(&answer).map_err(|e| unreadable(path, &e.to_string()))?;
-        Ok((put.cid.parse()?, put.size))
+        let size = put.size.parse().map_err(|_| unreadable(path, "the size is not a number"))?;
+        Ok((put.cid.parse()?, size))
     }
 
     /// A blob's bytes; none where the node does not have it. They are what the CID names: see

@@ -40,9 +40,9 @@ pub enum RecomputeError {
     #[error("the image file is {got}, and the receipt names {want}")]
     File {
         /// The file's CID.
-        got: BlobId,
+        got: Box<BlobId>,
         /// The receipt's.
-        want: BlobId,
+        want: Box<BlobId>,
     },
     /// The image has other pixels.
     #[error("the image has pixels {got}, and the receipt names {want}")]
@@ -54,7 +54,7 @@ pub enum RecomputeError {
     },
     /// The image cannot be read with this model.
     #[error("{0}")]
-    Image(#[from] ImageError),
+    Image(Box<ImageError>),
     /// The model cannot be run.
     #[error("{0}")]
     Refused(Box<ModelRefused>),
@@ -71,6 +71,12 @@ pub enum RecomputeError {
     },
 }
 
+impl From<ImageError> for RecomputeError {
+    fn from(error: ImageError) -> Self {
+        Self::Image(Box::new(error))
+    }
+}
+
 /// Computes the outcome of a receipt again and answers with it; an outcome that differs in one bit is an error.
 ///
 /// `manifest` is canonical dag-cbor. What the registrant stated of the image's modality decides only whether it is
@@ -85,14 +91,15 @@ pub fn recompute(receipt: &Receipt, manifest: &[u8], onnx: &[u8], image: &[u8]) 
     }
     // A file of several blocks has a dag-pb root; its identity is then shown by its pixels alone.
     if receipt.image.codec() == blob::RAW && BlobId::of_raw(image) != receipt.image {
-        return Err(RecomputeError::File { got: BlobId::of_raw(image), want: receipt.image });
+        return Err(RecomputeError::File { got: Box::new(BlobId::of_raw(image)), want: Box::new(receipt.image) });
     }
     let decoded = decode(image, Limits::default())?;
     if let Some(want) = receipt.pixels.filter(|want| *want != decoded.pixel_digest()) {
         return Err(RecomputeError::Pixels { got: decoded.pixel_digest(), want });
     }
 
-    let first = |own: Option<&str>, all: &[String]| own.map_or_else(|| all.first().cloned(), |_| None).unwrap_or_default();
+    let first =
+        |own: Option<&str>, all: &[String]| own.map_or_else(|| all.first().cloned(), |_| None).unwrap_or_default();
     let stated = Stated {
         modality: first(decoded.modality(), &manifest.pipeline.modalities),
         body_part: first(decoded.body_part(), &manifest.pipeline.body_parts),

@@ -59,7 +59,9 @@ impl Deref for Party {
 impl Party {
     /// Sends one message, simulated first.
     pub(crate) fn tx(&self, message: cosmos_sdk_proto::Any) -> Result<TxResult> {
-        Ok(self.send(&self.key, vec![message], GasLimit::Auto)?)
+        let kind = message.type_url.clone();
+        let sent = self.send(&self.key, vec![message], GasLimit::Auto);
+        sent.with_context(|| format!("{} sends {kind}", self.name))
     }
 
     /// Executes a contract with a gas limit that is not simulated, so that a refusal gets into a block.

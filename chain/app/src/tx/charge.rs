@@ -25,6 +25,14 @@ pub(crate) fn fee(run: &mut Run<'_>, tx: &Tx, signers: &Signers) -> Outcome<()> 
         enough(run, &coins, fee.gas_limit)?;
     }
     let payer = &signers.fee_payer;
+    // Clients simulate before they know the fee; moving it is part of what they ask for.
+    let coins = if coins.is_empty() && run.mode == Mode::Simulate {
+        let denom = run.chain.denom.clone();
+        let has = bank::balance(run, payer.as_str(), &denom)?;
+        if has == 0 { coins } else { Coins::one(&denom, 1) }
+    } else {
+        coins
+    };
     if !fee.granter.is_empty() && run.chain.address(&fee.granter)? != *payer {
         return Err(Code::InvalidRequest.because("fee grants are not enabled").into());
     }

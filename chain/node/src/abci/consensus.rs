@@ -1,0 +1,69 @@
+//! The consensus connection: everything that a block goes through, in the order in which it does.
+
+use std::sync::Arc;
+
+use tendermint::v0_38::abci::{ConsensusRequest, ConsensusResponse, request, response};
+
+use super::vote::Extend;
+use crate::application::{Application, Fault};
+
+/// The switchboard of the consensus connection.
+#[derive(Clone)]
+pub(crate) struct Consensus {
+    app: Arc<dyn Application>,
+    voter: Arc<dyn Extend>,
+}
+
+impl Consensus {
+    /// The switchboard over an application and what extends this validator's votes.
+    pub(crate) fn new(app: Arc<dyn Application>, voter: Arc<dyn Extend>) -> Self {
+        Self { app, voter }
+    }
+
+    /// Answers one request. An error stops the node.
+    pub(crate) fn answer(&self, request: ConsensusRequest) -> Result<ConsensusResponse, Fault> {
+        Ok(match request {
+            ConsensusRequest::InitChain(r) => ConsensusResponse::InitChain(self.init_chain(r)?),
+            ConsensusRequest::PrepareProposal(r) => ConsensusResponse::PrepareProposal(self.prepare_proposal(r)),
+            ConsensusRequest::ProcessProposal(r) => ConsensusResponse::ProcessProposal(self.process_proposal(r)),
+            ConsensusRequest::ExtendVote(r) => ConsensusResponse::ExtendVote(self.extend_vote(r)),
+            ConsensusRequest::VerifyVoteExtension(r) => {
+                ConsensusResponse::VerifyVoteExtension(self.verify_vote_extension(r))
+            }
+            ConsensusRequest::FinalizeBlock(r) => ConsensusResponse::FinalizeBlock(self.finalize_block(r)?),
+            ConsensusRequest::Commit => ConsensusResponse::Commit(self.commit()?),
+        })
+    }
+
+    pub(crate) fn init_chain(&self, request: request::InitChain) -> Result<response::InitChain, Fault> {
+        self.app.init_chain(request)
+    }
+
+    pub(crate) fn prepare_proposal(&self, request: request::PrepareProposal) -> response::PrepareProposal {
+        self.app.prepare_proposal(request)
+    }
+
+    pub(crate) fn process_proposal(&self, request: request::ProcessProposal) -> response::ProcessProposal {
+        self.app.process_proposal(request)
+    }
+
+    /// Says which wanted blobs this validator holds. What a vote is extended with never depends on the block.
+    pub(crate) fn extend_vote(&self, _: request::ExtendVote) -> response::ExtendVote {
+        let chain_id = self.app.chain_id().unwrap_or_default();
+        response::ExtendVote { vote_extension: self.voter.extension(&chain_id, self.app.wanted_blobs()) }
+    }
+
+    /// Accepts every extension: a vote that is refused here costs the chain its liveness, a bad entry costs nothing,
+    /// since the proposer drops it.
+    pub(crate) fn verify_vote_extension(&self, _: request::VerifyVoteExtension) -> response::VerifyVoteExtension {
+        response::VerifyVoteExtension::Accept
+    }
+
+    pub(crate) fn finalize_block(&self, request: request::FinalizeBlock) -> Result<response::FinalizeBlock, Fault> {
+        self.app.finalize_block(request)
+    }
+
+    pub(crate) fn commit(&self) -> Result<response::Commit, Fault> {
+        self.app.commit()
+    }
+}

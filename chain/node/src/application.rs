@@ -1,0 +1,85 @@
+//! What the node asks of the state machine: ABCI 2.0 plus what only an embedded engine and a voting validator need.
+//!
+//! The methods are synchronous and take `&self`; whoever calls them from asynchronous code moves to a blocking thread
+//! first. [`aceso_app::App`] is the one implementation in the binary; tests also drive the engine with a small one of
+//! their own.
+
+use tendermint::v0_38::abci::{request, response};
+
+use aceso_app::WantedBlob;
+
+/// Why the node must stop: never because of a transaction, always because of this machine (its disk, its memory) or
+/// because the state differs from what was agreed upon.
+pub(crate) type Fault = Box<dyn std::error::Error + Send + Sync>;
+
+/// The state machine.
+pub(crate) trait Application: Send + Sync + 'static {
+    /// The chain's id; nothing before InitChain.
+    fn chain_id(&self) -> Option<String>;
+    /// Where the state stands.
+    fn info(&self) -> response::Info;
+    /// Starts the chain from genesis. May be asked again as long as no block was committed.
+    fn init_chain(&self, request: request::InitChain) -> Result<response::InitChain, Fault>;
+    /// Whether a transaction may wait for a block.
+    fn check_tx(&self, request: request::CheckTx) -> response::CheckTx;
+    /// Chooses and orders the transactions of a block.
+    fn prepare_proposal(&self, request: request::PrepareProposal) -> response::PrepareProposal;
+    /// Whether a proposed block is well formed.
+    fn process_proposal(&self, request: request::ProcessProposal) -> response::ProcessProposal;
+    /// Executes a decided block; nothing reaches the disk.
+    fn finalize_block(&self, request: request::FinalizeBlock) -> Result<response::FinalizeBlock, Fault>;
+    /// Makes the executed block durable.
+    fn commit(&self) -> Result<response::Commit, Fault>;
+    /// Answers from committed state, beside blocks that run.
+    fn query(&self, request: request::Query) -> response::Query;
+    /// Registered blobs that wait for validators to say that they hold them, oldest first.
+    fn wanted_blobs(&self) -> Vec<WantedBlob>;
+    /// Whether an empty block would make progress.
+    fn expects_blocks(&self) -> bool;
+}
+
+impl Application for aceso_app::App {
+    fn chain_id(&self) -> Option<String> {
+        self.chain().map(|chain| chain.chain_id)
+    }
+
+    fn info(&self) -> response::Info {
+        self.info()
+    }
+
+    fn init_chain(&self, request: request::InitChain) -> Result<response::InitChain, Fault> {
+        Ok(self.init_chain(request)?)
+    }
+
+    fn check_tx(&self, request: request::CheckTx) -> response::CheckTx {
+        self.check_tx(request)
+    }
+
+    fn prepare_proposal(&self, request: request::PrepareProposal) -> response::PrepareProposal {
+        self.prepare_proposal(request)
+    }
+
+    fn process_proposal(&self, request: request::ProcessProposal) -> response::ProcessProposal {
+        self.process_proposal(request)
+    }
+
+    fn finalize_block(&self, request: request::FinalizeBlock) -> Result<response::FinalizeBlock, Fault> {
+        Ok(self.finalize_block(request)?)
+    }
+
+    fn commit(&self) -> Result<response::Commit, Fault> {
+        Ok(self.commit()?)
+    }
+
+    fn query(&self, request: request::Query) -> response::Query {
+        self.query(request)
+    }
+
+    fn wanted_blobs(&self) -> Vec<WantedBlob> {
+        self.wanted_blobs()
+    }
+
+    fn expects_blocks(&self) -> bool {
+        self.expects_blocks()
+    }
+}

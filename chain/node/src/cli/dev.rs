@@ -1,0 +1,233 @@
+//! `aceso dev`: a chain of one validator in this process, with RPC and REST.
+
+use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+
+use aceso_app::App;
+use aceso_blobs::BlobStore;
+use serde_json::json;
+use tokio::sync::{Semaphore, mpsc, watch};
+
+use super::{
+    HomeArg, Output,
+    init::{Chain, proof_spec},
+};
+use crate::{
+    abci::{consensus::Consensus, info::Info, mempool as checks, query::Queries, vote::Voter},
+    application::Application,
+    engine::{Engine, EngineError, Parts, commit::Signer, events::Hub, mempool::Mempool, pulse::Pulse, store::Store},
+    home::{Home, config::Config, genesis::Document},
+    net,
+    rest::{self, Rest, Rpc, ledger::Ledger},
+    rpc::{self, Node},
+};
+
+/// How often unregistered blobs are looked for.
+const SWEEP_PERIOD: Duration = Duration::from_secs(600);
+
+/// Options of the verb.
+#[derive(clap::Args)]
+#[command(
+    after_help = "Examples:\n  aceso dev\n  aceso dev --home /tmp/chain --fund alice.mnemonic=1000000uaceso --rpc 127.0.0.1:0 --rest 127.0.0.1:0 --json\n\
+    \nStop it with Ctrl-C. Started again over the same home it goes on where it stopped."
+)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    home: HomeArg,
+    #[command(flatten)]
+    chain: Chain,
+    /// Where CometBFT's RPC listens; port 0 takes a free one.
+    #[arg(long, default_value = "127.0.0.1:26657", value_name = "ADDR")]
+    rpc: String,
+    /// Where gRPC would listen. It is not served yet.
+    #[arg(long, value_name = "ADDR")]
+    grpc: Option<String>,
+    /// Where REST, blobs and the page listen; port 0 takes a free one.
+    #[arg(long, default_value = "127.0.0.1:1317", value_name = "ADDR")]
+    rest: String,
+    /// Least milliseconds between two blocks.
+    #[arg(long, default_value_t = 20, value_name = "MS", value_parser = clap::value_parser!(u64).range(0..=3_600_000))]
+    block_time: u64,
+    /// Directory of the page's files.
+    #[arg(long, value_name = "DIR")]
+    ui: Option<PathBuf>,
+}
+
+/// Runs the verb.
+pub(crate) fn run(args: Args, output: Output) -> anyhow::Result<()> {
+    if let Some(address) = &args.grpc {
+        eprintln!("note: gRPC is not served yet, nothing listens at {address}; RPC and REST are");
+    }
+    if let Some(ui) = args.ui.as_ref().filter(|ui| !ui.join("index.html").is_file()) {
+        anyhow::bail!("--ui {} holds no index.html; build the page first, or leave the option out", ui.display());
+    }
+    let home = args.home.home()?;
+    let _lock = home.lock()?;
+    let document = home.begin(&args.chain.clone().into(), proof_spec()?)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let served = runtime.block_on(serve(&args, &home, document, output));
+    // Threads that still answer somebody get a moment to finish.
+    runtime.shutdown_timeout(Duration::from_secs(2));
+    served
+}
+
+async fn serve(args: &Args, home: &Home, document: Document, output: Output) -> anyhow::Result<()> {
+    let (rpc_listener, rpc_at) = net::bind("--rpc", &args.rpc).await?;
+    let (rest_listener, rest_at) = net::bind("--rest", &args.rest).await?;
+    let config = Config::load_or_create(home)?;
+    let blobs = Arc::new(BlobStore::open(&home.blobs_dir(), aceso_blobs::Options::default())?);
+    let app: Arc<dyn Application> = Arc::new(open(home, &config, &blobs)?);
+
+    let (ended, mut engine_ended) = mpsc::channel(1);
+    let chain = start(args, home, &config, &document, app, &blobs, rpc_at)?;
+    let (node, pulse) = (chain.node, chain.pulse);
+    let engine = std::thread::Builder::new()
+        .name("engine".into())
+        .spawn(move || {
+            // Nobody listens any more when the node is stopping for another reason.
+            let _ = ended.blocking_send(chain.engine.run());
+        })
+        .map_err(EngineError::Thread)?;
+
+    let ledger = Arc::new(Ledger::new(config.uploads()));
+    let (stop, stopped) = watch::channel(false);
+    tokio::spawn(sweep(Arc::clone(&ledger), Arc::clone(&blobs), node.queries.clone(), stopped.clone()));
+    let rest = Arc::new(Rest {
+        chain_id: document.origin.chain_id.to_string(),
+        info: node.info.clone(),
+        queries: node.queries.clone(),
+        rpc: Rpc::Here(Arc::clone(&node)),
+        blobs,
+        ledger,
+        pulse: Arc::clone(&pulse),
+        prefix: document.app.prefix.clone(),
+        denom: document.app.denom.clone(),
+        ui: args.ui.clone(),
+    });
+    tokio::spawn(net::serve(rpc_listener, rpc::http::router(Arc::clone(&node)), stopped.clone()));
+    tokio::spawn(net::serve(rest_listener, rest::router(rest), stopped));
+    tell(output, home, &document, &node, rpc_at, rest_at)?;
+
+    let outcome = tokio::select! {
+        ended = engine_ended.recv() => ended.unwrap_or(Ok(())).map_err(anyhow::Error::from),
+        signal = super::start::stop_signal() => signal,
+    };
+    pulse.stop();
+    // The receivers may all be gone, which is what is wanted.
+    let _ = stop.send(true);
+    // The engine ends between two blocks, so that nothing has to be done again at the next start.
+    let joined = tokio::task::spawn_blocking(move || engine.join()).await?;
+    outcome.and_then(|()| joined.map_err(|_| anyhow::anyhow!("the engine's thread panicked; see the lines above")))
+}
+
+/// Opens the application of a home.
+pub(crate) fn open(home: &Home, config: &Config, blobs: &Arc<BlobStore>) -> anyhow::Result<App> {
+    let mut options = aceso_app::Config::new(home.path(), Arc::clone(blobs));
+    options.state_dir = home.state_dir();
+    options.vm_cache_dir = home.code_dir();
+    options.keep_heights = config.keep_heights;
+    Ok(App::open(options)?)
+}
+
+struct Running {
+    engine: Engine,
+    node: Arc<Node>,
+    pulse: Arc<Pulse>,
+}
+
+fn start(
+    args: &Args,
+    home: &Home,
+    config: &Config,
+    document: &Document,
+    app: Arc<dyn Application>,
+    blobs: &Arc<BlobStore>,
+    rpc_at: SocketAddr,
+) -> anyhow::Result<Running> {
+    let pulse = Arc::new(Pulse::default());
+    let store = Arc::new(Store::open(&home.blocks_file())?);
+    let limits = config.mempool(document.origin.params.block.max_bytes);
+    let mempool = Arc::new(Mempool::new(checks::Mempool::new(Arc::clone(&app)), limits, Arc::clone(&pulse)));
+    let hub = Arc::new(Hub::default());
+    let signer = Signer::new(home.validator()?);
+    let voter = Arc::new(Voter::new(home.attester()?, Arc::clone(blobs)));
+    let limits = config.rpc();
+    let node = Arc::new(Node {
+        origin: document.origin.clone(),
+        genesis: document.json.clone(),
+        store: Arc::clone(&store),
+        mempool: Arc::clone(&mempool),
+        hub: Arc::clone(&hub),
+        info: Info::new(Arc::clone(&app)),
+        queries: Queries::new(Arc::clone(&app)),
+        public: signer.public(),
+        rpc_address: rpc_at.to_string(),
+        limits,
+        workers: Arc::new(Semaphore::new(limits.workers)),
+        websockets: Arc::new(Semaphore::new(limits.websockets)),
+    });
+    let parts = Parts {
+        consensus: Consensus::new(Arc::clone(&app), voter),
+        app,
+        store,
+        mempool,
+        hub,
+        signer,
+        pulse: Arc::clone(&pulse),
+        interval: Duration::from_millis(args.block_time),
+    };
+    let engine = Engine::start(parts, document.origin.clone())?;
+    Ok(Running { engine, node, pulse })
+}
+
+fn tell(
+    output: Output,
+    home: &Home,
+    document: &Document,
+    node: &Node,
+    rpc: SocketAddr,
+    rest: SocketAddr,
+) -> anyhow::Result<()> {
+    let validator = rpc::json::hex(node.address().as_bytes());
+    let object = json!({
+        "ok": true,
+        "rpc": format!("http://{rpc}"),
+        "rest": format!("http://{rest}"),
+        "grpc": null,
+        "chain_id": document.origin.chain_id,
+        "prefix": document.app.prefix,
+        "denom": document.app.denom,
+        "validator": validator,
+        "validator_key": rpc::json::base64(&node.public.to_bytes()),
+        "home": home.path(),
+        "height": node.store.height().to_string(),
+    });
+    output.print(&object, || {
+        format!(
+            "chain {} is running\n  rpc   http://{rpc}\n  rest  http://{rest}\n  home  {}\nstop it with Ctrl-C",
+            document.origin.chain_id,
+            home.path().display()
+        )
+    })
+}
+
+/// Removes blobs that nobody registers, until the node stops.
+pub(crate) async fn sweep(
+    ledger: Arc<Ledger>,
+    blobs: Arc<BlobStore>,
+    queries: Queries,
+    mut stopped: watch::Receiver<bool>,
+) {
+    let period = SWEEP_PERIOD.min(ledger.limits().keep.max(Duration::from_secs(1)));
+    loop {
+        let (ledger, blobs, queries) = (Arc::clone(&ledger), Arc::clone(&blobs), queries.clone());
+        match tokio::task::spawn_blocking(move || ledger.sweep(&blobs, &queries)).await {
+            Ok(Ok(_)) => {}
+            Ok(Err(e)) => tracing::warn!("unregistered blobs stay for now: {e}"),
+            Err(e) => tracing::error!("unregistered blobs stay for now: {e}"),
+        }
+        tokio::select! {
+            () = tokio::time::sleep(period) => {}
+            _ = stopped.wait_for(|stopped| *stopped) => return,
+        }
+    }
+}

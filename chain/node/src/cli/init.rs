@@ -1,0 +1,74 @@
+//! `aceso init`: keys and genesis of a chain, in the files that CometBFT reads.
+
+use anyhow::Context;
+use serde_json::{Value, json};
+
+use super::{HomeArg, Output};
+use crate::home::genesis::Beginning;
+
+/// How a chain begins.
+#[derive(clap::Args, Clone, Debug)]
+pub(crate) struct Chain {
+    /// Name of the chain [default: aceso-dev].
+    #[arg(long, value_name = "ID")]
+    chain_id: Option<String>,
+    /// What addresses begin with [default: aceso].
+    #[arg(long, value_name = "P")]
+    prefix: Option<String>,
+    /// The smallest coin [default: uaceso].
+    #[arg(long, value_name = "D")]
+    denom: Option<String>,
+    /// Who owns what from the start, such as alice.mnemonic=1000000uaceso; WHO is an address or a file of 24 words.
+    /// Without it an account `dev` is made that owns 10^12 of the smallest coin.
+    #[arg(long, value_name = "WHO=COINS")]
+    fund: Vec<String>,
+    /// Who may change parameters and validators: an address or a file of 24 words [default: nobody].
+    #[arg(long, value_name = "WHO")]
+    authority: Option<String>,
+}
+
+impl From<Chain> for Beginning {
+    fn from(chain: Chain) -> Self {
+        Self {
+            chain_id: chain.chain_id,
+            prefix: chain.prefix,
+            denom: chain.denom,
+            funds: chain.fund,
+            authority: chain.authority,
+        }
+    }
+}
+
+/// Options of the verb.
+#[derive(clap::Args)]
+#[command(
+    after_help = "Examples:\n  aceso init --home node --chain-id clinic-1 --fund alice.mnemonic=1000000uaceso\n  \
+    cometbft node --home node --proxy_app tcp://127.0.0.1:26658   (beside `aceso start --home node`)"
+)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    home: HomeArg,
+    #[command(flatten)]
+    chain: Chain,
+}
+
+/// The proof specification that genesis publishes.
+pub(crate) fn proof_spec() -> anyhow::Result<Value> {
+    serde_json::from_str(&aceso_state::proof_spec_json()).context("the proof specification is not JSON")
+}
+
+/// Runs the verb.
+pub(crate) fn run(args: &Args, output: Output) -> anyhow::Result<()> {
+    let home = args.home.home()?;
+    let _lock = home.lock()?;
+    let document = home.begin(&args.chain.clone().into(), proof_spec()?)?;
+    let genesis = home.genesis_file();
+    let object = json!({
+        "ok": true,
+        "home": home.path(),
+        "genesis": genesis,
+        "chain_id": document.origin.chain_id,
+        "validators": crate::home::genesis::trusted(&document.origin.validators),
+    });
+    output.print(&object, || format!("chain {} begins in {}", document.origin.chain_id, genesis.display()))
+}

@@ -1,0 +1,165 @@
+//! The command line: one file per group of verbs.
+//!
+//! A verb prints what people want to read, or with `--json` one JSON object, on standard output; everything else goes
+//! to standard error. An error is one line that says what to do; the exit code is then 1, or 2 where the command line
+//! itself is wrong.
+
+pub(crate) mod blob;
+pub(crate) mod dev;
+pub(crate) mod init;
+pub(crate) mod keys;
+pub(crate) mod model;
+pub(crate) mod remote;
+pub(crate) mod start;
+
+use std::{
+    io::{IsTerminal, Write},
+    path::PathBuf,
+    process::ExitCode,
+};
+
+use clap::{Parser, Subcommand};
+use serde_json::{Value, json};
+use tracing_subscriber::EnvFilter;
+
+use crate::home::Home;
+
+#[derive(Parser)]
+#[command(
+    name = "aceso",
+    version,
+    about = "Aceso: a chain on which a medical AI read is a smart-contract call",
+    after_help = "Examples:\n  aceso dev                              a chain of your own, with an account that owns coins\n  \
+    aceso dev --rpc 127.0.0.1:0 --json     the same on a free port, for scripts\n  \
+    aceso keys add alice                   a new account\n  \
+    aceso blob stat scan.dcm               the name that a file will have\n  \
+    aceso start --abci tcp://127.0.0.1:26658   the application for a CometBFT node"
+)]
+struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+    /// Print one JSON object instead of text.
+    #[arg(long, global = true)]
+    json: bool,
+    /// What to log: a level, or levels by part such as `info,aceso::engine=debug`.
+    #[arg(long, global = true, default_value = "warn", value_name = "FILTER")]
+    log: String,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    /// Run an embedded chain with one validator.
+    Dev(dev::Args),
+    /// Write keys and genesis of a chain without running it.
+    Init(init::Args),
+    /// Serve the application to a CometBFT node.
+    Start(start::Args),
+    /// Keep accounts in plain files.
+    Keys(keys::Args),
+    /// Check models, and register them.
+    Model(model::Args),
+    /// Files as blobs: names, uploads, downloads.
+    Blob(blob::Args),
+    /// Send a transaction and wait until it is in a block.
+    Tx(remote::tx::Tx),
+    /// Ask a node.
+    Query(remote::query::Query),
+    /// Ask for reads; fetch and check receipts.
+    Read(remote::read::Read),
+}
+
+/// Where the node keeps its files.
+#[derive(clap::Args, Clone, Debug)]
+pub(crate) struct HomeArg {
+    /// Directory of chain, keys and configuration [default: ~/.aceso].
+    #[arg(long, global = true, value_name = "DIR")]
+    home: Option<PathBuf>,
+}
+
+impl HomeArg {
+    /// The home.
+    pub(crate) fn home(&self) -> anyhow::Result<Home> {
+        match (&self.home, std::env::var_os("HOME")) {
+            (Some(path), _) => Ok(Home::at(path)),
+            (None, Some(user)) => Ok(Home::at(PathBuf::from(user).join(".aceso"))),
+            (None, None) => anyhow::bail!("the environment has no HOME; say where with --home DIR"),
+        }
+    }
+}
+
+/// Where a verb's answer goes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Output {
+    json: bool,
+}
+
+impl Output {
+    /// Prints an answer: the object for scripts, the text for people.
+    pub(crate) fn print(self, object: &Value, text: impl FnOnce() -> String) -> anyhow::Result<()> {
+        let mut out = std::io::stdout().lock();
+        if self.json {
+            writeln!(out, "{object}")?;
+        } else {
+            writeln!(out, "{}", text())?;
+        }
+        Ok(out.flush()?)
+    }
+}
+
+/// Reads the command line, does what it says, and returns the exit code.
+pub(crate) fn run() -> ExitCode {
+    let cli = Cli::parse();
+    let output = Output { json: cli.json };
+    match log(&cli.log).and_then(|()| cli.verb.run(output)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let line = one_line(&error);
+            if output.json {
+                // When standard output is gone there is nobody left to tell.
+                let _ = output.print(&json!({"ok": false, "error": line}), String::new);
+            }
+            eprintln!("error: {line}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+impl Verb {
+    fn run(self, output: Output) -> anyhow::Result<()> {
+        match self {
+            Self::Dev(args) => dev::run(args, output),
+            Self::Init(args) => init::run(&args, output),
+            Self::Start(args) => start::run(args, output),
+            Self::Keys(args) => keys::run(args, output),
+            Self::Model(args) => model::run(args, output),
+            Self::Blob(args) => blob::run(args, output),
+            Self::Tx(args) => args.run(output),
+            Self::Query(args) => args.run(output),
+            Self::Read(args) => args.run(output),
+        }
+    }
+}
+
+fn log(filter: &str) -> anyhow::Result<()> {
+    let filter = EnvFilter::try_new(filter)
+        .map_err(|e| anyhow::anyhow!("--log {filter:?}: {e}; write for instance --log info"))?;
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .init();
+    Ok(())
+}
+
+/// An error and what caused it, without repeating a cause that the error already quotes.
+fn one_line(error: &anyhow::Error) -> String {
+    let mut line = String::new();
+    for part in error.chain().map(ToString::to_string) {
+        if line.is_empty() {
+            line = part;
+        } else if !line.contains(&part) {
+            line = format!("{line}: {part}");
+        }
+    }
+    line.replace('\n', " ")
+}

@@ -1,0 +1,65 @@
+//! Verbs that speak to a running node as any other client does, through the public client SDK.
+
+use std::{fs, io::Read as _, path::PathBuf};
+
+use aceso_client::{Client, Key};
+use anyhow::{Context, Result};
+use clap::Args;
+
+pub(crate) mod blob;
+pub(crate) mod model;
+pub(crate) mod query;
+pub(crate) mod read;
+pub(crate) mod tx;
+
+/// Where the node is.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct At {
+    /// The node's RPC port.
+    #[arg(long, default_value = "http://127.0.0.1:26657", value_name = "URL")]
+    node: String,
+    /// The node's REST port.
+    #[arg(long, default_value = "http://127.0.0.1:1317", value_name = "URL")]
+    rest: String,
+}
+
+/// Whose key signs.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Signer {
+    /// A file with the 24 words of the key that signs, as `aceso keys add` makes them.
+    #[arg(long, value_name = "FILE")]
+    from: PathBuf,
+}
+
+impl At {
+    pub(crate) fn connect(&self) -> Result<Client> {
+        Ok(Client::connect(&self.node, &self.rest)?)
+    }
+}
+
+impl Signer {
+    pub(crate) fn key(&self) -> Result<Key> {
+        let words = file(&self.from)?;
+        let words = String::from_utf8(words).with_context(|| format!("{} is not text", self.from.display()))?;
+        Key::from_mnemonic(&words).with_context(|| format!("cannot use {}", self.from.display()))
+    }
+}
+
+/// A file's bytes; `-` is standard input.
+pub(crate) fn file(path: &PathBuf) -> Result<Vec<u8>> {
+    if path.as_os_str() == "-" {
+        let mut bytes = Vec::new();
+        std::io::stdin().read_to_end(&mut bytes).context("cannot read standard input")?;
+        return Ok(bytes);
+    }
+    fs::read(path).with_context(|| format!("cannot read {}", path.display()))
+}
+
+/// JSON that a user has typed, or a file that holds it after `@`.
+pub(crate) fn typed(text: &str) -> Result<serde_json::Value> {
+    let bytes = match text.strip_prefix('@') {
+        Some(path) => file(&path.into())?,
+        None => text.as_bytes().to_vec(),
+    };
+    serde_json::from_slice(&bytes).with_context(|| format!("{text} is not JSON"))
+}

@@ -1,0 +1,162 @@
+//! `aceso query …`: questions to a node.
+
+use aceso_types::{
+    journal::{Entry, Event},
+    query::{ModelStatus, Page, QueryBlob, QueryImage, QueryJournal, QueryModel, QueryModels},
+};
+use anyhow::{Context, Result};
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+
+use super::{At, typed};
+use crate::cli::Output;
+
+/// Asks a node.
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  aceso query balance aceso1…
+  aceso query smart aceso1… '{\"config\":{}}'
+  aceso query journal bafkrei…")]
+pub(crate) struct Query {
+    #[command(subcommand)]
+    verb: Verb,
+    #[command(flatten)]
+    at: At,
+}
+
+#[derive(Subcommand, Debug)]
+enum Verb {
+    /// The chain and its height.
+    Status,
+    /// What an account owns.
+    Balance {
+        /// The account.
+        address: String,
+    },
+    /// What a contract answers.
+    Smart {
+        /// The contract's address.
+        contract: String,
+        /// The question in JSON, or @FILE.
+        question: String,
+    },
+    /// A blob's standing.
+    Blob {
+        /// Its CID.
+        cid: String,
+    },
+    /// An image's registration.
+    Image {
+        /// Its CID.
+        cid: String,
+    },
+    /// A model's registration.
+    Model {
+        /// Its id.
+        model: String,
+    },
+    /// All models.
+    Models,
+    /// Who asked for an image, and what came of it.
+    Journal {
+        /// The image's CID.
+        image: String,
+    },
+}
+
+impl Query {
+    pub(crate) fn run(self, output: Output) -> Result<()> {
+        let client = self.at.connect()?;
+        match self.verb {
+            Verb::Status => {
+                let (chain, height) = (client.chain(), client.height()?);
+                output.print(&json!({"chain_id": chain.id, "height": height, "denom": chain.denom}), || {
+                    format!("{} at height {height}", chain.id)
+                })
+            }
+            Verb::Balance { address } => {
+                let (amount, denom) = (client.balance(&address)?, &client.chain().denom);
+                output.print(&json!({"amount": amount.to_string(), "denom": denom}), || format!("{amount}{denom}"))
+            }
+            Verb::Smart { contract, question } => {
+                let answer: Value = client.smart(&contract, &typed(&question)?)?;
+                output.print(&answer, || format!("{answer:#}"))
+            }
+            Verb::Blob { cid } => {
+                let row =
+                    client.ask(&QueryBlob { cid: cid.clone() })?.with_context(|| format!("nobody registered {cid}"))?;
+                let status = format!("{:?}", row.status()).to_lowercase();
+                let object = json!({"cid": row.cid, "size": row.size, "expires": row.expires, "status": status});
+                output.print(&object, || format!("{status}, {} bytes, until block {}", row.size, row.expires))
+            }
+            Verb::Image { cid } => {
+                let row = client
+                    .ask(&QueryImage { cid: cid.clone() })?
+                    .with_context(|| format!("nobody registered {cid}"))?;
+                let origin = row.origin.map(|origin| origin.institution);
+                let object = json!({"cid": row.cid, "owner": row.owner, "guard": row.guard, "origin": origin});
+                output.print(&object, || {
+                    let guard = if row.guard.is_empty() { "nobody: it is public" } else { &row.guard };
+                    let origin = origin.as_deref().unwrap_or("nobody");
+                    format!("registered by {}\nguarded by {guard}\nvouched for by {origin}", row.owner)
+                })
+            }
+            Verb::Model { model } => {
+                let row = client.ask(&QueryModel { model: model.clone() })?;
+                let row = row.with_context(|| format!("nobody registered model {model}"))?;
+                let object = model_object(&row);
+                output.print(&object, || format!("{object:#}"))
+            }
+            Verb::Models => {
+                let rows = client.ask(&QueryModels { page: None })?.unwrap_or_default().rows;
+                let objects: Vec<Value> = rows.iter().map(model_object).collect();
+                output.print(&Value::from(objects.clone()), || {
+                    let lines = objects.iter().map(|row| format!("{} {} {}", row["model"], row["status"], row["name"]));
+                    lines.collect::<Vec<_>>().join("\n").replace('"', "")
+                })
+            }
+            Verb::Journal { image } => {
+                let page = Some(Page { after: Vec::new(), limit: 200, reverse: false });
+                let rows = client.ask(&QueryJournal { image, page })?.unwrap_or_default();
+                let entries: Vec<Entry> = rows.entries.iter().filter_map(|bytes| Entry::decode(bytes)).collect();
+                output
+                    .print(&serde_json::to_value(&entries)?, || entries.iter().map(line).collect::<Vec<_>>().join("\n"))
+            }
+        }
+    }
+}
+
+fn model_object(row: &aceso_types::query::ModelRow) -> Value {
+    let manifest = aceso_types::Manifest::decode(&row.manifest).ok();
+    let status = match row.status() {
+        ModelStatus::Pending => "pending",
+        ModelStatus::Admitted => "admitted",
+        ModelStatus::Refused => "refused",
+    };
+    json!({
+        "model": row.model,
+        "status": status,
+        "reason": row.reason,
+        "name": manifest.as_ref().map(|manifest| manifest.name.clone()),
+        "author": row.author,
+        "price": manifest.map(|manifest| manifest.price.to_string()),
+        "macs": row.macs,
+        "load_gas": row.load_gas,
+        "run_gas": row.run_gas,
+    })
+}
+
+fn line(entry: &Entry) -> String {
+    let (height, caller) = (entry.height, &entry.caller);
+    match &entry.event {
+        Event::Permitted { actor, purpose, grant, .. } => {
+            format!("block {height}: {actor} may read for {purpose} by grant {grant}, through {caller}")
+        }
+        Event::Refused { actor, purpose, reason, .. } => {
+            format!("block {height}: {actor} may not read for {purpose}, through {caller}: {reason}")
+        }
+        Event::Read { grant, r#use, fee, .. } => {
+            format!("block {height}: read with model {} by use {} of grant {grant}, fee {fee}", entry.model, r#use)
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! `aceso read …`: asking for a read, and checking one without trusting anybody.
+
+use std::{fs, path::PathBuf};
+
+use aceso_client::GasLimit;
+use aceso_types::{BlobId, ModelId, ReadId, Receipt};
+use aceso_verify::{Evidence, Trust};
+use anyhow::{Context, Result};
+use clap::{Args, Subcommand};
+use serde_json::json;
+
+use super::{At, Signer, file, tx::report};
+use crate::cli::{Output, model::read_manifest};
+
+/// Reads and their receipts.
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  aceso read request --contract aceso1… --policy 1 --image bafkrei… --model 5f… --from physician.words
+  aceso read show 1 --out read-1.receipt
+  aceso read trust --out trust.json
+  aceso read verify read-1.receipt --trust trust.json
+  aceso read recompute read-1.receipt --image scan.dcm --manifest manifest.json --onnx model.onnx")]
+pub(crate) struct Read {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Subcommand, Debug)]
+enum Verb {
+    /// Asks an insurance contract for a read.
+    Request {
+        /// The insurance contract.
+        #[arg(long)]
+        contract: String,
+        /// The policy that pays.
+        #[arg(long)]
+        policy: u64,
+        /// The image's CID.
+        #[arg(long)]
+        image: BlobId,
+        /// The model's id.
+        #[arg(long)]
+        model: ModelId,
+        /// Why: a code of HL7 v3 ActReason.
+        #[arg(long, default_value = "TREAT")]
+        purpose: String,
+        #[command(flatten)]
+        signer: Signer,
+        #[command(flatten)]
+        at: At,
+    },
+    /// Fetches a receipt with all that proves it.
+    Show {
+        /// The read's number.
+        read: u64,
+        /// Where to put the receipt file; without it only the receipt is printed.
+        #[arg(long, short, value_name = "FILE")]
+        out: Option<PathBuf>,
+        #[command(flatten)]
+        at: At,
+    },
+    /// Writes down whom this node trusts now, for checking receipts elsewhere.
+    Trust {
+        /// Where to put it.
+        #[arg(long, short, value_name = "FILE")]
+        out: PathBuf,
+        #[command(flatten)]
+        at: At,
+    },
+    /// Checks a receipt file against trusted validators. Uses no network.
+    Verify {
+        /// The receipt file.
+        receipt: PathBuf,
+        /// The trust file.
+        #[arg(long, value_name = "FILE")]
+        trust: PathBuf,
+    },
+    /// Computes a receipt's outcome again from image and model. Uses no network.
+    Recompute {
+        /// The receipt file.
+        receipt: PathBuf,
+        /// The image file.
+        #[arg(long, value_name = "FILE")]
+        image: PathBuf,
+        /// The model's manifest, in JSON or dag-cbor.
+        #[arg(long, value_name = "FILE")]
+        manifest: PathBuf,
+        /// The model's ONNX file.
+        #[arg(long, value_name = "FILE")]
+        onnx: PathBuf,
+    },
+}
+
+impl Read {
+    pub(crate) fn run(self, output: Output) -> Result<()> {
+        match self.verb {
+            Verb::Request { contract, policy, image, model, purpose, signer, at } => {
+                let (client, key) = (at.connect()?, signer.key()?);
+                let msg = json!({"request_read": {
+                    "policy": policy, "image": image, "model": model, "purpose": purpose,
+                }});
+                let message = client.msg_execute(&client.address(&key), &contract, &msg, 0);
+                let tx = client.send(&key, vec![message], GasLimit::Auto)?;
+                let read = tx.attribute("wasm", "read").map(String::from);
+                report(output, &tx, read.as_deref().map(|read| ("read", read)))
+            }
+            Verb::Show { read, out, at } => {
+                let evidence = at.connect()?.evidence(ReadId(read))?;
+                if let Some(path) = out {
+                    fs::write(&path, evidence.encode()).with_context(|| format!("cannot write {}", path.display()))?;
+                }
+                let receipt = evidence.receipt()?;
+                output.print(&serde_json::to_value(&receipt)?, || text(&receipt))
+            }
+            Verb::Trust { out, at } => {
+                let trust = at.connect()?.trust()?;
+                fs::write(&out, trust.encode()).with_context(|| format!("cannot write {}", out.display()))?;
+                let count = trust.validators.len();
+                output.print(&json!({"ok": true, "chain_id": trust.chain_id, "validators": count}), || {
+                    format!("{count} validators of {} in {}", trust.chain_id, out.display())
+                })
+            }
+            Verb::Verify { receipt, trust } => {
+                let trust = Trust::decode(&file(&trust)?)?;
+                let verified = aceso_verify::verify(&file(&receipt)?, &trust)?;
+                let object = json!({
+                    "ok": true,
+                    "height": verified.height,
+                    "time": verified.time,
+                    "receipt": serde_json::to_value(&verified.receipt)?,
+                });
+                output.print(&object, || {
+                    let validators = trust.validators.len();
+                    let signed =
+                        format!("signed by the trusted validators ({validators}) at height {}", verified.height);
+                    format!("verified: {signed}, {}\n{}", verified.time, text(&verified.receipt))
+                })
+            }
+            Verb::Recompute { receipt, image, manifest, onnx } => {
+                let receipt = Evidence::decode(&file(&receipt)?)?.receipt()?;
+                let manifest = read_manifest(&manifest)?.encode();
+                let outcome = aceso_verify::recompute(&receipt, &manifest, &file(&onnx)?, &file(&image)?)?;
+                output.print(&json!({"ok": true, "digest": outcome.digest}), || {
+                    format!("recomputed: the same outcome to the bit, {}", outcome.digest)
+                })
+            }
+        }
+    }
+}
+
+fn text(receipt: &Receipt) -> String {
+    let scores =
+        receipt.outcome.scores.iter().map(|score| {
+            format!("  {}: {}.{:04} %", score.label, score.probability / 10_000, score.probability % 10_000)
+        });
+    let findings = receipt
+        .outcome
+        .findings
+        .iter()
+        .map(|finding| format!("  {} is {}", finding.id, if finding.present { "present" } else { "absent" }));
+    let head = format!(
+        "read {} on {}, block {}\n  image {}\n  model {}",
+        receipt.read, receipt.chain_id, receipt.height, receipt.image, receipt.model
+    );
+    let consent = receipt.consent.iter().map(|consent| {
+        let (actor, purpose, grant) = (&consent.actor, &consent.purpose, &consent.grant);
+        format!("  for {actor}, purpose {purpose}, by use {} of grant {grant} at {}", consent.r#use, consent.guard)
+    });
+    std::iter::once(head).chain(consent).chain(findings).chain(scores).collect::<Vec<_>>().join("\n")
+}

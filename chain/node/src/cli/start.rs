@@ -1,0 +1,119 @@
+//! `aceso start`: the application behind a CometBFT node's ABCI socket, with REST and the page beside it.
+
+use std::{path::PathBuf, sync::Arc};
+
+use aceso_blobs::BlobStore;
+use serde_json::json;
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    sync::watch,
+};
+
+use super::{HomeArg, Output, dev};
+use crate::{
+    abci::{
+        consensus::Consensus,
+        info::Info,
+        mempool::Mempool,
+        query::Queries,
+        server::{self, Address},
+        vote::Voter,
+    },
+    application::Application,
+    engine::pulse::Pulse,
+    home::config::Config,
+    net,
+    rest::{self, Rest, Rpc, ledger::Ledger},
+};
+
+/// Options of the verb.
+#[derive(clap::Args)]
+#[command(
+    after_help = "Examples:\n  aceso init --home node\n  aceso start --home node --abci unix://node/abci.sock &\n  \
+    cometbft node --home node --proxy_app unix://node/abci.sock\n\nCometBFT v0.38 is meant; its own home may be the same directory."
+)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    home: HomeArg,
+    /// Where CometBFT connects: tcp://HOST:PORT or unix://PATH.
+    #[arg(long, default_value = "tcp://127.0.0.1:26658", value_name = "ADDR")]
+    abci: String,
+    /// Where REST, blobs and the page listen; port 0 takes a free one.
+    #[arg(long, default_value = "127.0.0.1:1317", value_name = "ADDR")]
+    rest: String,
+    /// CometBFT's RPC as clients reach it; the page is told.
+    #[arg(long, default_value = "http://127.0.0.1:26657", value_name = "URL")]
+    rpc: String,
+    /// Directory of the page's files.
+    #[arg(long, value_name = "DIR")]
+    ui: Option<PathBuf>,
+}
+
+/// Runs the verb.
+pub(crate) fn run(args: Args, output: Output) -> anyhow::Result<()> {
+    let address: Address = args.abci.parse()?;
+    let home = args.home.home()?;
+    let _lock = home.lock()?;
+    if home.blocks_file().exists() {
+        anyhow::bail!(
+            "{} belongs to an embedded chain (`aceso dev`), whose blocks CometBFT does not have; choose another --home",
+            home.path().display()
+        );
+    }
+    let config = Config::load_or_create(&home)?;
+    let blobs = Arc::new(BlobStore::open(&home.blobs_dir(), aceso_blobs::Options::default())?);
+    let app: Arc<dyn Application> = Arc::new(dev::open(&home, &config, &blobs)?);
+    let document = home.genesis()?;
+    let voter = Arc::new(Voter::new(home.attester()?, Arc::clone(&blobs)));
+    let consensus = Consensus::new(Arc::clone(&app), voter);
+    let (mempool, info) = (Mempool::new(Arc::clone(&app)), Info::new(Arc::clone(&app)));
+    let (queries, height) = (Queries::new(app), info.info().last_block_height);
+    let ledger = Arc::new(Ledger::new(config.uploads()));
+    let rest = Arc::new(Rest {
+        chain_id: document.origin.chain_id.to_string(),
+        info: info.clone(),
+        queries: queries.clone(),
+        rpc: Rpc::CometBft(args.rpc.clone()),
+        blobs: Arc::clone(&blobs),
+        ledger: Arc::clone(&ledger),
+        pulse: Arc::new(Pulse::default()),
+        prefix: document.app.prefix.clone(),
+        denom: document.app.denom.clone(),
+        ui: args.ui.clone(),
+    });
+
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let (listener, rest_at) = net::bind("--rest", &args.rest).await?;
+        let (stop, stopped) = watch::channel(false);
+        tokio::spawn(dev::sweep(ledger, blobs, queries, stopped.clone()));
+        tokio::spawn(net::serve(listener, rest::router(rest), stopped));
+        let object = json!({
+            "ok": true,
+            "abci": args.abci,
+            "rest": format!("http://{rest_at}"),
+            "home": home.path(),
+            "height": height.to_string(),
+        });
+        output.print(&object, || {
+            format!("the application waits for CometBFT at {}\n  rest  http://{rest_at}", args.abci)
+        })?;
+        let ended = tokio::select! {
+            served = server::serve(address, consensus, mempool, info) => Ok(served?),
+            signal = stop_signal() => signal,
+        };
+        // The receivers may all be gone, which is what is wanted.
+        let _ = stop.send(true);
+        ended
+    })
+}
+
+/// Waits for SIGINT or SIGTERM.
+pub(crate) async fn stop_signal() -> anyhow::Result<()> {
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    tokio::select! {
+        _ = interrupt.recv() => tracing::info!("interrupted, stopping"),
+        _ = terminate.recv() => tracing::info!("asked to stop"),
+    }
+    Ok(())
+}

@@ -1,0 +1,110 @@
+//! The validator's two keys: ed25519 for blocks, in the file that CometBFT reads, and BLS12-381 for attestations.
+
+use aceso_app::attest::AttestKey;
+use base64::{Engine, engine::general_purpose::STANDARD};
+use ed25519_consensus::SigningKey;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use tendermint::{PublicKey, account};
+
+use super::{Home, HomeError, read, write_new};
+
+const FILE_MAX: u64 = 64 << 10;
+const ED25519_SECRET: &str = "tendermint/PrivKeyEd25519";
+const BLS_SECRET: &str = "aceso/PrivKeyBls12381";
+
+#[derive(Serialize, Deserialize)]
+struct Typed {
+    r#type: String,
+    value: String,
+}
+
+#[derive(Deserialize)]
+struct KeyFile {
+    priv_key: Typed,
+}
+
+impl Home {
+    /// The validator's key; makes one where there is none.
+    pub(crate) fn validator(&self) -> Result<SigningKey, HomeError> {
+        let path = self.validator_file();
+        if !path.exists() {
+            let key = SigningKey::from(random()?);
+            let public = PublicKey::from_ed25519_consensus(key.verification_key());
+            let mut secret = key.as_bytes().to_vec();
+            secret.extend(public.to_bytes());
+            let json = json!({
+                "address": hex::encode_upper(account::Id::from(public).as_bytes()),
+                "pub_key": {"type": "tendermint/PubKeyEd25519", "value": STANDARD.encode(public.to_bytes())},
+                "priv_key": {"type": ED25519_SECRET, "value": STANDARD.encode(&secret)},
+            });
+            write_new(&path, format!("{json:#}\n").as_bytes(), true)?;
+            // CometBFT wants to know what was signed last, also when that is nothing.
+            let nothing = json!({"height": "0", "round": 0, "step": 0});
+            write_new(&self.sign_state_file(), format!("{nothing:#}\n").as_bytes(), true)?;
+            return Ok(key);
+        }
+        let secret = self.secret(&path, ED25519_SECRET)?;
+        let seed = secret.first_chunk::<32>().filter(|_| secret.len() == 64);
+        match seed {
+            Some(seed) => Ok(SigningKey::from(*seed)),
+            None => Err(HomeError::Malformed { path, reason: format!("the key has {} bytes, not 64", secret.len()) }),
+        }
+    }
+
+    /// The attestation key; makes one where there is none.
+    pub(crate) fn attester(&self) -> Result<AttestKey, HomeError> {
+        let path = self.attest_file();
+        let malformed = |reason: String| HomeError::Malformed { path: path.clone(), reason };
+        if !path.exists() {
+            let key = AttestKey::generate(&random()?).map_err(|e| malformed(e.to_string()))?;
+            let json = json!({
+                "pub_key": {"type": "aceso/PubKeyBls12381", "value": STANDARD.encode(key.public())},
+                "priv_key": {"type": BLS_SECRET, "value": STANDARD.encode(key.to_bytes())},
+            });
+            write_new(&path, format!("{json:#}\n").as_bytes(), true)?;
+            return Ok(key);
+        }
+        let secret = self.secret(&path, BLS_SECRET)?;
+        let bytes = secret.try_into().map_err(|_| malformed("the key has not 32 bytes".into()))?;
+        AttestKey::from_bytes(&bytes).map_err(|e| malformed(e.to_string()))
+    }
+
+    fn secret(&self, path: &std::path::Path, kind: &str) -> Result<Vec<u8>, HomeError> {
+        let malformed = |reason: String| HomeError::Malformed { path: path.into(), reason };
+        let file: KeyFile = serde_json::from_slice(&read(path, FILE_MAX)?).map_err(|e| malformed(e.to_string()))?;
+        if file.priv_key.r#type != kind {
+            return Err(malformed(format!("the key is of type {:?}, not {kind:?}", file.priv_key.r#type)));
+        }
+        STANDARD.decode(&file.priv_key.value).map_err(|_| malformed("the key is not base64".into()))
+    }
+}
+
+fn random() -> Result<[u8; 32], HomeError> {
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes).map_err(HomeError::Random)?;
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_made_once() {
+        let directory = tempfile::tempdir().unwrap();
+        let home = Home::at(directory.path());
+        let _lock = home.lock().unwrap();
+        assert_eq!(home.validator().unwrap().as_bytes(), home.validator().unwrap().as_bytes());
+        assert_eq!(home.attester().unwrap().public(), home.attester().unwrap().public());
+        // tendermint-rs reads the same file as CometBFT does.
+        let json = std::fs::read_to_string(home.validator_file()).unwrap();
+        let file: serde_json::Value = serde_json::from_str(&json).unwrap();
+        let public: PublicKey = serde_json::from_value(file["pub_key"].clone()).unwrap();
+        assert_eq!(public.to_bytes(), home.validator().unwrap().verification_key().to_bytes());
+        std::fs::write(home.validator_file(), json.replace("PrivKeyEd25519", "PrivKeySecp256k1")).unwrap();
+        assert!(matches!(home.validator(), Err(HomeError::Malformed { .. })));
+        std::fs::write(home.attest_file(), "{").unwrap();
+        assert!(matches!(home.attester(), Err(HomeError::Malformed { .. })));
+    }
+}

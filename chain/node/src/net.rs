@@ -1,0 +1,108 @@
+//! Listening: addresses, a bounded number of connections, and clients that never finish a sentence.
+
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    service::TowerToHyperService,
+};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::{Semaphore, watch},
+};
+
+/// Connections to one port at the same time, CometBFT's `max_open_connections`.
+const CONNECTIONS_MAX: usize = 900;
+/// How long a client may take for the head of a request.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Why a port is not served.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NetError {
+    /// The text is no address.
+    #[error("{flag} {text:?} is not HOST:PORT")]
+    Address {
+        /// The option.
+        flag: &'static str,
+        /// What it says.
+        text: String,
+    },
+    /// Somebody else listens there.
+    #[error("{flag} {address} is in use; stop the other program or choose another port (0 takes a free one)")]
+    Occupied {
+        /// The option.
+        flag: &'static str,
+        /// Where.
+        address: String,
+    },
+    /// The system refuses.
+    #[error("{flag} {address}: {source}")]
+    Io {
+        /// The option.
+        flag: &'static str,
+        /// Where.
+        address: String,
+        /// What it said.
+        source: io::Error,
+    },
+}
+
+/// Takes a port; the option is named in errors.
+pub(crate) async fn bind(flag: &'static str, text: &str) -> Result<(TcpListener, SocketAddr), NetError> {
+    let host = text.strip_prefix("tcp://").or_else(|| text.strip_prefix("http://")).unwrap_or(text);
+    if !host.rsplit_once(':').is_some_and(|(name, port)| !name.is_empty() && port.parse::<u16>().is_ok()) {
+        return Err(NetError::Address { flag, text: text.into() });
+    }
+    let address = host.to_owned();
+    let failed = |source: io::Error| match source.kind() {
+        io::ErrorKind::AddrInUse => NetError::Occupied { flag, address: address.clone() },
+        _ => NetError::Io { flag, address: address.clone(), source },
+    };
+    let listener = TcpListener::bind(host).await.map_err(failed)?;
+    let address = listener.local_addr().map_err(failed)?;
+    Ok((listener, address))
+}
+
+/// Serves until `stop` says true.
+pub(crate) async fn serve(listener: TcpListener, router: Router, mut stop: watch::Receiver<bool>) {
+    let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            _ = stop.wait_for(|stopped| *stopped) => return,
+        };
+        match accepted {
+            Ok((stream, peer)) => match Arc::clone(&room).try_acquire_owned() {
+                Ok(place) => {
+                    let router = router.clone();
+                    tokio::spawn(async move {
+                        connection(stream, router).await;
+                        drop(place);
+                    });
+                }
+                Err(_) => tracing::warn!(%peer, "turned away: {CONNECTIONS_MAX} connections are open"),
+            },
+            Err(e) => {
+                // Out of file descriptors, most likely: let some connections end.
+                tracing::warn!("cannot accept a connection: {e}");
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+}
+
+async fn connection(stream: TcpStream, router: Router) {
+    // Answers are small and come at once; if it cannot be set they come a little later.
+    let _ = stream.set_nodelay(true);
+    let served = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT)
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router))
+        .with_upgrades()
+        .await;
+    if let Err(e) = served {
+        tracing::debug!("connection ended: {e}");
+    }
+}

@@ -1,0 +1,243 @@
+//! Who may fetch which blob from this node.
+//!
+//! A registered blob that is no image, or an image without a guard, is public. A guarded image needs a signed request:
+//! the account that registered it, or one that the guard lets see it. Unregistered bytes are nobody's yet and are not
+//! handed out, since what becomes a guarded image must not have been public for a minute.
+//!
+//! A signed request carries three headers: `X-Aceso-Public-Key` (secp256k1, 33 bytes, base64), `X-Aceso-Expires` (Unix
+//! seconds, at most an hour ahead) and `X-Aceso-Signature` (64 bytes `r ‖ s`, base64): ECDSA over the SHA-256 of
+//! [`sign_bytes`]. It is good for one blob on one chain and says nothing about who sends it, so it goes over the wire
+//! only where the wire is trusted. The guard is asked `{"may_view":{"image":…,"account":…}}` and answers
+//! `{"may_view":true}` or false; a guard without that query lets nobody but the owner see.
+
+use aceso_types::{
+    BlobId, Digest,
+    query::{BlobStatus, QueryBlob, QueryImage},
+};
+use axum::http::{HeaderMap, StatusCode};
+use base64::{Engine, engine::general_purpose::STANDARD};
+use cosmos_sdk_proto::cosmwasm::wasm::v1::{QuerySmartContractStateRequest, QuerySmartContractStateResponse};
+use k256::ecdsa::{Signature, VerifyingKey, signature::Verifier};
+use serde::Deserialize;
+use serde_json::json;
+use tendermint::Time;
+
+use crate::{
+    abci::query::{Queries, QueryError},
+    address::account,
+};
+
+/// A guard's answer.
+#[derive(Deserialize)]
+struct MayView {
+    may_view: bool,
+}
+
+const SMART_QUERY: &str = "/cosmwasm.wasm.v1.Query/SmartContractState";
+/// The farthest ahead that a signed request may expire, in seconds.
+const AHEAD_MAX: i64 = 3600;
+
+/// Why a blob is not handed out.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Denied {
+    /// Nobody has registered it.
+    #[error("blob {0} is not registered on this chain")]
+    Unregistered(String),
+    /// Its term is over.
+    #[error("the term of blob {0} is over since height {1}")]
+    Expired(String, u64),
+    /// It is a guarded image and nobody has signed.
+    #[error(
+        "image {image} is guarded by {guard}; sign the request (X-Aceso-Public-Key, X-Aceso-Expires, X-Aceso-Signature)"
+    )]
+    Guarded {
+        /// The image.
+        image: String,
+        /// Its guard.
+        guard: String,
+    },
+    /// A header is missing or does not decode.
+    #[error("{header} {reason}")]
+    Header {
+        /// Which.
+        header: &'static str,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// The signature is not the key's over this request.
+    #[error("the signature does not fit the public key, this chain, this image and X-Aceso-Expires")]
+    Signature,
+    /// The guard says no.
+    #[error("guard {guard} does not let {account} see image {image}")]
+    Refused {
+        /// The image.
+        image: String,
+        /// Its guard.
+        guard: String,
+        /// Who asked.
+        account: String,
+    },
+    /// The application did not say.
+    #[error(transparent)]
+    Query(#[from] QueryError),
+}
+
+impl Denied {
+    /// The HTTP status and the gRPC code.
+    pub(crate) fn status(&self) -> (StatusCode, u32) {
+        match self {
+            Self::Unregistered(_) | Self::Expired(..) => (StatusCode::NOT_FOUND, 5),
+            Self::Guarded { .. } | Self::Refused { .. } => (StatusCode::FORBIDDEN, 7),
+            Self::Header { .. } => (StatusCode::BAD_REQUEST, 3),
+            Self::Signature => (StatusCode::UNAUTHORIZED, 16),
+            Self::Query(_) => (StatusCode::INTERNAL_SERVER_ERROR, 13),
+        }
+    }
+}
+
+/// The 32 bytes that a signed request signs.
+pub(crate) fn sign_bytes(chain_id: &str, image: &BlobId, expires: u64) -> Digest {
+    Digest::sha3("aceso/fetch/v1", &[chain_id.as_bytes(), image.to_string().as_bytes(), &expires.to_be_bytes()])
+}
+
+/// Whether a blob may be fetched with these headers.
+pub(crate) fn check(
+    queries: &Queries,
+    chain_id: &str,
+    prefix: &str,
+    id: BlobId,
+    headers: &HeaderMap,
+) -> Result<(), Denied> {
+    let cid = id.to_string();
+    let blob = queries.ask(&QueryBlob { cid: cid.clone() })?.ok_or_else(|| Denied::Unregistered(cid.clone()))?;
+    if blob.status == i32::from(BlobStatus::Expired) {
+        return Err(Denied::Expired(cid, blob.expires));
+    }
+    let Some(image) = queries.ask(&QueryImage { cid: cid.clone() })?.filter(|image| !image.guard.is_empty()) else {
+        return Ok(());
+    };
+    let signer = signer(chain_id, prefix, id, &image.guard, headers, Time::now().unix_timestamp())?;
+    if signer == image.owner || may_view(queries, &image.guard, &cid, &signer) {
+        Ok(())
+    } else {
+        Err(Denied::Refused { image: cid, guard: image.guard, account: signer })
+    }
+}
+
+/// The account that signed the request.
+fn signer(
+    chain_id: &str,
+    prefix: &str,
+    id: BlobId,
+    guard: &str,
+    headers: &HeaderMap,
+    now: i64,
+) -> Result<String, Denied> {
+    const KEY: &str = "x-aceso-public-key";
+    const EXPIRES: &str = "x-aceso-expires";
+    const SIGNATURE: &str = "x-aceso-signature";
+    if !headers.contains_key(SIGNATURE) {
+        return Err(Denied::Guarded { image: id.to_string(), guard: guard.into() });
+    }
+    let wrong = |header, reason| Denied::Header { header, reason };
+    let text = |header| headers.get(header).and_then(|value| value.to_str().ok()).ok_or(wrong(header, "is missing"));
+    let bytes = |header| STANDARD.decode(text(header)?).map_err(|_| wrong(header, "is not base64"));
+
+    let expires: u64 = text(EXPIRES)?.parse().map_err(|_| wrong(EXPIRES, "is not a number of Unix seconds"))?;
+    match i64::try_from(expires) {
+        Ok(at) if at < now => return Err(wrong(EXPIRES, "is over; sign anew")),
+        Ok(at) if at <= now + AHEAD_MAX => {}
+        _ => return Err(wrong(EXPIRES, "is more than an hour ahead")),
+    }
+    let key = bytes(KEY)?;
+    let verifying = VerifyingKey::from_sec1_bytes(&key)
+        .ok()
+        .filter(|_| key.len() == 33)
+        .ok_or(wrong(KEY, "is not a compressed secp256k1 key of 33 bytes"))?;
+    let signature = Signature::from_slice(&bytes(SIGNATURE)?).map_err(|_| wrong(SIGNATURE, "is not 64 bytes r ‖ s"))?;
+    let signature = signature.normalize_s().unwrap_or(signature);
+    let signed = sign_bytes(chain_id, &id, expires);
+    verifying.verify(&signed.0, &signature).map_err(|_| Denied::Signature)?;
+    account(&key, prefix).ok_or(wrong(KEY, "has no address on this chain"))
+}
+
+/// Whether the guard lets an account see an image. A guard that does not answer lets nobody.
+fn may_view(queries: &Queries, guard: &str, image: &str, account: &str) -> bool {
+    let question = QuerySmartContractStateRequest {
+        address: guard.into(),
+        query_data: json!({"may_view": {"image": image, "account": account}}).to_string().into_bytes(),
+    };
+    match queries.ask_path::<QuerySmartContractStateResponse>(SMART_QUERY, &question) {
+        Ok(answer) => answer
+            .and_then(|answer| serde_json::from_slice::<MayView>(&answer.data).ok())
+            .is_some_and(|answer| answer.may_view),
+        Err(e) => {
+            tracing::debug!(guard, "may_view is not answered: {e}");
+            false
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::HeaderValue;
+    use k256::ecdsa::{SigningKey, signature::Signer};
+
+    use super::*;
+
+    const NOW: i64 = 1_000_000;
+
+    fn headers(key: &SigningKey, chain: &str, id: BlobId, expires: u64) -> HeaderMap {
+        let signature: Signature = key.sign(&sign_bytes(chain, &id, expires).0);
+        let mut headers = HeaderMap::new();
+        let mut put = |name, value: String| headers.insert(name, HeaderValue::from_str(&value).unwrap());
+        put("x-aceso-public-key", STANDARD.encode(key.verifying_key().to_encoded_point(true).as_bytes()));
+        put("x-aceso-expires", expires.to_string());
+        put("x-aceso-signature", STANDARD.encode(signature.to_bytes()));
+        headers
+    }
+
+    fn check(headers: &HeaderMap, id: BlobId) -> Result<String, Denied> {
+        signer("chain-1", "aceso", id, "aceso1guard", headers, NOW)
+    }
+
+    #[test]
+    fn only_this_request_is_signed() {
+        let key = SigningKey::from_slice(&[7; 32]).unwrap();
+        let (id, other) = (BlobId::of_raw(b"x"), BlobId::of_raw(b"y"));
+        let good = headers(&key, "chain-1", id, 1_000_060);
+        assert!(check(&good, id).unwrap().starts_with("aceso1"));
+        assert!(matches!(check(&good, other), Err(Denied::Signature)));
+        assert!(matches!(check(&headers(&key, "chain-2", id, 1_000_060), id), Err(Denied::Signature)));
+        let mut later = good.clone();
+        later.insert("x-aceso-expires", HeaderValue::from_static("1000061"));
+        assert!(matches!(check(&later, id), Err(Denied::Signature)));
+        let mut foreign = good.clone();
+        let stranger = SigningKey::from_slice(&[8; 32]).unwrap();
+        let point = STANDARD.encode(stranger.verifying_key().to_encoded_point(true).as_bytes());
+        foreign.insert("x-aceso-public-key", HeaderValue::from_str(&point).unwrap());
+        assert!(matches!(check(&foreign, id), Err(Denied::Signature)));
+    }
+
+    #[test]
+    fn each_wrong_header_is_named() {
+        let key = SigningKey::from_slice(&[7; 32]).unwrap();
+        let id = BlobId::of_raw(b"x");
+        assert!(matches!(check(&HeaderMap::new(), id), Err(Denied::Guarded { .. })));
+        for expires in [999_999, 1_003_601, u64::MAX] {
+            let denied = check(&headers(&key, "chain-1", id, expires), id).unwrap_err();
+            assert!(denied.to_string().starts_with("x-aceso-expires"), "{denied}");
+        }
+        for (name, value) in [
+            ("x-aceso-public-key", "AAAA"),
+            ("x-aceso-public-key", "?"),
+            ("x-aceso-signature", "AAAA"),
+            ("x-aceso-signature", "?"),
+            ("x-aceso-expires", "soon"),
+        ] {
+            let mut wrong = headers(&key, "chain-1", id, 1_000_060);
+            wrong.insert(name, HeaderValue::from_static(value));
+            assert!(check(&wrong, id).unwrap_err().to_string().starts_with(name), "{name}: {value}");
+        }
+    }
+}

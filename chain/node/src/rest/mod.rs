@@ -1,0 +1,155 @@
+//! The REST port: blobs in and out, what wallets ask of a node, and the page.
+//!
+//! `POST /aceso/blobs/v1` and `GET /ipfs/{cid}` are in [`blobs`], who may fetch what in [`access`], static files in
+//! [`ui`]. The RPC is here a second time under `/rpc`, so that a page needs one origin only. What is not served is
+//! answered as grpc-gateway answers it: 501.
+
+pub(crate) mod access;
+pub(crate) mod blobs;
+pub(crate) mod ledger;
+pub(crate) mod ui;
+
+#[cfg(test)]
+mod tests;
+
+use std::{path::PathBuf, sync::Arc};
+
+use aceso_blobs::BlobStore;
+use axum::{
+    Router,
+    extract::State,
+    http::{Method, StatusCode, Uri},
+    middleware,
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+use serde_json::json;
+
+use self::ledger::Ledger;
+use crate::{
+    abci::{info::Info, query::Queries},
+    engine::pulse::Pulse,
+    rpc::{COMETBFT_VERSION, Node, http},
+};
+
+/// What the REST port answers from.
+pub(crate) struct Rest {
+    /// The chain's id.
+    pub(crate) chain_id: String,
+    /// Where the application stands.
+    pub(crate) info: Info,
+    /// Questions to it.
+    pub(crate) queries: Queries,
+    /// Who serves the RPC.
+    pub(crate) rpc: Rpc,
+    /// The blobs.
+    pub(crate) blobs: Arc<BlobStore>,
+    /// Unregistered bytes and the room for them.
+    pub(crate) ledger: Arc<Ledger>,
+    /// Wakes the embedded engine: a blob that was waited for may be here.
+    pub(crate) pulse: Arc<Pulse>,
+    /// The chain's address prefix and coin, which pages need before they can ask anything.
+    pub(crate) prefix: String,
+    /// The smallest coin.
+    pub(crate) denom: String,
+    /// Where the page's files are.
+    pub(crate) ui: Option<PathBuf>,
+}
+
+/// Who serves the RPC.
+pub(crate) enum Rpc {
+    /// This process: an embedded chain.
+    Here(Arc<Node>),
+    /// CometBFT, at this URL.
+    CometBft(String),
+}
+
+/// The routes.
+pub(crate) fn router(rest: Arc<Rest>) -> Router {
+    let rpc = match &rest.rpc {
+        Rpc::Here(node) => http::router(Arc::clone(node)),
+        Rpc::CometBft(_) => Router::new(),
+    };
+    Router::new()
+        .route("/health", get(health))
+        .route("/cosmos/base/tendermint/v1beta1/node_info", get(node_info))
+        .route("/aceso/node/v1", get(about))
+        .route("/aceso/blobs/v1", post(blobs::put))
+        .route("/ipfs/{cid}", get(blobs::get))
+        .fallback(other)
+        .with_state(rest)
+        .layer(middleware::from_fn(http::cors))
+        .nest("/rpc", rpc)
+}
+
+async fn health(State(rest): State<Arc<Rest>>) -> Response {
+    http::json(StatusCode::OK, &json!({"height": rest.info.info().last_block_height.to_string()}))
+}
+
+/// What a page must know before it can ask anything.
+async fn about(State(rest): State<Arc<Rest>>) -> Response {
+    let answer = json!({
+        "chain_id": rest.chain_id,
+        "prefix": rest.prefix,
+        "denom": rest.denom,
+        "rpc": match &rest.rpc {
+            Rpc::Here(_) => "/rpc",
+            Rpc::CometBft(url) => url.as_str(),
+        },
+        "blob_bytes_max": rest.ledger.limits().blob_bytes.to_string(),
+    });
+    http::json(StatusCode::OK, &answer)
+}
+
+async fn node_info(State(rest): State<Arc<Rest>>) -> Response {
+    let info = match &rest.rpc {
+        Rpc::Here(node) => node.node_info(),
+        Rpc::CometBft(url) => {
+            json!({"network": rest.chain_id, "version": COMETBFT_VERSION, "other": {"rpc_address": url}})
+        }
+    };
+    let of = |name: &str| info.get(name).cloned().unwrap_or_default();
+    let answer = json!({
+        "default_node_info": {
+            "protocol_version": of("protocol_version"),
+            "default_node_id": of("id"),
+            "listen_addr": of("listen_addr"),
+            "network": of("network"),
+            "version": of("version"),
+            "channels": of("channels"),
+            "moniker": of("moniker"),
+            "other": of("other"),
+        },
+        "application_version": {
+            "name": "aceso",
+            "app_name": "aceso",
+            "version": env!("CARGO_PKG_VERSION"),
+            "git_commit": "",
+            "build_tags": "",
+            "go_version": "",
+            "build_deps": [],
+            "cosmos_sdk_version": "",
+        },
+    });
+    http::json(StatusCode::OK, &answer)
+}
+
+async fn other(State(rest): State<Arc<Rest>>, method: Method, uri: Uri) -> Response {
+    if method != Method::GET && method != Method::HEAD {
+        return not_implemented();
+    }
+    match ui::page(rest.ui.as_deref(), uri.path()).await {
+        Some(page) => page,
+        None => not_implemented(),
+    }
+}
+
+fn not_implemented() -> Response {
+    refuse(StatusCode::NOT_IMPLEMENTED, 12, "Not Implemented")
+}
+
+/// An error as grpc-gateway prints it; the code is gRPC's.
+pub(crate) fn refuse(status: StatusCode, code: u32, message: impl std::fmt::Display) -> Response {
+    let body = json!({"code": code, "message": message.to_string(), "details": []});
+    http::json(status, &body).into_response()
+}

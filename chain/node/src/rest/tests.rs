@@ -1,0 +1,321 @@
+//! Blobs in and out over a real socket, and what surrounds them.
+
+use std::{
+    collections::BTreeMap,
+    io::{Read, Write},
+    net::{SocketAddr, TcpStream},
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use aceso_app::WantedBlob;
+use aceso_blobs::BlobStore;
+use aceso_types::{
+    BlobId,
+    query::{Asked, BlobRow, ImageRow, QueryBlob, QueryImage},
+};
+use base64::{Engine, engine::general_purpose::STANDARD};
+use cosmos_sdk_proto::cosmwasm::wasm::v1::{QuerySmartContractStateRequest, QuerySmartContractStateResponse};
+use k256::ecdsa::{Signature, SigningKey, signature::Signer};
+use prost::Message;
+use serde_json::Value;
+use tendermint::v0_38::abci::{request, response};
+use tokio::sync::watch;
+
+use super::{
+    Rest, access,
+    ledger::{Ledger, Limits},
+    router,
+};
+use crate::{
+    abci::query::Queries,
+    address::account,
+    application::{Application, Fault},
+    net,
+    rpc::Node,
+    testing::{Counter, Rig},
+};
+
+/// An application that knows blobs, images and one guard, which lets one account see.
+#[derive(Default)]
+struct Registry {
+    blobs: Mutex<BTreeMap<String, BlobRow>>,
+    images: Mutex<BTreeMap<String, ImageRow>>,
+    viewer: Mutex<String>,
+}
+
+impl Application for Registry {
+    fn query(&self, request: request::Query) -> response::Query {
+        let row = match request.path.as_str() {
+            QueryBlob::PATH => {
+                let cid = QueryBlob::decode(request.data).unwrap().cid;
+                self.blobs.lock().unwrap().get(&cid).map(Message::encode_to_vec)
+            }
+            QueryImage::PATH => {
+                let cid = QueryImage::decode(request.data).unwrap().cid;
+                self.images.lock().unwrap().get(&cid).map(Message::encode_to_vec)
+            }
+            "/cosmwasm.wasm.v1.Query/SmartContractState" => {
+                let asked = QuerySmartContractStateRequest::decode(request.data).unwrap();
+                let message: Value = serde_json::from_slice(&asked.query_data).unwrap();
+                let may = message["may_view"]["account"] == self.viewer.lock().unwrap().as_str();
+                let data = serde_json::json!({"may_view": may}).to_string().into_bytes();
+                Some(QuerySmartContractStateResponse { data }.encode_to_vec())
+            }
+            _ => None,
+        };
+        match row {
+            Some(value) => response::Query { value: value.into(), ..Default::default() },
+            None => response::Query { code: 22.into(), codespace: "sdk".into(), ..Default::default() },
+        }
+    }
+
+    fn chain_id(&self) -> Option<String> {
+        unreachable!("the REST port asks questions only")
+    }
+    fn info(&self) -> response::Info {
+        unreachable!()
+    }
+    fn init_chain(&self, _: request::InitChain) -> Result<response::InitChain, Fault> {
+        unreachable!()
+    }
+    fn check_tx(&self, _: request::CheckTx) -> response::CheckTx {
+        unreachable!()
+    }
+    fn prepare_proposal(&self, _: request::PrepareProposal) -> response::PrepareProposal {
+        unreachable!()
+    }
+    fn process_proposal(&self, _: request::ProcessProposal) -> response::ProcessProposal {
+        unreachable!()
+    }
+    fn finalize_block(&self, _: request::FinalizeBlock) -> Result<response::FinalizeBlock, Fault> {
+        unreachable!()
+    }
+    fn commit(&self) -> Result<response::Commit, Fault> {
+        unreachable!()
+    }
+    fn wanted_blobs(&self) -> Vec<WantedBlob> {
+        unreachable!()
+    }
+    fn expects_blocks(&self) -> bool {
+        unreachable!()
+    }
+}
+
+struct Server {
+    registry: Arc<Registry>,
+    blobs: Arc<BlobStore>,
+    ledger: Arc<Ledger>,
+    queries: Queries,
+    address: SocketAddr,
+    _rig: Rig,
+    _home: tempfile::TempDir,
+    _runtime: tokio::runtime::Runtime,
+    _stop: watch::Sender<bool>,
+}
+
+struct Answer {
+    status: u16,
+    headers: BTreeMap<String, String>,
+    body: Vec<u8>,
+}
+
+impl Answer {
+    fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap()
+    }
+}
+
+impl Server {
+    fn start(limits: Limits) -> Self {
+        let home = tempfile::tempdir().unwrap();
+        let rig = Rig::start(home.path(), Counter::default()).unwrap();
+        let registry = Arc::new(Registry::default());
+        let queries = Queries::new(registry.clone());
+        let chain = &rig.node;
+        let node = Arc::new(Node {
+            origin: chain.origin.clone(),
+            genesis: Value::Null,
+            store: chain.store.clone(),
+            mempool: chain.mempool.clone(),
+            hub: chain.hub.clone(),
+            info: chain.info.clone(),
+            queries: queries.clone(),
+            public: chain.public,
+            rpc_address: chain.rpc_address.clone(),
+            limits: chain.limits,
+            workers: chain.workers.clone(),
+            websockets: chain.websockets.clone(),
+        });
+        let blobs = Arc::new(BlobStore::open(&home.path().join("blobs"), Default::default()).unwrap());
+        let ledger = Arc::new(Ledger::new(limits));
+        let rest = Arc::new(Rest {
+            node,
+            blobs: blobs.clone(),
+            ledger: ledger.clone(),
+            pulse: rig.pulse.clone(),
+            prefix: "aceso".into(),
+            denom: "uaceso".into(),
+            ui: None,
+        });
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        let (stop, stopped) = watch::channel(false);
+        let (listener, address) = runtime.block_on(net::bind("--rest", "127.0.0.1:0")).unwrap();
+        runtime.spawn(net::serve(listener, router(rest), stopped));
+        Self { registry, blobs, ledger, queries, address, _rig: rig, _home: home, _runtime: runtime, _stop: stop }
+    }
+
+    fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+        let mut stream = TcpStream::connect(self.address).unwrap();
+        let mut head = format!("{method} {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n");
+        for (name, value) in headers {
+            head += &format!("{name}: {value}\r\n");
+        }
+        stream.write_all(format!("{head}\r\n").as_bytes()).unwrap();
+        // The server may answer and close before it has read everything.
+        let _ = stream.write_all(body);
+        let mut bytes = Vec::new();
+        let _ = stream.read_to_end(&mut bytes);
+        let end = bytes.windows(4).position(|w| w == b"\r\n\r\n").unwrap();
+        let text = String::from_utf8(bytes[..end].to_vec()).unwrap();
+        let mut lines = text.lines();
+        let status = lines.next().unwrap().split(' ').nth(1).unwrap().parse().unwrap();
+        let headers = lines.filter_map(|line| line.split_once(": ")).map(|(k, v)| (k.into(), v.into())).collect();
+        Answer { status, headers, body: bytes[end + 4..].to_vec() }
+    }
+
+    fn get(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
+        self.ask("GET", path, headers, b"")
+    }
+
+    fn put(&self, body: &[u8]) -> Answer {
+        self.ask("POST", "/aceso/blobs/v1", &[("content-length", &body.len().to_string())], body)
+    }
+
+    fn register(&self, cid: &str) {
+        let row = BlobRow { cid: cid.into(), ..Default::default() };
+        self.registry.blobs.lock().unwrap().insert(cid.into(), row);
+    }
+}
+
+fn limits() -> Limits {
+    Limits { blob_bytes: 3 << 20, unregistered_bytes: 5 << 20, uploads: 2, keep: Duration::from_secs(3600) }
+}
+
+#[test]
+fn bytes_go_in_and_come_out() {
+    let server = Server::start(Limits { unregistered_bytes: 64 << 20, ..limits() });
+    let bytes: Vec<u8> = (0..(2 << 20) + 77u32).map(|n| u8::try_from(n % 251).unwrap()).collect();
+    let put = server.put(&bytes);
+    assert_eq!(put.status, 200);
+    let cid = put.json()["cid"].as_str().unwrap().to_owned();
+    assert_eq!(put.json()["size"], bytes.len().to_string());
+    let path = format!("/ipfs/{cid}");
+    assert_eq!(server.get(&path, &[]).status, 404, "nobody has registered it");
+
+    server.register(&cid);
+    let whole = server.get(&path, &[]);
+    assert_eq!((whole.status, whole.body.len()), (200, bytes.len()));
+    assert!(whole.body == bytes);
+    assert_eq!(whole.headers["content-length"], bytes.len().to_string());
+    assert_eq!(whole.headers["x-content-type-options"], "nosniff");
+    let tag = whole.headers["etag"].clone();
+    assert_eq!(server.get(&path, &[("if-none-match", &tag)]).status, 304);
+    let part = server.get(&path, &[("range", "bytes=1048570-1048580")]);
+    assert_eq!((part.status, part.body.as_slice()), (206, &bytes[1_048_570..=1_048_580]));
+    assert_eq!(part.headers["content-range"], format!("bytes 1048570-1048580/{}", bytes.len()));
+    assert_eq!(server.get(&path, &[("range", "bytes=99999999-")]).status, 416);
+    let chunked = server.ask("POST", "/aceso/blobs/v1", &[("transfer-encoding", "chunked")], b"3\r\nabc\r\n0\r\n\r\n");
+    assert_eq!(chunked.json()["cid"], BlobId::of_raw(b"abc").to_string());
+}
+
+#[test]
+fn too_much_is_refused() {
+    let server = Server::start(limits());
+    let announced = server.ask("POST", "/aceso/blobs/v1", &[("content-length", "4000000")], b"");
+    assert_eq!((announced.status, &announced.json()["code"]), (413, &Value::from(3)));
+    // One that does not say how long it is, and is too long.
+    let mut body = format!("{:x}\r\n", 4_000_000).into_bytes();
+    body.extend(vec![7; 4_000_000]);
+    body.extend(b"\r\n0\r\n\r\n");
+    let streamed = server.ask("POST", "/aceso/blobs/v1", &[("transfer-encoding", "chunked")], &body);
+    assert_eq!(streamed.status, 413);
+    assert_eq!(server.put(&vec![1; 3 << 20]).status, 200);
+    let full = server.put(&vec![2; 3 << 20]);
+    assert_eq!(full.status, 507);
+    assert!(full.json()["message"].as_str().unwrap().contains("wait to be registered"));
+    // A sender that goes away in the middle leaves nothing behind.
+    let mut stream = TcpStream::connect(server.address).unwrap();
+    stream.write_all(b"POST /aceso/blobs/v1 HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\nabc").unwrap();
+    stream.shutdown(std::net::Shutdown::Write).unwrap();
+    let mut rest = Vec::new();
+    let _ = stream.read_to_end(&mut rest);
+    assert!(!rest.starts_with(b"HTTP/1.1 200"));
+    assert_eq!(server.blobs.list(None, 9).len(), 1);
+}
+
+#[test]
+fn unregistered_bytes_go_after_a_while() {
+    let server = Server::start(Limits { keep: Duration::ZERO, ..limits() });
+    let kept = server.put(b"kept").json()["cid"].as_str().unwrap().to_owned();
+    let gone = server.put(b"gone").json()["cid"].as_str().unwrap().to_owned();
+    server.register(&kept);
+    assert_eq!(server.ledger.sweep(&server.blobs, &server.queries).unwrap(), 1);
+    assert!(server.blobs.has(&kept.parse().unwrap()).unwrap());
+    assert!(!server.blobs.has(&gone.parse().unwrap()).unwrap());
+    assert_eq!(server.ledger.sweep(&server.blobs, &server.queries).unwrap(), 0);
+}
+
+#[test]
+fn a_guarded_image_is_for_its_owner_and_whom_the_guard_lets_see() {
+    let server = Server::start(limits());
+    let cid = server.put(b"image").json()["cid"].as_str().unwrap().to_owned();
+    let keys = [7, 8, 9].map(|seed| SigningKey::from_slice(&[seed; 32]).unwrap());
+    let public = |key: &SigningKey| key.verifying_key().to_encoded_point(true).as_bytes().to_vec();
+    let address = |key: &SigningKey| account(&public(key), "aceso").unwrap();
+    let [owner, viewer, stranger] = &keys;
+    server.register(&cid);
+    let row = ImageRow { cid: cid.clone(), owner: address(owner), guard: "aceso1guard".into(), ..Default::default() };
+    server.registry.images.lock().unwrap().insert(cid.clone(), row);
+    *server.registry.viewer.lock().unwrap() = address(viewer);
+
+    let fetch = |key: &SigningKey, chain: &str| {
+        let expires = u64::try_from(tendermint::Time::now().unix_timestamp()).unwrap() + 60;
+        let signature: Signature = key.sign(&access::sign_bytes(chain, &cid.parse().unwrap(), expires).0);
+        server.get(
+            &format!("/ipfs/{cid}"),
+            &[
+                ("x-aceso-public-key", &STANDARD.encode(public(key))),
+                ("x-aceso-expires", &expires.to_string()),
+                ("x-aceso-signature", &STANDARD.encode(signature.to_bytes())),
+            ],
+        )
+    };
+    let refused = server.get(&format!("/ipfs/{cid}"), &[]);
+    assert_eq!(refused.status, 403);
+    assert!(refused.json()["message"].as_str().unwrap().contains("is guarded by aceso1guard; sign the request"));
+    assert_eq!(fetch(owner, "test-1").body, b"image");
+    assert_eq!(fetch(viewer, "test-1").body, b"image");
+    assert_eq!(fetch(stranger, "test-1").status, 403);
+    assert_eq!(fetch(owner, "other").status, 401);
+}
+
+#[test]
+fn what_wallets_and_pages_ask() {
+    let server = Server::start(limits());
+    let info = server.get("/cosmos/base/tendermint/v1beta1/node_info", &[]).json();
+    assert_eq!(info["default_node_info"]["network"], "test-1");
+    assert_eq!(server.get("/health", &[]).json()["height"], "1");
+    assert_eq!(server.get("/aceso/node/v1", &[]).json()["prefix"], "aceso");
+    assert_eq!(server.get("/rpc/health", &[]).json()["result"], serde_json::json!({}));
+    let page = server.get("/", &[]);
+    assert!(String::from_utf8(page.body).unwrap().contains("Node.js 20"));
+    for (method, path) in [("GET", "/cosmos/gov/v1/proposals"), ("POST", "/anything"), ("GET", "/../etc/passwd")] {
+        let answer = server.ask(method, path, &[], b"");
+        assert_eq!((answer.status, &answer.json()["code"]), (501, &Value::from(12)), "{path}");
+    }
+    for cid in ["x", "QmdfTbBqBPQ7VNxZEYEj14VmRuZBkqFbiwReogJgS1zR1n"] {
+        assert_eq!(server.get(&format!("/ipfs/{cid}"), &[]).status, 400);
+    }
+    assert_eq!(server.get("/rpc/status", &[]).headers["access-control-allow-origin"], "*");
+}

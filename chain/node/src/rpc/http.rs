@@ -1,0 +1,156 @@
+//! JSON-RPC over HTTP: POST with one request or a batch, GET with the method in the path, and CORS for browsers.
+//!
+//! Source of statuses and texts: CometBFT 0.38's `rpc/jsonrpc/server`. A POST that can be read is answered with 200,
+//! whatever the methods say; a GET whose method fails is answered with 500.
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{
+    Router,
+    body::{Body, Bytes},
+    extract::{Path, Query as UriQuery, State},
+    http::{HeaderValue, Method, Request as HttpRequest, StatusCode, header},
+    middleware::{self, Next},
+    response::{Html, IntoResponse, Response},
+    routing::get,
+};
+use serde_json::Value;
+
+use super::{Node, Request, RpcError, envelope, methods, params::Params, ws};
+
+/// Requests of one batch, CometBFT's `max_request_batch_size`.
+const BATCH_MAX: usize = 10;
+/// How long a client may take for the body of a request.
+const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+/// The id of an answer to a GET, CometBFT's `dummyID`.
+const URI_ID: i32 = -1;
+
+/// The RPC's routes.
+pub(crate) fn router(node: Arc<Node>) -> Router {
+    Router::new()
+        .route("/", get(list).post(root))
+        .route("/websocket", get(ws::upgrade))
+        .route("/{method}", get(uri).post(elsewhere))
+        .with_state(node)
+        .layer(middleware::from_fn(cors))
+}
+
+/// Lets pages of other origins ask; nothing here needs credentials.
+pub(crate) async fn cors(request: HttpRequest<Body>, next: Next) -> Response {
+    let asked = request.method() == Method::OPTIONS;
+    let mut response = if asked { StatusCode::NO_CONTENT.into_response() } else { next.run(request).await };
+    let headers = response.headers_mut();
+    headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    headers
+        .insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("etag, content-range, x-server-time"));
+    if asked {
+        headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, HEAD, POST, OPTIONS"));
+        headers.insert(
+            header::ACCESS_CONTROL_ALLOW_HEADERS,
+            HeaderValue::from_static(
+                "origin, accept, content-type, range, x-requested-with, x-server-time, x-cosmos-block-height, \
+                 x-aceso-public-key, x-aceso-signature, x-aceso-expires",
+            ),
+        );
+        headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("86400"));
+    }
+    response
+}
+
+async fn root(State(node): State<Arc<Node>>, body: Body) -> Response {
+    let bytes = match read(body, node.limits.body_bytes).await {
+        Ok(bytes) => bytes,
+        Err(response) => return response,
+    };
+    if bytes.is_empty() {
+        return list().await.into_response();
+    }
+    let value: Value = match serde_json::from_slice(&bytes) {
+        Ok(value) => value,
+        Err(e) => return failed(RpcError::parse(format!("error unmarshaling request: {e}"))),
+    };
+    let requests = match value {
+        Value::Array(values) if values.len() > BATCH_MAX => {
+            return failed(RpcError::invalid_request(format!(
+                "batch request exceeds maximum allowed number of requests ({BATCH_MAX})"
+            )));
+        }
+        Value::Array(values) => values,
+        single => vec![single],
+    };
+    let mut answers = Vec::new();
+    for request in requests {
+        let request = match Request::from_json(request) {
+            Ok(request) => request,
+            Err(e) => return failed(e),
+        };
+        // A notification is not answered, and as in CometBFT not executed either.
+        let Some(id) = request.id else { continue };
+        let answer = match methods::names(&request.method) {
+            None => Err(RpcError::method_not_found()),
+            Some(names) => match Params::from_json(request.params, names) {
+                Ok(params) => methods::call(&node, &request.method, params).await,
+                Err(e) => Err(e),
+            },
+        };
+        answers.push(envelope(id, answer));
+    }
+    match answers.len() {
+        0 => StatusCode::OK.into_response(),
+        1 => json(StatusCode::OK, &answers.swap_remove(0)),
+        _ => json(StatusCode::OK, &Value::Array(answers)),
+    }
+}
+
+async fn read(body: Body, max: usize) -> Result<Bytes, Response> {
+    match tokio::time::timeout(BODY_TIMEOUT, axum::body::to_bytes(body, max)).await {
+        Ok(Ok(bytes)) => Ok(bytes),
+        Ok(Err(e)) => {
+            let text = format!("error reading request body: {e}; a request has at most {max} bytes");
+            Err(json(StatusCode::BAD_REQUEST, &envelope(Value::Null, Err(RpcError::invalid_request(text)))))
+        }
+        Err(_) => Err(StatusCode::REQUEST_TIMEOUT.into_response()),
+    }
+}
+
+async fn uri(
+    State(node): State<Arc<Node>>,
+    Path(method): Path<String>,
+    UriQuery(pairs): UriQuery<Vec<(String, String)>>,
+) -> Response {
+    let answer = match methods::names(&method) {
+        None => return StatusCode::NOT_FOUND.into_response(),
+        Some(_) => methods::call(&node, &method, Params::from_uri(pairs)).await,
+    };
+    let status = if answer.is_ok() { StatusCode::OK } else { StatusCode::INTERNAL_SERVER_ERROR };
+    json(status, &envelope(URI_ID.into(), answer))
+}
+
+async fn elsewhere(Path(path): Path<String>) -> Response {
+    let error = RpcError::invalid_request(format!("path /{path} is invalid"));
+    json(StatusCode::OK, &envelope(Value::Null, Err(error)))
+}
+
+/// What there is, for people.
+async fn list() -> Html<String> {
+    let rows: String = methods::METHODS
+        .iter()
+        .map(|(name, names)| {
+            let arguments: Vec<_> = names.iter().map(|name| format!("{name}=_")).collect();
+            let path =
+                if arguments.is_empty() { (*name).to_owned() } else { format!("{name}?{}", arguments.join("&amp;")) };
+            format!("<li><a href=\"{path}\">/{path}</a></li>")
+        })
+        .collect();
+    Html(format!("<!doctype html><title>Aceso RPC</title><h1>Available endpoints</h1><ul>{rows}</ul>"))
+}
+
+fn failed(error: RpcError) -> Response {
+    json(StatusCode::INTERNAL_SERVER_ERROR, &envelope(Value::Null, Err(error)))
+}
+
+/// A JSON answer.
+pub(crate) fn json(status: StatusCode, value: &Value) -> Response {
+    let content = [(header::CONTENT_TYPE, "application/json")];
+    (status, content, value.to_string()).into_response()
+}

@@ -1,0 +1,454 @@
+//! The methods, one function each, in the order of CometBFT's `rpc/core/routes.go`.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use bytes::Bytes;
+use serde_json::{Value, json};
+use tendermint::{block::Height, v0_38::abci::request};
+
+use super::{Node, RpcError, get_tx, json as shape, params::Params, query_grammar::Query};
+use crate::engine::{
+    header::{self, tx_hash},
+    index::Place,
+    store::StoredBlock,
+};
+
+type Answer = Result<Value, RpcError>;
+
+/// Results on one page if nothing is said, and at most.
+const PER_PAGE: usize = 30;
+const PER_PAGE_MAX: usize = 100;
+/// Block metas in one answer of `blockchain`.
+const METAS_MAX: u64 = 20;
+/// Bytes of one genesis chunk.
+const GENESIS_CHUNK: usize = 16 << 20;
+
+/// Names of methods with those of their parameters, in order; `subscribe` and its kin exist on websockets only.
+pub(crate) const METHODS: &[(&str, &[&str])] = &[
+    ("health", &[]),
+    ("status", &[]),
+    ("net_info", &[]),
+    ("blockchain", &["minHeight", "maxHeight"]),
+    ("genesis", &[]),
+    ("genesis_chunked", &["chunk"]),
+    ("block", &["height"]),
+    ("block_by_hash", &["hash"]),
+    ("block_results", &["height"]),
+    ("commit", &["height"]),
+    ("header", &["height"]),
+    ("header_by_hash", &["hash"]),
+    ("check_tx", &["tx"]),
+    ("tx", &["hash", "prove"]),
+    ("tx_search", &["query", "prove", "page", "per_page", "order_by"]),
+    ("block_search", &["query", "page", "per_page", "order_by"]),
+    ("validators", &["height", "page", "per_page"]),
+    ("consensus_params", &["height"]),
+    ("unconfirmed_txs", &["limit"]),
+    ("num_unconfirmed_txs", &[]),
+    ("broadcast_tx_commit", &["tx"]),
+    ("broadcast_tx_sync", &["tx"]),
+    ("broadcast_tx_async", &["tx"]),
+    ("abci_query", &["path", "data", "height", "prove"]),
+    ("abci_info", &[]),
+];
+
+/// The parameters' names of a method.
+pub(crate) fn names(method: &str) -> Option<&'static [&'static str]> {
+    METHODS.iter().find(|(name, _)| *name == method).map(|(_, names)| *names)
+}
+
+/// Calls a method. Work happens on a blocking thread, bounded in number and time.
+pub(crate) async fn call(node: &Arc<Node>, method: &str, params: Params) -> Answer {
+    if method == "broadcast_tx_commit" {
+        return broadcast_tx_commit(node, &params).await;
+    }
+    let limit = node.limits.timeout;
+    let slow = || RpcError::internal(format!("{method} takes longer than {} s here", limit.as_secs()));
+    let work = async {
+        let permit = Arc::clone(&node.workers).acquire_owned().await.map_err(RpcError::internal)?;
+        let (node, method) = (Arc::clone(node), method.to_owned());
+        let worked = tokio::task::spawn_blocking(move || {
+            let answer = answer(&node, &method, &params);
+            drop(permit);
+            answer
+        });
+        worked.await.map_err(RpcError::internal)?
+    };
+    tokio::time::timeout(limit, work).await.map_err(|_| slow())?
+}
+
+fn answer(node: &Arc<Node>, method: &str, params: &Params) -> Answer {
+    match method {
+        "health" => Ok(json!({})),
+        "status" => status(node),
+        "net_info" => Ok(json!({"listening": false, "listeners": [], "n_peers": "0", "peers": []})),
+        "blockchain" => blockchain(node, params),
+        "genesis" => Ok(json!({"genesis": node.genesis})),
+        "genesis_chunked" => genesis_chunked(node, params),
+        "block" => block(node, params),
+        "block_by_hash" => block_by_hash(node, params),
+        "block_results" => block_results(node, params),
+        "commit" => commit(node, params),
+        "header" => stored(node, params).map(|stored| json!({"header": shape::header(&stored.block.header)})),
+        "header_by_hash" => {
+            let stored = stored_by_hash(node, params)?;
+            Ok(json!({"header": stored.map(|stored| shape::header(&stored.block.header))}))
+        }
+        "check_tx" => Ok(shape::check_tx(&node.mempool.check_only(transaction(params)?))),
+        "tx" => tx(node, params),
+        "tx_search" => tx_search(node, params),
+        "block_search" => block_search(node, params),
+        "validators" => validators(node, params),
+        "consensus_params" => consensus_params(node, params),
+        "unconfirmed_txs" => unconfirmed_txs(node, params),
+        "num_unconfirmed_txs" => Ok(waiting(node, node.mempool.size().count, Value::Null)),
+        "broadcast_tx_sync" => broadcast_tx_sync(node, params),
+        "broadcast_tx_async" => broadcast_tx_async(node, params),
+        "abci_query" => abci_query(node, params),
+        "abci_info" => Ok(abci_info(node)),
+        _ => Err(RpcError::method_not_found()),
+    }
+}
+
+fn status(node: &Node) -> Answer {
+    let latest = require(node, node.store.height())?;
+    let earliest = require(node, 1)?;
+    let power = node
+        .store
+        .validators(latest.block.header.height.value())
+        .map_err(RpcError::internal)?
+        .and_then(|set| set.into_iter().find(|info| info.address == node.address()))
+        .map_or(0, |info| info.power());
+    Ok(json!({
+        "node_info": node.node_info(),
+        "sync_info": {
+            "latest_block_hash": shape::hex(latest.id.hash.as_bytes()),
+            "latest_app_hash": shape::hex(latest.block.header.app_hash.as_bytes()),
+            "latest_block_height": latest.block.header.height.to_string(),
+            "latest_block_time": shape::time(latest.block.header.time),
+            "earliest_block_hash": shape::hex(earliest.id.hash.as_bytes()),
+            "earliest_app_hash": shape::hex(earliest.block.header.app_hash.as_bytes()),
+            "earliest_block_height": "1",
+            "earliest_block_time": shape::time(earliest.block.header.time),
+            "catching_up": false,
+        },
+        "validator_info": {
+            "address": shape::hex(node.address().as_bytes()),
+            "pub_key": shape::public_key(&node.public),
+            "voting_power": power.to_string(),
+        },
+    }))
+}
+
+fn blockchain(node: &Node, params: &Params) -> Answer {
+    let last = node.store.height();
+    let named = |name| -> Result<u64, RpcError> {
+        let value = params.int(name)?.unwrap_or(0);
+        u64::try_from(value).map_err(|_| RpcError::internal("heights must be non-negative"))
+    };
+    let (min, max) = (named("minHeight")?.max(1), named("maxHeight")?);
+    let max = if max == 0 { last } else { max.min(last) };
+    let min = min.max((max + 1).saturating_sub(METAS_MAX));
+    if min > max {
+        return Err(RpcError::internal(format!("min height {min} can't be greater than max height {max}")));
+    }
+    let metas = (min..=max)
+        .rev()
+        .map(|height| {
+            let stored = require(node, height)?;
+            Ok(shape::block_meta(&stored.block, &stored.id, stored.bytes))
+        })
+        .collect::<Result<Vec<_>, RpcError>>()?;
+    Ok(json!({"last_height": last.to_string(), "block_metas": metas}))
+}
+
+fn genesis_chunked(node: &Node, params: &Params) -> Answer {
+    let chunk = params.int("chunk")?.unwrap_or(0);
+    let bytes = serde_json::to_vec(&node.genesis).map_err(RpcError::internal)?;
+    let total = bytes.len().div_ceil(GENESIS_CHUNK);
+    let index = usize::try_from(chunk).ok();
+    match index.and_then(|index| bytes.chunks(GENESIS_CHUNK).nth(index)) {
+        Some(data) => Ok(json!({"chunk": chunk.to_string(), "total": total.to_string(), "data": shape::base64(data)})),
+        None => Err(RpcError::internal(format!("there are {} chunks, {chunk} is invalid", total.saturating_sub(1)))),
+    }
+}
+
+fn block(node: &Node, params: &Params) -> Answer {
+    let stored = stored(node, params)?;
+    Ok(json!({"block_id": shape::block_id(&stored.id), "block": shape::block(&stored.block)}))
+}
+
+fn block_by_hash(node: &Node, params: &Params) -> Answer {
+    Ok(match stored_by_hash(node, params)? {
+        Some(stored) => json!({"block_id": shape::block_id(&stored.id), "block": shape::block(&stored.block)}),
+        // CometBFT answers with an empty id rather than an error.
+        None => json!({"block_id": shape::block_id(&tendermint::block::Id::default()), "block": null}),
+    })
+}
+
+fn block_results(node: &Node, params: &Params) -> Answer {
+    let height = height(node, params, node.store.height())?;
+    let results = node.store.results(height).map_err(RpcError::internal)?;
+    let results = results.ok_or_else(|| RpcError::internal(format!("no results of height {height}")))?;
+    Ok(shape::block_results(height, &results))
+}
+
+fn commit(node: &Node, params: &Params) -> Answer {
+    let stored = stored(node, params)?;
+    let height = stored.block.header.height.value();
+    let commit = node.store.commit(height).map_err(RpcError::internal)?;
+    let commit = commit.ok_or_else(|| RpcError::internal(format!("no commit of height {height}")))?;
+    Ok(json!({
+        "signed_header": {"header": shape::header(&stored.block.header), "commit": shape::commit(&commit.plain())},
+        // The next block makes a commit canonical by carrying it.
+        "canonical": height < node.store.height(),
+    }))
+}
+
+fn tx(node: &Node, params: &Params) -> Answer {
+    let hash = params.hash("hash")?.unwrap_or_default();
+    match node.store.tx(&hash).map_err(RpcError::internal)? {
+        Some(place) => found_tx(node, place, params.flag("prove")?),
+        None => Err(RpcError::internal(format!("tx ({}) not found", shape::hex(&hash)))),
+    }
+}
+
+/// A transaction with its result, as `tx` and `tx_search` print it.
+fn found_tx(node: &Node, (height, index): Place, prove: bool) -> Answer {
+    let stored = require(node, height)?;
+    let results = node.store.results(height).map_err(RpcError::internal)?;
+    let at = usize::try_from(index).map_err(RpcError::internal)?;
+    let gone = || RpcError::internal(format!("height {height} has no transaction {index}"));
+    let results = results.ok_or_else(gone)?;
+    let (tx, result) = (stored.block.data.get(at), results.tx_results.get(at));
+    let (Some(tx), Some(result)) = (tx, result) else { return Err(gone()) };
+    let mut answer = json!({
+        "hash": shape::hex(&tx_hash(tx)),
+        "height": height.to_string(),
+        "index": index,
+        "tx_result": shape::tx_result(result),
+        "tx": shape::base64(tx),
+    });
+    if prove && let Some(members) = answer.as_object_mut() {
+        let aunts = header::tx_proof(&stored.block.data, at);
+        let proof = json!({
+            "root_hash": shape::hex(header::data_hash(&stored.block.data).as_bytes()),
+            "data": shape::base64(tx),
+            "proof": {
+                "total": stored.block.data.len().to_string(),
+                "index": index.to_string(),
+                "leaf_hash": shape::base64(header::tx_leaf(tx).as_bytes()),
+                "aunts": aunts.iter().map(|aunt| shape::base64(aunt)).collect::<Vec<_>>(),
+            },
+        });
+        members.insert("proof".into(), proof);
+    }
+    Ok(answer)
+}
+
+fn tx_search(node: &Node, params: &Params) -> Answer {
+    let query = query(params)?;
+    let prove = params.flag("prove")?;
+    let found = node.store.search_txs(&query).map_err(RpcError::internal)?;
+    let total = found.len();
+    let txs = paged(found, params)?.into_iter().map(|place| found_tx(node, place, prove));
+    Ok(json!({"txs": txs.collect::<Result<Vec<_>, _>>()?, "total_count": total.to_string()}))
+}
+
+fn block_search(node: &Node, params: &Params) -> Answer {
+    let query = query(params)?;
+    let found = node.store.search_blocks(&query).map_err(RpcError::internal)?;
+    let total = found.len();
+    let blocks = paged(found, params)?.into_iter().map(|height| {
+        let stored = require(node, height)?;
+        Ok::<_, RpcError>(json!({"block_id": shape::block_id(&stored.id), "block": shape::block(&stored.block)}))
+    });
+    Ok(json!({"blocks": blocks.collect::<Result<Vec<_>, _>>()?, "total_count": total.to_string()}))
+}
+
+fn validators(node: &Node, params: &Params) -> Answer {
+    // The set of the next height is known already; light clients ask for it.
+    let height = match params.int("height")? {
+        None => node.store.height(),
+        Some(_) => height(node, params, node.store.height() + 1)?,
+    };
+    let set = node.store.validators(height).map_err(RpcError::internal)?;
+    let set = set.ok_or_else(|| RpcError::internal(format!("no validators of height {height}")))?;
+    let total = set.len();
+    let page = page(total, params)?;
+    let shown: Vec<_> = set.iter().skip(page.start).take(page.len()).map(shape::validator).collect();
+    Ok(json!({
+        "block_height": height.to_string(),
+        "count": shown.len().to_string(),
+        "validators": shown,
+        "total": total.to_string(),
+    }))
+}
+
+fn consensus_params(node: &Node, params: &Params) -> Answer {
+    let height = match params.int("height")? {
+        None => node.store.height(),
+        Some(_) => height(node, params, node.store.height() + 1)?,
+    };
+    let found = node.store.params(height).map_err(RpcError::internal)?;
+    let found = found.ok_or_else(|| RpcError::internal(format!("no parameters of height {height}")))?;
+    Ok(json!({"block_height": height.to_string(), "consensus_params": shape::consensus_params(&found)}))
+}
+
+fn unconfirmed_txs(node: &Node, params: &Params) -> Answer {
+    let limit = match params.int("limit")? {
+        Some(limit) if limit >= 1 => usize::try_from(limit).unwrap_or(PER_PAGE_MAX).min(PER_PAGE_MAX),
+        _ => PER_PAGE,
+    };
+    let txs: Vec<_> = node.mempool.first(limit).iter().map(|tx| shape::base64(tx)).collect();
+    Ok(waiting(node, txs.len(), txs.into()))
+}
+
+fn waiting(node: &Node, shown: usize, txs: Value) -> Value {
+    let size = node.mempool.size();
+    json!({
+        "n_txs": shown.to_string(),
+        "total": size.count.to_string(),
+        "total_bytes": size.bytes.to_string(),
+        "txs": txs,
+    })
+}
+
+fn broadcast_tx_sync(node: &Node, params: &Params) -> Answer {
+    let tx = transaction(params)?;
+    let hash = tx_hash(&tx);
+    let checked = node.mempool.add(tx).map_err(RpcError::internal)?;
+    Ok(json!({
+        "code": checked.code.value(),
+        "data": shape::hex(&checked.data),
+        "log": checked.log,
+        "codespace": checked.codespace,
+        "hash": shape::hex(&hash),
+    }))
+}
+
+/// Answers before the check. The check runs on this thread nevertheless, so that senders cannot pile work up.
+fn broadcast_tx_async(node: &Node, params: &Params) -> Answer {
+    let tx = transaction(params)?;
+    let hash = tx_hash(&tx);
+    if let Err(refused) = node.mempool.add(tx) {
+        tracing::debug!("broadcast_tx_async: {refused}");
+    }
+    Ok(json!({"code": 0, "data": "", "log": "", "codespace": "", "hash": shape::hex(&hash)}))
+}
+
+async fn broadcast_tx_commit(node: &Arc<Node>, params: &Params) -> Answer {
+    let tx = transaction(params)?;
+    let hash = shape::hex(&tx_hash(&tx));
+    let query = Query::parse(&format!("tm.event='Tx' AND tx.hash='{hash}'")).map_err(RpcError::internal)?;
+    let mut subscription = node.hub.subscribe(query).map_err(RpcError::internal)?;
+    let permit = Arc::clone(&node.workers).acquire_owned().await.map_err(RpcError::internal)?;
+    let checking = Arc::clone(node);
+    let check = move || {
+        let checked = checking.mempool.add(tx);
+        drop(permit);
+        checked
+    };
+    let checked = tokio::task::spawn_blocking(check).await.map_err(RpcError::internal)?.map_err(RpcError::internal)?;
+    let check = shape::check_tx(&checked);
+    if !checked.code.is_ok() {
+        let none = shape::tx_result(&Default::default());
+        return Ok(json!({"check_tx": check, "tx_result": none, "hash": hash, "height": "0"}));
+    }
+    let timed_out = || RpcError::internal("timed out waiting for tx to be included in a block");
+    let event = tokio::time::timeout(node.limits.commit_timeout, subscription.next()).await.map_err(|_| timed_out())?;
+    let event = event.ok_or_else(timed_out)?;
+    let result = event.data.pointer("/value/TxResult");
+    let member = |name: &str| result.and_then(|result| result.get(name)).cloned().unwrap_or_default();
+    Ok(json!({"check_tx": check, "tx_result": member("result"), "hash": hash, "height": member("height")}))
+}
+
+fn abci_query(node: &Node, params: &Params) -> Answer {
+    let path = params.text("path")?.unwrap_or_default();
+    let data = params.hex("data")?.unwrap_or_default();
+    let height = params.int("height")?.unwrap_or(0);
+    let height = Height::try_from(height).map_err(|_| RpcError::internal("height must be non-negative"))?;
+    let answer = if path == get_tx::PATH {
+        get_tx::answer(node, &data).map_err(RpcError::internal)?
+    } else {
+        node.queries.answer(request::Query { data, path, height, prove: params.flag("prove")? })
+    };
+    Ok(json!({"response": shape::query(&answer)}))
+}
+
+fn abci_info(node: &Node) -> Value {
+    let info = node.info.info();
+    json!({"response": {
+        "data": info.data,
+        "version": info.version,
+        "app_version": info.app_version.to_string(),
+        "last_block_height": info.last_block_height.to_string(),
+        "last_block_app_hash": shape::base64(info.last_block_app_hash.as_bytes()),
+    }})
+}
+
+fn transaction(params: &Params) -> Result<Bytes, RpcError> {
+    params.bytes("tx")?.ok_or_else(|| RpcError::invalid_params("the parameter tx is missing"))
+}
+
+fn query(params: &Params) -> Result<Query, RpcError> {
+    let text = params.text("query")?.unwrap_or_default();
+    Query::parse(&text).map_err(RpcError::internal)
+}
+
+/// The height asked for, the latest if none is, checked as CometBFT does.
+fn height(node: &Node, params: &Params, highest: u64) -> Result<u64, RpcError> {
+    let latest = node.store.height();
+    let Some(asked) = params.int("height")? else { return Ok(latest) };
+    match u64::try_from(asked) {
+        Ok(0) | Err(_) => Err(RpcError::internal(format!("height must be greater than 0, but got {asked}"))),
+        Ok(height) if height > highest => Err(RpcError::internal(format!(
+            "height {height} must be less than or equal to the current blockchain height {latest}"
+        ))),
+        Ok(height) => Ok(height),
+    }
+}
+
+fn stored(node: &Node, params: &Params) -> Result<StoredBlock, RpcError> {
+    require(node, height(node, params, node.store.height())?)
+}
+
+fn stored_by_hash(node: &Node, params: &Params) -> Result<Option<StoredBlock>, RpcError> {
+    let hash = params.hash("hash")?.unwrap_or_default();
+    match node.store.height_of(&hash).map_err(RpcError::internal)? {
+        Some(height) => require(node, height).map(Some),
+        None => Ok(None),
+    }
+}
+
+fn require(node: &Node, height: u64) -> Result<StoredBlock, RpcError> {
+    let stored = node.store.block(height).map_err(RpcError::internal)?;
+    stored.ok_or_else(|| RpcError::internal(format!("there is no block {height} yet")))
+}
+
+/// One page of what was found, in the order asked for.
+fn paged<T: Clone>(found: BTreeSet<T>, params: &Params) -> Result<Vec<T>, RpcError> {
+    let page = page(found.len(), params)?;
+    let all = found.iter().cloned();
+    match params.text("order_by")?.as_deref() {
+        None | Some("" | "asc") => Ok(all.skip(page.start).take(page.len()).collect()),
+        Some("desc") => Ok(all.rev().skip(page.start).take(page.len()).collect()),
+        Some(_) => Err(RpcError::internal("expected order_by to be either `asc` or `desc` or empty")),
+    }
+}
+
+fn page(total: usize, params: &Params) -> Result<std::ops::Range<usize>, RpcError> {
+    let per_page = match params.int("per_page")? {
+        Some(n) if n >= 1 => usize::try_from(n).unwrap_or(PER_PAGE_MAX).min(PER_PAGE_MAX),
+        _ => PER_PAGE,
+    };
+    let pages = total.div_ceil(per_page).max(1);
+    let asked = params.int("page")?.unwrap_or(1);
+    match usize::try_from(asked) {
+        Ok(page) if (1..=pages).contains(&page) => {
+            let start = (page - 1) * per_page;
+            Ok(start..total.min(start + per_page))
+        }
+        _ => Err(RpcError::internal(format!("page should be within [1, {pages}] range, given {asked}"))),
+    }
+}

@@ -1,0 +1,234 @@
+/** The insurer: policies with their escrow, and claims as they are paid. */
+import { type Aceso, type Claim, type Policy, subscribe } from "@aceso/sdk";
+
+import { choose, field, fill, form, h, id, options, table, upper, when } from "../dom.js";
+import { badge } from "../receipt.js";
+import { sentences } from "../sentences.js";
+import { coins, contract, session } from "../session.js";
+
+const DAY = 24 * 3600;
+/** Shares in ten-thousandths where an institution vouches for the image, and where none does. */
+const WITH_ORIGIN = { institution: 4000, author: 3000, subject: 2000, treasury: 1000 };
+const WITHOUT = { author: 5000, subject: 3000, treasury: 2000 };
+
+export async function insurer(main: HTMLElement): Promise<{ refresh: () => Promise<void>; stop: () => void }> {
+  const aceso = await session();
+  const at = await contract("insurance");
+  if (!at) {
+    fill(
+      main,
+      h("h1", {}, "Insurer"),
+      h("p", {}, "No insurance contract is known: name one on the screen ", h("a", { href: "#node" }, "Node"), "."),
+    );
+    return { refresh: async () => {}, stop: () => {} };
+  }
+  const policies = h("div", {});
+  const claims = h("div", {});
+  const state = h("p", { className: "soft live", role: "status", id: "live" }, "connecting …");
+  const target = h("select", { id: "fund-policy", required: true });
+  const amount = h("input", {
+    id: "fund-amount",
+    type: "number",
+    min: "0.000001",
+    step: "any",
+    value: "50",
+    required: true,
+  });
+  const unit = aceso.chain.denom.startsWith("u") ? 1e6 : 1;
+  const funding = form(
+    "Put into escrow",
+    [
+      h(
+        "div",
+        { className: "fields" },
+        field("Policy", target),
+        field(`Amount in ${unit === 1 ? aceso.chain.denom : aceso.chain.denom.slice(1)}`, amount),
+      ),
+    ],
+    async () => {
+      await aceso.fund(at, Number(target.value), BigInt(Math.round(Number(amount.value) * unit)));
+      await refresh();
+      return `Policy ${target.value} is funded.`;
+    },
+  );
+  fill(
+    main,
+    h("h1", {}, "Insurer"),
+    h("p", { className: "soft" }, "Insurance contract ", id(at), "."),
+    sentences.learns(),
+    h(
+      "section",
+      { "aria-labelledby": "claims-h" },
+      h("h2", { id: "claims-h" }, "Claims"),
+      state,
+      claims,
+      sentences.clinical(),
+    ),
+    h(
+      "section",
+      { "aria-labelledby": "policies-h" },
+      h("h2", { id: "policies-h" }, "Policies and their escrow"),
+      policies,
+      funding,
+    ),
+    h(
+      "section",
+      { "aria-labelledby": "policy-h" },
+      h("h2", { id: "policy-h" }, "Make a policy"),
+      await making(aceso, at, refresh),
+    ),
+  );
+
+  const badges = new Map<number, Checked>();
+  async function refresh(): Promise<void> {
+    const all = await aceso.policies(at);
+    const escrows = await Promise.all(all.map((policy) => aceso.escrow(at, policy.id)));
+    fill(policies, policyTable(all, escrows, aceso.chain.denom));
+    choose(
+      target,
+      all.map((policy) => [String(policy.id), `policy ${policy.id}`]),
+    );
+    const paid = (await Promise.all(all.map((policy) => aceso.claims(at, policy.id)))).flat();
+    fill(
+      claims,
+      claimTable(
+        paid.sort((one, other) => other.read - one.read),
+        badges,
+        aceso.chain.denom,
+      ),
+    );
+  }
+  await refresh();
+  // What is paid is read from the chain's state; the event only says that there is something new.
+  const stop = subscribe(
+    aceso.rpc,
+    `tm.event='Tx' AND wasm._contract_address='${at}'`,
+    () => void refresh().catch(() => {}),
+    (live) => {
+      state.textContent = live
+        ? "live: claims appear as they are paid"
+        : "the connection to the node is lost; trying again";
+      state.classList.toggle("on", live);
+      if (live) void refresh().catch(() => {});
+    },
+  );
+  return { refresh, stop };
+}
+
+function policyTable(policies: Policy[], escrows: bigint[], denom: string): HTMLElement {
+  const rows = policies.map(({ id: number, terms }, at) => [
+    number,
+    id(terms.member),
+    terms.covers.map(({ price }) => coins(price, denom)).join(", "),
+    terms.origin.length > 0 ? h("span", {}, ...terms.origin.map(id)) : "none asked for",
+    when(terms.not_after),
+    h("strong", { id: `escrow-${number}` }, coins(escrows[at] ?? 0n, denom)),
+  ]);
+  return table(["Policy", "Member", "Pays a read", "Origin", "Until", "Escrow"], rows, "There is no policy yet.");
+}
+
+interface Checked {
+  mark: HTMLElement;
+  finding: HTMLElement;
+}
+
+/** The badge of a claim's receipt, and what was found once that is proven. */
+function checked(read: number): Checked {
+  const finding = h("span", {}, "…");
+  const mark = badge(read, (_, __, proof) => {
+    const findings = proof?.verified.receipt.outcome.findings ?? [];
+    const words = findings.map(({ id, present }) => `${upper(id)}: ${present ? "present" : "not present"}`);
+    finding.textContent = proof ? words.join("; ") : "not proven";
+  });
+  return { mark, finding };
+}
+
+function claimTable(claims: Claim[], badges: Map<number, Checked>, denom: string): HTMLElement {
+  const rows = claims.map((claim) => {
+    if (!badges.has(claim.read)) badges.set(claim.read, checked(claim.read));
+    const { mark, finding } = badges.get(claim.read)!;
+    const paid = claim.paid.reduce((sum, payment) => sum + BigInt(payment.amount), BigInt(claim.fee));
+    const shares = claim.paid.map(({ party, to, amount }) =>
+      h("li", {}, `${Object.keys(party)[0]}: ${coins(amount, denom)} to `, id(to)),
+    );
+    return [
+      claim.read,
+      claim.policy,
+      finding,
+      mark,
+      h(
+        "details",
+        {},
+        h("summary", {}, coins(paid, denom)),
+        h("ul", {}, h("li", {}, `read fee to the model’s author: ${coins(claim.fee, denom)}`), ...shares),
+      ),
+      id(claim.actor),
+      when(claim.time),
+    ];
+  });
+  return table(["Read", "Policy", "Finding", "Receipt", "Paid", "Asked by", "When"], rows, "Nothing was claimed yet.");
+}
+
+async function making(aceso: Aceso, at: string, refresh: () => Promise<void>): Promise<HTMLElement> {
+  const member = h("input", {
+    id: "policy-member",
+    required: true,
+    autocomplete: "off",
+    spellcheck: false,
+    placeholder: `${aceso.chain.prefix}1…`,
+  });
+  const models = (await aceso.models()).filter((model) => model.status === 1);
+  const model = h(
+    "select",
+    { id: "policy-model", required: true },
+    ...options(models.map((one) => [one.id, one.manifest.name])),
+  );
+  const unit = aceso.chain.denom.startsWith("u") ? 1e6 : 1;
+  const price = h("input", {
+    id: "policy-price",
+    type: "number",
+    min: "0.000001",
+    step: "any",
+    value: "1",
+    required: true,
+  });
+  const origin = h("input", { id: "policy-origin", autocomplete: "off", spellcheck: false });
+  const days = h("input", { id: "policy-days", type: "number", min: 1, max: 3650, value: "365", required: true });
+  return form(
+    "Make the policy",
+    [
+      h(
+        "div",
+        { className: "fields" },
+        field("Member’s account", member),
+        field("Model", model),
+        field("Price of a read", price),
+        field("Days", days),
+        field("Institution that must vouch for the image", origin, "empty: none"),
+      ),
+      h(
+        "p",
+        { className: "soft" },
+        "A read’s price goes to the institution (40 %), the model’s author (30 %), the patient (20 %) and the treasury (10 %); without an institution 50, 30 and 20 %.",
+      ),
+    ],
+    async () => {
+      const now = Math.floor(Date.now() / 1000);
+      const vouched = origin.value.trim();
+      const split = Object.entries(vouched ? WITH_ORIGIN : WITHOUT).map(([party, bps]) => ({
+        to: { [party]: {} } as Policy["terms"]["split"][number]["to"],
+        bps,
+      }));
+      const policy = await aceso.createPolicy(at, {
+        member: member.value.trim(),
+        not_before: now - 60,
+        not_after: now + Number(days.value) * DAY,
+        covers: [{ model: model.value, price: String(Math.round(Number(price.value) * unit)) }],
+        origin: vouched ? [vouched] : [],
+        split,
+      });
+      await refresh();
+      return `Policy ${policy} is made. It pays once its escrow is funded.`;
+    },
+  );
+}

@@ -1,0 +1,324 @@
+/** The patient: her images, who may have them read, and what was asked and read. */
+import {
+  type Aceso,
+  BLOB_STATUS,
+  type GrantState,
+  type ImageRow,
+  type JournalEntry,
+  type SignedOrigin,
+} from "@aceso/sdk";
+
+import {
+  button,
+  choose,
+  field,
+  fileOf,
+  fill,
+  form,
+  h,
+  id,
+  line,
+  options,
+  say,
+  table,
+  told,
+  upper,
+  when,
+} from "../dom.js";
+import { describe, draw, show } from "../picture.js";
+import { PURPOSES, sentences } from "../sentences.js";
+import { contract, session } from "../session.js";
+
+const DAY = 24 * 3600;
+
+export async function patient(main: HTMLElement): Promise<() => Promise<void>> {
+  const aceso = await session();
+  const images = h("div", { className: "tiles" });
+  const grants = h("div", {});
+  const journal = h("div", {});
+  const revoked = line();
+  const grantForm = await granting(aceso);
+  fill(
+    main,
+    h("h1", {}, "Patient"),
+    sentences.learns(),
+    h("section", { "aria-labelledby": "images-h" }, h("h2", { id: "images-h" }, "My images"), images),
+    h("section", { "aria-labelledby": "grant-h" }, h("h2", { id: "grant-h" }, "Let somebody read"), grantForm.form),
+    h("section", { "aria-labelledby": "grants-h" }, h("h2", { id: "grants-h" }, "Grants"), grants, revoked),
+    h(
+      "section",
+      { "aria-labelledby": "journal-h" },
+      h("h2", { id: "journal-h" }, "Journal"),
+      h("p", { className: "soft" }, "What was asked, answered and read. It stays whatever became of the transaction."),
+      journal,
+    ),
+    h(
+      "section",
+      { "aria-labelledby": "add-h" },
+      h("h2", { id: "add-h" }, "Add an image"),
+      await adding(aceso, refresh),
+    ),
+  );
+
+  let shown = "";
+  async function refresh(): Promise<void> {
+    const mine = await aceso.images(aceso.address);
+    const cids = mine.map((image) => `${image.cid} ${image.blob?.status}`).join();
+    if (cids !== shown || shown === "") {
+      fill(
+        images,
+        ...(mine.length > 0
+          ? mine.map(tile)
+          : [h("p", { className: "soft" }, "No image is registered for your account yet.")]),
+      );
+      shown = cids;
+    }
+    grantForm.refresh(mine);
+    const guards = [...new Set(mine.map((image) => image.guard).filter(Boolean))];
+    const given = await Promise.all(
+      guards.map(async (guard) => ({ guard, given: await aceso.grants(guard, { patient: aceso.address }) })),
+    );
+    fill(grants, grantTable(aceso, given, revoked, refresh));
+    const entries = (await Promise.all(mine.map((image) => aceso.journal(image.cid)))).flat();
+    fill(journal, journalTable(entries.sort((one, other) => other.height - one.height || other.tx - one.tx)));
+  }
+  await refresh();
+  return refresh;
+}
+
+function tile(image: ImageRow): HTMLElement {
+  const stated = [image.modality, image.bodyPart].filter(Boolean).join(" ");
+  return h(
+    "article",
+    {},
+    show(image.cid),
+    h("p", {}, id(image.cid)),
+    h(
+      "p",
+      { className: "soft" },
+      [
+        stated && `stated ${stated}`,
+        image.guard ? "guarded" : "public: nobody has to ask",
+        image.origin ? "origin signed by an institution" : "no origin",
+        BLOB_STATUS[image.blob?.status ?? 0],
+      ]
+        .filter(Boolean)
+        .join(" · "),
+    ),
+  );
+}
+
+/** The form of a grant: one rule for one image. */
+async function granting(aceso: Aceso): Promise<{ form: HTMLElement; refresh: (images: ImageRow[]) => void }> {
+  const image = h("select", { id: "grant-image", required: true });
+  const reader = h("input", {
+    id: "grant-reader",
+    required: true,
+    autocomplete: "off",
+    spellcheck: false,
+    placeholder: `${aceso.chain.prefix}1…`,
+  });
+  const models = (await aceso.models()).filter((model) => model.status === 1);
+  const model = h(
+    "select",
+    { id: "grant-model", required: true },
+    ...options(models.map((one) => [one.id, one.manifest.name])),
+  );
+  const purpose = h("select", { id: "grant-purpose", required: true }, ...options(PURPOSES));
+  const uses = h("input", { id: "grant-uses", type: "number", min: 1, max: 1000, value: "1", required: true });
+  const days = h("input", { id: "grant-days", type: "number", min: 1, max: 3650, value: "30", required: true });
+  let known: ImageRow[] = [];
+  const made = form(
+    "Grant",
+    [
+      h(
+        "div",
+        { className: "fields" },
+        field("Image", image),
+        field("Physician’s account", reader),
+        field("Model", model),
+        field("Purpose", purpose),
+        field("Reads", uses),
+        field("Days", days),
+      ),
+    ],
+    async () => {
+      const guard = known.find((one) => one.cid === image.value)?.guard;
+      if (!guard) throw new Error("This image has no guard: everybody may have it read already.");
+      const now = Math.floor(Date.now() / 1000);
+      const grant = await aceso.grant(guard, [image.value], {
+        decision: { permit: { max_uses: Number(uses.value) } },
+        actors: [reader.value.trim()],
+        via: [],
+        purposes: [purpose.value],
+        models: [model.value],
+        not_before: now - 60,
+        not_after: now + Number(days.value) * DAY,
+      });
+      return `Grant ${grant} holds from the next transaction on.`;
+    },
+  );
+  const refresh = (images: ImageRow[]) => {
+    known = images;
+    choose(
+      image,
+      images.filter((one) => one.guard).map((one) => [one.cid, `${one.cid.slice(0, 12)}…${one.cid.slice(-6)}`]),
+    );
+  };
+  return { form: made, refresh };
+}
+
+function grantTable(
+  aceso: Aceso,
+  given: { guard: string; given: GrantState[] }[],
+  says: HTMLElement,
+  refresh: () => Promise<void>,
+): HTMLElement {
+  const rows = given.flatMap(({ guard, given }) =>
+    given.map(({ grant, uses }) => {
+      const { rule } = grant;
+      const most = "permit" in rule.decision ? rule.decision.permit.max_uses : 0;
+      const over = grant.revoked_at !== null || rule.not_after * 1000 < Date.now() || (most > 0 && uses >= most);
+      const state =
+        grant.revoked_at !== null ? `revoked ${when(grant.revoked_at)}` : over ? "used up or over" : "holds";
+      const revoke = button(
+        "Revoke",
+        says,
+        async () => {
+          await aceso.revoke(guard, grant.id);
+          await refresh();
+          return `Grant ${grant.id} is revoked from the next transaction on. Reads already made stay made.`;
+        },
+        { id: `revoke-${grant.id}`, "aria-label": `Revoke grant ${grant.id}` },
+      );
+      return [
+        grant.id,
+        state,
+        grant.revoked_at === null ? revoke : null,
+        h("span", {}, ...rule.actors.map(id)),
+        "permit" in rule.decision ? "may read" : "may not read",
+        rule.purposes.join(", "),
+        most > 0 ? `${uses} of ${most}` : "–",
+        when(rule.not_after),
+      ];
+    }),
+  );
+  return table(
+    ["Grant", "State", "", "Who", "What", "Purpose", "Used", "Until"],
+    rows,
+    "Nothing is granted: nobody can have your guarded images read.",
+  );
+}
+
+function journalTable(entries: JournalEntry[]): HTMLElement {
+  const rows = entries.map(({ height, image, caller, event }) => {
+    let what: string;
+    let who: string | undefined;
+    if ("permitted" in event) {
+      what = `permitted for ${event.permitted.purpose} by grant ${event.permitted.grant}`;
+      who = event.permitted.actor;
+    } else if ("refused" in event) {
+      what = `refused: ${told(event.refused.reason)}`;
+      who = event.refused.actor;
+    } else {
+      what = event.read.use > 0 ? `read: use ${event.read.use} of grant ${event.read.grant}` : "read as a public image";
+    }
+    return [height, id(image), upper(what), who ? id(who) : "", id(caller)];
+  });
+  return table(["Block", "Image", "What happened", "For", "Through"], rows, "Nobody has asked for your images yet.");
+}
+
+async function adding(aceso: Aceso, refresh: () => Promise<void>): Promise<HTMLElement> {
+  const file = h("input", {
+    type: "file",
+    id: "add-file",
+    required: true,
+    accept: ".png,.dcm,image/png,application/dicom",
+  });
+  const guard = h("input", {
+    id: "add-guard",
+    defaultValue: await contract("consent"),
+    autocomplete: "off",
+    spellcheck: false,
+  });
+  const modality = h("input", { id: "add-modality", maxLength: 16, autocomplete: "off", placeholder: "DX" });
+  const part = h("input", { id: "add-part", maxLength: 16, autocomplete: "off", placeholder: "CHEST" });
+  const origin = h("input", { type: "file", id: "add-origin", accept: ".json,application/json" });
+  const shown = h("div", {});
+  const says = line();
+  file.addEventListener("change", () => {
+    void (async () => {
+      const { canvas, facts } = await draw(await fileOf(file));
+      fill(shown, canvas, h("p", { className: "soft" }, describe(facts)));
+      // A file that speaks for itself is not spoken for.
+      modality.disabled = facts.modality !== null;
+      part.disabled = facts.body_part !== null;
+      say(says, "");
+    })().catch((error: unknown) => {
+      fill(shown);
+      modality.disabled = part.disabled = false;
+      say(says, `This file cannot be used: ${error instanceof Error ? error.message : error}.`, "bad");
+    });
+  });
+  const made = form(
+    "Upload and register",
+    [
+      h(
+        "div",
+        { className: "fields" },
+        field("Picture file (PNG or DICOM)", file),
+        field("Guard (consent contract)", guard, "empty: a public image"),
+      ),
+      h(
+        "div",
+        { className: "fields" },
+        field("Modality", modality, "where the file does not say"),
+        field("Body part", part, "where the file does not say"),
+      ),
+      field("The hospital’s word for it (origin.json)", origin, "needed where a policy asks for one"),
+      says,
+      shown,
+    ],
+    async () => {
+      const bytes = await fileOf(file);
+      aceso.verifier.image(bytes);
+      const { cid, size } = await aceso.putBlob(bytes);
+      const signed = origin.files?.length ? originOf(new TextDecoder().decode(await fileOf(origin))) : undefined;
+      const stated = {
+        modality: modality.disabled ? "" : modality.value.trim(),
+        bodyPart: part.disabled ? "" : part.value.trim(),
+      };
+      await aceso.registerImage({ cid, size, guard: guard.value.trim(), origin: signed, ...stated });
+      made.reset();
+      fill(shown);
+      modality.disabled = part.disabled = false;
+      await refresh();
+      return `Image ${cid} is registered, and the validators hold it.`;
+    },
+  );
+  const bare = h(
+    "p",
+    { className: "note" },
+    "An image for open reads goes unsealed to every validator. Register de-identified images only; a DICOM file may carry a name.",
+  );
+  return h("div", {}, bare, made);
+}
+
+/** A signed origin as a file: each field in hexadecimal but for the institution's address. */
+function originOf(text: string): SignedOrigin {
+  const json = JSON.parse(text) as Record<string, string>;
+  const bytes = (name: string, length: number) => {
+    const hex = json[name] ?? "";
+    if (!new RegExp(`^[0-9a-f]{${length * 2}}$`).test(hex))
+      throw new Error(`The origin file’s ${name} is not ${length} bytes in hexadecimal.`);
+    return Uint8Array.from(hex.match(/../g) ?? [], (pair) => parseInt(pair, 16));
+  };
+  return {
+    institution: json["institution"] ?? "",
+    pixels: bytes("pixels", 32),
+    study: bytes("study", 32),
+    subject: bytes("subject", 32),
+    publicKey: bytes("public_key", 33),
+    signature: bytes("signature", 64),
+  };
+}

@@ -1,0 +1,350 @@
+/**
+ * What patients, physicians, insurers and authors do: blobs, images, models, consent, insurance, receipts.
+ *
+ * Start at `connect`. Without a key everything that only asks still works.
+ */
+import { sha256 } from "@cosmjs/crypto";
+import { fromBase64, toBase64, toHex, toUtf8 } from "@cosmjs/encoding";
+import type { OfflineDirectSigner } from "@cosmjs/proto-signing";
+import { base32nopad } from "@scure/base";
+
+import { type Chain, Connection, PAGE, PAGES_MAX, PATIENCE_MS, type TxResult, attribute, pause } from "./connection.js";
+import type { Key } from "./key.js";
+import {
+  BLOB_STATUS,
+  type BlobRow,
+  type ImageRow,
+  type ModelRow,
+  type ReceiptRow,
+  type SignedOrigin,
+  queries,
+} from "./messages.js";
+import type {
+  Claim,
+  GrantState,
+  JournalEntry,
+  Manifest,
+  Origin,
+  Policy,
+  Rule,
+  Terms,
+  Trust,
+  Verified,
+} from "./records.js";
+import { type Json, NodeError, call, rest } from "./rpc.js";
+import { NotProven, type Verifier } from "./verifier.js";
+
+/** SDK gas of a request for a read. It is not simulated, so that a refusal gets into a block and into the journal. */
+const READ_GAS = 20_000_000;
+/** For how many blocks blobs are kept where the caller does not say. */
+const TERM = 100_000n;
+/** How long a signed request for an image is good, in seconds. */
+const FETCH_SECONDS = 300;
+
+export interface Model {
+  id: string;
+  author: string;
+  status: number;
+  reason: string;
+  manifest: Manifest;
+  /** The manifest in dag-cbor, for `Verifier.recompute`. */
+  encoded: Uint8Array;
+}
+
+export interface Options {
+  /** The RPC port, such as `http://127.0.0.1:26657`. */
+  rpc: string;
+  /** The REST port, such as `http://127.0.0.1:1317`. */
+  rest: string;
+  verifier: Verifier;
+  key?: Key;
+}
+
+/** Connects to a node and reads what chain it is on. */
+export async function connect(options: Options): Promise<Aceso> {
+  const { genesis } = await call(options.rpc, "genesis");
+  const { prefix, denom, params, proof_spec } = genesis.app_state;
+  const chain = { id: genesis.chain_id, prefix, denom, gasPriceMicro: Number(params.min_gas_price_micro) };
+  const signer = await options.key?.signer(prefix);
+  return new Aceso(options, chain, proof_spec, signer);
+}
+
+export class Aceso extends Connection {
+  readonly verifier: Verifier;
+  readonly #rest: string;
+  readonly #key: Key | undefined;
+  readonly #proofSpec: unknown;
+
+  /** Use `connect`. */
+  constructor(options: Options, chain: Chain, proofSpec: unknown, signer: OfflineDirectSigner | undefined) {
+    super(options.rpc, chain, options.key?.address(chain.prefix) ?? "", signer);
+    this.verifier = options.verifier;
+    this.#rest = options.rest.replace(/\/$/, "");
+    this.#key = options.key;
+    this.#proofSpec = proofSpec;
+  }
+
+  // Images, models, the journal
+
+  /** Images that an account has registered; all without one. */
+  images(owner = ""): Promise<ImageRow[]> {
+    return this.all(queries.images, owner);
+  }
+
+  image(cid: string): Promise<ImageRow | undefined> {
+    return this.find(queries.image, { cid });
+  }
+
+  blob(cid: string): Promise<BlobRow | undefined> {
+    return this.find(queries.blob, { cid });
+  }
+
+  async models(): Promise<Model[]> {
+    const page = { after: new Uint8Array(), limit: PAGE, reverse: false };
+    const { rows } = await this.query(queries.models.path, queries.models.ask, queries.models.answer, { page });
+    return rows.map((row) => this.#model(row));
+  }
+
+  async model(id: string): Promise<Model | undefined> {
+    const row = await this.find(queries.model, { model: id });
+    return row && this.#model(row);
+  }
+
+  #model(row: ModelRow): Model {
+    const { model: id, author, status, reason } = row;
+    return {
+      id,
+      author,
+      status,
+      reason,
+      manifest: this.verifier.manifest(row.manifest).manifest,
+      encoded: row.manifest,
+    };
+  }
+
+  /** What was asked and read of an image, oldest first. */
+  async journal(image: string): Promise<JournalEntry[]> {
+    return (await this.all(queries.journal, image)).map((entry) => this.verifier.journal(entry));
+  }
+
+  /** Receipts of an image, or all. Not proven: see `proven`. */
+  receipts(image = ""): Promise<ReceiptRow[]> {
+    return this.all(queries.receipts, image);
+  }
+
+  // Bytes
+
+  /** Uploads bytes to the node's blob store; they are kept for an hour unless they are registered. */
+  async putBlob(bytes: Uint8Array): Promise<{ cid: string; size: bigint }> {
+    const headers = { "content-type": "application/octet-stream" };
+    const answer = await rest(`${this.#rest}/aceso/blobs/v1`, { method: "POST", headers, body: bytes.slice() });
+    const { cid, size } = JSON.parse(new TextDecoder().decode(answer)) as { cid: string; size: string | number };
+    return { cid, size: BigInt(size) };
+  }
+
+  /**
+   * A blob's bytes. For a guarded image the request is signed: the account that registered it may see it, and whoever
+   * its guard lets. A blob of one block is checked against its CID; larger ones are identified by the pixel digest.
+   */
+  async getBlob(cid: string, sign = false): Promise<Uint8Array> {
+    const headers: Record<string, string> = {};
+    if (sign && this.#key) {
+      const expires = Math.floor(Date.now() / 1000) + FETCH_SECONDS;
+      headers["x-aceso-public-key"] = toBase64(this.#key.publicKey);
+      headers["x-aceso-expires"] = String(expires);
+      headers["x-aceso-signature"] = toBase64(this.#key.sign(this.verifier.fetchBytes(this.chain.id, cid, expires)));
+    }
+    const bytes = await rest(`${this.#rest}/ipfs/${encodeURIComponent(cid)}`, { headers });
+    const named = rawDigest(cid);
+    if (named && toHex(named) !== toHex(sha256(bytes)))
+      throw new NotProven(`the node sent other bytes than ${cid} names`);
+    return bytes;
+  }
+
+  /** Registers a blob and waits until the validators hold it. */
+  async registerBlob(cid: string, size: bigint, term = TERM): Promise<TxResult> {
+    const value = { owner: this.address, cid, size, term };
+    const result = await this.send([{ typeUrl: "/aceso.blobs.v1.MsgRegisterBlob", value }]);
+    await this.waitAvailable(cid);
+    return result;
+  }
+
+  /** Registers a model whose ONNX blob is available; answers with its id. A refused model is an error with its reason. */
+  async registerModel(manifest: unknown): Promise<string> {
+    const { id, bytes } = this.verifier.encodeManifest(manifest);
+    const value = { author: this.address, manifest: bytes };
+    await this.send([{ typeUrl: "/aceso.models.v1.MsgRegisterModel", value }], 50_000_000);
+    const model = await this.model(id);
+    if (model?.status === 2) throw new NodeError(`Model ${id} is refused: ${model.reason}.`);
+    return id;
+  }
+
+  /** Registers an image with the caller as its patient, and waits until the validators hold it. */
+  async registerImage(image: {
+    cid: string;
+    size: bigint;
+    guard: string;
+    term?: bigint;
+    modality?: string;
+    bodyPart?: string;
+    origin?: SignedOrigin | undefined;
+  }): Promise<TxResult> {
+    const { term = TERM, modality = "", bodyPart = "", origin, ...rest } = image;
+    const value = { owner: this.address, term, modality, bodyPart, origin, ...rest };
+    const result = await this.send([{ typeUrl: "/aceso.reads.v1.MsgRegisterImage", value }]);
+    await this.waitAvailable(image.cid);
+    return result;
+  }
+
+  /** Waits until a registered blob is available to open reads. */
+  async waitAvailable(cid: string): Promise<BlobRow> {
+    for (const start = Date.now(); Date.now() - start < PATIENCE_MS; await pause()) {
+      const row = await this.blob(cid);
+      if (row && BLOB_STATUS[row.status] === "available") return row;
+    }
+    throw new NodeError(`Blob ${cid} is not available after ${PATIENCE_MS / 1000} s; do the validators hold it?`);
+  }
+
+  /** An institution's word for an image, signed by this client's key. */
+  signOrigin(origin: Origin): SignedOrigin {
+    if (!this.#key) throw new NodeError("There is no key to sign with.");
+    const signature = this.#key.sign(this.verifier.originBytes(origin, this.chain.id));
+    const [pixels, study, subject] = [origin.pixels, origin.study, origin.subject].map((hex) => fromHexStrict(hex));
+    const { institution } = origin;
+    return {
+      institution,
+      pixels: pixels!,
+      study: study!,
+      subject: subject!,
+      publicKey: this.#key.publicKey,
+      signature,
+    };
+  }
+
+  // Consent and insurance
+
+  /** Lets the rule's actors read these images, or keeps them from it; answers with the grant's number. */
+  async grant(consent: string, images: string[], rule: Rule): Promise<number> {
+    const result = await this.execute(consent, { grant: { images, rule } });
+    return Number(attribute(result.events, "wasm", "grant"));
+  }
+
+  /** Takes a grant back; it does not hold from the next transaction on. */
+  revoke(consent: string, grant: number): Promise<TxResult> {
+    return this.execute(consent, { revoke: { grant } });
+  }
+
+  /** Grants that a patient gave, or that speak of an actor, at one guard. */
+  async grants(consent: string, of: { patient: string } | { actor: string }): Promise<GrantState[]> {
+    const all: GrantState[] = [];
+    for (let page = 0; page < PAGES_MAX; page++) {
+      const start_after = all.at(-1)?.grant.id ?? null;
+      const { grants } = await this.smart<{ grants: GrantState[] }>(consent, {
+        grants: { of, start_after, limit: 100 },
+      });
+      all.push(...grants);
+      if (grants.length < 100) break;
+    }
+    return all;
+  }
+
+  async policies(insurance: string, member?: string): Promise<Policy[]> {
+    const question = { policies: { member: member ?? null, start_after: null, limit: 100 } };
+    return (await this.smart<{ policies: Policy[] }>(insurance, question)).policies;
+  }
+
+  async escrow(insurance: string, policy: number): Promise<bigint> {
+    return BigInt((await this.smart<{ amount: string }>(insurance, { escrow: { policy } })).amount);
+  }
+
+  async claims(insurance: string, policy: number): Promise<Claim[]> {
+    return (await this.smart<{ claims: Claim[] }>(insurance, { claims: { policy, start_after: null, limit: 100 } }))
+      .claims;
+  }
+
+  async createPolicy(insurance: string, terms: Terms): Promise<number> {
+    const result = await this.execute(insurance, { create_policy: { terms } });
+    return Number(attribute(result.events, "wasm", "policy"));
+  }
+
+  fund(insurance: string, policy: number, amount: bigint): Promise<TxResult> {
+    return this.execute(insurance, { fund: { policy } }, amount);
+  }
+
+  /** Asks for a read through the insurance contract: consent, read and payment in one transaction. */
+  async requestRead(
+    insurance: string,
+    request: { policy: number; image: string; model: string; purpose: string },
+  ): Promise<TxResult & { claim: Claim }> {
+    const result = await this.execute(insurance, { request_read: request }, 0n, READ_GAS);
+    return { ...result, claim: JSON.parse(new TextDecoder().decode(result.data)) as Claim };
+  }
+
+  // Receipts
+
+  /** What somebody who trusts this node now would write down as trusted. */
+  async trust(): Promise<Trust> {
+    const validators = (await this.#validators(await this.height())).map((one) => ({
+      public_key: toHex(fromBase64(one.pub_key.value)),
+      power: Number(one.voting_power),
+    }));
+    return { chain_id: this.chain.id, validators, proof_spec: this.#proofSpec };
+  }
+
+  /**
+   * The receipt file of a read, proven against the newest header that commits it. Anybody can check it offline:
+   * `aceso read verify FILE --trust TRUST`, or `Verifier.verify`.
+   */
+  async evidence(read: number): Promise<Uint8Array> {
+    const row = await this.find(queries.receipt, { read: BigInt(read) });
+    if (!row) throw new NodeError(`There is no read ${read} on this chain.`);
+    const receipt = this.verifier.receipt(row.receipt);
+    // A block's state is committed by the next header.
+    let height = await this.height();
+    if (receipt.height > height)
+      throw new NotProven(`the receipt is of block ${receipt.height}, and the chain has ${height}`);
+    for (const start = Date.now(); height <= receipt.height; height = await this.height()) {
+      if (Date.now() - start > PATIENCE_MS)
+        throw new NodeError(`There is no block after ${height} in ${PATIENCE_MS / 1000} s.`);
+      await pause();
+    }
+    const key = toUtf8(`receipt/${String(read).padStart(20, "0")}`);
+    const { proofOps } = await this.abci("/store/reads/key", key, height - 1, true);
+    const [component, app] = (proofOps?.ops ?? []) as { data: string }[];
+    if (!component || !app) throw new NotProven("the node gives no proof for the receipt");
+    const commit = await call(this.rpc, "commit", { height: String(height) });
+    const validators = await this.#validators(height);
+    return this.verifier.evidence(row.receipt, fromBase64(component.data), fromBase64(app.data), commit, validators);
+  }
+
+  /** Fetches a receipt with all that proves it and verifies it; throws `NotProven` with the reason. */
+  async proven(read: number, trust: Trust): Promise<{ verified: Verified; evidence: Uint8Array }> {
+    const evidence = await this.evidence(read);
+    const verified = this.verifier.verify(evidence, trust);
+    const got = verified.receipt.read;
+    if (got !== read) throw new NotProven(`the receipt is of read ${got}, and read ${read} was asked for`);
+    return { verified, evidence };
+  }
+
+  async #validators(height: number): Promise<Json[]> {
+    const all: Json[] = [];
+    for (let page = 1; ; page++) {
+      const params = { height: String(height), page: String(page), per_page: "100" };
+      const { validators, total } = await call(this.rpc, "validators", params);
+      all.push(...validators);
+      if (validators.length === 0 || all.length >= Number(total)) return all;
+    }
+  }
+}
+
+/** The SHA-256 that a CID of one raw block names; `undefined` for other CIDs. */
+export function rawDigest(cid: string): Uint8Array | undefined {
+  if (!/^bafkrei[a-z2-7]{52}$/.test(cid)) return undefined;
+  return base32nopad.decode(cid.slice(1).toUpperCase()).slice(4);
+}
+
+function fromHexStrict(hex: string): Uint8Array {
+  if (!/^[0-9a-f]{64}$/.test(hex))
+    throw new NodeError(`${JSON.stringify(hex)} is not a digest of 64 hexadecimal digits.`);
+  return Uint8Array.from(hex.match(/../g) ?? [], (pair) => parseInt(pair, 16));
+}

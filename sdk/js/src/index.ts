@@ -1,0 +1,11 @@
+export { Aceso, connect, rawDigest } from "./client.js";
+export type { Model, Options } from "./client.js";
+export { Connection, attribute, sentence } from "./connection.js";
+export type { Chain, Event, TxResult } from "./connection.js";
+export type { Codec } from "./codec.js";
+export { Key } from "./key.js";
+export { subscribe, type LiveTx } from "./live.js";
+export * from "./messages.js";
+export type * from "./records.js";
+export { NodeError } from "./rpc.js";
+export { NotProven, Verifier } from "./verifier.js";

@@ -1,0 +1,179 @@
+/** The shapes of what contracts and the verifier answer, as in `chain/types` and `contracts/interface`. */
+
+export interface Score {
+  label: string;
+  /** The quantised value as computed. */
+  value: number;
+  /** The calibrated probability, in millionths. */
+  probability: number;
+}
+
+export interface Finding {
+  id: string;
+  present: boolean;
+}
+
+export interface Outcome {
+  digest: string;
+  scores: Score[];
+  findings: Finding[];
+}
+
+export interface Receipt {
+  version: number;
+  chain_id: string;
+  height: number;
+  tx: number;
+  read: number;
+  reader: string;
+  model: string;
+  pipeline: string;
+  image: string;
+  pixels: string | null;
+  consent: { guard: string; grant: string; actor: string; purpose: string; use: number } | null;
+  disclosure: "open";
+  outcome: Outcome;
+  committee: { digest: string; power: number; total: number };
+}
+
+/** What is believed without proof; all of it stands in the genesis file. */
+export interface Trust {
+  chain_id: string;
+  validators: { public_key: string; power: number }[];
+  proof_spec: unknown;
+}
+
+export interface Verified {
+  receipt: Receipt;
+  /** The height of the header that commits it. */
+  height: number;
+  /** That header's time, RFC 3339. */
+  time: string;
+  /** Power that the trusted validators have in all. */
+  power: number;
+}
+
+export interface Manifest {
+  version: number;
+  name: string;
+  onnx: { blob: string; digest: string; size: number };
+  pipeline: { modalities: string[]; body_parts: string[]; width: number; height: number };
+  output: {
+    labels: { name: string; probability: number[] }[];
+    findings: { id: string; label: number; at_least: number }[];
+  };
+  intended_use: string;
+  licence: string;
+  card: string | null;
+  price: { denom: string; amount: number };
+}
+
+/** What a picture file is. */
+export interface ImageFacts {
+  /** The identity for payment. */
+  pixels: string;
+  /** The file's CID if it is stored as a single block. */
+  raw: string;
+  format: "png" | "dicom";
+  width: number;
+  height: number;
+  samples: 1 | 3;
+  bits: number;
+  modality: string | null;
+  body_part: string | null;
+}
+
+/** A picture in 8 bits: rows from the top, `samples` bytes per pixel. */
+export interface Preview extends ImageFacts {
+  shown: { width: number; height: number };
+  data: Uint8Array;
+}
+
+export type JournalEvent =
+  | { permitted: { guard: string; grant: string; actor: string; purpose: string } }
+  | { refused: { guard: string; grant: string; actor: string; purpose: string; reason: string } }
+  | { read: { guard: string; grant: string; use: number; fee: number; author: string } };
+
+export interface JournalEntry {
+  height: number;
+  tx: number;
+  image: string;
+  model: string;
+  caller: string;
+  event: JournalEvent;
+}
+
+/** An institution's word that it made an image of a subject in a study. */
+export interface Origin {
+  institution: string;
+  pixels: string;
+  study: string;
+  subject: string;
+}
+
+export interface Rule {
+  decision: { permit: { max_uses: number } } | { deny: Record<string, never> };
+  actors: string[];
+  /** The contracts through which they read; empty means any. */
+  via: string[];
+  purposes: string[];
+  /** Empty means any. */
+  models: string[];
+  /** Unix seconds. */
+  not_before: number;
+  not_after: number;
+}
+
+export interface Grant {
+  id: number;
+  patient: string;
+  images: string[];
+  rule: Rule;
+  granted_at: number;
+  revoked_at: number | null;
+}
+
+export interface GrantState {
+  grant: Grant;
+  uses: number;
+}
+
+export type Party =
+  | { institution: Record<string, never> }
+  | { author: Record<string, never> }
+  | { subject: Record<string, never> }
+  | { treasury: Record<string, never> }
+  | { account: { address: string } };
+
+export interface Terms {
+  member: string;
+  not_before: number;
+  not_after: number;
+  covers: { model: string; price: string }[];
+  origin: string[];
+  /** Ten-thousandths; together 10000. */
+  split: { to: Party; bps: number }[];
+}
+
+export interface Policy {
+  id: number;
+  terms: Terms;
+}
+
+export interface Claim {
+  policy: number;
+  read: number;
+  image: string;
+  pixels: string;
+  study: string | null;
+  institution: string | null;
+  model: string;
+  actor: string;
+  purpose: string;
+  findings: Finding[];
+  scores: Score[];
+  fee: string;
+  paid: { party: Party; to: string; amount: string }[];
+  height: number;
+  time: number;
+}

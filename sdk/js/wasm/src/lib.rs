@@ -1,0 +1,16 @@
+//! What a browser needs of the chain's own code: receipts verified and recomputed, images shown, dag-cbor read.
+//!
+//! The exports of [`abi`] hand byte strings to the functions of the other modules and their [`Answer`] back:
+//! [`receipts`] verifies, recomputes and makes receipt files, [`images`] decodes pictures, [`records`] turns dag-cbor
+//! into JSON and back and says what has to be signed.
+//!
+//! Absent on purpose: no imports, so the module can reach nothing but its own memory; no generated glue, so a caller in
+//! any language needs only the rules at the top of [`abi`]. Start there.
+
+mod abi;
+mod answer;
+mod images;
+mod receipts;
+mod records;
+
+use answer::Answer;

@@ -1,0 +1,58 @@
+// What stands before the page is opened: a chain with both contracts and the model, and a hospital's word for two images.
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+import { Key, Verifier, connect } from "../../../sdk/js/dist/index.js";
+
+import { dicom, drawing } from "./dicom.mjs";
+import { startNode } from "./node.mjs";
+
+const at = (path) => fileURLToPath(new URL(path, import.meta.url));
+const models = at("../../../models/pneumonia/");
+const contracts = process.env.ACESO_CONTRACTS ?? "";
+const NAMES = ["developer", "author", "hospital", "patient", "physician", "insurer", "treasury"];
+
+/** @param {string} folder where files for the page's forms go */
+export async function setStage(folder) {
+  const verifier = await Verifier.load(readFileSync(at("../../../sdk/js/dist/verify.wasm")));
+  const words = Object.fromEntries(NAMES.map((name) => [name, Key.newWords()]));
+  const keys = Object.fromEntries(
+    await Promise.all(NAMES.map(async (name) => [name, await Key.fromWords(words[name])])),
+  );
+  const fund = NAMES.map((name) => `${keys[name].address("aceso")}=1000000000000uaceso`);
+  const node = await startNode({ chainId: "aceso-browser", fund, ui: at("../../../sdk/dapp/dist") });
+  try {
+    const party = (name) => connect({ rpc: node.rpc, rest: node.rest, verifier, key: keys[name] });
+    const parties = Object.fromEntries(await Promise.all(NAMES.map(async (name) => [name, await party(name)])));
+    const { developer, author, hospital, insurer, treasury } = parties;
+
+    const consent = await developer.deploy(readFileSync(join(contracts, "consent.wasm")), "consent", {});
+    const opening = { insurer: null, treasury: treasury.address, denom: "uaceso" };
+    const insurance = await insurer.deploy(readFileSync(join(contracts, "insurance.wasm")), "insurance", opening);
+    const { cid, size } = await author.putBlob(readFileSync(join(models, "model.onnx")));
+    await author.registerBlob(cid, size);
+    const model = await author.registerModel(JSON.parse(readFileSync(join(models, "manifest.json"), "utf8")));
+
+    const images = [0, 1].map((variant) => {
+      const bytes = dicom(drawing(variant));
+      const { pixels, raw } = verifier.image(bytes);
+      const files = { image: join(folder, `chest-${variant}.dcm`), origin: join(folder, `origin-${variant}.json`) };
+      writeFileSync(files.image, bytes);
+      writeFileSync(files.origin, JSON.stringify(originOf(hospital, pixels)));
+      return { cid: raw, ...files };
+    });
+    return { node, parties, words, consent, insurance, model, images };
+  } catch (error) {
+    await node.stop();
+    throw error;
+  }
+}
+
+/** The hospital's signed word for these pixels, as the file that it would give the patient. */
+function originOf(hospital, pixels) {
+  const statement = { institution: hospital.address, pixels, study: "11".repeat(32), subject: "22".repeat(32) };
+  const { publicKey, signature } = hospital.signOrigin(statement);
+  const hex = (bytes) => Buffer.from(bytes).toString("hex");
+  return { ...statement, public_key: hex(publicKey), signature: hex(signature) };
+}
