@@ -37,6 +37,14 @@ pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
     Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
+/// Writes a synthetic image.
+pub(crate) fn sample(arguments: &[String]) -> Result<ExitCode> {
+    let [file] = arguments else { bail!("say where: `cargo xtask sample FILE`") };
+    let journey = prepare::binaries()?.join("journey");
+    let status = Command::new(journey).arg("--sample").arg(file).status().context("cannot start the journey")?;
+    Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
 /// The journey over these contracts, with everything that it runs built.
 pub(crate) fn journey(contracts: &Path) -> Result<Command> {
     let binaries = prepare::binaries()?;

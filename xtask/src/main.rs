@@ -12,6 +12,7 @@ use anyhow::{Result, bail};
 
 mod bench;
 mod demo;
+mod docs;
 mod lint;
 mod mutants;
 mod node_tests;
@@ -31,6 +32,7 @@ cargo xtask <task>
                               one JSON object a line; `bench list` names them
   lint                        formatting, clippy, licences and duplicate crates
   golden                      records protocol vectors anew (a change of protocol: read the files' headers first)
+  sample FILE                 writes a synthetic chest image as DICOM
   contracts                   builds the contracts from source
   ui                          builds the page
   cometbft                    installs the consensus engine with Go
@@ -57,6 +59,7 @@ fn run(task: &str, arguments: Vec<String>) -> Result<ExitCode> {
         "bench" => bench::run(arguments),
         "lint" => lint::all().map(|()| ExitCode::SUCCESS),
         "golden" => test::golden().map(|()| ExitCode::SUCCESS),
+        "sample" => demo::sample(&arguments),
         "contracts" => {
             println!("{}", prepare::contracts()?.display());
             Ok(ExitCode::SUCCESS)

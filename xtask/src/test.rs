@@ -12,7 +12,7 @@ use std::{
 use anyhow::{Context, Result, bail};
 
 use crate::{
-    demo, lint, mutants, node_tests, prepare,
+    demo, docs, lint, mutants, node_tests, prepare,
     shell::{cargo, say},
 };
 
@@ -62,6 +62,7 @@ const SUITES: &[Suite] = &[
     Suite { name: "cosmjs", about: "CosmJS, unmodified", run: node_tests::cosmjs },
     Suite { name: "js", about: "our TypeScript package", run: node_tests::js },
     Suite { name: "browser", about: "the page, by clicks and keys in Chromium", run: node_tests::browser },
+    Suite { name: "docs", about: "every command of the documentation", run: docs::suite },
     Suite { name: "clippy", about: "lints, warnings refused", run: || Ok(Count::one(lint::clippy())) },
     Suite { name: "crates", about: "licences and duplicates of dependencies", run: || Ok(Count::one(lint::crates())) },
 ];

@@ -24,9 +24,8 @@ pub(crate) fn cometbft() -> Result<PathBuf> {
         }
     }
     if output(program("go", &["version"])).is_err() {
-        bail!(
-            "CometBFT {wanted} is not installed and neither is Go; install Go ≥ 1.22, then run `cargo xtask cometbft`"
-        );
+        let hint = "install Go ≥ 1.22, then run `cargo xtask cometbft`";
+        return Err(MissingTool(format!("CometBFT {wanted} is not installed and neither is Go; {hint}")).into());
     }
     say(&format!("installing CometBFT {wanted} with Go (about a minute)"));
     let mut install = program("go", &["install", &format!("github.com/cometbft/cometbft/cmd/cometbft@{COMETBFT}")]);

@@ -27,8 +27,8 @@ before(async () => {
   bob = (await aminoWallet.getAccounts())[0].address;
   const amount = `1000000000${chain.denom}`;
   node = await startNode({ ...chain, fund: [`${alice}=${amount}`, `${bob}=${amount}`] });
-  direct = await SigningCosmWasmClient.connectWithSigner(node.rpc, wallet, { gasPrice });
-  amino = await SigningCosmWasmClient.connectWithSigner(node.rpc, aminoWallet, { gasPrice });
+  direct = await SigningCosmWasmClient.connectWithSigner(node.rpc, wallet, { gasPrice, broadcastPollIntervalMs: 100 });
+  amino = await SigningCosmWasmClient.connectWithSigner(node.rpc, aminoWallet, { gasPrice, broadcastPollIntervalMs: 100 });
 });
 
 after(async () => {

@@ -30,8 +30,9 @@ use stage::Stage;
 const HELP: &str = "\
 journey --node BIN --contracts DIR --models DIR [--engine COMETBFT] [--ui DIR]
         [--json] [--keep] [--image FILE] [--data DIR]
+journey --sample FILE
 
-Plays the main job; see `cargo xtask help`, task demo.
+Plays the main job; see `cargo xtask help`, task demo. With --sample writes a synthetic chest image as DICOM and ends.
 ";
 
 /// What the command line says.
@@ -98,6 +99,12 @@ fn parse() -> Result<Option<Arguments>> {
             Long("data") => arguments.data = Some(parser.value()?.into()),
             Long("json") => arguments.json = true,
             Long("keep") => arguments.keep = true,
+            Long("sample") => {
+                let path: PathBuf = parser.value()?.into();
+                let file = sample::synthetic(1)?.file;
+                std::fs::write(&path, file).with_context(|| format!("cannot write {}", path.display()))?;
+                return Ok(None);
+            }
             Long("help") => {
                 print!("{HELP}");
                 return Ok(None);
@@ -136,6 +143,8 @@ fn play(arguments: &Arguments, report: &mut Report) -> Result<String> {
     let parties: [parties::Party; 7] = parties.try_into().ok().context("somebody is missing")?;
     let [developer, author, hospital, patient, physician, insurer, treasury] = parties;
     let cast = Cast { developer, author, hospital, patient, physician, insurer, treasury };
+    // A chain that has just begun has no validators to name and no state to ask yet.
+    cast.insurer.wait_for_height(2)?;
     let auditor = Auditor::new(&arguments.node, &cast.insurer)?;
     let alone = auditor.is_alone();
 

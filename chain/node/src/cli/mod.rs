@@ -60,6 +60,8 @@ enum Verb {
     Model(model::Args),
     /// Files as blobs: names, uploads, downloads.
     Blob(blob::Args),
+    /// Register images.
+    Image(remote::image::Image),
     /// Send a transaction and wait until it is in a block.
     Tx(remote::tx::Tx),
     /// Ask a node.
@@ -133,6 +135,7 @@ impl Verb {
             Self::Keys(args) => keys::run(args, output),
             Self::Model(args) => model::run(args, output),
             Self::Blob(args) => blob::run(args, output),
+            Self::Image(args) => args.run(output),
             Self::Tx(args) => args.run(output),
             Self::Query(args) => args.run(output),
             Self::Read(args) => args.run(output),

@@ -21,9 +21,12 @@ use crate::{
     },
     application::Application,
     engine::pulse::Pulse,
-    home::config::Config,
+    home::{Home, config::Config},
     net,
-    rest::{self, Rest, Rpc, ledger::Ledger},
+    rest::{
+        self, Rest, Rpc,
+        ledger::{Ledger, Limits},
+    },
 };
 
 /// Options of the verb.
@@ -63,40 +66,25 @@ pub(crate) fn run(args: Args, output: Output) -> anyhow::Result<()> {
     let config = Config::load_or_create(&home)?;
     let blobs = Arc::new(BlobStore::open(&home.blobs_dir(), aceso_blobs::Options::default())?);
     let app: Arc<dyn Application> = Arc::new(dev::open(&home, &config, &blobs)?);
-    let document = home.genesis()?;
     let voter = Arc::new(Voter::new(home.attester()?, Arc::clone(&blobs)));
     let consensus = Consensus::new(Arc::clone(&app), voter);
     let (mempool, info) = (Mempool::new(Arc::clone(&app)), Info::new(Arc::clone(&app)));
     let (queries, height) = (Queries::new(app), info.info().last_block_height);
-    let ledger = Arc::new(Ledger::new(config.uploads()));
-    let rest = Arc::new(Rest {
-        chain_id: document.origin.chain_id.to_string(),
-        info: info.clone(),
-        queries: queries.clone(),
-        rpc: Rpc::CometBft(args.rpc.clone()),
-        blobs: Arc::clone(&blobs),
-        ledger: Arc::clone(&ledger),
-        pulse: Arc::new(Pulse::default()),
-        prefix: document.app.prefix.clone(),
-        denom: document.app.denom.clone(),
-        ui: args.ui.clone(),
-    });
-
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
-        let (listener, rest_at) = net::bind("--rest", &args.rest).await?;
         let (stop, stopped) = watch::channel(false);
-        tokio::spawn(dev::sweep(ledger, blobs, queries, stopped.clone()));
-        tokio::spawn(net::serve(listener, rest::router(rest), stopped));
+        let beside = Beside { info: info.clone(), queries, blobs, config: config.uploads() };
+        let rest = if home.has_genesis() { Some(beside.serve(&args, &home, stopped).await?) } else { None };
         let object = json!({
             "ok": true,
             "abci": args.abci,
-            "rest": format!("http://{rest_at}"),
+            "rest": rest,
             "home": home.path(),
             "height": height.to_string(),
         });
         output.print(&object, || {
-            format!("the application waits for CometBFT at {}\n  rest  http://{rest_at}", args.abci)
+            let rest = rest.as_deref().unwrap_or("not served: the home holds no genesis.json");
+            format!("the application waits for CometBFT at {}\n  rest  {rest}", args.abci)
         })?;
         let ended = tokio::select! {
             served = server::serve(address, consensus, mempool, info) => Ok(served?),
@@ -106,6 +94,38 @@ pub(crate) fn run(args: Args, output: Output) -> anyhow::Result<()> {
         let _ = stop.send(true);
         ended
     })
+}
+
+/// What REST is served from beside CometBFT.
+struct Beside {
+    info: Info,
+    queries: Queries,
+    blobs: Arc<BlobStore>,
+    config: Limits,
+}
+
+impl Beside {
+    /// Serves REST of the chain whose genesis lies in the home, and answers where.
+    async fn serve(self, args: &Args, home: &Home, stopped: watch::Receiver<bool>) -> anyhow::Result<String> {
+        let document = home.genesis()?;
+        let (listener, at) = net::bind("--rest", &args.rest).await?;
+        let ledger = Arc::new(Ledger::new(self.config));
+        let rest = Rest {
+            chain_id: document.origin.chain_id.to_string(),
+            info: self.info,
+            queries: self.queries.clone(),
+            rpc: Rpc::CometBft(args.rpc.clone()),
+            blobs: Arc::clone(&self.blobs),
+            ledger: Arc::clone(&ledger),
+            pulse: Arc::new(Pulse::default()),
+            prefix: document.app.prefix.clone(),
+            denom: document.app.denom.clone(),
+            ui: args.ui.clone(),
+        };
+        tokio::spawn(dev::sweep(ledger, self.blobs, self.queries, stopped.clone()));
+        tokio::spawn(net::serve(listener, rest::router(Arc::new(rest)), stopped));
+        Ok(format!("http://{at}"))
+    }
 }
 
 /// Waits for SIGINT or SIGTERM.

@@ -150,7 +150,10 @@ impl Server {
         let blobs = Arc::new(BlobStore::open(&home.path().join("blobs"), Default::default()).unwrap());
         let ledger = Arc::new(Ledger::new(limits));
         let rest = Arc::new(Rest {
-            node,
+            chain_id: node.origin.chain_id.to_string(),
+            info: node.info.clone(),
+            queries: node.queries.clone(),
+            rpc: super::Rpc::Here(node),
             blobs: blobs.clone(),
             ledger: ledger.clone(),
             pulse: rig.pulse.clone(),

@@ -37,8 +37,8 @@ impl Put {
             let opened = fs::File::open(&self.file);
             client.put_blob(opened.with_context(|| format!("cannot read {}", self.file.display()))?)?
         };
-        if let Some(from) = self.from {
-            let key = Signer { from }.key()?;
+        if self.from.is_some() {
+            let key = Signer { from: self.from }.key()?;
             let owner = client.address(&key);
             let message = MsgRegisterBlob { owner, cid: id.to_string(), size, term: self.term };
             client.send(&key, vec![aceso_client::any(&message)], aceso_client::GasLimit::Auto)?;

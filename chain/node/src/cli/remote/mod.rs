@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 use clap::Args;
 
 pub(crate) mod blob;
+pub(crate) mod image;
 pub(crate) mod model;
 pub(crate) mod query;
 pub(crate) mod read;
@@ -16,10 +17,10 @@ pub(crate) mod tx;
 #[derive(Args, Clone, Debug)]
 pub(crate) struct At {
     /// The node's RPC port.
-    #[arg(long, default_value = "http://127.0.0.1:26657", value_name = "URL")]
+    #[arg(long, default_value = "http://127.0.0.1:26657", value_name = "URL", global = true)]
     node: String,
     /// The node's REST port.
-    #[arg(long, default_value = "http://127.0.0.1:1317", value_name = "URL")]
+    #[arg(long, default_value = "http://127.0.0.1:1317", value_name = "URL", global = true)]
     rest: String,
 }
 
@@ -27,8 +28,8 @@ pub(crate) struct At {
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Signer {
     /// A file with the 24 words of the key that signs, as `aceso keys add` makes them.
-    #[arg(long, value_name = "FILE")]
-    from: PathBuf,
+    #[arg(long, value_name = "FILE", global = true)]
+    from: Option<PathBuf>,
 }
 
 impl At {
@@ -39,9 +40,9 @@ impl At {
 
 impl Signer {
     pub(crate) fn key(&self) -> Result<Key> {
-        let words = file(&self.from)?;
-        let words = String::from_utf8(words).with_context(|| format!("{} is not text", self.from.display()))?;
-        Key::from_mnemonic(&words).with_context(|| format!("cannot use {}", self.from.display()))
+        let path = self.from.as_ref().context("say whose key signs: --from FILE, a file of 24 words")?;
+        let words = String::from_utf8(file(path)?).with_context(|| format!("{} is not text", path.display()))?;
+        Key::from_mnemonic(&words).with_context(|| format!("cannot use {}", path.display()))
     }
 }
 
