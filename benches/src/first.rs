@@ -110,7 +110,7 @@ impl Bench {
 
     fn deploy(&self, name: &str, msg: &Value) -> Result<String> {
         let wasm = aceso_test_support::contract(name);
-        let code = self.tx(self.client.msg_store(&self.address, wasm))?;
+        let code = self.tx(self.client.msg_store(&self.address, &wasm))?;
         let code = code.attribute("store_code", "code_id").context("no code id")?.parse()?;
         let contract = self.tx(self.client.msg_instantiate(&self.address, code, name, msg))?;
         Ok(contract.attribute("instantiate", "_contract_address").context("no address")?.into())

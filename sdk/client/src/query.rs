@@ -24,6 +24,7 @@ use cosmos_sdk_proto::{
         QuerySmartContractStateResponse,
     },
 };
+use flate2::{Compression, read::GzEncoder};
 use prost::Message;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
@@ -192,9 +193,13 @@ impl Client {
         cosmos_any(&MsgSend { from_address, to_address, amount: vec![self.coin(amount)] })
     }
 
-    /// `MsgStoreCode`: uploads a contract's wasm.
-    pub fn msg_store(&self, sender: &str, wasm: Vec<u8>) -> Any {
-        let (sender, wasm_byte_code) = (sender.into(), wasm);
+    /// `MsgStoreCode`: uploads a contract's wasm, compressed as stock clients do: CometBFT takes a megabyte at most.
+    pub fn msg_store(&self, sender: &str, wasm: &[u8]) -> Any {
+        let mut packed = Vec::new();
+        let mut encoder = GzEncoder::new(wasm, Compression::best());
+        // Reading from memory does not fail; what did not pack is refused by the chain.
+        let _ = encoder.read_to_end(&mut packed);
+        let (sender, wasm_byte_code) = (sender.into(), packed);
         cosmos_any(&MsgStoreCode { sender, wasm_byte_code, instantiate_permission: None })
     }
 

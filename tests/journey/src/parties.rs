@@ -78,7 +78,7 @@ impl Party {
     pub(crate) fn store(&self, folder: &Path, name: &str) -> Result<(u64, TxResult)> {
         let path = folder.join(format!("{name}.wasm"));
         let wasm = std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
-        let tx = self.tx(self.msg_store(&self.address, wasm))?;
+        let tx = self.tx(self.msg_store(&self.address, &wasm))?;
         let code = tx.attribute("store_code", "code_id").context("there is no code id in the answer")?;
         Ok((code.parse()?, tx))
     }

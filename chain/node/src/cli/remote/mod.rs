@@ -17,7 +17,7 @@ pub(crate) mod tx;
 #[derive(Args, Clone, Debug)]
 pub(crate) struct At {
     /// The node's RPC port.
-    #[arg(long, default_value = "http://127.0.0.1:26657", value_name = "URL", global = true)]
+    #[arg(long, alias = "rpc", default_value = "http://127.0.0.1:26657", value_name = "URL", global = true)]
     node: String,
     /// The node's REST port.
     #[arg(long, default_value = "http://127.0.0.1:1317", value_name = "URL", global = true)]

@@ -72,7 +72,7 @@ impl Tx {
         let coins = |text: &str| amount(text, &client.chain().denom);
         let message = match &self.verb {
             Verb::Send { to, coins: text } => client.msg_send(&sender, to, coins(text)?),
-            Verb::Store { wasm } => client.msg_store(&sender, file(wasm)?),
+            Verb::Store { wasm } => client.msg_store(&sender, &file(wasm)?),
             Verb::Instantiate { code, msg, label } => client.msg_instantiate(&sender, *code, label, &typed(msg)?),
             Verb::Execute { contract, msg, amount } => {
                 let funds = amount.as_deref().map_or(Ok(0), coins)?;
