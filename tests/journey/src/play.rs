@@ -34,7 +34,7 @@ pub(crate) const STUDY: &str = "2.25.1";
 /// A month, in seconds.
 const MONTH: u64 = 30 * 24 * 3600;
 /// Shares of institution, author, subject, treasury in ten-thousandths.
-const SPLIT: [(Payee, u32); 4] =
+pub(crate) const SPLIT: [(Payee, u32); 4] =
     [(Payee::Institution {}, 4000), (Payee::Author {}, 3000), (Payee::Subject {}, 2000), (Payee::Treasury {}, 1000)];
 
 /// Everybody.
@@ -105,7 +105,7 @@ pub(crate) fn main_job(
         cast.insurer.instantiate(code, "insurance", &msg).map(|(at, tx)| (at, Some(tx)))
     })?;
     let policy = report.step(cast.insurer.name, "makes a policy for the patient and funds its escrow", || {
-        create_policy(&cast, &insurance, &[model], PRICE, ESCROW).map(|(policy, tx)| (policy, Some(tx)))
+        create_policy(&cast, &insurance, &[model], PRICE, ESCROW, &SPLIT).map(|(policy, tx)| (policy, Some(tx)))
     })?;
 
     let everybody = [&cast.hospital, &cast.author, &cast.patient, &cast.treasury];
@@ -233,6 +233,7 @@ pub(crate) fn create_policy(
     models: &[ModelId],
     price: u128,
     escrow: u128,
+    split: &[(Payee, u32)],
 ) -> Result<(u64, aceso_client::TxResult)> {
     let insurer = &cast.insurer;
     let period = rule(&cast.physician, models)?;
@@ -242,7 +243,7 @@ pub(crate) fn create_policy(
         not_after: period.not_after,
         covers: models.iter().map(|&model| Cover { model: model.into(), price: Uint128::new(price) }).collect(),
         origin: vec![cast.hospital.address.clone()],
-        split: SPLIT.iter().map(|(to, bps)| Share { to: to.clone(), bps: *bps }).collect(),
+        split: split.iter().map(|(to, bps)| Share { to: to.clone(), bps: *bps }).collect(),
     };
     let msg = insurance::ExecuteMsg::CreatePolicy { terms };
     let tx = insurer.tx(insurer.msg_execute(&insurer.address, insurance, &msg, 0))?;

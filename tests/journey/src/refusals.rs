@@ -2,7 +2,10 @@
 //! journal.
 
 use aceso_consent::msg as consent;
-use aceso_interface::consent::{Decision, Rule};
+use aceso_interface::{
+    consent::{Decision, Rule},
+    insurance::Party as Payee,
+};
 use aceso_types::{
     BlobId, Manifest, ModelId,
     manifest::Onnx,
@@ -14,7 +17,7 @@ use cosmos_sdk_proto::cosmwasm::wasm::v1::{QueryAllContractStateRequest, QueryAl
 use crate::{
     float_model,
     parties::Party,
-    play::{self, PRICE, Scene, create_policy, grant, image_message, origin, register_image, request, rule},
+    play::{self, PRICE, SPLIT, Scene, create_policy, grant, image_message, origin, register_image, request, rule},
     report::{Expected, Report, came},
     sample,
 };
@@ -40,8 +43,11 @@ pub(crate) fn all(report: &mut Report, scene: &Scene, contracts: &std::path::Pat
     let one_use = || rule(physician, &[*model]);
     let other_model = register_other(scene)?;
     let both = [*model, other_model];
-    let (second_policy, _) = create_policy(cast, insurance, &both, PRICE, 10 * PRICE)?;
-    let (poor_policy, _) = create_policy(cast, insurance, &[*model], PRICE, PRICE - 1)?;
+    let (second_policy, _) = create_policy(cast, insurance, &both, PRICE, 10 * PRICE, &SPLIT)?;
+    let (poor_policy, _) = create_policy(cast, insurance, &[*model], PRICE, PRICE - 1, &SPLIT)?;
+    // Here no share depends on who vouches for the image, only the policy's own demand does.
+    let whole = [(Payee::Treasury {}, 10_000)];
+    let (strict_policy, _) = create_policy(cast, insurance, &[*model], PRICE, 10 * PRICE, &whole)?;
     let (probe, _) =
         cast.developer.instantiate(cast.developer.store(contracts, "probe")?.0, "probe", &serde_json::json!({}))?;
     let freelook = {
@@ -168,7 +174,7 @@ pub(crate) fn all(report: &mut Report, scene: &Scene, contracts: &std::path::Pat
     granted(other_word)?;
     let expected = Expected { code: CONTRACT, words: "word does not hold" };
     report.refusal("an origin that speaks of other pixels", &expected, journalled, || {
-        came(request(physician, insurance, scene.policy, other_word, *model))
+        came(request(physician, insurance, strict_policy, other_word, *model))
     })?;
 
     let same_study = {
