@@ -2,7 +2,7 @@
 
 use aceso_contract::Query;
 use aceso_interface::{
-    Image, Model,
+    Image, Model, NotAnAddress, address,
     consent::{Decision, Grant, MayViewResponse, PURPOSES, Rule},
     limit,
 };
@@ -17,7 +17,7 @@ use cw_storage_plus::Bound;
 
 use crate::{
     error::ContractError,
-    helpers::{Ask, Yes, address, bounded, holds, is_over, of_image, weigh},
+    helpers::{Ask, Yes, bounded, holds, is_over, of_image, weigh},
     msg::{CheckResponse, ExecuteMsg, GrantState, GrantsResponse, InstantiateMsg, MigrateMsg, Of, QueryMsg},
     state::{BY_ACTOR, BY_IMAGE, BY_PATIENT, GRANTS, IMAGES_MAX, LAST, LIST_MAX, PER_IMAGE_MAX},
 };
@@ -139,7 +139,7 @@ fn check_rule(api: &dyn Api, rule: &Rule, now: u64) -> Result<Vec<Addr>, Contrac
     bounded_list("contracts", rule.via.len(), LIST_MAX, 0)?;
     bounded_list("purposes", rule.purposes.len(), LIST_MAX, 1)?;
     bounded_list("models", rule.models.len(), LIST_MAX, 0)?;
-    let actors = rule.actors.iter().map(|actor| address(api, actor)).collect::<Result<_, _>>()?;
+    let actors = rule.actors.iter().map(|actor| address(api, actor)).collect::<Result<_, NotAnAddress>>()?;
     for contract in &rule.via {
         address(api, contract)?;
     }

@@ -1,7 +1,7 @@
 //! Why a message did nothing.
 
 use aceso_contract::Errno;
-use aceso_interface::Image;
+use aceso_interface::{Image, NotAnAddress};
 use cosmwasm_std::StdError;
 
 /// Why a message did nothing.
@@ -12,8 +12,8 @@ pub enum ContractError {
     #[error(transparent)]
     Std(#[from] StdError),
     /// A text that is not an address of this chain.
-    #[error("{0:?} is not an address of this chain")]
-    NotAnAddress(String),
+    #[error(transparent)]
+    NotAnAddress(#[from] NotAnAddress),
     /// The image may not be read.
     #[error(transparent)]
     Refused(#[from] Refusal),

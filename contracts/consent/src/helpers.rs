@@ -5,15 +5,12 @@ use aceso_interface::{
     Image, Model,
     consent::{Decision, Grant},
 };
-use cosmwasm_std::{Addr, Api, Deps, Order, StdResult, Storage};
+use cosmwasm_std::{Addr, Deps, Order, StdResult, Storage};
 
 use crate::{
     error::{ContractError, Refusal},
     state::{BY_IMAGE, GRANTS, PER_IMAGE_MAX},
 };
-
-/// Characters of a text that is not an address that an error shows.
-const ADDRESS_SHOWN: usize = 90;
 
 /// A read that is asked for.
 #[derive(Clone, Debug)]
@@ -115,12 +112,4 @@ pub fn of_image(storage: &dyn Storage, image: &Image) -> StdResult<Vec<Grant>> {
 pub fn bounded(purpose: &str) -> String {
     let readable = purpose.chars().filter(char::is_ascii_alphanumeric);
     readable.take(aceso_types::guest::PURPOSE_MAX).collect()
-}
-
-/// An address of this chain.
-///
-/// # Errors
-/// [`ContractError::NotAnAddress`] with as much of the text as fits into a sentence.
-pub fn address(api: &dyn Api, text: &str) -> Result<Addr, ContractError> {
-    api.addr_validate(text).map_err(|_| ContractError::NotAnAddress(text.chars().take(ADDRESS_SHOWN).collect()))
 }

@@ -6,7 +6,7 @@
 
 use aceso_contract::Query;
 use aceso_interface::{
-    Image, Model,
+    Image, Model, address,
     consent::GuardExecuteMsg,
     insurance::{Claim, Cover, Payment, Policy, Terms},
     limit,
@@ -22,8 +22,8 @@ use cw_storage_plus::Bound;
 use crate::{
     error::ContractError,
     helpers::{
-        address, bounded_list, check_split, claim, cost, has_origin, image_not_paid_before, in_force, no_coins,
-        not_paid_before, only_insurer, payments, vouched, write_down,
+        bounded_list, check_split, claim, cost, has_origin, image_not_paid_before, in_force, no_coins, not_paid_before,
+        only_insurer, payments, vouched, write_down,
     },
     msg::{ClaimsResponse, Config, EscrowResponse, ExecuteMsg, InstantiateMsg, MigrateMsg, PoliciesResponse, QueryMsg},
     state::{BY_MEMBER, CLAIMS, CONFIG, ESCROW, LAST, POLICIES, Request},

@@ -1,7 +1,7 @@
 //! Why a message did nothing.
 
 use aceso_contract::ReadError;
-use aceso_interface::{Image, Model, Pixels, Study};
+use aceso_interface::{Image, Model, NotAnAddress, Pixels, Study};
 use cosmwasm_std::{StdError, Uint128};
 
 /// Why a message did nothing.
@@ -12,8 +12,8 @@ pub enum ContractError {
     #[error(transparent)]
     Std(#[from] StdError),
     /// A text that is not an address of this chain.
-    #[error("{0:?} is not an address of this chain")]
-    NotAnAddress(String),
+    #[error(transparent)]
+    NotAnAddress(#[from] NotAnAddress),
     /// The chain could not read.
     #[error(transparent)]
     Read(#[from] ReadError),

@@ -6,20 +6,17 @@
 
 use aceso_contract::Query;
 use aceso_interface::{
-    Image, Model,
+    Image, Model, address,
     insurance::{Claim, Finding, Party, Payment, Policy, Score, Share, WHOLE},
 };
 use aceso_types::guest::{ImageInfo, ReadInfo};
-use cosmwasm_std::{Addr, Api, Deps, Env, MessageInfo, StdError, StdResult, Storage, Uint128};
+use cosmwasm_std::{Addr, Deps, Env, MessageInfo, StdError, StdResult, Storage, Uint128};
 
 use crate::{
     error::ContractError,
     msg::Config,
     state::{CLAIMS, LIST_MAX, PAID_IMAGES, PAID_PIXELS, PAID_STUDIES, Paid, Request, SHARES_MAX},
 };
-
-/// Characters of a text that is not an address that an error shows.
-const ADDRESS_SHOWN: usize = 90;
 
 /// Whether a policy pays at this time.
 pub(crate) fn in_force(policy: &Policy, now: u64) -> Result<(), ContractError> {
@@ -130,8 +127,8 @@ pub(crate) fn check_split(deps: Deps<'_, Query>, split: &[Share], asks_for_origi
         if share.bps == 0 {
             return Err(ContractError::NoShare);
         }
-        if let Party::Account { address } = &share.to {
-            self::address(deps.api, address)?;
+        if let Party::Account { address: account } = &share.to {
+            address(deps.api, account)?;
         }
         if matches!(share.to, Party::Institution {}) && !asks_for_origin {
             return Err(ContractError::NobodyToShareWith);
@@ -220,12 +217,4 @@ pub(crate) fn bounded_list(what: &'static str, got: usize, min: usize) -> Result
 /// Coins that nobody asked for would be lost.
 pub(crate) fn no_coins(info: &MessageInfo) -> Result<(), ContractError> {
     if info.funds.is_empty() { Ok(()) } else { Err(ContractError::Coins) }
-}
-
-/// An address of this chain.
-///
-/// # Errors
-/// [`ContractError::NotAnAddress`] with as much of the text as fits into a sentence.
-pub(crate) fn address(api: &dyn Api, text: &str) -> Result<Addr, ContractError> {
-    api.addr_validate(text).map_err(|_| ContractError::NotAnAddress(text.chars().take(ADDRESS_SHOWN).collect()))
 }

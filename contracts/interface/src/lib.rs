@@ -6,10 +6,12 @@
 //!
 //! No state and no checks but of single values: each contract keeps its own promises.
 
+mod address;
 pub mod consent;
 mod id;
 pub mod insurance;
 mod paging;
 
+pub use address::{NotAnAddress, address};
 pub use id::{Id, Image, Model, Pixels, Study};
 pub use paging::{LIMIT_DEFAULT, LIMIT_MAX, limit};

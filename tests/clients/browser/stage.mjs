@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 import { Key, Verifier, connect } from "../../../sdk/js/dist/index.js";
 
 import { dicom, drawing } from "./dicom.mjs";
-import { startNode } from "./node.mjs";
+import { startNode } from "../node.mjs";
 
 const at = (path) => fileURLToPath(new URL(path, import.meta.url));
 const models = at("../../../models/pneumonia/");
@@ -21,7 +21,7 @@ export async function setStage(folder) {
     await Promise.all(NAMES.map(async (name) => [name, await Key.fromWords(words[name])])),
   );
   const fund = NAMES.map((name) => `${keys[name].address("aceso")}=1000000000000uaceso`);
-  const node = await startNode({ chainId: "aceso-browser", fund, ui: at("../../../sdk/dapp/dist") });
+  const node = await startNode({ "chain-id": "aceso-browser", fund, ui: at("../../../sdk/dapp/dist") });
   try {
     const party = (name) => connect({ rpc: node.rpc, rest: node.rest, verifier, key: keys[name] });
     const parties = Object.fromEntries(await Promise.all(NAMES.map(async (name) => [name, await party(name)])));

@@ -9,7 +9,7 @@ import { CosmWasmClient, SigningCosmWasmClient } from "@cosmjs/cosmwasm-stargate
 import { DirectSecp256k1HdWallet } from "@cosmjs/proto-signing";
 import { GasPrice, calculateFee, coins } from "@cosmjs/stargate";
 
-import { startNode } from "./node.mjs";
+import { startNode } from "../node.mjs";
 
 const chain = { prefix: "wasm", chainId: "testing", denom: "ucosm" };
 const gasPrice = GasPrice.fromString(`0.025${chain.denom}`);
@@ -26,7 +26,12 @@ before(async () => {
   alice = (await wallet.getAccounts())[0].address;
   bob = (await aminoWallet.getAccounts())[0].address;
   const amount = `1000000000${chain.denom}`;
-  node = await startNode({ ...chain, fund: [`${alice}=${amount}`, `${bob}=${amount}`] });
+  node = await startNode({
+    prefix: chain.prefix,
+    "chain-id": chain.chainId,
+    denom: chain.denom,
+    fund: [`${alice}=${amount}`, `${bob}=${amount}`],
+  });
   direct = await SigningCosmWasmClient.connectWithSigner(node.rpc, wallet, { gasPrice, broadcastPollIntervalMs: 100 });
   amino = await SigningCosmWasmClient.connectWithSigner(node.rpc, aminoWallet, { gasPrice, broadcastPollIntervalMs: 100 });
 });

@@ -133,31 +133,25 @@ pub(crate) fn events(events: &[abci::Event]) -> Value {
     events.iter().map(event).collect::<Vec<_>>().into()
 }
 
-pub(crate) fn tx_result(result: &ExecTxResult) -> Value {
-    json!({
-        "code": result.code.value(),
-        "data": base64_or_null(&result.data),
-        "log": result.log,
-        "info": result.info,
-        "gas_wanted": result.gas_wanted.to_string(),
-        "gas_used": result.gas_used.to_string(),
-        "events": events(&result.events),
-        "codespace": result.codespace,
-    })
+/// What became of a transaction, in a block or in a check: ABCI gives both the same fields under two types.
+macro_rules! outcome {
+    ($name:ident, $type:ty) => {
+        pub(crate) fn $name(result: &$type) -> Value {
+            json!({
+                "code": result.code.value(),
+                "data": base64_or_null(&result.data),
+                "log": result.log,
+                "info": result.info,
+                "gas_wanted": result.gas_wanted.to_string(),
+                "gas_used": result.gas_used.to_string(),
+                "events": events(&result.events),
+                "codespace": result.codespace,
+            })
+        }
+    };
 }
-
-pub(crate) fn check_tx(result: &response::CheckTx) -> Value {
-    json!({
-        "code": result.code.value(),
-        "data": base64_or_null(&result.data),
-        "log": result.log,
-        "info": result.info,
-        "gas_wanted": result.gas_wanted.to_string(),
-        "gas_used": result.gas_used.to_string(),
-        "events": events(&result.events),
-        "codespace": result.codespace,
-    })
-}
+outcome!(tx_result, ExecTxResult);
+outcome!(check_tx, response::CheckTx);
 
 pub(crate) fn public_key(key: &PublicKey) -> Value {
     json!({"type": "tendermint/PubKeyEd25519", "value": base64(&key.to_bytes())})

@@ -1,7 +1,8 @@
 /** The insurer: policies with their escrow, and claims as they are paid. */
 import { type Aceso, type Claim, type Policy, subscribe } from "@aceso/sdk";
 
-import { choose, field, fill, form, h, id, options, table, upper, when } from "../dom.js";
+import { accountInput, modelSelect } from "../controls.js";
+import { choose, field, fill, form, h, id, table, upper, when } from "../dom.js";
 import { badge } from "../receipt.js";
 import { sentences } from "../sentences.js";
 import { coins, contract, session } from "../session.js";
@@ -170,19 +171,8 @@ function claimTable(claims: Claim[], badges: Map<number, Checked>, denom: string
 }
 
 async function making(aceso: Aceso, at: string, refresh: () => Promise<void>): Promise<HTMLElement> {
-  const member = h("input", {
-    id: "policy-member",
-    required: true,
-    autocomplete: "off",
-    spellcheck: false,
-    placeholder: `${aceso.chain.prefix}1…`,
-  });
-  const models = (await aceso.models()).filter((model) => model.status === 1);
-  const model = h(
-    "select",
-    { id: "policy-model", required: true },
-    ...options(models.map((one) => [one.id, one.manifest.name])),
-  );
+  const member = accountInput(aceso, "policy-member");
+  const model = await modelSelect(aceso, "policy-model");
   const unit = aceso.chain.denom.startsWith("u") ? 1e6 : 1;
   const price = h("input", {
     id: "policy-price",

@@ -8,6 +8,7 @@ import {
   type SignedOrigin,
 } from "@aceso/sdk";
 
+import { accountInput, modelSelect } from "../controls.js";
 import {
   button,
   choose,
@@ -111,19 +112,8 @@ function tile(image: ImageRow): HTMLElement {
 /** The form of a grant: one rule for one image. */
 async function granting(aceso: Aceso): Promise<{ form: HTMLElement; refresh: (images: ImageRow[]) => void }> {
   const image = h("select", { id: "grant-image", required: true });
-  const reader = h("input", {
-    id: "grant-reader",
-    required: true,
-    autocomplete: "off",
-    spellcheck: false,
-    placeholder: `${aceso.chain.prefix}1…`,
-  });
-  const models = (await aceso.models()).filter((model) => model.status === 1);
-  const model = h(
-    "select",
-    { id: "grant-model", required: true },
-    ...options(models.map((one) => [one.id, one.manifest.name])),
-  );
+  const reader = accountInput(aceso, "grant-reader");
+  const model = await modelSelect(aceso, "grant-model");
   const purpose = h("select", { id: "grant-purpose", required: true }, ...options(PURPOSES));
   const uses = h("input", { id: "grant-uses", type: "number", min: 1, max: 1000, value: "1", required: true });
   const days = h("input", { id: "grant-days", type: "number", min: 1, max: 3650, value: "30", required: true });

@@ -1,4 +1,4 @@
-// Starts `aceso dev` with the page for a test and stops it again; ports are chosen by the node.
+// Starts `aceso dev` for a test and stops it again; ports are chosen by the node and read from its first line.
 import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -6,15 +6,17 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 
 /**
- * @param {{ chainId: string, fund: string[], ui: string }} options
+ * @param {{ fund: string[], [option: string]: string | string[] }} options accounts with coins, and options of
+ *   `aceso dev` by name (`{ "chain-id": "a-1" }`)
  * @returns {Promise<{ rpc: string, rest: string, stop: () => Promise<void> }>}
  */
-export async function startNode({ chainId, fund, ui }) {
+export async function startNode({ fund, ...options }) {
   const binary = process.env.ACESO_NODE;
-  if (!binary) throw new Error("ACESO_NODE names no binary; run `cargo xtask test --only browser`");
-  const home = mkdtempSync(join(tmpdir(), "aceso-browser-"));
-  const args = ["dev", "--json", "--home", join(home, "node"), "--chain-id", chainId, "--ui", ui];
-  args.push("--rpc", "127.0.0.1:0", "--rest", "127.0.0.1:0");
+  if (!binary) throw new Error("ACESO_NODE names no binary; run `cargo xtask test`");
+  const home = mkdtempSync(join(tmpdir(), "aceso-client-"));
+  const args = ["dev", "--json", "--home", join(home, "node")];
+  args.push("--rpc", "127.0.0.1:0", "--grpc", "127.0.0.1:0", "--rest", "127.0.0.1:0");
+  for (const [name, value] of Object.entries(options)) args.push(`--${name}`, value);
   for (const who of fund) args.push("--fund", who);
   const child = spawn(binary, args, { stdio: ["ignore", "pipe", "inherit"] });
   const first = await new Promise((resolve, reject) => {
