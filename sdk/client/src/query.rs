@@ -1,10 +1,6 @@
 //! Questions to a node: accounts, balances, contracts, blobs, models, images, receipts.
 
-use std::{
-    io::Read,
-    thread::sleep,
-    time::{Duration, Instant},
-};
+use std::io::Read;
 
 use aceso_types::{
     BlobId,
@@ -30,9 +26,10 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
 use crate::{
-    Chain, Client, ClientError, PATIENCE,
+    Chain, Client, ClientError,
     http::{Endpoint, unreadable},
     tx::cosmos_any,
+    wait::Wait,
 };
 
 /// An account as the chain knows it.
@@ -171,15 +168,15 @@ impl Client {
 
     /// Waits until a registered blob is available to open reads, and answers with its row.
     pub fn wait_available(&self, id: &BlobId) -> Result<BlobRow, ClientError> {
-        let start = Instant::now();
-        let query = QueryBlob { cid: id.to_string() };
-        while start.elapsed() < PATIENCE {
+        let (wait, query) = (Wait::begin(), QueryBlob { cid: id.to_string() });
+        loop {
             if let Some(row) = self.ask(&query)?.filter(|row| row.status() == BlobStatus::Available) {
                 return Ok(row);
             }
-            sleep(Duration::from_millis(25));
+            if !wait.goes_on() {
+                return Err(ClientError::Unavailable { cid: id.to_string(), seconds: Wait::seconds() });
+            }
         }
-        Err(ClientError::Unavailable { cid: id.to_string(), seconds: PATIENCE.as_secs() })
     }
 
     /// An amount of the chain's coin.

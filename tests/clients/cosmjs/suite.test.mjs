@@ -27,8 +27,10 @@ before(async () => {
   bob = (await aminoWallet.getAccounts())[0].address;
   const amount = `1000000000${chain.denom}`;
   node = await startNode({ ...chain, fund: [`${alice}=${amount}`, `${bob}=${amount}`] });
-  direct = await SigningCosmWasmClient.connectWithSigner(node.rpc, wallet, { gasPrice, broadcastPollIntervalMs: 100 });
-  amino = await SigningCosmWasmClient.connectWithSigner(node.rpc, aminoWallet, { gasPrice, broadcastPollIntervalMs: 100 });
+  // Where a node refuses a broadcast, CosmJS leaves the timer of its timeout (60 s) running, and Node.js waits for it.
+  const options = { gasPrice, broadcastPollIntervalMs: 50, broadcastTimeoutMs: 5_000 };
+  direct = await SigningCosmWasmClient.connectWithSigner(node.rpc, wallet, options);
+  amino = await SigningCosmWasmClient.connectWithSigner(node.rpc, aminoWallet, options);
 });
 
 after(async () => {
