@@ -1,6 +1,9 @@
 //! Questions to a node: accounts, balances, contracts, blobs, models, images, receipts.
 
-use std::io::Read;
+use std::{
+    io::Read,
+    time::{SystemTime, UNIX_EPOCH},
+};
 
 use aceso_types::{
     BlobId,
@@ -26,11 +29,14 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
 use crate::{
-    Chain, Client, ClientError,
+    Chain, Client, ClientError, Key,
     http::{Endpoint, unreadable},
     tx::cosmos_any,
     wait::Wait,
 };
+
+/// For how long a request for a guarded image is good.
+const FETCH_SECONDS: u64 = 300;
 
 /// An account as the chain knows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -164,6 +170,20 @@ impl Client {
     /// [`BlobId`] and `aceso blob stat`.
     pub fn get_blob(&self, id: &BlobId) -> Result<Option<Vec<u8>>, ClientError> {
         self.rest.get(&format!("/ipfs/{id}"), &[])
+    }
+
+    /// A guarded image's bytes, asked for in the name of a key: its owner's, or of somebody whom the guard lets see it.
+    /// None where the node does not have it.
+    pub fn get_image(&self, key: &Key, id: &BlobId) -> Result<Option<Vec<u8>>, ClientError> {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let expires = now.as_secs() + FETCH_SECONDS;
+        let signature = key.sign(&id.fetch_bytes(&self.chain.id, expires).0);
+        let headers = [
+            ("x-aceso-public-key", STANDARD.encode(key.public())),
+            ("x-aceso-expires", expires.to_string()),
+            ("x-aceso-signature", STANDARD.encode(signature)),
+        ];
+        self.rest.get(&format!("/ipfs/{id}"), &headers)
     }
 
     /// Waits until a registered blob is available to open reads, and answers with its row.
