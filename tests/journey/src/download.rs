@@ -35,20 +35,20 @@ const TOLD: usize = 1 << 20;
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum DownloadError {
     /// The server is not found or not reached.
-    #[error("no network: {url} is not reached ({reason})")]
-    Unreached { url: String, reason: String },
+    #[error("no network: {host} is not reached ({reason})")]
+    Unreached { host: String, reason: String },
     /// The server has it not.
-    #[error("no download: {url} answers with status {status}")]
-    Status { url: String, status: u16 },
+    #[error("no download: {host} answers with status {status}")]
+    Status { host: String, status: u16 },
     /// The connection ends, or nothing comes any more.
-    #[error("no download: {url} stopped after {got} bytes ({reason})")]
-    Cut { url: String, got: usize, reason: String },
+    #[error("no download: {host} stopped after {got} bytes ({reason})")]
+    Cut { host: String, got: usize, reason: String },
     /// More comes than the file can have.
-    #[error("no download: {url} has more than {max} bytes")]
-    Oversized { url: String, max: u64 },
+    #[error("no download: {host} has more than {max} bytes")]
+    Oversized { host: String, max: u64 },
     /// Something else came.
-    #[error("no download: what {url} gives has MD5 {got}, and its publisher says {want}")]
-    Checksum { url: String, got: String, want: String },
+    #[error("no download: what {host} gives has MD5 {got}, and its publisher says {want}")]
+    Checksum { host: String, got: String, want: String },
     /// It cannot be kept.
     #[error("no download: cannot keep {path}: {source}", path = path.display())]
     Keep { path: PathBuf, source: std::io::Error },
@@ -80,7 +80,7 @@ impl Download {
         let bytes = self.bytes(say)?;
         let got = md5(&bytes);
         if got != self.md5 {
-            return Err(DownloadError::Checksum { url: self.url.clone(), got, want: self.md5.clone() });
+            return Err(DownloadError::Checksum { host: self.host(), got, want: self.md5.clone() });
         }
         self.keep(&path, &bytes).map_err(|source| DownloadError::Keep { path: path.clone(), source })?;
         Ok(path)
@@ -95,14 +95,13 @@ impl Download {
             .timeout_recv_response(Some(self.silence))
             .timeout_per_read(Some(self.silence))
             .build();
-        let url = || self.url.clone();
-        let unreached = |error: ureq::Error| DownloadError::Unreached { url: url(), reason: error.to_string() };
+        let unreached = |error: ureq::Error| DownloadError::Unreached { host: self.host(), reason: error.to_string() };
         let response = Agent::from(config).get(&self.url).call().map_err(unreached)?;
         let status = response.status().as_u16();
         if status != 200 {
-            return Err(DownloadError::Status { url: url(), status });
+            return Err(DownloadError::Status { host: self.host(), status });
         }
-        let oversized = || DownloadError::Oversized { url: url(), max: self.bytes_max };
+        let oversized = || DownloadError::Oversized { host: self.host(), max: self.bytes_max };
         let promised = response.body().content_length();
         if promised.is_some_and(|length| length > self.bytes_max) {
             return Err(oversized());
@@ -111,7 +110,7 @@ impl Download {
         let mut body = response.into_body().into_reader().take(self.bytes_max + 1);
         let (mut bytes, mut piece, mut told) = (Vec::new(), vec![0; 64 << 10], TOLD);
         loop {
-            let cut = |reason: String| DownloadError::Cut { url: url(), got: bytes.len(), reason };
+            let cut = |reason: String| DownloadError::Cut { host: self.host(), got: bytes.len(), reason };
             let more = match body.read(&mut piece) {
                 Ok(0) if promised.is_some_and(|length| length != bytes.len() as u64) => {
                     return Err(cut("the connection ended".into()));
@@ -129,6 +128,12 @@ impl Download {
                 told += TOLD;
             }
         }
+    }
+
+    /// Who is asked.
+    fn host(&self) -> String {
+        let rest = self.url.split_once("://").map_or(&self.url[..], |(_, rest)| rest);
+        rest.split_once('/').map_or(rest, |(host, _)| host).into()
     }
 
     /// Puts the file in its place whole or not at all, also when two fetch it at once.

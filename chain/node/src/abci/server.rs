@@ -288,7 +288,7 @@ mod tests {
         let mut stream = loop {
             match tokio::net::UnixStream::connect(&path).await {
                 Ok(stream) => break stream,
-                Err(_) => tokio::time::sleep(std::time::Duration::from_millis(5)).await,
+                Err(_) => tokio::time::sleep(Duration::from_millis(5)).await,
             }
         };
         let info = ask(&mut stream, pb::request::Value::Info(Default::default())).await;
