@@ -184,7 +184,8 @@ mod tests {
     fn what_a_request_signs_does_not_change() {
         let id = BlobId::of_raw(b"hello world");
         let signed = id.fetch_bytes("chain-1", 1_000_000);
-        expect_test::expect!["36270ea161f6139cf507db0a258b072642de05e5ffd3a31c16c139ddbd045760"].assert_eq(&signed.to_string());
+        expect_test::expect!["36270ea161f6139cf507db0a258b072642de05e5ffd3a31c16c139ddbd045760"]
+            .assert_eq(&signed.to_string());
         assert_ne!(signed, id.fetch_bytes("chain-1", 1_000_001));
         assert_ne!(signed, id.fetch_bytes("chain-2", 1_000_000));
         assert_ne!(signed, BlobId::of_raw(b"hello").fetch_bytes("chain-1", 1_000_000));
