@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use crate::{
     prepare,
-    shell::{root, say},
+    shell::{root, say, target},
     test::Count,
     tools,
 };
@@ -31,6 +31,8 @@ pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
             Err(error) => say(&format!("no page: {error:#}")),
         }
     }
+    // Tests are given no network: only who plays the demo gets a real image from far away, where none is at hand.
+    command.arg("--download").arg(target().join("data"));
     command.args(arguments.iter().filter(|argument| *argument != "--cometbft"));
     say("playing the parties");
     let status = command.status().context("cannot start the journey")?;

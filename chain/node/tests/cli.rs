@@ -82,6 +82,14 @@ fn a_home_begins_like_cometbft_wants_it() {
         assert!(home.path().join("config").join(file).is_file(), "{file}");
     }
     assert!(home.path().join("data/priv_validator_state.json").is_file());
+    // CometBFT's own configuration is written where another pace is asked for, and nowhere else.
+    let config = home.path().join("config/config.toml");
+    assert!(told["cometbft"].is_null() && !config.exists());
+    let (_, told, _) = run(&["init", "--home", path, "--block-time", "20", "--json"]);
+    let told: Value = serde_json::from_str(&told).unwrap();
+    assert_eq!(told["cometbft"].as_str(), config.to_str());
+    assert!(std::fs::read_to_string(&config).unwrap().contains("timeout_commit = \"20ms\""));
+    assert!(refused(&["init", "--home", path, "--block-time", "30"]).contains("set timeout_commit in it"));
     let other = refused(&["init", "--home", path, "--chain-id", "clinic-2"]);
     assert!(other.contains("whose id is clinic-1, not clinic-2"), "{other}");
     let (_, told, _) = run(&["init", "--home", path, "--chain-id", "clinic-2", "--json"]);

@@ -3,7 +3,11 @@
 //! Source: the CID specification v1 and the UnixFS profile `unixfs-v1-2025`. A CID with another version, codec or
 //! hash is refused by name rather than looked for in vain.
 
-use alloc::{format, string::String, vec::Vec};
+use alloc::{
+    format,
+    string::{String, ToString},
+    vec::Vec,
+};
 use core::{fmt, str::FromStr};
 
 use cid::{Cid, multihash::Multihash};
@@ -55,6 +59,13 @@ impl BlobId {
     /// The identifier of a block of raw bytes.
     pub fn of_raw(bytes: &[u8]) -> Self {
         Self::wrap(RAW, Sha256::digest(bytes).into())
+    }
+
+    /// The 32 bytes that a request for this blob signs, where it is a guarded image (ECDSA over their SHA-256). It is
+    /// good on one chain until `expires`, in Unix seconds.
+    pub fn fetch_bytes(&self, chain_id: &str, expires: u64) -> crate::Digest {
+        let parts: [&[u8]; 3] = [chain_id.as_bytes(), &self.to_string().into_bytes(), &expires.to_be_bytes()];
+        crate::Digest::sha3("aceso/fetch/v1", &parts)
     }
 
     /// The identifier of an encoded dag-pb node.
@@ -168,6 +179,17 @@ impl<'de> Deserialize<'de> for BlobId {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_request_signs_does_not_change() {
+        let id = BlobId::of_raw(b"hello world");
+        let signed = id.fetch_bytes("chain-1", 1_000_000);
+        expect_test::expect!["36270ea161f6139cf507db0a258b072642de05e5ffd3a31c16c139ddbd045760"]
+            .assert_eq(&signed.to_string());
+        assert_ne!(signed, id.fetch_bytes("chain-1", 1_000_001));
+        assert_ne!(signed, id.fetch_bytes("chain-2", 1_000_000));
+        assert_ne!(signed, BlobId::of_raw(b"hello").fetch_bytes("chain-1", 1_000_000));
+    }
 
     #[test]
     fn a_known_identifier() {

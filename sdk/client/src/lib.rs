@@ -14,8 +14,7 @@ mod http;
 mod key;
 mod query;
 mod tx;
-
-use std::time::Duration;
+mod wait;
 
 pub use error::ClientError;
 pub use key::Key;
@@ -23,9 +22,6 @@ pub use query::Account;
 pub use tx::{GasLimit, TxResult, any};
 
 use http::Endpoint;
-
-/// How long a client waits for a transaction or for a blob to become available.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What a client must know of a chain to speak to it; read from its genesis file.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,8 +2,7 @@
 
 use std::{
     io::Read,
-    thread::sleep,
-    time::{Duration, Instant},
+    time::{SystemTime, UNIX_EPOCH},
 };
 
 use aceso_types::{
@@ -30,10 +29,14 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
 use crate::{
-    Chain, Client, ClientError, PATIENCE,
+    Chain, Client, ClientError, Key,
     http::{Endpoint, unreadable},
     tx::cosmos_any,
+    wait::Wait,
 };
+
+/// For how long a request for a guarded image is good.
+const FETCH_SECONDS: u64 = 300;
 
 /// An account as the chain knows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -169,17 +172,31 @@ impl Client {
         self.rest.get(&format!("/ipfs/{id}"), &[])
     }
 
+    /// A guarded image's bytes, asked for in the name of a key: its owner's, or of somebody whom the guard lets see it.
+    /// None where the node does not have it.
+    pub fn get_image(&self, key: &Key, id: &BlobId) -> Result<Option<Vec<u8>>, ClientError> {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let expires = now.as_secs() + FETCH_SECONDS;
+        let signature = key.sign(&id.fetch_bytes(&self.chain.id, expires).0);
+        let headers = [
+            ("x-aceso-public-key", STANDARD.encode(key.public())),
+            ("x-aceso-expires", expires.to_string()),
+            ("x-aceso-signature", STANDARD.encode(signature)),
+        ];
+        self.rest.get(&format!("/ipfs/{id}"), &headers)
+    }
+
     /// Waits until a registered blob is available to open reads, and answers with its row.
     pub fn wait_available(&self, id: &BlobId) -> Result<BlobRow, ClientError> {
-        let start = Instant::now();
-        let query = QueryBlob { cid: id.to_string() };
-        while start.elapsed() < PATIENCE {
+        let (wait, query) = (Wait::begin(), QueryBlob { cid: id.to_string() });
+        loop {
             if let Some(row) = self.ask(&query)?.filter(|row| row.status() == BlobStatus::Available) {
                 return Ok(row);
             }
-            sleep(Duration::from_millis(25));
+            if !wait.goes_on() {
+                return Err(ClientError::Unavailable { cid: id.to_string(), seconds: Wait::seconds() });
+            }
         }
-        Err(ClientError::Unavailable { cid: id.to_string(), seconds: PATIENCE.as_secs() })
     }
 
     /// An amount of the chain's coin.

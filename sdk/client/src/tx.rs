@@ -1,10 +1,5 @@
 //! Transactions: built, simulated, signed (SIGN_MODE_DIRECT), broadcast, awaited.
 
-use std::{
-    thread::sleep,
-    time::{Duration, Instant},
-};
-
 use aceso_types::msg::Named;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use cosmos_sdk_proto::{
@@ -27,12 +22,10 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::{Account, Client, ClientError, Key, PATIENCE, http::unreadable};
+use crate::{Account, Client, ClientError, Key, http::unreadable, wait::Wait};
 
 /// What simulated gas is multiplied by, in tenths: what stock clients take (CosmJS 1.4).
 const GAS_ADJUSTMENT_TENTHS: u64 = 14;
-/// How often it is asked whether a transaction is in a block.
-const POLL: Duration = Duration::from_millis(25);
 
 /// How much gas a transaction may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -200,16 +193,16 @@ impl Client {
 
     /// Waits until a submitted transaction is in a block.
     pub fn wait_for_tx(&self, tx: &[u8]) -> Result<TxResult, ClientError> {
-        let (start, digest) = (Instant::now(), Sha256::digest(tx));
+        let (wait, digest) = (Wait::begin(), Sha256::digest(tx));
         let hash = hex::encode_upper(digest);
-        while start.elapsed() < PATIENCE {
+        while wait.goes_on() {
             match self.rpc.call::<Found>("tx", json!({"hash": STANDARD.encode(digest), "prove": false})) {
                 Ok(found) => return executed(found, hash),
-                Err(ClientError::Rpc { .. }) => sleep(POLL),
+                Err(ClientError::Rpc { .. }) => {}
                 Err(other) => return Err(other),
             }
         }
-        Err(ClientError::Late { hash, seconds: PATIENCE.as_secs() })
+        Err(ClientError::Late { hash, seconds: Wait::seconds() })
     }
 
     /// The chain's latest height.
@@ -221,12 +214,11 @@ impl Client {
 
     /// Waits until the chain has reached a height.
     pub fn wait_for_height(&self, height: u64) -> Result<(), ClientError> {
-        let start = Instant::now();
+        let wait = Wait::begin();
         while self.height()? < height {
-            if start.elapsed() > PATIENCE {
-                return Err(ClientError::Late { hash: format!("of block {height}"), seconds: PATIENCE.as_secs() });
+            if !wait.goes_on() {
+                return Err(ClientError::Late { hash: format!("of block {height}"), seconds: Wait::seconds() });
             }
-            sleep(POLL);
         }
         Ok(())
     }

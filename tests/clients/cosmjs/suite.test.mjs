@@ -32,8 +32,10 @@ before(async () => {
     denom: chain.denom,
     fund: [`${alice}=${amount}`, `${bob}=${amount}`],
   });
-  direct = await SigningCosmWasmClient.connectWithSigner(node.rpc, wallet, { gasPrice, broadcastPollIntervalMs: 100 });
-  amino = await SigningCosmWasmClient.connectWithSigner(node.rpc, aminoWallet, { gasPrice, broadcastPollIntervalMs: 100 });
+  // Where a node refuses a broadcast, CosmJS leaves the timer of its timeout (60 s) running, and Node.js waits for it.
+  const options = { gasPrice, broadcastPollIntervalMs: 50, broadcastTimeoutMs: 5_000 };
+  direct = await SigningCosmWasmClient.connectWithSigner(node.rpc, wallet, options);
+  amino = await SigningCosmWasmClient.connectWithSigner(node.rpc, aminoWallet, options);
 });
 
 after(async () => {

@@ -9,9 +9,11 @@
 
 use std::{path::PathBuf, process::ExitCode};
 
+use aceso_interface::insurance::Claim;
 use anyhow::{Context, Result};
 
 mod auditor;
+mod download;
 mod float_model;
 mod parties;
 mod phantom;
@@ -22,14 +24,16 @@ mod sample;
 mod stage;
 
 use auditor::Auditor;
+use download::Download;
 use parties::Person;
 use play::Cast;
 use report::Report;
+use sample::Sources;
 use stage::Stage;
 
 const HELP: &str = "\
 journey --node BIN --contracts DIR --models DIR [--engine COMETBFT] [--ui DIR]
-        [--json] [--keep] [--image FILE] [--data DIR]
+        [--json] [--keep] [--image FILE] [--data DIR] [--download DIR]
 journey --sample FILE
 
 Plays the main job; see `cargo xtask help`, task demo. With --sample writes a synthetic chest image as DICOM and ends.
@@ -45,6 +49,7 @@ struct Arguments {
     ui: Option<PathBuf>,
     image: Option<PathBuf>,
     data: Option<PathBuf>,
+    download: Option<PathBuf>,
     json: bool,
     keep: bool,
 }
@@ -97,6 +102,7 @@ fn parse() -> Result<Option<Arguments>> {
             Long("ui") => arguments.ui = Some(parser.value()?.into()),
             Long("image") => arguments.image = Some(parser.value()?.into()),
             Long("data") => arguments.data = Some(parser.value()?.into()),
+            Long("download") => arguments.download = Some(parser.value()?.into()),
             Long("json") => arguments.json = true,
             Long("keep") => arguments.keep = true,
             Long("sample") => {
@@ -120,7 +126,14 @@ fn parse() -> Result<Option<Arguments>> {
 }
 
 fn play(arguments: &Arguments, report: &mut Report) -> Result<String> {
-    let sample = sample::main_sample(arguments.image.as_deref(), arguments.data.as_deref())?;
+    let sources = Sources {
+        image: arguments.image.clone(),
+        data: arguments.data.clone(),
+        usual: aceso_test_support::data_dir(),
+        download: arguments.download.clone().map(Download::official),
+    };
+    let samples = sample::samples(&sources, &mut |what| report.progress(what))?;
+    report.reads(&samples);
     let names = ["developer", "model author", "hospital", "patient", "physician", "insurer", "treasury"];
     let people = names.into_iter().map(Person::new).collect::<Result<Vec<_>>>()?;
     let funds: Vec<String> = people.iter().map(Person::fund).collect();
@@ -148,26 +161,16 @@ fn play(arguments: &Arguments, report: &mut Report) -> Result<String> {
     let auditor = Auditor::new(&arguments.node, &cast.insurer)?;
     let alone = auditor.is_alone();
 
-    let scene = play::main_job(report, cast, auditor, sample, &arguments.contracts, &arguments.models)?;
+    let scene = play::main_job(report, cast, auditor, samples, &arguments.contracts, &arguments.models)?;
     refusals::all(report, &scene, &arguments.contracts)?;
     Ok(epilogue(arguments, stage, &scene, alone))
 }
 
 /// What was read, and what to try next.
 fn epilogue(arguments: &Arguments, stage: Stage, scene: &play::Scene, alone: bool) -> String {
-    let findings: Vec<String> = scene
-        .claim
-        .findings
-        .iter()
-        .map(|finding| format!("{}: {}", finding.id, if finding.present { "present" } else { "absent" }))
-        .collect();
-    let scores: Vec<String> = scene
-        .claim
-        .scores
-        .iter()
-        .map(|score| format!("{} {}.{:02} %", score.label, score.probability / 10_000, score.probability / 100 % 100))
-        .collect();
-    let mut text = format!("read: {}\n      {} ({})\n", scene.sample.about, findings.join(", "), scores.join(", "));
+    let mut text = format!("read: {}\n      {}\n", scene.samples.first.about, outcome(&scene.claim));
+    let (second, stated) = (&scene.samples.second.about, &scene.stated);
+    text.push_str(&format!("also: {second}, PNG, stated to be {stated}\n      {}\n", outcome(&scene.second)));
     text.push_str("      not for clinical use\n");
     if !alone {
         text.push_str(
@@ -190,4 +193,16 @@ fn epilogue(arguments: &Arguments, stage: Stage, scene: &play::Scene, alone: boo
         text.push_str("           cargo xtask demo --image FILE    your own chest X-ray, PNG or DICOM\n");
     }
     text
+}
+
+/// A claim's findings and scores, on one line.
+fn outcome(claim: &Claim) -> String {
+    let findings =
+        claim.findings.iter().map(|one| format!("{}: {}", one.id, if one.present { "present" } else { "absent" }));
+    let scores = claim
+        .scores
+        .iter()
+        .map(|score| format!("{} {}.{:02} %", score.label, score.probability / 10_000, score.probability / 100 % 100));
+    let (findings, scores) = (findings.collect::<Vec<_>>(), scores.collect::<Vec<_>>());
+    format!("{} ({})", findings.join(", "), scores.join(", "))
 }

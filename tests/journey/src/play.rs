@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use aceso_client::{ClientError, TxResult};
 use aceso_consent::msg as consent;
 use aceso_inference::image::{self, Limits};
 use aceso_insurance::msg as insurance;
@@ -14,6 +15,7 @@ use aceso_types::{
     guest::Origin,
     manifest::Onnx,
     msg::{MsgRegisterImage, SignedOrigin},
+    query::{ImageRow, QueryImage},
 };
 use anyhow::{Context, Result, bail, ensure};
 use cosmwasm_std::Uint128;
@@ -22,7 +24,7 @@ use crate::{
     auditor::Auditor,
     parties::{Party, TERM},
     report::Report,
-    sample::Sample,
+    sample::{Plain, Samples, Stated},
 };
 
 /// What the policy pays for a read.
@@ -31,6 +33,8 @@ pub(crate) const PRICE: u128 = 1_000_000;
 const ESCROW: u128 = 50_000_000;
 /// The study that the image of the main job was made in.
 pub(crate) const STUDY: &str = "2.25.1";
+/// The study of the second image.
+const SECOND_STUDY: &str = "2.25.2";
 /// A month, in seconds.
 const MONTH: u64 = 30 * 24 * 3600;
 /// Shares of institution, author, subject, treasury in ten-thousandths.
@@ -56,10 +60,15 @@ pub(crate) struct Scene {
     pub(crate) consent: String,
     pub(crate) insurance: String,
     pub(crate) policy: u64,
-    pub(crate) sample: Sample,
+    pub(crate) samples: Samples,
     pub(crate) image: BlobId,
     pub(crate) receipt: PathBuf,
     pub(crate) claim: Claim,
+    /// The second image: what its registrant states of it, and what was read in it.
+    pub(crate) stated: String,
+    pub(crate) second: Claim,
+    /// How many grants there are.
+    pub(crate) grants: u64,
     pub(crate) auditor: Auditor,
 }
 
@@ -68,7 +77,7 @@ pub(crate) fn main_job(
     report: &mut Report,
     cast: Cast,
     auditor: Auditor,
-    sample: Sample,
+    samples: Samples,
     contracts: &Path,
     models: &Path,
 ) -> Result<Scene> {
@@ -86,18 +95,38 @@ pub(crate) fn main_job(
         let (code, _) = cast.developer.store(contracts, "consent")?;
         cast.developer.instantiate(code, "consent", &consent::InstantiateMsg {}).map(|(at, tx)| (at, Some(tx)))
     })?;
-    let (image, origin) = report.step(cast.hospital.name, "stores a chest X-ray and signs its origin", || {
-        let (image, _) = cast.hospital.put_blob(&sample.file[..])?;
-        Ok(((image, origin(&cast.hospital, &sample.file, STUDY)?), None))
-    })?;
+    let stores = |file: &[u8], study: &str| -> Result<((BlobId, SignedOrigin), Option<TxResult>)> {
+        let (image, _) = cast.hospital.put_blob(file)?;
+        Ok(((image, origin(&cast.hospital, file, study)?), None))
+    };
+    let first = &samples.first;
+    let (image, origin) =
+        report.step(cast.hospital.name, "stores a chest X-ray and signs its origin", || stores(&first.file, STUDY))?;
+    let second = &samples.second;
+    let (png, png_origin) =
+        report.step(cast.hospital.name, "stores another one as PNG and signs its origin", || {
+            stores(&second.file, SECOND_STUDY)
+        })?;
     report.step(cast.patient.name, "registers the image with consent as its guard", || {
-        let tx = register_image(&cast.patient, &sample.file, &consent, Some(origin))?;
+        let tx = register_image(&cast.patient, &first.file, first.stated, &consent, Some(origin))?;
+        Ok(((), Some(tx)))
+    })?;
+    report.step(cast.patient.name, "registers the PNG likewise and states its modality", || {
+        let tx = register_image(&cast.patient, &second.file, second.stated, &consent, Some(png_origin))?;
         Ok(((), Some(tx)))
     })?;
     report.step(cast.patient.name, "grants the physician one use, TREAT, this model, 30 days", || {
         let tx = grant(&cast.patient, &consent, &[image], rule(&cast.physician, &[model])?)?;
         Ok(((), Some(tx)))
     })?;
+    report.step(cast.patient.name, "grants the same for the PNG", || {
+        let tx = grant(&cast.patient, &consent, &[png], rule(&cast.physician, &[model])?)?;
+        Ok(((), Some(tx)))
+    })?;
+    let stated =
+        report.step(cast.physician.name, "finds the PNG as it was stored and stated; others do not", || {
+            found(&cast, &consent, png, second).map(|stated| (stated, None))
+        })?;
     let insurance = report.step(cast.insurer.name, "instantiates the insurance contract", || {
         let (code, _) = cast.insurer.store(contracts, "insurance")?;
         let treasury = cast.treasury.address.clone();
@@ -114,10 +143,7 @@ pub(crate) fn main_job(
     let claim =
         report.step(cast.physician.name, "asks for a read: consent, read and pay in one transaction", || {
             let tx = request(&cast.physician, &insurance, policy, image, model)?;
-            let question = insurance::QueryMsg::Claims { policy, start_after: None, limit: None };
-            let answer: insurance::ClaimsResponse = cast.physician.smart(&insurance, &question)?;
-            let [claim] = &answer.claims[..] else { bail!("there are {} claims, not one", answer.claims.len()) };
-            Ok((claim.clone(), Some(tx)))
+            Ok((the_claim(&cast, &insurance, policy, image, 1)?, Some(tx)))
         })?;
     report.step(cast.insurer.name, "sees every share paid, to the coin", || {
         let after = balances()?;
@@ -140,10 +166,72 @@ pub(crate) fn main_job(
         Ok(((), None))
     })?;
     report.step("auditor", "recomputes the diagnosis from the image", || {
-        auditor.recompute(&receipt, &sample.file, &manifest, &onnx)?;
+        auditor.recompute(&receipt, &first.file, &manifest, &onnx)?;
         Ok(((), None))
     })?;
-    Ok(Scene { cast, manifest, model, consent, insurance, policy, sample, image, receipt, claim, auditor })
+    let second = report.step(cast.physician.name, "asks for a read of the PNG, as what it is stated to be", || {
+        let tx = request(&cast.physician, &insurance, policy, png, model)?;
+        Ok((the_claim(&cast, &insurance, policy, png, 2)?, Some(tx)))
+    })?;
+    report.step("auditor", "verifies that receipt and recomputes it from the PNG", || {
+        let receipt = auditor.receive(&cast.physician, ReadId(second.read))?;
+        auditor.verify(&receipt)?;
+        auditor.recompute(&receipt, &samples.second.file, &manifest, &onnx)?;
+        Ok(((), None))
+    })?;
+    let grants = 2;
+    Ok(Scene {
+        cast,
+        manifest,
+        model,
+        consent,
+        insurance,
+        policy,
+        samples,
+        image,
+        receipt,
+        claim,
+        stated,
+        second,
+        grants,
+        auditor,
+    })
+}
+
+/// What the registration of the second image states. It, and the bytes behind the CID, must be what the hospital and
+/// the patient meant; who may see them follows from the grant.
+fn found(cast: &Cast, consent: &str, id: BlobId, image: &Plain) -> Result<String> {
+    let row = cast.physician.ask(&QueryImage { cid: id.to_string() })?.context("the image is not registered")?;
+    let ImageRow { owner, guard, modality, body_part, origin, .. } = row;
+    ensure!(owner == cast.patient.address, "it is registered by {owner}");
+    ensure!(guard == consent, "it is guarded by {guard:?}");
+    let stated = image.stated.context("nothing is stated of it")?;
+    ensure!((&modality[..], &body_part[..]) == stated, "it is stated to be {modality:?} of {body_part:?}");
+    let decoded = image::decode(&image.file, Limits::default())?;
+    ensure!(decoded.modality().is_none(), "the file itself says that it is {:?}", decoded.modality());
+    let origin = origin.context("nobody vouches for it")?;
+    ensure!(origin.institution == cast.hospital.address, "{} vouches for it", origin.institution);
+    ensure!(origin.pixels == decoded.pixel_digest().as_bytes(), "the hospital's word is about other pixels");
+
+    let bytes = cast.physician.get_image(&cast.physician.key, &id)?.context("the node does not have it")?;
+    ensure!(bytes == image.file, "{} bytes came that are not the file's", bytes.len());
+    for somebody in [cast.insurer.get_image(&cast.insurer.key, &id), cast.physician.get_blob(&id)] {
+        match somebody {
+            Err(ClientError::Rpc { code: 403, .. }) => {}
+            Err(other) => return Err(other.into()),
+            Ok(_) => bail!("somebody whom no grant names gets it"),
+        }
+    }
+    Ok(format!("{modality} of the {body_part}"))
+}
+
+/// The claim on an image, which must be the policy's last one of `count`.
+fn the_claim(cast: &Cast, insurance: &str, policy: u64, image: BlobId, count: usize) -> Result<Claim> {
+    let question = insurance::QueryMsg::Claims { policy, start_after: None, limit: None };
+    let answer: insurance::ClaimsResponse = cast.physician.smart(insurance, &question)?;
+    ensure!(answer.claims.len() == count, "there are {} claims, not {count}", answer.claims.len());
+    let claim = answer.claims.into_iter().find(|claim| claim.image == image.into());
+    claim.context("there is no claim on the image")
 }
 
 /// The bundled model: its manifest as written for people, and its file.
@@ -176,32 +264,34 @@ pub(crate) fn origin(hospital: &Party, file: &[u8], study: &str) -> Result<Signe
 pub(crate) fn register_image(
     patient: &Party,
     file: &[u8],
+    stated: Stated,
     guard: &str,
     origin: Option<SignedOrigin>,
-) -> Result<aceso_client::TxResult> {
+) -> Result<TxResult> {
     let (id, size) = patient.put_blob(file)?;
-    let tx = patient.tx(aceso_client::any(&image_message(patient, id, size, guard, origin)))?;
+    let tx = patient.tx(aceso_client::any(&image_message(patient, id, size, stated, guard, origin)))?;
     patient.wait_available(&id)?;
     Ok(tx)
 }
 
-/// The registration of an image. Modality and body part are stated, which a PNG needs and a DICOM must agree with;
-/// where the file itself says something else, nothing is stated.
+/// The registration of an image. Modality and body part are stated where the file does not say them.
 pub(crate) fn image_message(
     owner: &Party,
     id: BlobId,
     size: u64,
+    stated: Stated,
     guard: &str,
     origin: Option<SignedOrigin>,
 ) -> MsgRegisterImage {
+    let (modality, body_part) = stated.unwrap_or_default();
     MsgRegisterImage {
         owner: owner.address.clone(),
         cid: id.to_string(),
         size,
         term: TERM,
         guard: guard.into(),
-        modality: String::new(),
-        body_part: String::new(),
+        modality: modality.into(),
+        body_part: body_part.into(),
         origin,
     }
 }
@@ -220,7 +310,7 @@ pub(crate) fn rule(reader: &Party, models: &[ModelId]) -> Result<Rule> {
     })
 }
 
-pub(crate) fn grant(patient: &Party, consent: &str, images: &[BlobId], rule: Rule) -> Result<aceso_client::TxResult> {
+pub(crate) fn grant(patient: &Party, consent: &str, images: &[BlobId], rule: Rule) -> Result<TxResult> {
     let images = images.iter().map(|&image| image.into()).collect();
     let msg = consent::ExecuteMsg::Grant { images, rule };
     patient.tx(patient.msg_execute(&patient.address, consent, &msg, 0))
@@ -234,7 +324,7 @@ pub(crate) fn create_policy(
     price: u128,
     escrow: u128,
     split: &[(Payee, u32)],
-) -> Result<(u64, aceso_client::TxResult)> {
+) -> Result<(u64, TxResult)> {
     let insurer = &cast.insurer;
     let period = rule(&cast.physician, models)?;
     let terms = Terms {
@@ -260,7 +350,7 @@ pub(crate) fn request(
     policy: u64,
     image: BlobId,
     model: ModelId,
-) -> Result<aceso_client::TxResult, aceso_client::ClientError> {
+) -> Result<TxResult, ClientError> {
     request_for(physician, insurance, policy, image, model, "TREAT")
 }
 
@@ -272,7 +362,7 @@ pub(crate) fn request_for(
     image: BlobId,
     model: ModelId,
     purpose: &str,
-) -> Result<aceso_client::TxResult, aceso_client::ClientError> {
+) -> Result<TxResult, ClientError> {
     let (image, model) = (image.into(), model.into());
     let msg = insurance::ExecuteMsg::RequestRead { policy, image, model, purpose: purpose.into() };
     physician.try_execute(insurance, &msg)

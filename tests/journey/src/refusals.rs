@@ -19,7 +19,7 @@ use crate::{
     parties::Party,
     play::{self, PRICE, SPLIT, Scene, create_policy, grant, image_message, origin, register_image, request, rule},
     report::{Expected, Report, came},
-    sample,
+    sample::{self, Again},
 };
 
 /// Contract errors: codespace and code as wasmd has them.
@@ -58,12 +58,12 @@ pub(crate) fn all(report: &mut Report, scene: &Scene, contracts: &std::path::Pat
     cast.developer.tx(cast.developer.msg_send(&cast.developer.address, &freelook, 10 * read_price))?;
     cast.developer.tx(cast.developer.msg_send(&cast.developer.address, &probe, 10 * read_price))?;
 
-    let last_grant = std::cell::Cell::new(1);
+    let last_grant = std::cell::Cell::new(scene.grants);
     // A synthetic image of the patient's, vouched for, guarded by the consent contract.
     let image = |index: u32| -> Result<(BlobId, Vec<u8>)> {
         let file = sample::synthetic(index)?.file;
         let word = origin(hospital, &file, &format!("study {index}"))?;
-        register_image(patient, &file, consent, Some(word))?;
+        register_image(patient, &file, None, consent, Some(word))?;
         Ok((patient.put_blob(&file[..])?.0, file))
     };
     let granted = |image: BlobId| -> Result<u64> {
@@ -135,7 +135,7 @@ pub(crate) fn all(report: &mut Report, scene: &Scene, contracts: &std::path::Pat
 
     let (others, _) = {
         let file = sample::synthetic(34)?.file;
-        register_image(&cast.developer, &file, consent, Some(origin(hospital, &file, "study 34")?))?;
+        register_image(&cast.developer, &file, None, consent, Some(origin(hospital, &file, "study 34")?))?;
         (cast.developer.put_blob(&file[..])?.0, ())
     };
     let expected = Expected { code: CONTRACT, words: "is not registered by the member" };
@@ -157,7 +157,7 @@ pub(crate) fn all(report: &mut Report, scene: &Scene, contracts: &std::path::Pat
     })?;
 
     let nobodys = sample::synthetic(24)?.file;
-    register_image(patient, &nobodys, consent, None)?;
+    register_image(patient, &nobodys, None, consent, None)?;
     let nobodys = patient.put_blob(&nobodys[..])?.0;
     granted(nobodys)?;
     let expected = Expected { code: CONTRACT, words: "accepted institution's word" };
@@ -168,7 +168,7 @@ pub(crate) fn all(report: &mut Report, scene: &Scene, contracts: &std::path::Pat
     let other_word = {
         let file = sample::synthetic(36)?.file;
         let word = origin(hospital, &sample::synthetic(37)?.file, "study 36")?;
-        register_image(patient, &file, consent, Some(word))?;
+        register_image(patient, &file, None, consent, Some(word))?;
         patient.put_blob(&file[..])?.0
     };
     granted(other_word)?;
@@ -180,7 +180,7 @@ pub(crate) fn all(report: &mut Report, scene: &Scene, contracts: &std::path::Pat
     let same_study = {
         let file = sample::synthetic(38)?.file;
         let word = origin(hospital, &file, play::STUDY)?;
-        register_image(patient, &file, consent, Some(word))?;
+        register_image(patient, &file, None, consent, Some(word))?;
         patient.put_blob(&file[..])?.0
     };
     granted(same_study)?;
@@ -197,12 +197,21 @@ pub(crate) fn all(report: &mut Report, scene: &Scene, contracts: &std::path::Pat
     })?;
 
     let ct = sample::synthetic_ct(28);
-    register_image(patient, &ct, consent, Some(origin(hospital, &ct, "study 28")?))?;
+    register_image(patient, &ct, None, consent, Some(origin(hospital, &ct, "study 28")?))?;
     let ct = patient.put_blob(&ct[..])?.0;
     granted(ct)?;
     let expected = Expected { code: Some(("aceso", 406)), words: "CT" };
     report.refusal("a CT where a chest X-ray is expected", &expected, journalled, || {
         came(request(physician, insurance, scene.policy, ct, *model))
+    })?;
+
+    let unstated = sample::synthetic(40)?.again.file;
+    register_image(patient, &unstated, None, consent, Some(origin(hospital, &unstated, "study 40")?))?;
+    let unstated = patient.put_blob(&unstated[..])?.0;
+    granted(unstated)?;
+    let expected = Expected { code: Some(("aceso", 406)), words: "neither the image nor its registration" };
+    report.refusal("a PNG of which nobody states what it is", &expected, journalled, || {
+        came(request(physician, insurance, scene.policy, unstated, *model))
     })?;
 
     let expected = Expected { code: Some(("aceso", 302)), words: "Conv" };
@@ -295,14 +304,10 @@ fn float_manifest(scene: &Scene) -> Result<Manifest> {
 /// The pixels of the main job in another file, with everything in order but that they are paid.
 fn rewrapped(scene: &Scene) -> Result<BlobId> {
     let (hospital, patient) = (&scene.cast.hospital, &scene.cast.patient);
-    let file = &scene.sample.again;
+    let Again { file, stated } = &scene.samples.first.again;
     let word = origin(hospital, file, "another study of the same pixels")?;
     let (id, size) = patient.put_blob(&file[..])?;
-    let mut message = image_message(patient, id, size, &scene.consent, Some(word));
-    if file.starts_with(b"\x89PNG") {
-        (message.modality, message.body_part) = ("DX".into(), "CHEST".into());
-    }
-    patient.tx(aceso_client::any(&message))?;
+    patient.tx(aceso_client::any(&image_message(patient, id, size, *stated, &scene.consent, Some(word))))?;
     patient.wait_available(&id)?;
     Ok(id)
 }
@@ -317,6 +322,6 @@ fn mismatched(scene: &Scene) -> Result<BlobId> {
     ensure!(patient.put_blob(&uploaded[..])?.0 != id, "two files have one CID");
     let word = origin(hospital, &file, "study 26")?;
     let size = file.len().try_into()?;
-    patient.tx(aceso_client::any(&image_message(patient, id, size, &scene.consent, Some(word))))?;
+    patient.tx(aceso_client::any(&image_message(patient, id, size, None, &scene.consent, Some(word))))?;
     Ok(id)
 }

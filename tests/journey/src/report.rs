@@ -10,6 +10,8 @@ use aceso_client::{ClientError, TxResult};
 use anyhow::Result;
 use serde::Serialize;
 
+use crate::sample::Samples;
+
 /// One step of the main job.
 #[derive(Serialize)]
 pub(crate) struct Step {
@@ -37,6 +39,8 @@ pub(crate) struct Refusal {
 #[derive(Serialize)]
 pub(crate) struct Report {
     ok: bool,
+    /// What was read, for people.
+    images: Vec<String>,
     steps: Vec<Step>,
     refusals: Vec<Refusal>,
     #[serde(skip)]
@@ -59,11 +63,16 @@ pub(crate) struct Came {
 
 impl Report {
     pub(crate) fn new() -> Self {
-        Self { ok: true, steps: Vec::new(), refusals: Vec::new(), live: stderr().is_terminal() }
+        Self { ok: true, images: Vec::new(), steps: Vec::new(), refusals: Vec::new(), live: stderr().is_terminal() }
     }
 
     pub(crate) fn ok(&self) -> bool {
         self.ok
+    }
+
+    /// Notes which images are read.
+    pub(crate) fn reads(&mut self, images: &Samples) {
+        self.images = vec![images.first.about.clone(), images.second.about.clone()];
     }
 
     /// Does a step and notes how it went. The error is passed on: what follows rests on the step.
@@ -152,7 +161,7 @@ impl Report {
     }
 
     /// A line that the next one overwrites, on a terminal; a line of its own elsewhere.
-    fn progress(&self, what: &str) {
+    pub(crate) fn progress(&self, what: &str) {
         let mut stderr = stderr();
         let _ = if self.live { write!(stderr, "\r\x1b[K· {what}") } else { writeln!(stderr, "· {what}") };
         let _ = stderr.flush();

@@ -17,6 +17,9 @@ use tempfile::TempDir;
 /// How long a node may take to answer for the first time.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// Milliseconds between two blocks under CometBFT: a network of one waits for nobody's votes.
+const BLOCK_TIME: &str = "10";
+
 /// A running node. Ends with its owner, unless it is kept.
 pub(crate) struct Stage {
     home: Option<TempDir>,
@@ -46,7 +49,7 @@ impl Stage {
         let home = TempDir::new()?;
         let path = home.path().join("node");
         let mut init = Command::new(node);
-        init.args(["init", "--chain-id", chain_id, "--home"]).arg(&path);
+        init.args(["init", "--chain-id", chain_id, "--block-time", BLOCK_TIME, "--home"]).arg(&path);
         init.args(funds.iter().flat_map(|fund| ["--fund", fund]));
         finish(init)?;
         let mut init = Command::new(engine);
@@ -68,8 +71,6 @@ impl Stage {
         command.args(["--proxy_app", &format!("tcp://127.0.0.1:{abci}")]);
         command.args(["--rpc.laddr", &format!("tcp://127.0.0.1:{rpc}")]);
         command.args(["--p2p.laddr", &format!("tcp://127.0.0.1:{p2p}")]);
-        // A network of one waits for nobody: a block as soon as there is something to put into it.
-        command.env("CMT_CONSENSUS_TIMEOUT_COMMIT", "50ms");
         let engine = spawn(command, &stage.path.join("cometbft.log"))?;
         stage.children.push(engine);
         stage.wait_for_port(rpc)?;

@@ -2,10 +2,12 @@
 //!
 //! The embedded engine and a real CometBFT drive the same four: [`consensus`] (proposal, vote, block, commit),
 //! [`mempool`] (checks), [`info`] with [`query`] (questions), [`snapshot`] (refused by name). The engine calls their
-//! methods; [`server`] puts each behind a queue of its own and serves them on a socket.
+//! methods; [`server`] puts each behind a queue of its own ([`lane`]) and serves them on a socket ([`connection`]).
 
+pub(crate) mod connection;
 pub(crate) mod consensus;
 pub(crate) mod info;
+pub(crate) mod lane;
 pub(crate) mod mempool;
 pub(crate) mod query;
 pub(crate) mod server;

@@ -1,27 +1,33 @@
-//! The switchboards on a socket, for CometBFT 0.38.
+//! ABCI on a socket, for CometBFT 0.38: where the application listens, and who connects.
 //!
-//! Each of CometBFT's four connections has a lane: a bounded queue and one thread behind it, so that requests of one
-//! connection are executed in the order in which they came (a check must not overtake the check before it) while the
-//! connections do not wait for one another. A lane that fails stops the server: CometBFT must not go on without its
-//! application.
+//! Each of CometBFT's four connections is a [`connection`](super::connection) over the same four
+//! [`lane`](super::lane)s. A lane that fails stops the server: CometBFT must not go on without its application.
 
 use std::{
-    future::Future,
+    io,
     path::{Path, PathBuf},
-    pin::Pin,
-    task::{Context, Poll},
+    sync::Arc,
+    time::Duration,
 };
 
-use tokio::sync::{mpsc, oneshot};
-use tokio_util::sync::PollSender;
-use tower::Service;
-use tower_abci::{BoxError, v038::Server};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::{TcpListener, UnixListener},
+    sync::{Semaphore, mpsc},
+};
 
-use super::{consensus::Consensus, info::Info, mempool::Mempool, snapshot};
+use super::{
+    connection::{self, Lanes},
+    consensus::Consensus,
+    info::Info,
+    lane::Lane,
+    mempool::Mempool,
+    snapshot,
+};
 use crate::application::Fault;
 
-/// Requests that may wait in a lane before its connection is no longer read.
-const QUEUE: usize = 128;
+/// Connections at the same time. CometBFT holds four, and four more while it is started again.
+const CONNECTIONS_MAX: usize = 32;
 
 /// Why the server ended.
 #[derive(Debug, thiserror::Error)]
@@ -35,11 +41,11 @@ pub(crate) enum ServerError {
         /// Where.
         address: String,
         /// What happened.
-        source: BoxError,
+        source: io::Error,
     },
     /// The operating system gave no thread.
     #[error("cannot start a thread: {0}")]
-    Thread(#[source] std::io::Error),
+    Thread(#[source] io::Error),
     /// The application cannot go on.
     #[error("the application stopped: {0}")]
     Application(Fault),
@@ -69,65 +75,12 @@ impl std::str::FromStr for Address {
     }
 }
 
-type Answer<A> = Result<A, Fault>;
-type Job<Q, A> = (Q, oneshot::Sender<Answer<A>>);
-
-/// One connection's queue.
-pub(crate) struct Lane<Q, A> {
-    jobs: PollSender<Job<Q, A>>,
-}
-
-impl<Q: Send + 'static, A: Send + 'static> Lane<Q, A> {
-    /// Starts the thread. It tells `faults` what stopped it.
-    pub(crate) fn start(
-        name: &str,
-        faults: mpsc::UnboundedSender<String>,
-        answer: impl Fn(Q) -> Answer<A> + Send + 'static,
-    ) -> Result<Self, ServerError> {
-        let (sender, mut receiver) = mpsc::channel::<Job<Q, A>>(QUEUE);
-        std::thread::Builder::new()
-            .name(name.into())
-            .spawn(move || {
-                while let Some((request, reply)) = receiver.blocking_recv() {
-                    let answered = answer(request);
-                    if let Err(fault) = &answered {
-                        // Nobody listens any more once the server is down for another reason.
-                        let _ = faults.send(fault.to_string());
-                    }
-                    // The connection may have gone while the work was done.
-                    let _ = reply.send(answered);
-                }
-            })
-            .map_err(ServerError::Thread)?;
-        Ok(Self { jobs: PollSender::new(sender) })
-    }
-}
-
-impl<Q: Send + 'static, A> Clone for Lane<Q, A>
-where
-    A: Send + 'static,
-{
-    fn clone(&self) -> Self {
-        Self { jobs: self.jobs.clone() }
-    }
-}
-
-impl<Q: Send + 'static, A: Send + 'static> Service<Q> for Lane<Q, A> {
-    type Response = A;
-    type Error = BoxError;
-    type Future = Pin<Box<dyn Future<Output = Result<A, BoxError>> + Send>>;
-
-    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
-        self.jobs.poll_reserve(context).map_err(|_| BoxError::from("the application has stopped"))
-    }
-
-    fn call(&mut self, request: Q) -> Self::Future {
-        let (reply, answered) = oneshot::channel();
-        let sent = self.jobs.send_item((request, reply));
-        Box::pin(async move {
-            sent.map_err(|_| BoxError::from("the application has stopped"))?;
-            answered.await.map_err(|_| BoxError::from("the application has stopped"))?
-        })
+impl std::fmt::Display for Address {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Tcp(host) => write!(f, "tcp://{host}"),
+            Self::Unix(path) => write!(f, "unix://{}", path.display()),
+        }
     }
 }
 
@@ -139,36 +92,75 @@ pub(crate) async fn serve(
     info: Info,
 ) -> Result<(), ServerError> {
     let (faults, mut failed) = mpsc::unbounded_channel();
-    let lanes = Server::builder()
-        .consensus(Lane::start("abci-consensus", faults.clone(), move |r| consensus.answer(r))?)
-        .mempool(Lane::start("abci-mempool", faults.clone(), move |r| mempool.answer(r))?)
-        .info(Lane::start("abci-info", faults.clone(), move |r| info.answer(r))?)
-        .snapshot(Lane::start("abci-snapshot", faults, move |r| snapshot::answer(&r))?);
-    let shown = match &address {
-        Address::Tcp(host) => format!("tcp://{host}"),
-        Address::Unix(path) => format!("unix://{}", path.display()),
-    };
-    let Some(server) = lanes.finish() else {
-        return Err(ServerError::Bind { address: shown, source: "a lane is missing".into() });
-    };
+    let start = |source| ServerError::Thread(source);
+    let lanes = Arc::new(Lanes {
+        consensus: Lane::start("abci-consensus", faults.clone(), move |r| consensus.answer(r)).map_err(start)?,
+        mempool: Lane::start("abci-mempool", faults.clone(), move |r| mempool.answer(r)).map_err(start)?,
+        info: Lane::start("abci-info", faults.clone(), move |r| info.answer(r)).map_err(start)?,
+        snapshot: Lane::start("abci-snapshot", faults, move |r| snapshot::answer(&r)).map_err(start)?,
+    });
     let listening = async {
         match &address {
-            Address::Tcp(host) => server.listen_tcp(host.as_str()).await,
-            Address::Unix(path) => {
-                remove_stale(path);
-                server.listen_unix(path).await
-            }
+            Address::Tcp(host) => tcp(host, lanes).await,
+            Address::Unix(path) => unix(path, lanes).await,
         }
     };
     tokio::select! {
         Some(fault) = failed.recv() => Err(ServerError::Application(fault.into())),
-        ended = listening => ended.map_err(|source| ServerError::Bind { address: shown, source }),
+        ended = listening => ended.map_err(|source| ServerError::Bind { address: address.to_string(), source }),
     }
+}
+
+async fn tcp(host: &str, lanes: Arc<Lanes>) -> io::Result<()> {
+    let (listener, room) = (TcpListener::bind(host).await?, Arc::new(Semaphore::new(CONNECTIONS_MAX)));
+    loop {
+        let accepted = listener.accept().await.and_then(|(stream, _)| {
+            // An answer is often two small writes, and CometBFT waits for the second: held back until the first is
+            // acknowledged, it would come 40 ms late, at every one of the six calls that a block takes.
+            stream.set_nodelay(true)?;
+            Ok(stream)
+        });
+        connected(accepted, &lanes, &room).await;
+    }
+}
+
+async fn unix(path: &Path, lanes: Arc<Lanes>) -> io::Result<()> {
+    remove_stale(path);
+    let (listener, room) = (UnixListener::bind(path)?, Arc::new(Semaphore::new(CONNECTIONS_MAX)));
+    loop {
+        let accepted = listener.accept().await.map(|(stream, _)| stream);
+        connected(accepted, &lanes, &room).await;
+    }
+}
+
+/// Serves a connection in a task of its own.
+async fn connected<S>(accepted: io::Result<S>, lanes: &Arc<Lanes>, room: &Arc<Semaphore>)
+where
+    S: AsyncRead + AsyncWrite + Send + 'static,
+{
+    let stream = match accepted {
+        Ok(stream) => stream,
+        Err(e) => {
+            // Out of file descriptors, most likely: let some connections end.
+            tracing::warn!("cannot accept an ABCI connection: {e}");
+            return tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    let Ok(place) = Arc::clone(room).try_acquire_owned() else {
+        return tracing::warn!("an ABCI connection was turned away: {CONNECTIONS_MAX} are open");
+    };
+    let lanes = Arc::clone(lanes);
+    tokio::spawn(async move {
+        if let Err(e) = connection::serve(stream, &lanes).await {
+            tracing::warn!("an ABCI connection ended: {e}");
+        }
+        drop(place);
+    });
 }
 
 /// Removes a socket file that nobody listens on any more, as a killed node leaves it.
 fn remove_stale(path: &Path) {
-    if std::os::unix::net::UnixStream::connect(path).is_err_and(|e| e.kind() == std::io::ErrorKind::ConnectionRefused) {
+    if std::os::unix::net::UnixStream::connect(path).is_err_and(|e| e.kind() == io::ErrorKind::ConnectionRefused) {
         // If it cannot be removed, binding fails next and says why.
         let _ = std::fs::remove_file(path);
     }
@@ -179,10 +171,9 @@ mod tests {
     use std::sync::Arc;
 
     use prost::Message;
-    use tendermint::v0_38::abci::{ConsensusRequest, ConsensusResponse, request};
+    use tendermint::v0_38::abci::{ConsensusRequest, Response, request};
     use tendermint_proto::v0_38::abci as pb;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    use tower::ServiceExt;
 
     use super::*;
     use crate::{
@@ -236,25 +227,29 @@ mod tests {
         let rig = chain(home.path());
         let consensus = Consensus::new(Arc::new(Counter::default()), Arc::new(Here));
         let (faults, mut failed) = mpsc::unbounded_channel();
-        let mut lane = Lane::start("test", faults, move |r| consensus.answer(r)).unwrap();
-        let started = lane.ready().await.unwrap().call(ConsensusRequest::InitChain(init_chain())).await.unwrap();
-        assert!(matches!(started, ConsensusResponse::InitChain(_)));
+        let lane = Lane::start("test", faults, move |r| consensus.answer(r)).unwrap();
+        let put = async |request| lane.put(request).await.unwrap().await.unwrap();
+        let started = put(ConsensusRequest::InitChain(init_chain())).await.unwrap();
+        assert!(matches!(started, Response::InitChain(_)));
         for height in 1..=rig.node.store.height() {
             let request = finalize_request(&rig.node.store, height).unwrap();
-            let done = lane.ready().await.unwrap().call(ConsensusRequest::FinalizeBlock(request)).await.unwrap();
-            let ConsensusResponse::FinalizeBlock(done) = done else { panic!("{done:?}") };
+            let done = put(ConsensusRequest::FinalizeBlock(request)).await.unwrap();
+            let Response::FinalizeBlock(done) = done else { panic!("{done:?}") };
             check(&rig.node.store, height, &done);
-            lane.ready().await.unwrap().call(ConsensusRequest::Commit).await.unwrap();
+            put(ConsensusRequest::Commit).await.unwrap();
         }
         assert!(failed.try_recv().is_err());
         // A block out of turn stops the node.
         let wrong = finalize_request(&rig.node.store, 1).unwrap();
-        assert!(lane.ready().await.unwrap().call(ConsensusRequest::FinalizeBlock(wrong)).await.is_err());
+        assert!(put(ConsensusRequest::FinalizeBlock(wrong)).await.is_err());
         assert!(failed.recv().await.unwrap().starts_with("block 1 after"));
     }
 
     /// CometBFT's framing: a length as varint, then the message.
-    async fn ask(stream: &mut tokio::net::UnixStream, request: pb::request::Value) -> pb::response::Value {
+    async fn ask(
+        stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
+        request: pb::request::Value,
+    ) -> pb::response::Value {
         let flush = pb::request::Value::Flush(pb::RequestFlush {});
         for value in [request, flush] {
             let bytes = pb::Request { value: Some(value) }.encode_length_delimited_to_vec();
@@ -265,7 +260,7 @@ mod tests {
         answer
     }
 
-    async fn receive(stream: &mut tokio::net::UnixStream) -> pb::response::Value {
+    async fn receive(stream: &mut (impl AsyncRead + Unpin)) -> pb::response::Value {
         let mut length = 0usize;
         for shift in (0..).step_by(7) {
             let byte = stream.read_u8().await.unwrap();
@@ -293,7 +288,7 @@ mod tests {
         let mut stream = loop {
             match tokio::net::UnixStream::connect(&path).await {
                 Ok(stream) => break stream,
-                Err(_) => tokio::time::sleep(std::time::Duration::from_millis(5)).await,
+                Err(_) => tokio::time::sleep(Duration::from_millis(5)).await,
             }
         };
         let info = ask(&mut stream, pb::request::Value::Info(Default::default())).await;
@@ -327,6 +322,29 @@ mod tests {
         assert!(matches!(extended, pb::response::Value::ExtendVote(vote) if vote.vote_extension == "here on test-1"),);
         let offered = ask(&mut stream, pb::request::Value::ListSnapshots(Default::default())).await;
         assert!(matches!(offered, pb::response::Value::ListSnapshots(list) if list.snapshots.is_empty()));
+        server.abort();
+    }
+
+    #[tokio::test]
+    async fn no_answer_is_held_back_on_tcp() {
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let app = Arc::new(Counter::default());
+        let consensus = Consensus::new(app.clone(), Arc::new(Here));
+        let serving = serve(Address::Tcp(port.to_string()), consensus, Mempool::new(app.clone()), Info::new(app));
+        let server = tokio::spawn(serving);
+        let mut stream = loop {
+            match tokio::net::TcpStream::connect(port).await {
+                Ok(stream) => break stream,
+                Err(_) => tokio::time::sleep(Duration::from_millis(5)).await,
+            }
+        };
+        stream.set_nodelay(true).unwrap();
+        let begun = std::time::Instant::now();
+        for _ in 0..100 {
+            ask(&mut stream, pb::request::Value::Info(Default::default())).await;
+        }
+        // Each would take 40 ms if the flush's answer waited for an acknowledgement of the one before it.
+        assert!(begun.elapsed() < Duration::from_secs(2), "100 answers took {:?}", begun.elapsed());
         server.abort();
     }
 

@@ -43,6 +43,7 @@ impl From<Chain> for Beginning {
 #[derive(clap::Args)]
 #[command(
     after_help = "Examples:\n  aceso init --home node --chain-id clinic-1 --fund alice.mnemonic=1000000uaceso\n  \
+    aceso init --home node --block-time 20\n  \
     cometbft node --home node --proxy_app tcp://127.0.0.1:26658   (beside `aceso start --home node`)"
 )]
 pub(crate) struct Args {
@@ -50,6 +51,10 @@ pub(crate) struct Args {
     home: HomeArg,
     #[command(flatten)]
     chain: Chain,
+    /// Least milliseconds between two blocks, written into a config.toml that CometBFT then uses; for chains on one
+    /// machine [default: none is written, and CometBFT's own says 1000].
+    #[arg(long, value_name = "MS", value_parser = clap::value_parser!(u64).range(1..=3_600_000))]
+    block_time: Option<u64>,
 }
 
 /// The proof specification that genesis publishes.
@@ -63,10 +68,12 @@ pub(crate) fn run(args: &Args, output: Output) -> anyhow::Result<()> {
     let _lock = home.lock()?;
     let document = home.begin(&args.chain.clone().into(), proof_spec()?)?;
     let genesis = home.genesis_file();
+    let cometbft = args.block_time.map(|block_time| home.set_block_time(block_time)).transpose()?;
     let object = json!({
         "ok": true,
         "home": home.path(),
         "genesis": genesis,
+        "cometbft": cometbft,
         "chain_id": document.origin.chain_id,
         "validators": crate::home::genesis::trusted(&document.origin.validators),
     });

@@ -5,6 +5,7 @@
 //! config/priv_validator_key.json   the validator's ed25519 key, in CometBFT's format
 //! config/attest_key.json           the validator's BLS key for attestations
 //! config/aceso.json                bounds that an operator may change
+//! config/config.toml               CometBFT's, where `aceso init` was asked for another pace
 //! data/state data/code data/blobs  the application's state, compiled contracts, blobs
 //! data/blocks.redb                 blocks of the embedded engine
 //! keys/NAME.mnemonic               accounts of `aceso keys`
@@ -12,6 +13,7 @@
 //!
 //! Secrets are readable by their owner only. The genesis file is written last: a home that has one is complete.
 
+pub(crate) mod cometbft;
 pub(crate) mod config;
 pub(crate) mod genesis;
 pub(crate) mod keys;

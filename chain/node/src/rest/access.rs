@@ -6,12 +6,12 @@
 //!
 //! A signed request carries three headers: `X-Aceso-Public-Key` (secp256k1, 33 bytes, base64), `X-Aceso-Expires` (Unix
 //! seconds, at most an hour ahead) and `X-Aceso-Signature` (64 bytes `r ‖ s`, base64): ECDSA over the SHA-256 of
-//! [`sign_bytes`]. It is good for one blob on one chain and says nothing about who sends it, so it goes over the wire
+//! [`BlobId::fetch_bytes`]. It is good for one blob on one chain and says nothing about who sends it, so it goes over the wire
 //! only where the wire is trusted. The guard is asked `{"may_view":{"image":…,"account":…}}` and answers
 //! `{"may_view":true}` or false; a guard without that query lets nobody but the owner see.
 
 use aceso_types::{
-    BlobId, Digest,
+    BlobId,
     query::{BlobStatus, QueryBlob, QueryImage},
 };
 use axum::http::{HeaderMap, StatusCode};
@@ -95,11 +95,6 @@ impl Denied {
     }
 }
 
-/// The 32 bytes that a signed request signs.
-pub(crate) fn sign_bytes(chain_id: &str, image: &BlobId, expires: u64) -> Digest {
-    Digest::sha3("aceso/fetch/v1", &[chain_id.as_bytes(), image.to_string().as_bytes(), &expires.to_be_bytes()])
-}
-
 /// Whether a blob may be fetched with these headers.
 pub(crate) fn check(
     queries: &Queries,
@@ -156,7 +151,7 @@ fn signer(
         .ok_or(wrong(KEY, "is not a compressed secp256k1 key of 33 bytes"))?;
     let signature = Signature::from_slice(&bytes(SIGNATURE)?).map_err(|_| wrong(SIGNATURE, "is not 64 bytes r ‖ s"))?;
     let signature = signature.normalize_s().unwrap_or(signature);
-    let signed = sign_bytes(chain_id, &id, expires);
+    let signed = id.fetch_bytes(chain_id, expires);
     verifying.verify(&signed.0, &signature).map_err(|_| Denied::Signature)?;
     account(&key, prefix).ok_or(wrong(KEY, "has no address on this chain"))
 }
@@ -188,7 +183,7 @@ mod tests {
     const NOW: i64 = 1_000_000;
 
     fn headers(key: &SigningKey, chain: &str, id: BlobId, expires: u64) -> HeaderMap {
-        let signature: Signature = key.sign(&sign_bytes(chain, &id, expires).0);
+        let signature: Signature = key.sign(&id.fetch_bytes(chain, expires).0);
         let mut headers = HeaderMap::new();
         let mut put = |name, value: String| headers.insert(name, HeaderValue::from_str(&value).unwrap());
         put("x-aceso-public-key", STANDARD.encode(key.verifying_key().to_encoded_point(true).as_bytes()));

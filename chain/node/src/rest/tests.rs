@@ -23,7 +23,7 @@ use tendermint::v0_38::abci::{request, response};
 use tokio::sync::watch;
 
 use super::{
-    Rest, access,
+    Rest,
     ledger::{Ledger, Limits},
     router,
 };
@@ -284,7 +284,7 @@ fn a_guarded_image_is_for_its_owner_and_whom_the_guard_lets_see() {
 
     let fetch = |key: &SigningKey, chain: &str| {
         let expires = u64::try_from(tendermint::Time::now().unix_timestamp()).unwrap() + 60;
-        let signature: Signature = key.sign(&access::sign_bytes(chain, &cid.parse().unwrap(), expires).0);
+        let signature: Signature = key.sign(&cid.parse::<BlobId>().unwrap().fetch_bytes(chain, expires).0);
         server.get(
             &format!("/ipfs/{cid}"),
             &[

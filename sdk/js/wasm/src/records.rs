@@ -1,6 +1,6 @@
 //! Records of the chain between dag-cbor and JSON, and the bytes that are signed.
 
-use aceso_types::{BlobId, Digest, Manifest, Receipt, guest::Origin, journal};
+use aceso_types::{BlobId, Manifest, Receipt, guest::Origin, journal};
 use serde_json::json;
 
 use crate::Answer;
@@ -38,12 +38,11 @@ pub(crate) fn origin(origin: &[u8], chain_id: &[u8]) -> Result<Answer, String> {
     Ok(Answer::bytes(origin.sign_bytes(text(chain_id, "chain id")?).0))
 }
 
-/// What a request for a guarded image signs: domain `aceso/fetch/v1` over chain, CID and the time at which the request
-/// is over (Unix seconds).
+/// What a request for a guarded image signs; `expires` is big-endian.
 pub(crate) fn fetch(chain_id: &[u8], image: &[u8], expires: &[u8]) -> Result<Answer, String> {
     let image: BlobId = text(image, "content identifier")?.parse().map_err(|e| format!("{e}"))?;
     let expires: [u8; 8] = expires.try_into().map_err(|_| format!("a time has 8 bytes, not {}", expires.len()))?;
-    Ok(Answer::bytes(Digest::sha3("aceso/fetch/v1", &[chain_id, image.to_string().as_bytes(), &expires]).0))
+    Ok(Answer::bytes(image.fetch_bytes(text(chain_id, "chain id")?, u64::from_be_bytes(expires)).0))
 }
 
 fn read<T: serde::de::DeserializeOwned>(json: &[u8], what: &str) -> Result<T, String> {
@@ -59,6 +58,8 @@ fn text<'a>(bytes: &'a [u8], what: &str) -> Result<&'a str, String> {
 
 #[cfg(test)]
 mod tests {
+    use aceso_types::Digest;
+
     use super::*;
 
     #[test]

@@ -1,0 +1,257 @@
+//! One connection of CometBFT: requests in, answers out in the same order.
+//!
+//! A message is its length as a varint and a protobuf. One half reads requests and puts each into its [`Lane`]; the
+//! other waits for their answers, one after the other, and writes what is there whenever it would have to wait. So an
+//! answer and the acknowledged flush behind it are one write, and no answer is held back for another request.
+
+use std::io::{self, ErrorKind};
+
+use prost::Message;
+use tendermint::{
+    abci::MethodKind,
+    v0_38::abci::{ConsensusRequest, InfoRequest, MempoolRequest, Request, Response, SnapshotRequest},
+};
+use tendermint_proto::v0_38::abci as pb;
+use tokio::{
+    io::{AsyncBufRead, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader},
+    sync::{
+        mpsc::{self, error::TryRecvError as Nothing},
+        oneshot::{self, error::TryRecvError as NotYet},
+    },
+};
+
+use super::lane::{Answer, Lane};
+
+/// Most bytes of one request, CometBFT's `maxMsgSize` of this socket.
+const REQUEST_MAX: u64 = 100 << 20;
+/// Answers of one connection that may wait to be written before it is no longer read.
+const QUEUE: usize = 128;
+
+/// Where requests go.
+pub(crate) struct Lanes {
+    pub(crate) consensus: Lane<ConsensusRequest>,
+    pub(crate) mempool: Lane<MempoolRequest>,
+    pub(crate) info: Lane<InfoRequest>,
+    pub(crate) snapshot: Lane<SnapshotRequest>,
+}
+
+/// Why a connection ended before its client closed it.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ConnectionError {
+    /// The socket fails, or the client went in the middle of a request.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    /// A request is longer than any that CometBFT sends.
+    #[error("a request has {0} bytes, and at most {REQUEST_MAX} are read")]
+    Oversized(u64),
+    /// A request is no protobuf.
+    #[error("a request does not decode: {0}")]
+    Decode(#[from] prost::DecodeError),
+    /// A request is not of ABCI 2.0.
+    #[error("a request is not one of CometBFT 0.38: {0}")]
+    Request(#[from] tendermint::Error),
+    /// An answer cannot be encoded.
+    #[error("an answer does not encode: {0}")]
+    Encode(#[from] prost::EncodeError),
+    /// The application gives no answers any more.
+    #[error("the application has stopped")]
+    Stopped,
+}
+
+/// An answer that is due.
+enum Due {
+    Flush,
+    Answer(oneshot::Receiver<Answer>),
+}
+
+/// Serves a connection until its client closes it.
+pub(crate) async fn serve(stream: impl AsyncRead + AsyncWrite, lanes: &Lanes) -> Result<(), ConnectionError> {
+    let (reading, writing) = tokio::io::split(stream);
+    let (queue, due) = mpsc::channel(QUEUE);
+    tokio::try_join!(receive(reading, lanes, queue), answer(writing, due)).map(drop)
+}
+
+async fn receive(
+    reading: impl AsyncRead + Unpin,
+    lanes: &Lanes,
+    queue: mpsc::Sender<Due>,
+) -> Result<(), ConnectionError> {
+    let mut reading = BufReader::new(reading);
+    while let Some(bytes) = message(&mut reading).await? {
+        let request = Request::try_from(pb::Request::decode(&bytes[..])?)?;
+        let answer = match request.kind() {
+            MethodKind::Flush => None,
+            MethodKind::Consensus => Some(lanes.consensus.put(request.try_into()?).await),
+            MethodKind::Mempool => Some(lanes.mempool.put(request.try_into()?).await),
+            MethodKind::Info => Some(lanes.info.put(request.try_into()?).await),
+            MethodKind::Snapshot => Some(lanes.snapshot.put(request.try_into()?).await),
+        };
+        let due = match answer {
+            None => Due::Flush,
+            Some(answer) => Due::Answer(answer.ok_or(ConnectionError::Stopped)?),
+        };
+        // The other half ends with an error of its own, which is the one to tell.
+        if queue.send(due).await.is_err() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// One message; none where the client has closed the connection between two.
+async fn message(reading: &mut (impl AsyncBufRead + Unpin)) -> Result<Option<Vec<u8>>, ConnectionError> {
+    let mut length = 0_u64;
+    for shift in (0..u64::BITS).step_by(7) {
+        let byte = match reading.read_u8().await {
+            Err(e) if shift == 0 && e.kind() == ErrorKind::UnexpectedEof => return Ok(None),
+            byte => byte?,
+        };
+        length |= u64::from(byte & 0x7f) << shift;
+        if byte < 0x80 {
+            break;
+        }
+    }
+    if length > REQUEST_MAX {
+        return Err(ConnectionError::Oversized(length));
+    }
+    // Room is made as bytes come, not by what the length claims.
+    let mut bytes = Vec::new();
+    let got = reading.take(length).read_to_end(&mut bytes).await?;
+    if u64::try_from(got).is_ok_and(|got| got == length) {
+        Ok(Some(bytes))
+    } else {
+        Err(io::Error::from(ErrorKind::UnexpectedEof).into())
+    }
+}
+
+async fn answer(mut writing: impl AsyncWrite + Unpin, mut queue: mpsc::Receiver<Due>) -> Result<(), ConnectionError> {
+    let mut bytes = Vec::new();
+    loop {
+        let due = match queue.try_recv() {
+            Ok(due) => due,
+            Err(Nothing::Disconnected) => break,
+            Err(Nothing::Empty) => {
+                write(&mut writing, &mut bytes).await?;
+                match queue.recv().await {
+                    Some(due) => due,
+                    None => break,
+                }
+            }
+        };
+        let response = match due {
+            Due::Flush => Response::Flush,
+            Due::Answer(mut answer) => match answer.try_recv() {
+                Ok(answered) => answered.map_err(|_| ConnectionError::Stopped)?,
+                Err(NotYet::Closed) => return Err(ConnectionError::Stopped),
+                Err(NotYet::Empty) => {
+                    write(&mut writing, &mut bytes).await?;
+                    answer.await.ok().and_then(Result::ok).ok_or(ConnectionError::Stopped)?
+                }
+            },
+        };
+        pb::Response::from(response).encode_length_delimited(&mut bytes)?;
+    }
+    write(&mut writing, &mut bytes).await
+}
+
+async fn write(writing: &mut (impl AsyncWrite + Unpin), bytes: &mut Vec<u8>) -> Result<(), ConnectionError> {
+    if !bytes.is_empty() {
+        writing.write_all(bytes).await?;
+        bytes.clear();
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use pb::{request::Value as Asked, response::Value as Answered};
+    use tokio::{io::DuplexStream, task::JoinHandle};
+
+    use super::*;
+    use crate::{
+        abci::{consensus::Consensus, info::Info, mempool::Mempool, snapshot},
+        testing::{Counter, Here},
+    };
+
+    type Served = JoinHandle<Result<(), ConnectionError>>;
+
+    fn connect() -> (DuplexStream, Served) {
+        let app = Arc::new(Counter::default());
+        let consensus = Consensus::new(app.clone(), Arc::new(Here));
+        let (mempool, info) = (Mempool::new(app.clone()), Info::new(app));
+        let (faults, _) = mpsc::unbounded_channel();
+        let lanes = Lanes {
+            consensus: Lane::start("consensus", faults.clone(), move |r| consensus.answer(r)).unwrap(),
+            mempool: Lane::start("mempool", faults.clone(), move |r| mempool.answer(r)).unwrap(),
+            info: Lane::start("info", faults.clone(), move |r| info.answer(r)).unwrap(),
+            snapshot: Lane::start("snapshot", faults, move |r| snapshot::answer(&r)).unwrap(),
+        };
+        let (ours, theirs) = tokio::io::duplex(1 << 20);
+        (ours, tokio::spawn(async move { serve(theirs, &lanes).await }))
+    }
+
+    fn encoded(value: Asked) -> Vec<u8> {
+        pb::Request { value: Some(value) }.encode_length_delimited_to_vec()
+    }
+
+    fn echo(message: &str) -> Vec<u8> {
+        encoded(Asked::Echo(pb::RequestEcho { message: message.into() }))
+    }
+
+    #[tokio::test]
+    async fn answers_come_in_the_order_of_requests() {
+        let (mut client, served) = connect();
+        let check = |tx: &str| encoded(Asked::CheckTx(pb::RequestCheckTx { tx: tx.to_owned().into(), r#type: 0 }));
+        let mut asked = Vec::new();
+        for round in 0..200 {
+            // Three lanes, whose work takes different times.
+            asked.extend([echo(&round.to_string()), check("bad"), encoded(Asked::Flush(Default::default()))].concat());
+        }
+        client.write_all(&asked).await.unwrap();
+        client.shutdown().await.unwrap();
+        // What was asked before the client closed its side is answered.
+        let mut bytes = Vec::new();
+        client.read_to_end(&mut bytes).await.unwrap();
+        let mut rest = &bytes[..];
+        for round in 0..200 {
+            let mut next = || pb::Response::decode_length_delimited(&mut rest).unwrap().value.unwrap();
+            assert!(matches!(next(), Answered::Echo(echo) if echo.message == round.to_string()));
+            assert!(matches!(next(), Answered::CheckTx(checked) if checked.code == 2));
+            assert!(matches!(next(), Answered::Flush(_)));
+        }
+        assert!(rest.is_empty());
+        served.await.unwrap().unwrap();
+    }
+
+    #[tokio::test]
+    async fn an_answer_does_not_wait_for_a_flush() {
+        let (mut client, _served) = connect();
+        client.write_all(&echo("hello")).await.unwrap();
+        let answer = pb::Response { value: Some(Answered::Echo(pb::ResponseEcho { message: "hello".into() })) };
+        let mut bytes = vec![0; answer.encode_length_delimited_to_vec().len()];
+        client.read_exact(&mut bytes).await.unwrap();
+        assert_eq!(pb::Response::decode_length_delimited(&bytes[..]).unwrap(), answer);
+    }
+
+    async fn refused(bytes: &[u8]) -> ConnectionError {
+        let (mut client, served) = connect();
+        client.write_all(bytes).await.unwrap();
+        client.shutdown().await.unwrap();
+        served.await.unwrap().unwrap_err()
+    }
+
+    #[tokio::test]
+    async fn what_is_no_request_ends_the_connection() {
+        let whole = echo("hello");
+        for cut in 1..whole.len() {
+            assert!(matches!(refused(&whole[..cut]).await, ConnectionError::Io(_)), "cut at {cut}");
+        }
+        let long = [0x81, 0x80, 0x80, 0x32];
+        assert!(matches!(refused(&long).await, ConnectionError::Oversized(length) if length == REQUEST_MAX + 1));
+        assert!(matches!(refused(&[0xff; 12]).await, ConnectionError::Oversized(u64::MAX)));
+        assert!(matches!(refused(&[2, 0xff, 0xff]).await, ConnectionError::Decode(_)));
+        assert!(matches!(refused(&[0]).await, ConnectionError::Request(_)));
+    }
+}
