@@ -29,3 +29,4 @@ mod tx;
 pub use app::{App, ChainInfo, Config, WantedBlob};
 pub use components::COMPONENTS;
 pub use error::AppError;
+pub use host::Fetch;

@@ -18,6 +18,7 @@ mod cli;
 mod engine;
 mod home;
 mod net;
+mod peers;
 mod rest;
 mod rpc;
 

@@ -4,7 +4,8 @@
 //! config/genesis.json              the chain's beginning, in CometBFT's format
 //! config/priv_validator_key.json   the validator's ed25519 key, in CometBFT's format
 //! config/attest_key.json           the validator's BLS key for attestations
-//! config/aceso.json                bounds that an operator may change
+//! config/aceso.toml                bounds that an operator may change
+//! config/config.toml               CometBFT's own, and node_key.json its name among nodes
 //! data/state data/code data/blobs  the application's state, compiled contracts, blobs
 //! data/blocks.redb                 blocks of the embedded engine
 //! keys/NAME.mnemonic               accounts of `aceso keys`
@@ -13,6 +14,7 @@
 //! Secrets are readable by their owner only. The genesis file is written last: a home that has one is complete.
 
 pub(crate) mod config;
+pub(crate) mod engine;
 pub(crate) mod genesis;
 pub(crate) mod keys;
 pub(crate) mod validator;
@@ -160,8 +162,16 @@ impl Home {
         self.config().join("attest_key.json")
     }
 
+    pub(crate) fn node_key_file(&self) -> PathBuf {
+        self.config().join("node_key.json")
+    }
+
+    pub(crate) fn engine_file(&self) -> PathBuf {
+        self.config().join("config.toml")
+    }
+
     pub(crate) fn config_file(&self) -> PathBuf {
-        self.config().join("aceso.json")
+        self.config().join("aceso.toml")
     }
 
     pub(crate) fn sign_state_file(&self) -> PathBuf {

@@ -46,6 +46,8 @@ pub(crate) struct Rest {
     pub(crate) blobs: Arc<BlobStore>,
     /// Unregistered bytes and the room for them.
     pub(crate) ledger: Arc<Ledger>,
+    /// Attestation keys of nodes that may fetch guarded blobs though they are no validators.
+    pub(crate) blob_readers: Vec<[u8; 48]>,
     /// Wakes the embedded engine: a blob that was waited for may be here.
     pub(crate) pulse: Arc<Pulse>,
     /// The chain's address prefix and coin, which pages need before they can ask anything.

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use aceso_app::WantedBlob;
+use aceso_app::{WantedBlob, attest::AttestKey};
 use aceso_blobs::BlobStore;
 use aceso_types::{
     BlobId,
@@ -42,6 +42,7 @@ struct Registry {
     blobs: Mutex<BTreeMap<String, BlobRow>>,
     images: Mutex<BTreeMap<String, ImageRow>>,
     viewer: Mutex<String>,
+    attester: Mutex<Vec<u8>>,
 }
 
 impl Application for Registry {
@@ -97,6 +98,14 @@ impl Application for Registry {
     fn wanted_blobs(&self) -> Vec<WantedBlob> {
         unreachable!()
     }
+    fn live_blobs(&self, _: Option<&BlobId>, _: usize) -> (Vec<WantedBlob>, Option<BlobId>) {
+        Default::default()
+    }
+
+    fn is_attester(&self, key: &[u8]) -> bool {
+        *self.attester.lock().unwrap() == key
+    }
+
     fn expects_blocks(&self) -> bool {
         unreachable!()
     }
@@ -155,6 +164,7 @@ impl Server {
             queries: node.queries.clone(),
             rpc: super::Rpc::Here(node),
             blobs: blobs.clone(),
+            blob_readers: vec![reader().public()],
             ledger: ledger.clone(),
             pulse: rig.pulse.clone(),
             prefix: "aceso".into(),
@@ -301,6 +311,27 @@ fn a_guarded_image_is_for_its_owner_and_whom_the_guard_lets_see() {
     assert_eq!(fetch(viewer, "test-1").body, b"image");
     assert_eq!(fetch(stranger, "test-1").status, 403);
     assert_eq!(fetch(owner, "other").status, 401);
+
+    let node = |key: &AttestKey| {
+        let expires = u64::try_from(tendermint::Time::now().unix_timestamp()).unwrap() + 60;
+        let signature = key.sign_request(&access::sign_bytes("test-1", &cid.parse().unwrap(), expires));
+        let headers = [
+            (access::ATTESTER, &STANDARD.encode(key.public())[..]),
+            (access::EXPIRES, &expires.to_string()),
+            (access::SIGNATURE, &STANDARD.encode(signature)),
+        ];
+        server.get(&format!("/ipfs/{cid}"), &headers)
+    };
+    let validator = AttestKey::generate(&[2; 32]).unwrap();
+    assert_eq!(node(&reader()).body, b"image");
+    assert_eq!(node(&validator).status, 403);
+    *server.registry.attester.lock().unwrap() = validator.public().into();
+    assert_eq!(node(&validator).body, b"image");
+}
+
+/// A node that the operator lets fetch guarded blobs.
+fn reader() -> AttestKey {
+    AttestKey::generate(&[1; 32]).unwrap()
 }
 
 #[test]
