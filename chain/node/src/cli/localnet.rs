@@ -30,6 +30,8 @@ const ENGINE: &str = "0.38.";
 const PATIENCE: Duration = Duration::from_secs(60);
 /// How long a process may take to end before it is killed.
 const GRACE: Duration = Duration::from_secs(10);
+/// The REST port of a validator with a machine of its own.
+const REST: u16 = 1317;
 /// Distance between the ports of two validators.
 const STRIDE: u16 = 10;
 /// Lines of a log that are shown.
@@ -39,7 +41,7 @@ const TAIL: usize = 8;
 #[derive(clap::Args)]
 #[command(
     after_help = "Examples:\n  aceso localnet --validators 4 --home net\n  aceso localnet --home net            (goes on where it stopped)\n  \
-    aceso localnet --home net --prepare  (writes everything, starts nothing)\n\nStop it with Ctrl-C. Logs lie in the validators' homes."
+    aceso localnet --home net --prepare --host 10.0.0.1 --host 10.0.0.2   (homes for two machines; starts nothing)\n\nStop it with Ctrl-C. Logs lie in the validators' homes."
 )]
 pub(crate) struct Args {
     #[command(flatten)]
@@ -59,6 +61,11 @@ pub(crate) struct Args {
     /// The CometBFT v0.38 program [default: the one in PATH].
     #[arg(long, value_name = "FILE")]
     cometbft: Option<PathBuf>,
+    /// A machine of its own for each validator, instead of all on this one: its address, once per validator. Listens on
+    /// PORT (P2P), the next (RPC), the one after (ABCI) and 1317 (REST). Only with --prepare; each machine then gets
+    /// its folder and runs `aceso start` and `cometbft start` over it.
+    #[arg(long, value_name = "HOST", requires = "prepare", conflicts_with = "validators")]
+    host: Vec<String>,
     /// Write keys, genesis and configurations, and start nothing.
     #[arg(long)]
     prepare: bool,
@@ -115,7 +122,8 @@ fn prepare(args: &Args, home: &Home) -> anyhow::Result<Vec<Node>> {
         let text = std::fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?;
         return serde_json::from_slice(&text).with_context(|| file.display().to_string());
     }
-    let names: Vec<String> = (0..args.validators).map(|number| format!("node{number}")).collect();
+    let count = if args.host.is_empty() { usize::from(args.validators) } else { args.host.len() };
+    let names: Vec<String> = (0..count).map(|number| format!("node{number}")).collect();
     let homes: Vec<Home> = names.iter().map(|name| Home::at(home.path().join(name))).collect();
     let mut founders = Vec::new();
     let mut ids = Vec::new();
@@ -125,20 +133,26 @@ fn prepare(args: &Args, home: &Home) -> anyhow::Result<Vec<Node>> {
         ids.push(home.node_id()?);
     }
     let genesis = home.found(&args.chain.clone().into(), proof_spec()?, &founders)?;
-    let ports = ports(args.port, args.validators)?;
-    let nodes: Vec<Node> = names
-        .iter()
-        .zip(&homes)
-        .zip(&ports)
-        .map(|((name, home), [p2p, rpc, rest])| Node {
-            name: name.clone(),
-            home: home.path().into(),
-            p2p: format!("127.0.0.1:{p2p}"),
-            rpc: format!("http://127.0.0.1:{rpc}"),
-            rest: format!("http://127.0.0.1:{rest}"),
-            abci: format!("unix://{}", home.path().join("abci.sock").display()),
-        })
-        .collect();
+    let node = |(name, home): (&String, &Home), host: &str, [p2p, rpc, rest]: [u16; 3], abci| Node {
+        name: name.clone(),
+        home: home.path().into(),
+        p2p: format!("{host}:{p2p}"),
+        rpc: format!("http://{host}:{rpc}"),
+        rest: format!("http://{host}:{rest}"),
+        abci,
+    };
+    let named = names.iter().zip(&homes);
+    let nodes: Vec<Node> = if args.host.is_empty() {
+        let socket = |home: &Home| format!("unix://{}", home.path().join("abci.sock").display());
+        let ports = ports(args.port, args.validators)?;
+        named.zip(ports).map(|(named, ports)| node(named, "127.0.0.1", ports, socket(named.1))).collect()
+    } else {
+        let (Some(rpc), Some(abci)) = (args.port.checked_add(1), args.port.checked_add(2)) else {
+            bail!("--port {}: the ports pass 65535", args.port)
+        };
+        let abci = format!("tcp://127.0.0.1:{abci}");
+        named.zip(&args.host).map(|(named, host)| node(named, host, [args.port, rpc, REST], abci.clone())).collect()
+    };
     for (node, home) in nodes.iter().zip(&homes) {
         let others = || nodes.iter().zip(&ids).filter(|(other, _)| other.name != node.name);
         home.write_engine(&Engine {
