@@ -87,6 +87,27 @@ pub struct WantedBlob {
     pub expires: u64,
 }
 
+/// What the application holds in memory and on disk at this moment. It decides nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// Contracts whose machine code is in memory.
+    pub codes: u64,
+    /// Bytes of it.
+    pub code_bytes: u64,
+    /// Contracts that run at this moment.
+    pub instances: u64,
+    /// Models in memory.
+    pub models: u64,
+    /// Bytes of them.
+    pub model_bytes: u64,
+    /// Blobs on this machine.
+    pub blobs: u64,
+    /// Bytes of their packs.
+    pub blob_bytes: u64,
+    /// Registered blobs that too few validators have said to hold; no more than are looked at in one go.
+    pub blobs_pending: u64,
+}
+
 /// The chain that runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChainInfo {
@@ -296,6 +317,24 @@ impl App {
         let Some((_, mut state)) = self.committed() else { return false };
         let known = |table: validators::Table| table.0.iter().any(|one| one.bls_key == bls_key);
         !bls_key.is_empty() && validators::Table::load(&mut state).is_ok_and(known)
+    }
+
+    /// What is held at this moment, for whoever watches the node.
+    pub fn stats(&self) -> Stats {
+        let engine = self.host.vm.stats();
+        let (models, model_bytes) = self.host.models.size();
+        // A store that cannot be read says so where it is needed.
+        let (blobs, blob_bytes) = self.host.blobs.usage().map_or((0, 0), |usage| (usage.blobs, usage.pack_bytes));
+        Stats {
+            codes: engine.codes as u64,
+            code_bytes: engine.code_bytes as u64,
+            instances: engine.instances.into(),
+            models: models as u64,
+            model_bytes,
+            blobs,
+            blob_bytes,
+            blobs_pending: self.wanted_blobs().len() as u64,
+        }
     }
 
     /// Whether empty blocks would make progress: attestations that this node could make, delays, waiting admissions.

@@ -57,6 +57,12 @@ impl ModelCache {
         Self { bytes_max, loaded: Mutex::default() }
     }
 
+    /// Models in memory, and bytes of them.
+    pub(crate) fn size(&self) -> (usize, u64) {
+        let loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
+        (loaded.models.len(), loaded.bytes)
+    }
+
     pub(crate) fn get(&self, id: &ModelId) -> Option<Arc<Model>> {
         let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
         loaded.uses += 1;

@@ -17,6 +17,7 @@ mod application;
 mod cli;
 mod engine;
 mod home;
+mod metrics;
 mod net;
 mod peers;
 mod rest;

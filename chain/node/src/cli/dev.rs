@@ -16,6 +16,7 @@ use crate::{
     application::Application,
     engine::{Engine, EngineError, Parts, commit::Signer, events::Hub, mempool::Mempool, pulse::Pulse, store::Store},
     home::{Home, config::Config, genesis::Document},
+    metrics::Metrics,
     net,
     rest::{self, Rest, Rpc, ledger::Ledger},
     rpc::{self, Node},
@@ -75,7 +76,8 @@ async fn serve(args: &Args, home: &Home, document: Document, output: Output) -> 
     let (rest_listener, rest_at) = net::bind("--rest", &args.rest).await?;
     let config = Config::load_or_create(home)?;
     let blobs = Arc::new(BlobStore::open(&home.blobs_dir(), aceso_blobs::Options::default())?);
-    let app: Arc<dyn Application> = Arc::new(open(home, &config, &blobs, None)?);
+    let metrics = Arc::new(Metrics::new(open(home, &config, &blobs, None)?));
+    let app: Arc<dyn Application> = Arc::clone(&metrics) as Arc<dyn Application>;
 
     let (ended, mut engine_ended) = mpsc::channel(1);
     let chain = start(args, home, &config, &document, app, &blobs, rpc_at)?;
@@ -99,6 +101,7 @@ async fn serve(args: &Args, home: &Home, document: Document, output: Output) -> 
         blobs,
         blob_readers: config.blob_readers(home)?,
         ledger,
+        metrics,
         pulse: Arc::clone(&pulse),
         prefix: document.app.prefix.clone(),
         denom: document.app.denom.clone(),

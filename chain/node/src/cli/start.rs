@@ -23,6 +23,7 @@ use crate::{
     application::Application,
     engine::pulse::Pulse,
     home::{config::Config, genesis::Document},
+    metrics::Metrics,
     net,
     peers::Peers,
     rest::{
@@ -74,7 +75,8 @@ pub(crate) fn run(args: Args, output: Output) -> anyhow::Result<()> {
         Arc::new(Peers::new(&config.blob_peers, chain_id, Arc::clone(&key), Arc::clone(&blobs), patience))
     });
     let fetch = peers.clone().map(|peers| peers as Arc<dyn Fetch>);
-    let app: Arc<dyn Application> = Arc::new(dev::open(&home, &config, &blobs, fetch)?);
+    let metrics = Arc::new(Metrics::new(dev::open(&home, &config, &blobs, fetch)?));
+    let app: Arc<dyn Application> = Arc::clone(&metrics) as Arc<dyn Application>;
     let voter = Arc::new(Voter::new(key, Arc::clone(&blobs)));
     let consensus = Consensus::new(Arc::clone(&app), voter);
     let (mempool, info) = (Mempool::new(Arc::clone(&app)), Info::new(Arc::clone(&app)));
@@ -83,7 +85,7 @@ pub(crate) fn run(args: Args, output: Output) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         let (stop, stopped) = watch::channel(false);
-        let beside = Beside { info: info.clone(), queries, blobs, blob_readers, config: config.uploads() };
+        let beside = Beside { info: info.clone(), queries, blobs, metrics, blob_readers, config: config.uploads() };
         let rest = match document {
             Some(document) => Some(beside.serve(&args, &document, stopped.clone()).await?),
             None => None,
@@ -117,6 +119,7 @@ struct Beside {
     info: Info,
     queries: Queries,
     blobs: Arc<BlobStore>,
+    metrics: Arc<Metrics>,
     blob_readers: Vec<[u8; 48]>,
     config: Limits,
 }
@@ -134,6 +137,7 @@ impl Beside {
             blobs: Arc::clone(&self.blobs),
             blob_readers: self.blob_readers,
             ledger: Arc::clone(&ledger),
+            metrics: self.metrics,
             pulse: Arc::new(Pulse::default()),
             prefix: document.app.prefix.clone(),
             denom: document.app.denom.clone(),

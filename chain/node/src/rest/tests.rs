@@ -158,6 +158,8 @@ impl Server {
         });
         let blobs = Arc::new(BlobStore::open(&home.path().join("blobs"), Default::default()).unwrap());
         let ledger = Arc::new(Ledger::new(limits));
+        let options = aceso_app::Config::new(home.path(), Arc::clone(&blobs));
+        let metrics = crate::metrics::Metrics::new(aceso_app::App::open(options).unwrap());
         let rest = Arc::new(Rest {
             chain_id: node.origin.chain_id.to_string(),
             info: node.info.clone(),
@@ -165,6 +167,7 @@ impl Server {
             rpc: super::Rpc::Here(node),
             blobs: blobs.clone(),
             blob_readers: vec![reader().public()],
+            metrics: Arc::new(metrics),
             ledger: ledger.clone(),
             pulse: rig.pulse.clone(),
             prefix: "aceso".into(),
@@ -340,6 +343,9 @@ fn what_wallets_and_pages_ask() {
     let info = server.get("/cosmos/base/tendermint/v1beta1/node_info", &[]).json();
     assert_eq!(info["default_node_info"]["network"], "test-1");
     assert_eq!(server.get("/health", &[]).json()["height"], "1");
+    assert_eq!(server.get("/ready", &[]).json()["ready"], true);
+    let metrics = server.get("/metrics", &[]);
+    assert!(String::from_utf8(metrics.body).unwrap().contains("aceso_height 0\n"));
     assert_eq!(server.get("/aceso/node/v1", &[]).json()["prefix"], "aceso");
     assert_eq!(server.get("/rpc/health", &[]).json()["result"], serde_json::json!({}));
     let page = server.get("/", &[]);
