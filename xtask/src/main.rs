@@ -13,6 +13,7 @@ use anyhow::{Result, bail};
 mod bench;
 mod demo;
 mod docs;
+mod faults;
 mod lint;
 mod mutants;
 mod node_tests;
@@ -30,6 +31,8 @@ cargo xtask <task>
                               every test from nothing; `--only list` names the suites
   bench NAME [--json] [--quick]
                               one JSON object a line; `bench list` names them
+  faults [--quick] [--seed N] [--only SCENARIO]
+                              networks of real validators: kills, partitions, liars (`--list` names them)
   lint                        formatting, clippy, licences and duplicate crates
   golden                      records protocol vectors anew (a change of protocol: read the files' headers first)
   sample FILE                 writes a synthetic chest image as DICOM
@@ -57,6 +60,7 @@ fn run(task: &str, arguments: Vec<String>) -> Result<ExitCode> {
         "demo" => demo::run(&arguments),
         "test" => test::run(arguments),
         "bench" => bench::run(arguments),
+        "faults" => faults::run(&arguments),
         "lint" => lint::all().map(|()| ExitCode::SUCCESS),
         "golden" => test::golden().map(|()| ExitCode::SUCCESS),
         "sample" => demo::sample(&arguments),

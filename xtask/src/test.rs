@@ -12,7 +12,7 @@ use std::{
 use anyhow::{Context, Result, bail};
 
 use crate::{
-    demo, docs, lint, mutants, node_tests, prepare,
+    demo, docs, faults, lint, mutants, node_tests, prepare,
     shell::{cargo, say},
 };
 
@@ -58,6 +58,7 @@ const SUITES: &[Suite] = &[
     Suite { name: "rust", about: "unit, golden, property and scenario tests of every crate", run: rust },
     Suite { name: "journey", about: "the main job and every refusal on an embedded chain", run: || demo::suite(false) },
     Suite { name: "cometbft", about: "the same under a real CometBFT validator", run: || demo::suite(true) },
+    Suite { name: "network", about: "four CometBFT validators: kills, partitions, a liar", run: faults::suite },
     Suite { name: "mutants", about: "contracts without a check: the journey must notice", run: mutants::run },
     Suite { name: "cosmjs", about: "CosmJS, unmodified", run: node_tests::cosmjs },
     Suite { name: "js", about: "our TypeScript package", run: node_tests::js },

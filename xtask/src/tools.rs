@@ -34,6 +34,14 @@ pub(crate) fn cometbft() -> Result<PathBuf> {
     Ok(ours)
 }
 
+/// Network namespaces: `ip` and `tc`.
+pub(crate) fn iproute() -> Result<()> {
+    match (output(program("ip", &["-V"])), output(program("tc", &["-V"]))) {
+        (Ok(_), Ok(_)) => Ok(()),
+        _ => Err(MissingTool("iproute2 is needed; Debian: `apt-get install iproute2`".into()).into()),
+    }
+}
+
 /// Node ≥ 20 with npm.
 pub(crate) fn node() -> Result<()> {
     let missing = || MissingTool("Node.js ≥ 20 with npm is needed; Debian: `apt-get install nodejs npm`".into());

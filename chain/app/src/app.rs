@@ -22,12 +22,12 @@ use crate::{
     COMPONENTS,
     block::{self as blocks, after},
     chain::{self, Chain},
-    components::{blobs, models},
+    components::{blobs, models, validators},
     error::{AppError, Stop},
     event,
     gas::Meter,
     genesis::{Start, nanos},
-    host::{Host, ModelCache, on_deep_stack},
+    host::{Fetch, Host, ModelCache, on_deep_stack},
     query,
     run::{Block, Mode, Run},
     store::{Bare, View},
@@ -48,6 +48,8 @@ pub struct Config {
     pub vm_cache_dir: PathBuf,
     /// The blobs on this machine.
     pub blobs: Arc<BlobStore>,
+    /// Where bytes are fetched that should be on this machine and are not.
+    pub fetch: Option<Arc<dyn Fetch>>,
     /// How many heights back stay readable and provable.
     pub keep_heights: u64,
     /// Bytes of models that stay ready in memory.
@@ -65,6 +67,7 @@ impl Config {
             state_dir: home.join("state"),
             vm_cache_dir: home.join("wasm"),
             blobs,
+            fetch: None,
             keep_heights: 10_000,
             model_cache_bytes: 1 << 30,
             tier: Tier::default(),
@@ -73,7 +76,7 @@ impl Config {
     }
 }
 
-/// A pending registration, as a validator has to know it to attest the blob.
+/// A registration, as a node has to know it to fetch the blob and a validator to attest it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WantedBlob {
     /// The blob.
@@ -82,6 +85,27 @@ pub struct WantedBlob {
     pub size: u64,
     /// The height at which the term is over.
     pub expires: u64,
+}
+
+/// What the application holds in memory and on disk at this moment. It decides nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// Contracts whose machine code is in memory.
+    pub codes: u64,
+    /// Bytes of it.
+    pub code_bytes: u64,
+    /// Contracts that run at this moment.
+    pub instances: u64,
+    /// Models in memory.
+    pub models: u64,
+    /// Bytes of them.
+    pub model_bytes: u64,
+    /// Blobs on this machine.
+    pub blobs: u64,
+    /// Bytes of their packs.
+    pub blob_bytes: u64,
+    /// Registered blobs that too few validators have said to hold; no more than are looked at in one go.
+    pub blobs_pending: u64,
 }
 
 /// The chain that runs.
@@ -131,6 +155,7 @@ impl App {
         let host = Host {
             vm: Vm::new(engine)?,
             blobs: config.blobs,
+            fetch: config.fetch,
             models: ModelCache::new(config.model_cache_bytes),
             good_signatures: Default::default(),
         };
@@ -277,6 +302,39 @@ impl App {
         let Some((_, mut state)) = self.committed() else { return Vec::new() };
         let pending = blobs::pending(&mut state, WANTED_MAX).unwrap_or_default();
         pending.into_iter().map(|(id, row)| WantedBlob { id, size: row.size, expires: row.expires }).collect()
+    }
+
+    /// What a node should hold: blobs whose term is not over, in the order of their names. A page of at most `limit`
+    /// and the name after which the next one begins.
+    pub fn live_blobs(&self, after: Option<&BlobId>, limit: usize) -> (Vec<WantedBlob>, Option<BlobId>) {
+        let Some((_, mut state)) = self.committed() else { return Default::default() };
+        let height = self.store.latest().0;
+        blobs::live(&mut state, height, after, limit).unwrap_or_default()
+    }
+
+    /// Whether a validator attests with this key (48 bytes).
+    pub fn is_attester(&self, bls_key: &[u8]) -> bool {
+        let Some((_, mut state)) = self.committed() else { return false };
+        let known = |table: validators::Table| table.0.iter().any(|one| one.bls_key == bls_key);
+        !bls_key.is_empty() && validators::Table::load(&mut state).is_ok_and(known)
+    }
+
+    /// What is held at this moment, for whoever watches the node.
+    pub fn stats(&self) -> Stats {
+        let engine = self.host.vm.stats();
+        let (models, model_bytes) = self.host.models.size();
+        // A store that cannot be read says so where it is needed.
+        let (blobs, blob_bytes) = self.host.blobs.usage().map_or((0, 0), |usage| (usage.blobs, usage.pack_bytes));
+        Stats {
+            codes: engine.codes as u64,
+            code_bytes: engine.code_bytes as u64,
+            instances: engine.instances.into(),
+            models: models as u64,
+            model_bytes,
+            blobs,
+            blob_bytes,
+            blobs_pending: self.wanted_blobs().len() as u64,
+        }
     }
 
     /// Whether empty blocks would make progress: attestations that this node could make, delays, waiting admissions.

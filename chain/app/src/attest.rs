@@ -20,6 +20,8 @@ use crate::WantedBlob;
 const STATEMENT: &[u8] = b"ACESO_BLS_SIG_BLS12381G2_XMD:SHA-256_SSWU_RO_POP_";
 /// Domain of proofs of possession.
 const POSSESSION: &[u8] = b"ACESO_BLS_POP_BLS12381G2_XMD:SHA-256_SSWU_RO_POP_";
+/// Domain of requests for bytes between nodes, which never reach the chain.
+const REQUEST: &[u8] = b"ACESO_BLS_REQ_BLS12381G2_XMD:SHA-256_SSWU_RO_POP_";
 
 /// Most bytes of a vote extension.
 pub const EXTENSION_BYTES_MAX: usize = 64 << 10;
@@ -73,6 +75,11 @@ impl AttestKey {
         self.0.sign(&possession_bytes(&self.public(), consensus_key, epoch), POSSESSION, &[]).to_bytes()
     }
 
+    /// Signs a request to another node for a blob.
+    pub fn sign_request(&self, request: &Digest) -> [u8; 96] {
+        self.0.sign(&request.0, REQUEST, &[]).to_bytes()
+    }
+
     /// Signs a statement.
     pub fn sign(&self, message: &Digest) -> [u8; 96] {
         self.0.sign(&message.0, STATEMENT, &[]).to_bytes()
@@ -88,6 +95,16 @@ pub fn check_possession(bls_key: &[u8], consensus_key: &[u8], epoch: u64, proof:
     let key = PublicKey::key_validate(bls_key).map_err(|_| AttestError::Public)?;
     let proof = Signature::sig_validate(proof, true).map_err(|_| AttestError::Signature)?;
     match proof.verify(false, &possession_bytes(bls_key, consensus_key, epoch), POSSESSION, &[], &key, false) {
+        BLST_ERROR::BLST_SUCCESS => Ok(()),
+        _ => Err(AttestError::Signature),
+    }
+}
+
+/// Checks the signature of a request.
+pub fn check_request(bls_key: &[u8], request: &Digest, signature: &[u8]) -> Result<(), AttestError> {
+    let key = PublicKey::key_validate(bls_key).map_err(|_| AttestError::Public)?;
+    let signature = Signature::sig_validate(signature, true).map_err(|_| AttestError::Signature)?;
+    match signature.verify(false, &request.0, REQUEST, &[], &key, false) {
         BLST_ERROR::BLST_SUCCESS => Ok(()),
         _ => Err(AttestError::Signature),
     }
@@ -186,6 +203,17 @@ mod tests {
         let bytes = possession_bytes(&key.public(), &[3; 32], 0);
         let signature = key.0.sign(&bytes, STATEMENT, &[]).to_bytes();
         assert_eq!(check_possession(&key.public(), &[3; 32], 0, &signature), Err(AttestError::Signature));
+    }
+
+    #[test]
+    fn a_request_is_no_statement() {
+        let (key, request) = (key(1), Digest([7; 32]));
+        let signature = key.sign_request(&request);
+        assert_eq!(check_request(&key.public(), &request, &signature), Ok(()));
+        assert_eq!(check_request(&key.public(), &Digest([8; 32]), &signature), Err(AttestError::Signature));
+        assert_eq!(check_request(&key.public(), &request, &key.sign(&request)), Err(AttestError::Signature));
+        assert_eq!(check_together(&[key.public().into()], &request, &signature), Err(AttestError::Signature));
+        assert_eq!(check_request(&[0; 48], &request, &signature), Err(AttestError::Public));
     }
 
     #[test]

@@ -27,6 +27,16 @@ pub enum AppError {
         /// What the store said.
         reason: Box<BlobError>,
     },
+    /// Bytes that the state calls available are not here, and nobody sent them.
+    #[error(
+        "blob {id} is available on chain, is not here and could not be fetched: {reason}; see blob_peers in the configuration, and restart"
+    )]
+    Fetch {
+        /// The blob.
+        id: BlobId,
+        /// What was tried.
+        reason: String,
+    },
     /// The blob that the store holds is not as long as the state says.
     #[error("blob {id} has {got} bytes here and {want} on chain")]
     BlobSize {

@@ -9,7 +9,7 @@ use std::{
 
 use aceso_blobs::BlobStore;
 use aceso_inference::Model;
-use aceso_types::ModelId;
+use aceso_types::{BlobId, ModelId};
 use aceso_vm::{Vm, with_stack};
 
 use crate::{error::AppError, tx::authenticate::GoodSignatures};
@@ -19,10 +19,17 @@ pub(crate) const QUERIES_MAX: u32 = 10;
 /// Most contracts that call each other by messages in one transaction (wasmd `MaxCallDepth`).
 pub(crate) const CALLS_MAX: u32 = 100;
 
+/// Brings bytes that the state calls available and this machine does not have.
+pub trait Fetch: Send + Sync {
+    /// Returns when the blob is in the store, or with the reason why it could not be brought in time.
+    fn fetch(&self, id: &BlobId, size: u64) -> Result<(), String>;
+}
+
 /// See the module.
 pub(crate) struct Host {
     pub(crate) vm: Vm,
     pub(crate) blobs: Arc<BlobStore>,
+    pub(crate) fetch: Option<Arc<dyn Fetch>>,
     pub(crate) models: ModelCache,
     pub(crate) good_signatures: GoodSignatures,
 }
@@ -48,6 +55,12 @@ struct Loaded {
 impl ModelCache {
     pub(crate) fn new(bytes_max: u64) -> Self {
         Self { bytes_max, loaded: Mutex::default() }
+    }
+
+    /// Models in memory, and bytes of them.
+    pub(crate) fn size(&self) -> (usize, u64) {
+        let loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
+        (loaded.models.len(), loaded.bytes)
     }
 
     pub(crate) fn get(&self, id: &ModelId) -> Option<Arc<Model>> {

@@ -26,6 +26,7 @@ mod run;
 mod store;
 mod tx;
 
-pub use app::{App, ChainInfo, Config, WantedBlob};
+pub use app::{App, ChainInfo, Config, Stats, WantedBlob};
 pub use components::COMPONENTS;
 pub use error::AppError;
+pub use host::Fetch;

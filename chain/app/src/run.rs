@@ -241,6 +241,7 @@ mod tests {
         let host = Host {
             vm: Vm::new(VmConfig::new(dir.path().join("wasm"))).unwrap(),
             blobs: Arc::new(blobs),
+            fetch: None,
             models: ModelCache::new(0),
             good_signatures: Default::default(),
         };

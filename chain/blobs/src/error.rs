@@ -27,6 +27,14 @@ pub enum BlobError {
         /// The caller's limit.
         max: u64,
     },
+    /// A stream that had to be one blob was another.
+    #[error("the bytes are blob {got}, not {want}")]
+    Other {
+        /// What had to come.
+        want: BlobId,
+        /// What came.
+        got: BlobId,
+    },
     /// Nobody put this blob, or it was removed.
     #[error("blob {id} is not here")]
     Missing {

@@ -107,8 +107,33 @@ impl BlobStore {
     /// # Errors
     /// [`BlobError::TooLarge`], [`BlobError::Input`], [`BlobError::NoSpace`], [`BlobError::Io`], [`BlobError::Halted`].
     pub fn put(&self, reader: impl Read, max: u64) -> Result<Put, BlobError> {
+        self.put_checked(reader, max, |_| Ok(()))
+    }
+
+    /// Stores a stream that has to be the blob `want` of `size` bytes, as when a stranger sends it. A stream of other
+    /// bytes becomes no blob.
+    ///
+    /// # Errors
+    /// [`BlobError::Other`] for other bytes, and those of [`put`](Self::put).
+    pub fn put_as(&self, want: &BlobId, size: u64, reader: impl Read) -> Result<Put, BlobError> {
+        self.put_checked(reader, size, |put| {
+            if put.id == *want && put.size == size {
+                Ok(())
+            } else {
+                Err(BlobError::Other { want: *want, got: put.id })
+            }
+        })
+    }
+
+    fn put_checked(
+        &self,
+        reader: impl Read,
+        max: u64,
+        check: impl FnOnce(&Put) -> Result<(), BlobError>,
+    ) -> Result<Put, BlobError> {
         let flight = Flight::begin(&self.0);
         let put = import::import(reader, max, |id, block| self.0.keep(&flight, id.sha256(), block))?;
+        check(&put)?;
         self.0.sync()?;
         self.0.roots().put(&put)?;
         Ok(put)

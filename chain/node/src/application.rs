@@ -7,6 +7,7 @@
 use tendermint::v0_38::abci::{request, response};
 
 use aceso_app::WantedBlob;
+use aceso_types::BlobId;
 
 /// Why the node must stop: never because of a transaction, always because of this machine (its disk, its memory) or
 /// because the state differs from what was agreed upon.
@@ -34,6 +35,10 @@ pub(crate) trait Application: Send + Sync + 'static {
     fn query(&self, request: request::Query) -> response::Query;
     /// Registered blobs that wait for validators to say that they hold them, oldest first.
     fn wanted_blobs(&self) -> Vec<WantedBlob>;
+    /// A page of the blobs that a node should hold, and after which name the next page begins.
+    fn live_blobs(&self, after: Option<&BlobId>, limit: usize) -> (Vec<WantedBlob>, Option<BlobId>);
+    /// Whether a validator attests with this key.
+    fn is_attester(&self, bls_key: &[u8]) -> bool;
     /// Whether an empty block would make progress.
     fn expects_blocks(&self) -> bool;
 }
@@ -77,6 +82,14 @@ impl Application for aceso_app::App {
 
     fn wanted_blobs(&self) -> Vec<WantedBlob> {
         self.wanted_blobs()
+    }
+
+    fn live_blobs(&self, after: Option<&BlobId>, limit: usize) -> (Vec<WantedBlob>, Option<BlobId>) {
+        self.live_blobs(after, limit)
+    }
+
+    fn is_attester(&self, bls_key: &[u8]) -> bool {
+        self.is_attester(bls_key)
     }
 
     fn expects_blocks(&self) -> bool {

@@ -17,7 +17,9 @@ mod application;
 mod cli;
 mod engine;
 mod home;
+mod metrics;
 mod net;
+mod peers;
 mod rest;
 mod rpc;
 

@@ -9,6 +9,7 @@ use std::{
 };
 
 use aceso_app::WantedBlob;
+use aceso_types::BlobId;
 use sha2::{Digest, Sha256};
 use tendermint::{
     abci::{Event, EventAttributeIndexExt, types::ExecTxResult},
@@ -162,6 +163,14 @@ impl Application for Counter {
 
     fn wanted_blobs(&self) -> Vec<WantedBlob> {
         Vec::new()
+    }
+
+    fn live_blobs(&self, _: Option<&BlobId>, _: usize) -> (Vec<WantedBlob>, Option<BlobId>) {
+        Default::default()
+    }
+
+    fn is_attester(&self, _: &[u8]) -> bool {
+        false
     }
 
     fn expects_blocks(&self) -> bool {

@@ -8,7 +8,7 @@ use aceso_interface::{
 use cosmwasm_std::{Addr, Deps, Order, StdResult, Storage};
 
 use crate::{
-    error::{ContractError, Refusal},
+    error::Refusal,
     state::{BY_IMAGE, GRANTS, PER_IMAGE_MAX},
 };
 

@@ -10,7 +10,7 @@ use aceso_interface::{
     insurance::{Claim, Finding, Party, Payment, Policy, Score, Share, WHOLE},
 };
 use aceso_types::guest::{ImageInfo, ReadInfo};
-use cosmwasm_std::{Addr, Deps, Env, MessageInfo, StdError, StdResult, Storage, Uint128};
+use cosmwasm_std::{Deps, Env, MessageInfo, StdError, StdResult, Storage, Uint128};
 
 use crate::{
     error::ContractError,

@@ -4,6 +4,7 @@
 //! Bytes are not here but in the blob store; a blob that is available in this table and cannot be read from the store
 //! is a failure of the machine, never of a transaction.
 
+use aceso_blobs::BlobError;
 use aceso_types::{
     BlobId,
     msg::{Availability, MsgRegisterBlob, MsgRegisterBlobResponse},
@@ -146,13 +147,46 @@ pub(crate) fn available(state: &mut impl Read, cid: &BlobId, height: u64) -> Out
     Err(Code::BlobUnavailable.because(words).into())
 }
 
-/// The bytes of a blob that is available. That they are not here is this machine's fault.
+/// The bytes of a blob that is available. If they are not here they are fetched; that this fails is this machine's
+/// fault.
 pub(crate) fn bytes(host: &Host, cid: &BlobId, size: u64) -> Result<Vec<u8>, AppError> {
-    let bytes = host.blobs.read(cid, size).map_err(|reason| AppError::Blob { id: *cid, reason: Box::new(reason) })?;
+    let lost = |reason| AppError::Blob { id: *cid, reason: Box::new(reason) };
+    let bytes = match (host.blobs.read(cid, size), &host.fetch) {
+        (Err(BlobError::Missing { .. } | BlobError::Incomplete(_) | BlobError::Corrupt(_)), Some(fetch)) => {
+            fetch.fetch(cid, size).map_err(|reason| AppError::Fetch { id: *cid, reason })?;
+            host.blobs.read(cid, size).map_err(lost)?
+        }
+        (read, _) => read.map_err(lost)?,
+    };
     if bytes.len() as u64 != size {
         return Err(AppError::BlobSize { id: *cid, got: bytes.len() as u64, want: size });
     }
     Ok(bytes)
+}
+
+/// A page of at most `limit` registrations in the order of their names: those of them whose term is not over, and
+/// after which name the next page begins, if there is one.
+pub(crate) fn live(
+    state: &mut impl Read,
+    height: u64,
+    after: Option<&BlobId>,
+    limit: usize,
+) -> Outcome<(Vec<crate::WantedBlob>, Option<BlobId>)> {
+    let mut part = Part::first(keys::blob(""), limit);
+    part.after = after.map(|id| keys::blob(&id.to_string()));
+    let (mut live, mut last) = (Vec::new(), None);
+    let rows = state.page(BLOBS, &part)?;
+    let full = rows.len() == limit;
+    for (key, row) in rows {
+        let row: Row = crate::store::decode(BLOBS, &key, &row)?;
+        let name = key.get(keys::blob("").len()..).and_then(|name| std::str::from_utf8(name).ok());
+        let id: BlobId = name.and_then(|name| name.parse().ok()).ok_or_else(|| damaged(BLOBS, &key))?;
+        last = Some(id).filter(|_| full);
+        if row.expires > height {
+            live.push(crate::WantedBlob { id, size: row.size, expires: row.expires });
+        }
+    }
+    Ok((live, last))
 }
 
 /// `MsgRegisterBlob`.

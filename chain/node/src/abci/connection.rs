@@ -9,7 +9,7 @@ use std::io::{self, ErrorKind};
 use prost::Message;
 use tendermint::{
     abci::MethodKind,
-    v0_38::abci::{ConsensusRequest, InfoRequest, MempoolRequest, Request, Response, SnapshotRequest},
+    v0_38::abci::{ConsensusRequest, InfoRequest, MempoolRequest, Request, Response, SnapshotRequest, response},
 };
 use tendermint_proto::v0_38::abci as pb;
 use tokio::{
@@ -24,6 +24,8 @@ use super::lane::{Answer, Lane};
 
 /// Most bytes of one request, CometBFT's `maxMsgSize` of this socket.
 const REQUEST_MAX: u64 = 100 << 20;
+/// Code of a request that makes no sense, in the codespace `sdk`.
+const INVALID_REQUEST: u32 = 18;
 /// Answers of one connection that may wait to be written before it is no longer read.
 const QUEUE: usize = 128;
 
@@ -61,6 +63,7 @@ pub(crate) enum ConnectionError {
 /// An answer that is due.
 enum Due {
     Flush,
+    Refusal(Box<response::Query>),
     Answer(oneshot::Receiver<Answer>),
 }
 
@@ -78,17 +81,10 @@ async fn receive(
 ) -> Result<(), ConnectionError> {
     let mut reading = BufReader::new(reading);
     while let Some(bytes) = message(&mut reading).await? {
-        let request = Request::try_from(pb::Request::decode(&bytes[..])?)?;
-        let answer = match request.kind() {
-            MethodKind::Flush => None,
-            MethodKind::Consensus => Some(lanes.consensus.put(request.try_into()?).await),
-            MethodKind::Mempool => Some(lanes.mempool.put(request.try_into()?).await),
-            MethodKind::Info => Some(lanes.info.put(request.try_into()?).await),
-            MethodKind::Snapshot => Some(lanes.snapshot.put(request.try_into()?).await),
-        };
-        let due = match answer {
-            None => Due::Flush,
-            Some(answer) => Due::Answer(answer.ok_or(ConnectionError::Stopped)?),
+        let request = pb::Request::decode(&bytes[..])?;
+        let due = match unanswerable(&request) {
+            Some(refusal) => Due::Refusal(Box::new(refusal)),
+            None => route(Request::try_from(request)?, lanes).await?,
         };
         // The other half ends with an error of its own, which is the one to tell.
         if queue.send(due).await.is_err() {
@@ -96,6 +92,35 @@ async fn receive(
         }
     }
     Ok(())
+}
+
+/// Puts a request into its lane.
+async fn route(request: Request, lanes: &Lanes) -> Result<Due, ConnectionError> {
+    let answer = match request.kind() {
+        MethodKind::Flush => None,
+        MethodKind::Consensus => Some(lanes.consensus.put(request.try_into()?).await),
+        MethodKind::Mempool => Some(lanes.mempool.put(request.try_into()?).await),
+        MethodKind::Info => Some(lanes.info.put(request.try_into()?).await),
+        MethodKind::Snapshot => Some(lanes.snapshot.put(request.try_into()?).await),
+    };
+    Ok(match answer {
+        None => Due::Flush,
+        Some(answer) => Due::Answer(answer.ok_or(ConnectionError::Stopped)?),
+    })
+}
+
+/// The answer to what CometBFT hands on from its clients unseen and no request can hold. Everything else that does not
+/// decode is CometBFT's own, and ends the connection.
+fn unanswerable(request: &pb::Request) -> Option<response::Query> {
+    match &request.value {
+        Some(pb::request::Value::Query(query)) if query.height < 0 => Some(response::Query {
+            code: INVALID_REQUEST.into(),
+            codespace: "sdk".into(),
+            log: format!("height {} is negative: invalid request", query.height),
+            ..response::Query::default()
+        }),
+        _ => None,
+    }
 }
 
 /// One message; none where the client has closed the connection between two.
@@ -140,6 +165,7 @@ async fn answer(mut writing: impl AsyncWrite + Unpin, mut queue: mpsc::Receiver<
         };
         let response = match due {
             Due::Flush => Response::Flush,
+            Due::Refusal(refusal) => Response::Query(*refusal),
             Due::Answer(mut answer) => match answer.try_recv() {
                 Ok(answered) => answered.map_err(|_| ConnectionError::Stopped)?,
                 Err(NotYet::Closed) => return Err(ConnectionError::Stopped),
@@ -233,6 +259,21 @@ mod tests {
         let mut bytes = vec![0; answer.encode_length_delimited_to_vec().len()];
         client.read_exact(&mut bytes).await.unwrap();
         assert_eq!(pb::Response::decode_length_delimited(&bytes[..]).unwrap(), answer);
+    }
+
+    #[tokio::test]
+    async fn a_clients_negative_height_is_answered() {
+        let (mut client, served) = connect();
+        let query = pb::RequestQuery { path: "/app/version".into(), height: -1, ..Default::default() };
+        client.write_all(&[encoded(Asked::Query(query)), echo("still here")].concat()).await.unwrap();
+        client.shutdown().await.unwrap();
+        let mut bytes = Vec::new();
+        client.read_to_end(&mut bytes).await.unwrap();
+        let mut rest = &bytes[..];
+        let mut next = || pb::Response::decode_length_delimited(&mut rest).unwrap().value.unwrap();
+        assert!(matches!(next(), Answered::Query(query) if query.code == 18 && query.log.starts_with("height -1")));
+        assert!(matches!(next(), Answered::Echo(echo) if echo.message == "still here"));
+        served.await.unwrap().unwrap();
     }
 
     async fn refused(bytes: &[u8]) -> ConnectionError {

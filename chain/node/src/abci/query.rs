@@ -49,6 +49,11 @@ impl Queries {
         Self { app }
     }
 
+    /// Whether a validator attests with this key (48 bytes).
+    pub(crate) fn is_attester(&self, bls_key: &[u8]) -> bool {
+        self.app.is_attester(bls_key)
+    }
+
     /// Answers one question as ABCI puts it.
     pub(crate) fn answer(&self, request: request::Query) -> response::Query {
         self.app.query(request)

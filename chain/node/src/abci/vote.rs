@@ -21,13 +21,13 @@ pub(crate) trait Extend: Send + Sync + 'static {
 
 /// A validator with an attestation key and a blob store.
 pub(crate) struct Voter {
-    key: AttestKey,
+    key: Arc<AttestKey>,
     blobs: Arc<BlobStore>,
 }
 
 impl Voter {
     /// A voter.
-    pub(crate) fn new(key: AttestKey, blobs: Arc<BlobStore>) -> Self {
+    pub(crate) fn new(key: Arc<AttestKey>, blobs: Arc<BlobStore>) -> Self {
         Self { key, blobs }
     }
 

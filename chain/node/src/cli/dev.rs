@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
-use aceso_app::App;
+use aceso_app::{App, Fetch};
 use aceso_blobs::BlobStore;
 use serde_json::json;
 use tokio::sync::{Semaphore, mpsc, watch};
@@ -16,6 +16,7 @@ use crate::{
     application::Application,
     engine::{Engine, EngineError, Parts, commit::Signer, events::Hub, mempool::Mempool, pulse::Pulse, store::Store},
     home::{Home, config::Config, genesis::Document},
+    metrics::Metrics,
     net,
     rest::{self, Rest, Rpc, ledger::Ledger},
     rpc::{self, Node},
@@ -75,7 +76,8 @@ async fn serve(args: &Args, home: &Home, document: Document, output: Output) -> 
     let (rest_listener, rest_at) = net::bind("--rest", &args.rest).await?;
     let config = Config::load_or_create(home)?;
     let blobs = Arc::new(BlobStore::open(&home.blobs_dir(), aceso_blobs::Options::default())?);
-    let app: Arc<dyn Application> = Arc::new(open(home, &config, &blobs)?);
+    let metrics = Arc::new(Metrics::new(open(home, &config, &blobs, None)?));
+    let app: Arc<dyn Application> = Arc::clone(&metrics) as Arc<dyn Application>;
 
     let (ended, mut engine_ended) = mpsc::channel(1);
     let chain = start(args, home, &config, &document, app, &blobs, rpc_at)?;
@@ -97,7 +99,9 @@ async fn serve(args: &Args, home: &Home, document: Document, output: Output) -> 
         queries: node.queries.clone(),
         rpc: Rpc::Here(Arc::clone(&node)),
         blobs,
+        blob_readers: config.blob_readers(home)?,
         ledger,
+        metrics,
         pulse: Arc::clone(&pulse),
         prefix: document.app.prefix.clone(),
         denom: document.app.denom.clone(),
@@ -120,11 +124,17 @@ async fn serve(args: &Args, home: &Home, document: Document, output: Output) -> 
 }
 
 /// Opens the application of a home.
-pub(crate) fn open(home: &Home, config: &Config, blobs: &Arc<BlobStore>) -> anyhow::Result<App> {
+pub(crate) fn open(
+    home: &Home,
+    config: &Config,
+    blobs: &Arc<BlobStore>,
+    fetch: Option<Arc<dyn Fetch>>,
+) -> anyhow::Result<App> {
     let mut options = aceso_app::Config::new(home.path(), Arc::clone(blobs));
     options.state_dir = home.state_dir();
     options.vm_cache_dir = home.code_dir();
     options.keep_heights = config.keep_heights;
+    options.fetch = fetch;
     Ok(App::open(options)?)
 }
 
@@ -149,7 +159,7 @@ fn start(
     let mempool = Arc::new(Mempool::new(checks::Mempool::new(Arc::clone(&app)), limits, Arc::clone(&pulse)));
     let hub = Arc::new(Hub::default());
     let signer = Signer::new(home.validator()?);
-    let voter = Arc::new(Voter::new(home.attester()?, Arc::clone(blobs)));
+    let voter = Arc::new(Voter::new(Arc::new(home.attester()?), Arc::clone(blobs)));
     let limits = config.rpc();
     let node = Arc::new(Node {
         origin: document.origin.clone(),

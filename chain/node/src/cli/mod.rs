@@ -8,6 +8,7 @@ pub(crate) mod blob;
 pub(crate) mod dev;
 pub(crate) mod init;
 pub(crate) mod keys;
+pub(crate) mod localnet;
 pub(crate) mod model;
 pub(crate) mod remote;
 pub(crate) mod start;
@@ -33,6 +34,7 @@ use crate::home::Home;
     aceso dev --rpc 127.0.0.1:0 --json     the same on a free port, for scripts\n  \
     aceso keys add alice                   a new account\n  \
     aceso blob stat scan.dcm               the name that a file will have\n  \
+    aceso localnet --validators 4          a network on this machine, under CometBFT\n  \
     aceso start --abci tcp://127.0.0.1:26658   the application for a CometBFT node"
 )]
 struct Cli {
@@ -54,6 +56,8 @@ enum Verb {
     Init(init::Args),
     /// Serve the application to a CometBFT node.
     Start(start::Args),
+    /// Run a network of CometBFT validators on this machine.
+    Localnet(localnet::Args),
     /// Keep accounts in plain files.
     Keys(keys::Args),
     /// Check models, and register them.
@@ -132,6 +136,7 @@ impl Verb {
             Self::Dev(args) => dev::run(args, output),
             Self::Init(args) => init::run(&args, output),
             Self::Start(args) => start::run(args, output),
+            Self::Localnet(args) => localnet::run(&args, output),
             Self::Keys(args) => keys::run(args, output),
             Self::Model(args) => model::run(args, output),
             Self::Blob(args) => blob::run(args, output),

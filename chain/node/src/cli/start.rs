@@ -1,7 +1,8 @@
 //! `aceso start`: the application behind a CometBFT node's ABCI socket, with REST and the page beside it.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
+use aceso_app::Fetch;
 use aceso_blobs::BlobStore;
 use serde_json::json;
 use tokio::{
@@ -21,8 +22,10 @@ use crate::{
     },
     application::Application,
     engine::pulse::Pulse,
-    home::{Home, config::Config},
+    home::{config::Config, genesis::Document},
+    metrics::Metrics,
     net,
+    peers::Peers,
     rest::{
         self, Rest, Rpc,
         ledger::{Ledger, Limits},
@@ -65,16 +68,31 @@ pub(crate) fn run(args: Args, output: Output) -> anyhow::Result<()> {
     }
     let config = Config::load_or_create(&home)?;
     let blobs = Arc::new(BlobStore::open(&home.blobs_dir(), aceso_blobs::Options::default())?);
-    let app: Arc<dyn Application> = Arc::new(dev::open(&home, &config, &blobs)?);
-    let voter = Arc::new(Voter::new(home.attester()?, Arc::clone(&blobs)));
+    let (key, document) = (Arc::new(home.attester()?), home.has_genesis().then(|| home.genesis()).transpose()?);
+    let peers = document.as_ref().map(|document| {
+        let patience = Duration::from_secs(config.blob_fetch_seconds);
+        let chain_id = document.origin.chain_id.as_str();
+        Arc::new(Peers::new(&config.blob_peers, chain_id, Arc::clone(&key), Arc::clone(&blobs), patience))
+    });
+    let fetch = peers.clone().map(|peers| peers as Arc<dyn Fetch>);
+    let metrics = Arc::new(Metrics::new(dev::open(&home, &config, &blobs, fetch)?));
+    let app: Arc<dyn Application> = Arc::clone(&metrics) as Arc<dyn Application>;
+    let voter = Arc::new(Voter::new(key, Arc::clone(&blobs)));
     let consensus = Consensus::new(Arc::clone(&app), voter);
     let (mempool, info) = (Mempool::new(Arc::clone(&app)), Info::new(Arc::clone(&app)));
-    let (queries, height) = (Queries::new(app), info.info().last_block_height);
+    let (queries, height) = (Queries::new(Arc::clone(&app)), info.info().last_block_height);
+    let blob_readers = config.blob_readers(&home)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         let (stop, stopped) = watch::channel(false);
-        let beside = Beside { info: info.clone(), queries, blobs, config: config.uploads() };
-        let rest = if home.has_genesis() { Some(beside.serve(&args, &home, stopped).await?) } else { None };
+        let beside = Beside { info: info.clone(), queries, blobs, metrics, blob_readers, config: config.uploads() };
+        let rest = match document {
+            Some(document) => Some(beside.serve(&args, &document, stopped.clone()).await?),
+            None => None,
+        };
+        if let Some(peers) = peers {
+            std::thread::Builder::new().name("peers".into()).spawn(move || peers.run(&*app, || *stopped.borrow()))?;
+        }
         let object = json!({
             "ok": true,
             "abci": args.abci,
@@ -101,13 +119,14 @@ struct Beside {
     info: Info,
     queries: Queries,
     blobs: Arc<BlobStore>,
+    metrics: Arc<Metrics>,
+    blob_readers: Vec<[u8; 48]>,
     config: Limits,
 }
 
 impl Beside {
     /// Serves REST of the chain whose genesis lies in the home, and answers where.
-    async fn serve(self, args: &Args, home: &Home, stopped: watch::Receiver<bool>) -> anyhow::Result<String> {
-        let document = home.genesis()?;
+    async fn serve(self, args: &Args, document: &Document, stopped: watch::Receiver<bool>) -> anyhow::Result<String> {
         let (listener, at) = net::bind("--rest", &args.rest).await?;
         let ledger = Arc::new(Ledger::new(self.config));
         let rest = Rest {
@@ -116,7 +135,9 @@ impl Beside {
             queries: self.queries.clone(),
             rpc: Rpc::CometBft(args.rpc.clone()),
             blobs: Arc::clone(&self.blobs),
+            blob_readers: self.blob_readers,
             ledger: Arc::clone(&ledger),
+            metrics: self.metrics,
             pulse: Arc::new(Pulse::default()),
             prefix: document.app.prefix.clone(),
             denom: document.app.denom.clone(),

@@ -2,33 +2,32 @@
 
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use base64::{Engine, engine::general_purpose::STANDARD};
+use serde::Deserialize;
 
 use super::{Home, HomeError, read, write_new};
 use crate::{engine::mempool, rest::ledger, rpc};
 
 const FILE_MAX: u64 = 64 << 10;
 
-/// `config/aceso.json`. A member that is left out has its default.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// What a home gets that has no configuration yet: every key with its default.
+const TEMPLATE: &str = include_str!("aceso.toml");
+
+/// `config/aceso.toml`, whose keys are explained there. One that is left out has its default.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Config {
-    /// Heights that can be queried and proven, counted back from the latest.
     pub(crate) keep_heights: u64,
-    /// Most transactions in the mempool.
     pub(crate) mempool_txs: usize,
-    /// Most bytes in the mempool.
     pub(crate) mempool_bytes: usize,
-    /// Most bytes of one request to the RPC.
     pub(crate) rpc_body_bytes: usize,
-    /// Most websockets.
     pub(crate) rpc_websockets: usize,
-    /// Most bytes of an uploaded blob.
     pub(crate) blob_bytes: u64,
-    /// Most uploaded bytes that nobody has registered.
     pub(crate) blob_unregistered_bytes: u64,
-    /// Seconds that they stay.
     pub(crate) blob_unregistered_seconds: u64,
+    pub(crate) blob_peers: Vec<String>,
+    pub(crate) blob_readers: Vec<String>,
+    pub(crate) blob_fetch_seconds: u64,
 }
 
 impl Default for Config {
@@ -43,6 +42,9 @@ impl Default for Config {
             blob_bytes: blobs.blob_bytes,
             blob_unregistered_bytes: blobs.unregistered_bytes,
             blob_unregistered_seconds: blobs.keep.as_secs(),
+            blob_peers: Vec::new(),
+            blob_readers: Vec::new(),
+            blob_fetch_seconds: 60,
         }
     }
 }
@@ -52,14 +54,28 @@ impl Config {
     pub(crate) fn load_or_create(home: &Home) -> Result<Self, HomeError> {
         let path = home.config_file();
         if !path.exists() {
-            let config = Self::default();
-            let mut json = serde_json::to_vec_pretty(&config).unwrap_or_default();
-            json.push(b'\n');
-            write_new(&path, &json, false)?;
-            return Ok(config);
+            write_new(&path, TEMPLATE.as_bytes(), false)?;
         }
-        serde_json::from_slice(&read(&path, FILE_MAX)?)
-            .map_err(|e| HomeError::Malformed { path, reason: e.to_string() })
+        let malformed = |reason: String| HomeError::Malformed { path: path.clone(), reason };
+        let text = String::from_utf8(read(&path, FILE_MAX)?).map_err(|e| malformed(e.to_string()))?;
+        toml::from_str(&text).map_err(|e| malformed(e.to_string().trim().replace('\n', " ")))
+    }
+
+    /// The configuration's text with the blobs' peers in it.
+    pub(crate) fn with_peers(urls: &[String]) -> String {
+        TEMPLATE.replacen("blob_peers = []", &format!("blob_peers = {urls:?}"), 1)
+    }
+
+    /// Attestation keys of nodes that may fetch guarded blobs.
+    pub(crate) fn blob_readers(&self, home: &Home) -> Result<Vec<[u8; 48]>, HomeError> {
+        let key = |text: &String| {
+            let bytes = STANDARD.decode(text).ok().and_then(|bytes| bytes.try_into().ok());
+            bytes.ok_or_else(|| HomeError::Malformed {
+                path: home.config_file(),
+                reason: format!("blob_readers: {text:?} is no BLS12-381 key of 48 bytes in base64"),
+            })
+        };
+        self.blob_readers.iter().map(key).collect()
     }
 
     /// Bounds of the mempool for blocks of so many bytes.
@@ -99,9 +115,26 @@ mod tests {
         let home = Home::at(directory.path());
         let _lock = home.lock().unwrap();
         assert_eq!(Config::load_or_create(&home).unwrap(), Config::default());
-        std::fs::write(home.config_file(), br#"{"mempool_txs": 7}"#).unwrap();
+        std::fs::write(home.config_file(), "mempool_txs = 7").unwrap();
         assert_eq!(Config::load_or_create(&home).unwrap().mempool_txs, 7);
-        std::fs::write(home.config_file(), br#"{"mempol_txs": 7}"#).unwrap();
-        assert!(Config::load_or_create(&home).unwrap_err().to_string().contains("mempol_txs"));
+        for (wrong, word) in
+            [("mempol_txs = 7", "mempol_txs"), ("mempool_txs = -1", "-1"), ("=", "line 1"), ("\u{0}", "line 1")]
+        {
+            std::fs::write(home.config_file(), wrong).unwrap();
+            let refused = Config::load_or_create(&home).unwrap_err().to_string();
+            assert!(refused.contains(word) && refused.contains("aceso.toml") && !refused.contains('\n'), "{refused}");
+        }
+    }
+
+    #[test]
+    fn peers_and_readers() {
+        let home = Home::at("/nowhere");
+        let text = Config::with_peers(&["http://10.0.0.2:1317".into()]);
+        let mut config: Config = toml::from_str(&text).unwrap();
+        assert_eq!(config.blob_peers, ["http://10.0.0.2:1317"]);
+        config.blob_readers = vec![STANDARD.encode([7; 48])];
+        assert_eq!(config.blob_readers(&home).unwrap(), [[7; 48]]);
+        config.blob_readers.push("AAAA".into());
+        assert!(config.blob_readers(&home).unwrap_err().to_string().contains("blob_readers: \"AAAA\""));
     }
 }

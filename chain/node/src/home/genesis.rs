@@ -14,7 +14,7 @@ use crate::{
 };
 
 const FILE_MAX: u64 = 64 << 20;
-/// Power of the one validator; any number does.
+/// Power of each validator of the first block; any number does.
 const POWER: u64 = 10;
 /// What the account of a chain without `--fund` owns.
 const FUND_DEFAULT: u128 = 1_000_000_000_000;
@@ -34,6 +34,16 @@ pub(crate) struct Beginning {
     pub(crate) funds: Vec<String>,
     /// Who may change parameters: an address or a file of words.
     pub(crate) authority: Option<String>,
+}
+
+/// A validator of the first block.
+pub(crate) struct Founder {
+    /// What it is called.
+    pub(crate) name: String,
+    /// Its consensus key.
+    pub(crate) key: SigningKey,
+    /// Its attestation key.
+    pub(crate) attester: AttestKey,
 }
 
 /// A genesis file as read.
@@ -77,43 +87,45 @@ impl Home {
 
     /// Writes keys and genesis, or checks that the chain that is here began as asked for.
     pub(crate) fn begin(&self, beginning: &Beginning, spec: Value) -> Result<Document, HomeError> {
-        let (key, attester) = (self.validator()?, self.attester()?);
+        let founder = Founder { name: String::new(), key: self.validator()?, attester: self.attester()? };
         if self.has_genesis() {
             let document = self.genesis()?;
             self.same(beginning, &document)?;
             return Ok(document);
         }
-        let app = self.app_state(beginning, &key, &attester, spec)?;
+        let document = self.found(beginning, spec, &[founder])?;
+        write_new(&self.genesis_file(), document.as_bytes(), false)?;
+        self.genesis()
+    }
+
+    /// The text of a genesis file with these validators. Accounts that it makes have their keys in this home.
+    pub(crate) fn found(&self, beginning: &Beginning, spec: Value, founders: &[Founder]) -> Result<String, HomeError> {
+        let app = self.app_state(beginning, founders, spec)?;
         let chain_id = beginning.chain_id.clone().unwrap_or_else(|| "aceso-dev".into());
         let chain_id: chain::Id =
             chain_id.parse().map_err(|e: tendermint::Error| option("--chain-id", &chain_id, e.to_string()))?;
-        let public = PublicKey::from_ed25519_consensus(key.verification_key());
-        let validator = json!({
-            "address": shape::hex(account::Id::from(public).as_bytes()),
-            "pub_key": shape::public_key(&public),
-            "power": POWER.to_string(),
-            "name": "",
-        });
+        let validator = |founder: &Founder| {
+            let public = PublicKey::from_ed25519_consensus(founder.key.verification_key());
+            json!({
+                "address": shape::hex(account::Id::from(public).as_bytes()),
+                "pub_key": shape::public_key(&public),
+                "power": POWER.to_string(),
+                "name": founder.name,
+            })
+        };
         let document = json!({
             "genesis_time": shape::time(Time::now()),
             "chain_id": chain_id,
             "initial_height": "1",
             "consensus_params": shape::consensus_params(&params()),
-            "validators": [validator],
+            "validators": founders.iter().map(validator).collect::<Vec<_>>(),
             "app_hash": "",
             "app_state": app,
         });
-        write_new(&self.genesis_file(), format!("{document:#}\n").as_bytes(), false)?;
-        self.genesis()
+        Ok(format!("{document:#}\n"))
     }
 
-    fn app_state(
-        &self,
-        beginning: &Beginning,
-        key: &SigningKey,
-        attester: &AttestKey,
-        proof_spec: Value,
-    ) -> Result<Genesis, HomeError> {
+    fn app_state(&self, beginning: &Beginning, founders: &[Founder], proof_spec: Value) -> Result<Genesis, HomeError> {
         let prefix = beginning.prefix.clone().unwrap_or_else(|| "aceso".into());
         let denom = beginning.denom.clone().unwrap_or_else(|| "uaceso".into());
         let mut balances = self.balances(&beginning.funds, &prefix)?;
@@ -124,16 +136,19 @@ impl Home {
             Some(who) => self.who(who, "--authority", &prefix)?,
             None => String::new(),
         };
-        let consensus_key = key.verification_key().to_bytes();
+        let attester = |founder: &Founder| {
+            let consensus_key = founder.key.verification_key().to_bytes();
+            Attester {
+                consensus_key: consensus_key.into(),
+                bls_key: founder.attester.public().into(),
+                possession: founder.attester.possession(&consensus_key, 0).into(),
+            }
+        };
         let genesis = Genesis {
             prefix,
             denom,
             balances,
-            attesters: vec![Attester {
-                consensus_key: consensus_key.into(),
-                bls_key: attester.public().into(),
-                possession: attester.possession(&consensus_key, 0).into(),
-            }],
+            attesters: founders.iter().map(attester).collect(),
             authority,
             params: Params::default(),
             proof_spec,

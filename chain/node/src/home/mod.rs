@@ -4,8 +4,8 @@
 //! config/genesis.json              the chain's beginning, in CometBFT's format
 //! config/priv_validator_key.json   the validator's ed25519 key, in CometBFT's format
 //! config/attest_key.json           the validator's BLS key for attestations
-//! config/aceso.json                bounds that an operator may change
-//! config/config.toml               CometBFT's, where `aceso init` was asked for another pace
+//! config/aceso.toml                bounds that an operator may change, and peers
+//! config/config.toml               CometBFT's own, and node_key.json its name among nodes
 //! data/state data/code data/blobs  the application's state, compiled contracts, blobs
 //! data/blocks.redb                 blocks of the embedded engine
 //! keys/NAME.mnemonic               accounts of `aceso keys`
@@ -162,8 +162,12 @@ impl Home {
         self.config().join("attest_key.json")
     }
 
+    pub(crate) fn node_key_file(&self) -> PathBuf {
+        self.config().join("node_key.json")
+    }
+
     pub(crate) fn config_file(&self) -> PathBuf {
-        self.config().join("aceso.json")
+        self.config().join("aceso.toml")
     }
 
     pub(crate) fn sign_state_file(&self) -> PathBuf {

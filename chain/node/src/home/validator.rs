@@ -1,4 +1,7 @@
-//! The validator's two keys: ed25519 for blocks, in the file that CometBFT reads, and BLS12-381 for attestations.
+//! The node's keys: ed25519 for blocks and one for its connections, in the files that CometBFT reads, and BLS12-381 for
+//! attestations.
+
+use std::path::PathBuf;
 
 use aceso_app::attest::AttestKey;
 use base64::{Engine, engine::general_purpose::STANDARD};
@@ -44,12 +47,7 @@ impl Home {
             write_new(&self.sign_state_file(), format!("{nothing:#}\n").as_bytes(), true)?;
             return Ok(key);
         }
-        let secret = self.secret(&path, ED25519_SECRET)?;
-        let seed = secret.first_chunk::<32>().filter(|_| secret.len() == 64);
-        match seed {
-            Some(seed) => Ok(SigningKey::from(*seed)),
-            None => Err(HomeError::Malformed { path, reason: format!("the key has {} bytes, not 64", secret.len()) }),
-        }
+        self.signing_key(path)
     }
 
     /// The attestation key; makes one where there is none.
@@ -68,6 +66,32 @@ impl Home {
         let secret = self.secret(&path, BLS_SECRET)?;
         let bytes = secret.try_into().map_err(|_| malformed("the key has not 32 bytes".into()))?;
         AttestKey::from_bytes(&bytes).map_err(|e| malformed(e.to_string()))
+    }
+
+    /// The key by which other CometBFT nodes know this one, as they write it; makes one where there is none.
+    pub(crate) fn node_id(&self) -> Result<String, HomeError> {
+        let path = self.node_key_file();
+        let id = |key: &SigningKey| {
+            let public = PublicKey::from_ed25519_consensus(key.verification_key());
+            hex::encode(account::Id::from(public).as_bytes())
+        };
+        if !path.exists() {
+            let key = SigningKey::from(random()?);
+            let secret = [&key.as_bytes()[..], &key.verification_key().to_bytes()].concat();
+            let json = json!({"priv_key": {"type": ED25519_SECRET, "value": STANDARD.encode(&secret)}});
+            write_new(&path, format!("{json}\n").as_bytes(), true)?;
+            return Ok(id(&key));
+        }
+        Ok(id(&self.signing_key(path)?))
+    }
+
+    fn signing_key(&self, path: PathBuf) -> Result<SigningKey, HomeError> {
+        let secret = self.secret(&path, ED25519_SECRET)?;
+        let seed = secret.first_chunk::<32>().filter(|_| secret.len() == 64);
+        match seed {
+            Some(seed) => Ok(SigningKey::from(*seed)),
+            None => Err(HomeError::Malformed { path, reason: format!("the key has {} bytes, not 64", secret.len()) }),
+        }
     }
 
     fn secret(&self, path: &std::path::Path, kind: &str) -> Result<Vec<u8>, HomeError> {
@@ -97,6 +121,7 @@ mod tests {
         let _lock = home.lock().unwrap();
         assert_eq!(home.validator().unwrap().as_bytes(), home.validator().unwrap().as_bytes());
         assert_eq!(home.attester().unwrap().public(), home.attester().unwrap().public());
+        assert_eq!(home.node_id().unwrap(), home.node_id().unwrap());
         // tendermint-rs reads the same file as CometBFT does.
         let json = std::fs::read_to_string(home.validator_file()).unwrap();
         let file: serde_json::Value = serde_json::from_str(&json).unwrap();

@@ -7,9 +7,12 @@
 //! A signed request carries three headers: `X-Aceso-Public-Key` (secp256k1, 33 bytes, base64), `X-Aceso-Expires` (Unix
 //! seconds, at most an hour ahead) and `X-Aceso-Signature` (64 bytes `r ‖ s`, base64): ECDSA over the SHA-256 of
 //! [`BlobId::fetch_bytes`]. It is good for one blob on one chain and says nothing about who sends it, so it goes over the wire
-//! only where the wire is trusted. The guard is asked `{"may_view":{"image":…,"account":…}}` and answers
+//! only where the wire is trusted. Nodes that execute blocks need the bytes as well: a validator signs with its
+//! attestation key instead (`X-Aceso-Attester`, 48 bytes in base64, with `X-Aceso-Signature` of 96 bytes), and so does
+//! a node that the operator has named (`blob_readers`). The guard is asked `{"may_view":{"image":…,"account":…}}` and answers
 //! `{"may_view":true}` or false; a guard without that query lets nobody but the owner see.
 
+use aceso_app::attest::check_request;
 use aceso_types::{
     BlobId,
     query::{BlobStatus, QueryBlob, QueryImage},
@@ -34,6 +37,11 @@ struct MayView {
 }
 
 const SMART_QUERY: &str = "/cosmwasm.wasm.v1.Query/SmartContractState";
+/// Headers of a signed request.
+pub(crate) const KEY: &str = "x-aceso-public-key";
+pub(crate) const ATTESTER: &str = "x-aceso-attester";
+pub(crate) const EXPIRES: &str = "x-aceso-expires";
+pub(crate) const SIGNATURE: &str = "x-aceso-signature";
 /// The farthest ahead that a signed request may expire, in seconds.
 const AHEAD_MAX: i64 = 3600;
 
@@ -67,6 +75,9 @@ pub(crate) enum Denied {
     /// The signature is not the key's over this request.
     #[error("the signature does not fit the public key, this chain, this image and X-Aceso-Expires")]
     Signature,
+    /// Signed by a node that is neither a validator nor known to the operator.
+    #[error("{0} is no validator's attestation key and not among the blob_readers of this node")]
+    Stranger(String),
     /// The guard says no.
     #[error("guard {guard} does not let {account} see image {image}")]
     Refused {
@@ -87,7 +98,7 @@ impl Denied {
     pub(crate) fn status(&self) -> (StatusCode, u32) {
         match self {
             Self::Unregistered(_) | Self::Expired(..) => (StatusCode::NOT_FOUND, 5),
-            Self::Guarded { .. } | Self::Refused { .. } => (StatusCode::FORBIDDEN, 7),
+            Self::Guarded { .. } | Self::Stranger(_) | Self::Refused { .. } => (StatusCode::FORBIDDEN, 7),
             Self::Header { .. } => (StatusCode::BAD_REQUEST, 3),
             Self::Signature => (StatusCode::UNAUTHORIZED, 16),
             Self::Query(_) => (StatusCode::INTERNAL_SERVER_ERROR, 13),
@@ -100,6 +111,7 @@ pub(crate) fn check(
     queries: &Queries,
     chain_id: &str,
     prefix: &str,
+    readers: &[[u8; 48]],
     id: BlobId,
     headers: &HeaderMap,
 ) -> Result<(), Denied> {
@@ -111,7 +123,13 @@ pub(crate) fn check(
     let Some(image) = queries.ask(&QueryImage { cid: cid.clone() })?.filter(|image| !image.guard.is_empty()) else {
         return Ok(());
     };
-    let signer = signer(chain_id, prefix, id, &image.guard, headers, Time::now().unix_timestamp())?;
+    let now = Time::now().unix_timestamp();
+    if headers.contains_key(ATTESTER) {
+        let key = attester(chain_id, id, headers, now)?;
+        let known = readers.contains(&key) || queries.is_attester(&key);
+        return if known { Ok(()) } else { Err(Denied::Stranger(STANDARD.encode(key))) };
+    }
+    let signer = signer(chain_id, prefix, id, &image.guard, headers, now)?;
     if signer == image.owner || may_view(queries, &image.guard, &cid, &signer) {
         Ok(())
     } else {
@@ -128,32 +146,53 @@ fn signer(
     headers: &HeaderMap,
     now: i64,
 ) -> Result<String, Denied> {
-    const KEY: &str = "x-aceso-public-key";
-    const EXPIRES: &str = "x-aceso-expires";
-    const SIGNATURE: &str = "x-aceso-signature";
     if !headers.contains_key(SIGNATURE) {
         return Err(Denied::Guarded { image: id.to_string(), guard: guard.into() });
     }
-    let wrong = |header, reason| Denied::Header { header, reason };
-    let text = |header| headers.get(header).and_then(|value| value.to_str().ok()).ok_or(wrong(header, "is missing"));
-    let bytes = |header| STANDARD.decode(text(header)?).map_err(|_| wrong(header, "is not base64"));
-
-    let expires: u64 = text(EXPIRES)?.parse().map_err(|_| wrong(EXPIRES, "is not a number of Unix seconds"))?;
-    match i64::try_from(expires) {
-        Ok(at) if at < now => return Err(wrong(EXPIRES, "is over; sign anew")),
-        Ok(at) if at <= now + AHEAD_MAX => {}
-        _ => return Err(wrong(EXPIRES, "is more than an hour ahead")),
-    }
-    let key = bytes(KEY)?;
+    let expires = expires(headers, now)?;
+    let key = bytes(headers, KEY)?;
     let verifying = VerifyingKey::from_sec1_bytes(&key)
         .ok()
         .filter(|_| key.len() == 33)
         .ok_or(wrong(KEY, "is not a compressed secp256k1 key of 33 bytes"))?;
-    let signature = Signature::from_slice(&bytes(SIGNATURE)?).map_err(|_| wrong(SIGNATURE, "is not 64 bytes r ‖ s"))?;
+    let signature =
+        Signature::from_slice(&bytes(headers, SIGNATURE)?).map_err(|_| wrong(SIGNATURE, "is not 64 bytes r ‖ s"))?;
     let signature = signature.normalize_s().unwrap_or(signature);
     let signed = id.fetch_bytes(chain_id, expires);
     verifying.verify(&signed.0, &signature).map_err(|_| Denied::Signature)?;
     account(&key, prefix).ok_or(wrong(KEY, "has no address on this chain"))
+}
+
+/// The attestation key that signed the request.
+fn attester(chain_id: &str, id: BlobId, headers: &HeaderMap, now: i64) -> Result<[u8; 48], Denied> {
+    let expires = expires(headers, now)?;
+    let key = bytes(headers, ATTESTER)?;
+    let key: [u8; 48] = key.try_into().map_err(|_| wrong(ATTESTER, "is not a BLS12-381 key of 48 bytes"))?;
+    let request = id.fetch_bytes(chain_id, expires);
+    check_request(&key, &request, &bytes(headers, SIGNATURE)?).map_err(|_| Denied::Signature)?;
+    Ok(key)
+}
+
+fn wrong(header: &'static str, reason: &'static str) -> Denied {
+    Denied::Header { header, reason }
+}
+
+fn text<'a>(headers: &'a HeaderMap, header: &'static str) -> Result<&'a str, Denied> {
+    headers.get(header).and_then(|value| value.to_str().ok()).ok_or(wrong(header, "is missing"))
+}
+
+fn bytes(headers: &HeaderMap, header: &'static str) -> Result<Vec<u8>, Denied> {
+    STANDARD.decode(text(headers, header)?).map_err(|_| wrong(header, "is not base64"))
+}
+
+fn expires(headers: &HeaderMap, now: i64) -> Result<u64, Denied> {
+    let expires: u64 =
+        text(headers, EXPIRES)?.parse().map_err(|_| wrong(EXPIRES, "is not a number of Unix seconds"))?;
+    match i64::try_from(expires) {
+        Ok(at) if at < now => Err(wrong(EXPIRES, "is over; sign anew")),
+        Ok(at) if at <= now + AHEAD_MAX => Ok(expires),
+        _ => Err(wrong(EXPIRES, "is more than an hour ahead")),
+    }
 }
 
 /// Whether the guard lets an account see an image. A guard that does not answer lets nobody.
@@ -212,6 +251,23 @@ mod tests {
         let point = STANDARD.encode(stranger.verifying_key().to_encoded_point(true).as_bytes());
         foreign.insert("x-aceso-public-key", HeaderValue::from_str(&point).unwrap());
         assert!(matches!(check(&foreign, id), Err(Denied::Signature)));
+    }
+
+    #[test]
+    fn nodes_sign_with_their_attestation_keys() {
+        let key = aceso_app::attest::AttestKey::generate(&[7; 32]).unwrap();
+        let (id, other) = (BlobId::of_raw(b"x"), BlobId::of_raw(b"y"));
+        let mut headers = HeaderMap::new();
+        let mut put = |name, value: String| headers.insert(name, HeaderValue::from_str(&value).unwrap());
+        put(ATTESTER, STANDARD.encode(key.public()));
+        put(EXPIRES, "1000060".into());
+        put(SIGNATURE, STANDARD.encode(key.sign_request(&id.fetch_bytes("chain-1", 1_000_060))));
+        assert_eq!(attester("chain-1", id, &headers, NOW).unwrap(), key.public());
+        assert!(matches!(attester("chain-1", other, &headers, NOW), Err(Denied::Signature)));
+        assert!(matches!(attester("chain-2", id, &headers, NOW), Err(Denied::Signature)));
+        assert!(matches!(attester("chain-1", id, &headers, NOW + 61), Err(Denied::Header { .. })));
+        headers.insert(ATTESTER, HeaderValue::from_static("AAAA"));
+        assert!(matches!(attester("chain-1", id, &headers, NOW), Err(Denied::Header { header: ATTESTER, .. })));
     }
 
     #[test]

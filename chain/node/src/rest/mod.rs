@@ -18,7 +18,7 @@ use aceso_blobs::BlobStore;
 use axum::{
     Router,
     extract::State,
-    http::{Method, StatusCode, Uri},
+    http::{Method, StatusCode, Uri, header},
     middleware,
     response::{IntoResponse, Response},
     routing::{get, post},
@@ -29,6 +29,7 @@ use self::ledger::Ledger;
 use crate::{
     abci::{info::Info, query::Queries},
     engine::pulse::Pulse,
+    metrics::{self, Metrics},
     rpc::{COMETBFT_VERSION, Node, http},
 };
 
@@ -46,6 +47,10 @@ pub(crate) struct Rest {
     pub(crate) blobs: Arc<BlobStore>,
     /// Unregistered bytes and the room for them.
     pub(crate) ledger: Arc<Ledger>,
+    /// Attestation keys of nodes that may fetch guarded blobs though they are no validators.
+    pub(crate) blob_readers: Vec<[u8; 48]>,
+    /// What is counted and timed.
+    pub(crate) metrics: Arc<Metrics>,
     /// Wakes the embedded engine: a blob that was waited for may be here.
     pub(crate) pulse: Arc<Pulse>,
     /// The chain's address prefix and coin, which pages need before they can ask anything.
@@ -72,6 +77,8 @@ pub(crate) fn router(rest: Arc<Rest>) -> Router {
     };
     Router::new()
         .route("/health", get(health))
+        .route("/ready", get(ready))
+        .route("/metrics", get(metrics))
         .route("/cosmos/base/tendermint/v1beta1/node_info", get(node_info))
         .route("/aceso/node/v1", get(about))
         .route("/aceso/blobs/v1", post(blobs::put))
@@ -80,6 +87,46 @@ pub(crate) fn router(rest: Arc<Rest>) -> Router {
         .with_state(rest)
         .layer(middleware::from_fn(http::cors))
         .nest("/rpc", rpc)
+}
+
+/// Whether clients may be sent here: there is a chain, and its engine is not catching up with it.
+async fn ready(State(rest): State<Arc<Rest>>) -> Response {
+    let height = rest.info.info().last_block_height;
+    let waiting =
+        |reason: String| http::json(StatusCode::SERVICE_UNAVAILABLE, &json!({"ready": false, "reason": reason}));
+    if height.value() == 0 {
+        return waiting("there is no block yet".into());
+    }
+    if let Rpc::CometBft(url) = &rest.rpc {
+        let url = url.clone();
+        match tokio::task::spawn_blocking(move || catching_up(&url)).await {
+            Ok(Ok(false)) => {}
+            Ok(Ok(true)) => return waiting("the engine is catching up".into()),
+            Ok(Err(reason)) => return waiting(format!("the engine does not answer: {reason}")),
+            Err(reason) => return waiting(reason.to_string()),
+        }
+    }
+    http::json(StatusCode::OK, &json!({"ready": true, "height": height.to_string()}))
+}
+
+/// What CometBFT says of itself.
+fn catching_up(rpc: &str) -> Result<bool, String> {
+    let config = ureq::Agent::config_builder().timeout_global(Some(std::time::Duration::from_secs(2))).build();
+    let agent: ureq::Agent = config.into();
+    let mut answer = agent.get(format!("{}/status", rpc.trim_end_matches('/'))).call().map_err(|e| e.to_string())?;
+    let text = answer.body_mut().with_config().limit(1 << 20).read_to_string().map_err(|e| e.to_string())?;
+    let status: serde_json::Value = serde_json::from_str(&text).map_err(|e| e.to_string())?;
+    status["result"]["sync_info"]["catching_up"].as_bool().ok_or_else(|| "its status has another shape".into())
+}
+
+/// What Prometheus asks for.
+async fn metrics(State(rest): State<Arc<Rest>>) -> Response {
+    let text = tokio::task::spawn_blocking(move || rest.metrics.text()).await;
+    match text {
+        Ok(Ok(text)) => ([(header::CONTENT_TYPE, metrics::CONTENT_TYPE)], text).into_response(),
+        Ok(Err(e)) => refuse(StatusCode::INTERNAL_SERVER_ERROR, 13, e),
+        Err(e) => refuse(StatusCode::INTERNAL_SERVER_ERROR, 13, e),
+    }
 }
 
 async fn health(State(rest): State<Arc<Rest>>) -> Response {

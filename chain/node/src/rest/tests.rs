@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use aceso_app::WantedBlob;
+use aceso_app::{WantedBlob, attest::AttestKey};
 use aceso_blobs::BlobStore;
 use aceso_types::{
     BlobId,
@@ -23,7 +23,7 @@ use tendermint::v0_38::abci::{request, response};
 use tokio::sync::watch;
 
 use super::{
-    Rest,
+    Rest, access,
     ledger::{Ledger, Limits},
     router,
 };
@@ -42,6 +42,7 @@ struct Registry {
     blobs: Mutex<BTreeMap<String, BlobRow>>,
     images: Mutex<BTreeMap<String, ImageRow>>,
     viewer: Mutex<String>,
+    attester: Mutex<Vec<u8>>,
 }
 
 impl Application for Registry {
@@ -97,6 +98,14 @@ impl Application for Registry {
     fn wanted_blobs(&self) -> Vec<WantedBlob> {
         unreachable!()
     }
+    fn live_blobs(&self, _: Option<&BlobId>, _: usize) -> (Vec<WantedBlob>, Option<BlobId>) {
+        Default::default()
+    }
+
+    fn is_attester(&self, key: &[u8]) -> bool {
+        *self.attester.lock().unwrap() == key
+    }
+
     fn expects_blocks(&self) -> bool {
         unreachable!()
     }
@@ -149,12 +158,16 @@ impl Server {
         });
         let blobs = Arc::new(BlobStore::open(&home.path().join("blobs"), Default::default()).unwrap());
         let ledger = Arc::new(Ledger::new(limits));
+        let options = aceso_app::Config::new(home.path(), Arc::clone(&blobs));
+        let metrics = crate::metrics::Metrics::new(aceso_app::App::open(options).unwrap());
         let rest = Arc::new(Rest {
             chain_id: node.origin.chain_id.to_string(),
             info: node.info.clone(),
             queries: node.queries.clone(),
             rpc: super::Rpc::Here(node),
             blobs: blobs.clone(),
+            blob_readers: vec![reader().public()],
+            metrics: Arc::new(metrics),
             ledger: ledger.clone(),
             pulse: rig.pulse.clone(),
             prefix: "aceso".into(),
@@ -301,6 +314,27 @@ fn a_guarded_image_is_for_its_owner_and_whom_the_guard_lets_see() {
     assert_eq!(fetch(viewer, "test-1").body, b"image");
     assert_eq!(fetch(stranger, "test-1").status, 403);
     assert_eq!(fetch(owner, "other").status, 401);
+
+    let node = |key: &AttestKey| {
+        let expires = u64::try_from(tendermint::Time::now().unix_timestamp()).unwrap() + 60;
+        let signature = key.sign_request(&cid.parse::<BlobId>().unwrap().fetch_bytes("test-1", expires));
+        let headers = [
+            (access::ATTESTER, &STANDARD.encode(key.public())[..]),
+            (access::EXPIRES, &expires.to_string()),
+            (access::SIGNATURE, &STANDARD.encode(signature)),
+        ];
+        server.get(&format!("/ipfs/{cid}"), &headers)
+    };
+    let validator = AttestKey::generate(&[2; 32]).unwrap();
+    assert_eq!(node(&reader()).body, b"image");
+    assert_eq!(node(&validator).status, 403);
+    *server.registry.attester.lock().unwrap() = validator.public().into();
+    assert_eq!(node(&validator).body, b"image");
+}
+
+/// A node that the operator lets fetch guarded blobs.
+fn reader() -> AttestKey {
+    AttestKey::generate(&[1; 32]).unwrap()
 }
 
 #[test]
@@ -309,6 +343,9 @@ fn what_wallets_and_pages_ask() {
     let info = server.get("/cosmos/base/tendermint/v1beta1/node_info", &[]).json();
     assert_eq!(info["default_node_info"]["network"], "test-1");
     assert_eq!(server.get("/health", &[]).json()["height"], "1");
+    assert_eq!(server.get("/ready", &[]).json()["ready"], true);
+    let metrics = server.get("/metrics", &[]);
+    assert!(String::from_utf8(metrics.body).unwrap().contains("aceso_height 0\n"));
     assert_eq!(server.get("/aceso/node/v1", &[]).json()["prefix"], "aceso");
     assert_eq!(server.get("/rpc/health", &[]).json()["result"], serde_json::json!({}));
     let page = server.get("/", &[]);

@@ -1,0 +1,356 @@
+//! Blobs from other nodes.
+//!
+//! Every node that executes blocks needs the bytes of registered blobs before they become available, and a validator
+//! says that it holds one only when it does. So a thread looks at what the chain waits for, and at leisure through all
+//! blobs whose term is not over (after a state sync this is how they come), and fetches what is not here from the REST
+//! ports of the peers in the configuration. A block that needs a blob which is still missing waits for it, bounded
+//! ([`Fetch`]).
+//!
+//! Nothing is believed: the stream is cut and hashed on its way into the store, at most as many bytes are taken as the
+//! chain registered, and a peer that sends other bytes is left alone for an hour. One that cannot be reached is asked
+//! again later and later. Requests are signed with the attestation key, since guarded images are handed to nobody else
+//! ([`crate::rest::access`]).
+
+use std::{
+    io::Read,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use aceso_app::{Fetch, WantedBlob, attest::AttestKey};
+use aceso_blobs::{BlobError, BlobStore};
+use aceso_types::BlobId;
+use base64::{Engine, engine::general_purpose::STANDARD};
+use tendermint::Time;
+use ureq::Agent;
+
+use crate::{application::Application, rest::access};
+
+/// How often the thread looks at what the chain waits for.
+const PERIOD: Duration = Duration::from_millis(200);
+/// Pause between two rounds through all blobs.
+const ROUND: Duration = Duration::from_secs(300);
+/// Blobs of a round that are looked at in one go.
+const PAGE: usize = 64;
+/// How long a request is valid, in seconds.
+const VALID: u64 = 300;
+/// How long a peer is left alone that sent other bytes than were asked for.
+const LIE: Duration = Duration::from_secs(3600);
+/// The longest time for which a peer is left alone that cannot be reached.
+const AWAY_MAX: Duration = Duration::from_secs(60);
+/// The least speed in bytes per second with which a peer has to send.
+const SPEED_MIN: u64 = 64 << 10;
+/// Pause before all peers are asked again for a blob that a block waits for.
+const AGAIN: Duration = Duration::from_millis(250);
+/// Most bytes of a refusal that are read.
+const REFUSAL_MAX: u64 = 500;
+
+/// Why a peer did not give a blob.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum PeerError {
+    /// It cannot be reached, or broke off.
+    #[error("{url}: {reason}")]
+    Unreachable {
+        /// The peer.
+        url: String,
+        /// What happened.
+        reason: String,
+    },
+    /// It refuses, or does not have the blob either.
+    #[error("{url} answers {status}: {message}")]
+    Refused {
+        /// The peer.
+        url: String,
+        /// The HTTP status.
+        status: u16,
+        /// The first words of its answer.
+        message: String,
+    },
+    /// It sent other bytes than were asked for.
+    #[error("{url} sent other bytes than asked for ({reason}), and is left alone for an hour")]
+    Lied {
+        /// The peer.
+        url: String,
+        /// What the store said.
+        reason: BlobError,
+    },
+    /// This node's own store fails.
+    #[error(transparent)]
+    Store(BlobError),
+    /// It failed a moment ago.
+    #[error("{0} is left alone for the moment")]
+    Resting(String),
+}
+
+struct Peer {
+    url: String,
+    standing: Mutex<Standing>,
+}
+
+#[derive(Default)]
+struct Standing {
+    failures: u32,
+    until: Option<Instant>,
+}
+
+impl Peer {
+    fn rests(&self) -> bool {
+        self.standing().until.is_some_and(|until| Instant::now() < until)
+    }
+
+    fn note(&self, outcome: &Result<(), PeerError>) {
+        let mut standing = self.standing();
+        let pause = match outcome {
+            Ok(()) => {
+                *standing = Standing::default();
+                return;
+            }
+            Err(PeerError::Lied { .. }) => LIE,
+            Err(PeerError::Unreachable { .. }) => {
+                standing.failures = standing.failures.saturating_add(1);
+                Duration::from_secs(1 << standing.failures.min(6)).min(AWAY_MAX)
+            }
+            // It is there and honest.
+            Err(_) => return,
+        };
+        standing.until = Some(Instant::now() + pause);
+    }
+
+    fn standing(&self) -> std::sync::MutexGuard<'_, Standing> {
+        self.standing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The peers of this node.
+pub(crate) struct Peers {
+    peers: Vec<Peer>,
+    chain_id: String,
+    key: Arc<AttestKey>,
+    blobs: Arc<BlobStore>,
+    /// How long a block waits.
+    patience: Duration,
+    agent: Agent,
+}
+
+impl Peers {
+    /// Peers at these URLs.
+    pub(crate) fn new(
+        urls: &[String],
+        chain_id: &str,
+        key: Arc<AttestKey>,
+        blobs: Arc<BlobStore>,
+        patience: Duration,
+    ) -> Self {
+        let peer = |url: &String| Peer { url: url.trim_end_matches('/').into(), standing: Mutex::default() };
+        let agent = Agent::config_builder()
+            .http_status_as_error(false)
+            .timeout_connect(Some(Duration::from_secs(3)))
+            .timeout_recv_response(Some(Duration::from_secs(10)))
+            .max_redirects(0)
+            .build();
+        let peers = urls.iter().map(peer).collect();
+        Self { peers, chain_id: chain_id.into(), key, blobs, patience, agent: agent.into() }
+    }
+
+    /// Asks the peers one after the other until one sends the blob. The error is the last peer's.
+    fn bring(&self, id: &BlobId, size: u64) -> Result<(), PeerError> {
+        let mut last = PeerError::Refused { url: "blob_peers".into(), status: 0, message: "no peer is named".into() };
+        for peer in &self.peers {
+            if peer.rests() {
+                last = PeerError::Resting(peer.url.clone());
+                continue;
+            }
+            let outcome = self.ask(peer, id, size);
+            peer.note(&outcome);
+            match outcome {
+                Ok(()) => {
+                    tracing::debug!(blob = %id, peer = peer.url, "fetched");
+                    return Ok(());
+                }
+                Err(error @ PeerError::Store(_)) => return Err(error),
+                Err(error) => {
+                    match &error {
+                        PeerError::Lied { .. } => tracing::warn!(blob = %id, "{error}"),
+                        _ => tracing::debug!(blob = %id, "{error}"),
+                    }
+                    last = error;
+                }
+            }
+        }
+        Err(last)
+    }
+
+    fn ask(&self, peer: &Peer, id: &BlobId, size: u64) -> Result<(), PeerError> {
+        let url = || peer.url.clone();
+        let expires = u64::try_from(Time::now().unix_timestamp()).unwrap_or_default().saturating_add(VALID);
+        let signature = self.key.sign_request(&id.fetch_bytes(&self.chain_id, expires));
+        let answer = self
+            .agent
+            .get(format!("{}/ipfs/{id}", peer.url))
+            .header(access::ATTESTER, STANDARD.encode(self.key.public()))
+            .header(access::EXPIRES, expires.to_string())
+            .header(access::SIGNATURE, STANDARD.encode(signature))
+            .config()
+            .timeout_recv_body(Some(Duration::from_secs(30 + size / SPEED_MIN)))
+            .build()
+            .call();
+        let unreachable = |reason: String| PeerError::Unreachable { url: url(), reason };
+        let mut answer = answer.map_err(|e| unreachable(e.to_string()))?;
+        let status = answer.status().as_u16();
+        if status != 200 {
+            let mut text = Vec::new();
+            let read = answer.body_mut().as_reader().take(REFUSAL_MAX).read_to_end(&mut text);
+            let message = read.map_or_else(|e| e.to_string(), |_| String::from_utf8_lossy(&text).trim().to_owned());
+            return Err(PeerError::Refused { url: url(), status, message });
+        }
+        match self.blobs.put_as(id, size, answer.body_mut().as_reader()) {
+            Ok(_) => Ok(()),
+            Err(BlobError::Input(e)) => Err(unreachable(e.to_string())),
+            Err(reason @ (BlobError::Other { .. } | BlobError::TooLarge { .. })) => {
+                Err(PeerError::Lied { url: url(), reason })
+            }
+            Err(error) => Err(PeerError::Store(error)),
+        }
+    }
+
+    /// Fetches those of these blobs that are not here. False once the store takes no more.
+    fn bring_missing(&self, wanted: &[WantedBlob]) -> bool {
+        for blob in wanted {
+            match self.blobs.has(&blob.id) {
+                Ok(true) => continue,
+                Ok(false) => {}
+                Err(e) => tracing::warn!(blob = %blob.id, "fetched again: {e}"),
+            }
+            if let Err(PeerError::Store(e)) = self.bring(&blob.id, blob.size) {
+                tracing::error!(blob = %blob.id, "cannot keep what peers send: {e}");
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Looks for what is missing until `stopped`; a blob that has come is told to `arrived`.
+    pub(crate) fn run(&self, app: &dyn Application, stopped: impl Fn() -> bool) {
+        if self.peers.is_empty() {
+            return;
+        }
+        let (mut after, mut next_round) = (None, Instant::now());
+        while !stopped() {
+            let mut well = self.bring_missing(&app.wanted_blobs());
+            if well && Instant::now() >= next_round {
+                let (page, next) = app.live_blobs(after.as_ref(), PAGE);
+                well = self.bring_missing(&page);
+                if next.is_none() {
+                    next_round = Instant::now() + ROUND;
+                }
+                after = next;
+            }
+            // A full disk is looked at again when somebody may have made room.
+            std::thread::sleep(if well { PERIOD } else { AWAY_MAX.min(PERIOD * 50) });
+        }
+    }
+}
+
+impl Fetch for Peers {
+    fn fetch(&self, id: &BlobId, size: u64) -> Result<(), String> {
+        let end = Instant::now() + self.patience;
+        loop {
+            match self.bring(id, size) {
+                Ok(()) => return Ok(()),
+                Err(e) if Instant::now() >= end || matches!(e, PeerError::Store(_)) => return Err(e.to_string()),
+                Err(e) => tracing::warn!(blob = %id, "a block waits for a blob: {e}"),
+            }
+            std::thread::sleep(AGAIN);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        io::Write,
+        net::{TcpListener, TcpStream},
+    };
+
+    use super::*;
+
+    /// A peer that answers every request with these bytes.
+    fn peer(answer: Vec<u8>) -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let mut stream: TcpStream = stream.unwrap();
+                let mut head = Vec::new();
+                while !head.ends_with(b"\r\n\r\n") {
+                    let mut byte = [0];
+                    if stream.read(&mut byte).unwrap() == 0 {
+                        break;
+                    }
+                    head.push(byte[0]);
+                }
+                // The other side may have had enough of it.
+                let _ = stream.write_all(&answer);
+            }
+        });
+        url
+    }
+
+    fn sends(body: &[u8]) -> Vec<u8> {
+        let head = format!("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {}\r\n\r\n", body.len());
+        [head.as_bytes(), body].concat()
+    }
+
+    fn peers(urls: &[String], patience: u64) -> (tempfile::TempDir, Peers) {
+        let directory = tempfile::tempdir().unwrap();
+        let blobs = Arc::new(BlobStore::open(directory.path(), Default::default()).unwrap());
+        let key = Arc::new(AttestKey::generate(&[1; 32]).unwrap());
+        (directory, Peers::new(urls, "chain-1", key, blobs, Duration::from_millis(patience)))
+    }
+
+    #[test]
+    fn the_first_honest_peer_is_enough() {
+        let (good, id) = (b"a picture".to_vec(), BlobId::of_raw(b"a picture"));
+        let nobody = {
+            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+            format!("http://{}", listener.local_addr().unwrap())
+        };
+        let urls = [
+            nobody,
+            peer(sends(b"another p")),
+            peer(sends(&[0; 5000])),
+            peer(b"HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 5\r\n\r\nwhat?".to_vec()),
+            peer(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 9\r\n\r\na pic".to_vec()),
+            peer(sends(&good)),
+        ];
+        let (_directory, peers) = peers(&urls, 0);
+        let asked = peers.peers.iter().map(|one| {
+            let outcome = peers.ask(one, &id, 9);
+            one.note(&outcome);
+            let kind = match &outcome {
+                Ok(()) => "sent",
+                Err(PeerError::Unreachable { .. }) => "away",
+                Err(PeerError::Refused { status: 404, .. }) => "has it not",
+                Err(PeerError::Lied { .. }) => "lied",
+                Err(_) => "other",
+            };
+            (kind, one.rests())
+        });
+        let want =
+            [("away", true), ("lied", true), ("lied", true), ("has it not", false), ("away", true), ("sent", false)];
+        assert_eq!(asked.collect::<Vec<_>>(), want);
+        assert_eq!(peers.blobs.read(&id, 9).unwrap(), good);
+        assert_eq!(peers.blobs.list(None, 9).len(), 1);
+        peers.blobs.remove(&id).unwrap();
+        peers.bring(&id, 9).unwrap();
+    }
+
+    #[test]
+    fn a_block_waits_no_longer_than_it_was_told() {
+        let (_directory, peers) = peers(&[], 300);
+        let begun = Instant::now();
+        let refused = peers.fetch(&BlobId::of_raw(b"x"), 1).unwrap_err();
+        assert!(refused.contains("no peer is named"), "{refused}");
+        assert!((300..5000).contains(&begun.elapsed().as_millis()));
+    }
+}

@@ -1,0 +1,46 @@
+//! Networks of real validators and what happens to them: the program `network`, prepared and started here.
+
+use std::process::{Command, ExitCode, Stdio};
+
+use anyhow::{Context, Result, bail};
+use serde_json::Value;
+
+use crate::{prepare, shell::say, test::Count, tools};
+
+/// Runs the long form of every scenario, or as the arguments say.
+pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
+    let mut command = network()?;
+    command.args(arguments);
+    say("running the scenarios");
+    let status = command.status().context("cannot start the scenarios")?;
+    Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// The short form as a suite: every scenario is a case.
+pub(crate) fn suite() -> Result<Count> {
+    let mut command = network()?;
+    let output = command.args(["--quick", "--json"]).stderr(Stdio::inherit()).output();
+    let output = output.context("cannot start the scenarios")?;
+    let mut count = Count::default();
+    for line in String::from_utf8_lossy(&output.stdout).lines() {
+        let row: Value = serde_json::from_str(line).with_context(|| format!("not a scenario's line: {line}"))?;
+        if row["ok"] == true {
+            count.passed += 1;
+        } else {
+            println!("{row}");
+            count.failed += 1;
+        }
+    }
+    if output.status.success() != (count.failed == 0 && count.passed > 0) {
+        bail!("the scenarios ended with {}, and {} of them failed", output.status, count.failed);
+    }
+    Ok(count)
+}
+
+fn network() -> Result<Command> {
+    tools::iproute()?;
+    let (engine, binaries) = (tools::cometbft()?, prepare::binaries()?);
+    let mut command = Command::new(binaries.join("network"));
+    command.arg("--node").arg(binaries.join("aceso")).arg("--engine").arg(engine).stdin(Stdio::null());
+    Ok(command)
+}
