@@ -23,9 +23,11 @@ mod genesis;
 mod host;
 mod query;
 mod run;
+mod snapshots;
 mod store;
 mod tx;
 
 pub use app::{App, ChainInfo, Config, WantedBlob};
 pub use components::COMPONENTS;
 pub use error::AppError;
+pub use snapshots::{SNAPSHOT_FORMAT, SNAPSHOTS_KEPT};
