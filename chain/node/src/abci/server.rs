@@ -17,7 +17,7 @@ use tokio_util::sync::PollSender;
 use tower::Service;
 use tower_abci::{BoxError, v038::Server};
 
-use super::{consensus::Consensus, info::Info, mempool::Mempool, snapshot};
+use super::{consensus::Consensus, info::Info, mempool::Mempool, snapshot::Snapshot};
 use crate::application::Fault;
 
 /// Requests that may wait in a lane before its connection is no longer read.
@@ -137,13 +137,14 @@ pub(crate) async fn serve(
     consensus: Consensus,
     mempool: Mempool,
     info: Info,
+    snapshot: Snapshot,
 ) -> Result<(), ServerError> {
     let (faults, mut failed) = mpsc::unbounded_channel();
     let lanes = Server::builder()
         .consensus(Lane::start("abci-consensus", faults.clone(), move |r| consensus.answer(r))?)
         .mempool(Lane::start("abci-mempool", faults.clone(), move |r| mempool.answer(r))?)
         .info(Lane::start("abci-info", faults.clone(), move |r| info.answer(r))?)
-        .snapshot(Lane::start("abci-snapshot", faults, move |r| snapshot::answer(&r))?);
+        .snapshot(Lane::start("abci-snapshot", faults, move |r| snapshot.answer(r))?);
     let shown = match &address {
         Address::Tcp(host) => format!("tcp://{host}"),
         Address::Unix(path) => format!("unix://{}", path.display()),
@@ -175,7 +176,7 @@ fn remove_stale(path: &Path) {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::sync::Arc;
 
     use prost::Message;
@@ -254,7 +255,7 @@ mod tests {
     }
 
     /// CometBFT's framing: a length as varint, then the message.
-    async fn ask(stream: &mut tokio::net::UnixStream, request: pb::request::Value) -> pb::response::Value {
+    pub(crate) async fn ask(stream: &mut tokio::net::UnixStream, request: pb::request::Value) -> pb::response::Value {
         let flush = pb::request::Value::Flush(pb::RequestFlush {});
         for value in [request, flush] {
             let bytes = pb::Request { value: Some(value) }.encode_length_delimited_to_vec();
@@ -263,6 +264,15 @@ mod tests {
         let answer = receive(stream).await;
         assert!(matches!(receive(stream).await, pb::response::Value::Flush(_)));
         answer
+    }
+
+    pub(crate) async fn connect(path: &Path) -> tokio::net::UnixStream {
+        loop {
+            match tokio::net::UnixStream::connect(path).await {
+                Ok(stream) => return stream,
+                Err(_) => tokio::time::sleep(std::time::Duration::from_millis(5)).await,
+            }
+        }
     }
 
     async fn receive(stream: &mut tokio::net::UnixStream) -> pb::response::Value {
@@ -288,14 +298,10 @@ mod tests {
         drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
         let app = Arc::new(Counter::default());
         let consensus = Consensus::new(app.clone(), Arc::new(Here));
-        let serving = serve(Address::Unix(path.clone()), consensus, Mempool::new(app.clone()), Info::new(app.clone()));
+        let (mempool, info) = (Mempool::new(app.clone()), Info::new(app.clone()));
+        let serving = serve(Address::Unix(path.clone()), consensus, mempool, info, Snapshot::new(app.clone()));
         let server = tokio::spawn(serving);
-        let mut stream = loop {
-            match tokio::net::UnixStream::connect(&path).await {
-                Ok(stream) => break stream,
-                Err(_) => tokio::time::sleep(std::time::Duration::from_millis(5)).await,
-            }
-        };
+        let mut stream = connect(&path).await;
         let info = ask(&mut stream, pb::request::Value::Info(Default::default())).await;
         assert!(matches!(info, pb::response::Value::Info(info) if info.last_block_height == 0));
         ask(&mut stream, pb::request::Value::InitChain(init_chain().into())).await;
@@ -336,7 +342,8 @@ mod tests {
         let address = Address::Tcp(taken.local_addr().unwrap().to_string());
         let app = Arc::new(Counter::default());
         let consensus = Consensus::new(app.clone(), Arc::new(Here));
-        let ended = serve(address, consensus, Mempool::new(app.clone()), Info::new(app)).await;
+        let (mempool, info) = (Mempool::new(app.clone()), Info::new(app.clone()));
+        let ended = serve(address, consensus, mempool, info, Snapshot::new(app)).await;
         assert!(ended.unwrap_err().to_string().contains("is another node running?"));
     }
 }

@@ -17,6 +17,7 @@ use crate::{
         mempool::Mempool,
         query::Queries,
         server::{self, Address},
+        snapshot::Snapshot,
         vote::Voter,
     },
     application::Application,
@@ -65,10 +66,11 @@ pub(crate) fn run(args: Args, output: Output) -> anyhow::Result<()> {
     }
     let config = Config::load_or_create(&home)?;
     let blobs = Arc::new(BlobStore::open(&home.blobs_dir(), aceso_blobs::Options::default())?);
-    let app: Arc<dyn Application> = Arc::new(dev::open(&home, &config, &blobs)?);
+    let app: Arc<dyn Application> = Arc::new(dev::open(&home, &config, &blobs, config.snapshot_interval)?);
     let voter = Arc::new(Voter::new(home.attester()?, Arc::clone(&blobs)));
     let consensus = Consensus::new(Arc::clone(&app), voter);
     let (mempool, info) = (Mempool::new(Arc::clone(&app)), Info::new(Arc::clone(&app)));
+    let snapshot = Snapshot::new(Arc::clone(&app));
     let (queries, height) = (Queries::new(app), info.info().last_block_height);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
@@ -87,7 +89,7 @@ pub(crate) fn run(args: Args, output: Output) -> anyhow::Result<()> {
             format!("the application waits for CometBFT at {}\n  rest  {rest}", args.abci)
         })?;
         let ended = tokio::select! {
-            served = server::serve(address, consensus, mempool, info) => Ok(served?),
+            served = server::serve(address, consensus, mempool, info, snapshot) => Ok(served?),
             signal = stop_signal() => signal,
         };
         // The receivers may all be gone, which is what is wanted.

@@ -15,6 +15,8 @@ const FILE_MAX: u64 = 64 << 10;
 pub(crate) struct Config {
     /// Heights that can be queried and proven, counted back from the latest.
     pub(crate) keep_heights: u64,
+    /// Heights between two snapshots for state sync under CometBFT; 0 for none. The last two are offered.
+    pub(crate) snapshot_interval: u64,
     /// Most transactions in the mempool.
     pub(crate) mempool_txs: usize,
     /// Most bytes in the mempool.
@@ -36,6 +38,7 @@ impl Default for Config {
         let (rpc, blobs) = (rpc::Limits::default(), ledger::Limits::default());
         Self {
             keep_heights: 100_000,
+            snapshot_interval: 1000,
             mempool_txs: 5000,
             mempool_bytes: 64 << 20,
             rpc_body_bytes: rpc.body_bytes,

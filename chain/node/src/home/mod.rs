@@ -6,6 +6,7 @@
 //! config/attest_key.json           the validator's BLS key for attestations
 //! config/aceso.json                bounds that an operator may change
 //! data/state data/code data/blobs  the application's state, compiled contracts, blobs
+//! data/snapshots                   where the chunks of snapshots for state sync begin
 //! data/blocks.redb                 blocks of the embedded engine
 //! keys/NAME.mnemonic               accounts of `aceso keys`
 //! ```
@@ -174,6 +175,10 @@ impl Home {
 
     pub(crate) fn state_dir(&self) -> PathBuf {
         self.data().join("state")
+    }
+
+    pub(crate) fn snapshots_dir(&self) -> PathBuf {
+        self.data().join("snapshots")
     }
 
     pub(crate) fn code_dir(&self) -> PathBuf {
