@@ -55,7 +55,7 @@ pub struct Config {
     pub model_cache_bytes: u64,
     /// Directory of what is known of snapshots.
     pub snapshot_dir: PathBuf,
-    /// Heights between two snapshots for state sync; 0 for none. [`crate::SNAPSHOTS_KEPT`] of them must fit into the
+    /// Heights between two snapshots for state sync; 0 for none. [`crate::SNAPSHOTS_OFFERED`] of them must fit into the
     /// heights that are kept.
     pub snapshot_interval: u64,
     /// The engine's compiler. Changes time, never results.
@@ -280,6 +280,16 @@ impl App {
     /// The snapshots that others can restore from here, oldest first.
     pub fn list_snapshots(&self) -> response::ListSnapshots {
         self.snapshots.list(&self.store)
+    }
+
+    /// Takes a snapshot of the latest height, whatever the interval, before it returns.
+    pub fn take_snapshot(&self) -> Result<(), AppError> {
+        self.snapshots.take_now(&self.store)
+    }
+
+    /// The app hash of a height that is kept.
+    pub fn app_hash(&self, height: u64) -> Result<AppHash, AppError> {
+        Ok(hash_of(&self.store.snapshot_at(height)?.root()))
     }
 
     /// A chunk of a listed snapshot; empty if it is not to be had.

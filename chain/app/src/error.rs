@@ -78,6 +78,14 @@ pub enum AppError {
         /// Heights that are kept.
         keep: u64,
     },
+    /// The state is too large for a snapshot.
+    #[error("the state of height {height} has more than the {max} chunks that a snapshot can have")]
+    SnapshotSize {
+        /// The height.
+        height: u64,
+        /// Most chunks.
+        max: usize,
+    },
     /// The folder of the snapshots cannot be used.
     #[error("snapshots in {}: {source}", path.display())]
     Snapshots {

@@ -30,4 +30,4 @@ mod tx;
 pub use app::{App, ChainInfo, Config, WantedBlob};
 pub use components::COMPONENTS;
 pub use error::AppError;
-pub use snapshots::{SNAPSHOT_FORMAT, SNAPSHOTS_KEPT};
+pub use snapshots::{SNAPSHOT_FORMAT, SNAPSHOTS_OFFERED};

@@ -29,15 +29,19 @@ use crate::error::AppError;
 /// The form of manifests and chunks. Nodes with another one cannot restore from each other.
 pub const SNAPSHOT_FORMAT: u32 = 1;
 
-/// Snapshots that are offered at a time. A node that began to restore the older one can finish it while the next is
-/// made.
-pub const SNAPSHOTS_KEPT: u64 = 2;
+/// Snapshots that are offered at a time. Their heights are always in the window.
+pub const SNAPSHOTS_OFFERED: usize = 2;
+
+/// Snapshots of which chunks are made while their heights are in the window: a node that began to restore one that was
+/// offered can finish it, also where blocks come fast.
+const SNAPSHOTS_SERVED: usize = 8;
 
 /// Most bytes of a snapshot's file: the manifest, and less than 64 bytes for where each chunk begins.
 const FILE_MAX: u64 = (MANIFEST_MAX + 64 * CHUNKS_MAX) as u64;
 
-/// What files of snapshots end with.
+/// What files of snapshots end with, when they are written and before.
 const SUFFIX: &str = "snapshot";
+const DRAFT: &str = "draft";
 
 /// See the module.
 pub(crate) struct Snapshots {
@@ -48,7 +52,7 @@ pub(crate) struct Snapshots {
     restore: Mutex<Option<Restore>>,
 }
 
-/// Snapshots that are offered, oldest first.
+/// Snapshots that are served, oldest first; the last ones are offered.
 struct Shelf {
     dir: PathBuf,
     kept: Mutex<Vec<Arc<Export>>>,
@@ -65,14 +69,12 @@ struct Worker {
 impl Snapshots {
     /// Reads what is on the shelf in `dir`, and makes a snapshot that is due.
     pub(crate) fn open(dir: &Path, interval: u64, keep_heights: u64, store: &Store) -> Result<Self, AppError> {
-        let heights = interval.saturating_mul(SNAPSHOTS_KEPT);
+        let heights = interval.saturating_mul(SNAPSHOTS_OFFERED as u64);
         if heights > keep_heights {
             return Err(AppError::SnapshotWindow { interval, heights, keep: keep_heights });
         }
         let shelf = Shelf { dir: dir.into(), kept: Mutex::default(), stopped: AtomicBool::new(false) };
-        if interval > 0 {
-            shelf.load(store).map_err(|source| AppError::Snapshots { path: dir.into(), source })?;
-        }
+        shelf.load(store).map_err(|source| AppError::Snapshots { path: dir.into(), source })?;
         let (worker, restore) = (Mutex::default(), Mutex::default());
         let snapshots = Self { shelf: Arc::new(shelf), interval, worker, restore };
         snapshots.take_due(store);
@@ -92,18 +94,29 @@ impl Snapshots {
         // The height may lie before the window: the node was restored, or keeps fewer heights than it did.
         let Ok(snapshot) = store.snapshot_at(height) else { return };
         let shelf = Arc::clone(&self.shelf);
-        let spawned = std::thread::Builder::new().name("snapshot".into()).spawn(move || shelf.take(&snapshot));
+        let take = move || {
+            if let Err(error) = shelf.take(&snapshot) {
+                tracing::error!(height, %error, "no snapshot");
+            }
+        };
+        let spawned = std::thread::Builder::new().name("snapshot".into()).spawn(take);
         match spawned {
             Ok(thread) => worker.thread = Some(thread),
             Err(error) => tracing::warn!(height, %error, "no snapshot: no thread to make it"),
         }
     }
 
-    /// `ListSnapshots`: those that can still be made again.
+    /// Makes a snapshot of the latest height before it returns.
+    pub(crate) fn take_now(&self, store: &Store) -> Result<(), AppError> {
+        self.shelf.take(&store.snapshot())
+    }
+
+    /// `ListSnapshots`: the latest ones, oldest first.
     pub(crate) fn list(&self, store: &Store) -> response::ListSnapshots {
         let oldest = store.oldest();
         let kept = lock(&self.shelf.kept);
-        let offered = kept.iter().map(|export| export.manifest()).filter(|manifest| manifest.height() >= oldest);
+        let offered = kept.iter().skip(kept.len().saturating_sub(SNAPSHOTS_OFFERED));
+        let offered = offered.map(|export| export.manifest()).filter(|manifest| manifest.height() >= oldest);
         let snapshots = offered.map(|manifest| {
             let metadata = manifest.encode();
             types::Snapshot {
@@ -121,7 +134,8 @@ impl Snapshots {
     pub(crate) fn chunk(&self, store: &Store, request: &request::LoadSnapshotChunk) -> response::LoadSnapshotChunk {
         let height = request.height.value();
         let index = request.chunk;
-        let export = self.shelf.at(height).filter(|_| request.format == SNAPSHOT_FORMAT);
+        let known = request.format == SNAPSHOT_FORMAT && height >= store.oldest();
+        let export = self.shelf.at(height).filter(|_| known);
         let chunk = export.and_then(|export| {
             let made = store.snapshot_at(height).and_then(|snapshot| snapshot.chunk(&export, index));
             made.unwrap_or_else(|error| {
@@ -244,15 +258,13 @@ impl Shelf {
         lock(&self.kept).iter().find(|export| export.manifest().height() == height).cloned()
     }
 
-    /// Cuts a height into chunks and offers it from then on.
-    fn take(&self, snapshot: &Snapshot) {
+    /// Cuts a height into chunks and offers it from then on, unless the application ends meanwhile.
+    fn take(&self, snapshot: &Snapshot) -> Result<(), AppError> {
         let height = snapshot.version();
-        let taken = snapshot.export(CHUNK_BYTES, &|| self.stopped.load(Ordering::Relaxed));
-        let export = match taken {
-            Ok(Some(export)) => export,
-            Ok(None) if self.stopped.load(Ordering::Relaxed) => return,
-            Ok(None) => return tracing::warn!(height, "no snapshot: the state has more than {CHUNKS_MAX} chunks"),
-            Err(error) => return tracing::error!(height, %error, "no snapshot: the state cannot be read"),
+        let export = match snapshot.export(CHUNK_BYTES, &|| self.stopped.load(Ordering::Relaxed))? {
+            Some(export) => export,
+            None if self.stopped.load(Ordering::Relaxed) => return Ok(()),
+            None => return Err(AppError::SnapshotSize { height, max: CHUNKS_MAX }),
         };
         // Without its file the snapshot is offered until the node ends.
         if let Err(error) = self.write(&export) {
@@ -260,13 +272,15 @@ impl Shelf {
         }
         tracing::info!(height, chunks = export.manifest().chunks(), "snapshot taken");
         self.put(export);
+        Ok(())
     }
 
     fn put(&self, export: Export) {
         let mut kept = lock(&self.kept);
+        kept.retain(|other| other.manifest().height() != export.manifest().height());
         kept.push(Arc::new(export));
         kept.sort_by_key(|export| export.manifest().height());
-        while kept.len() as u64 > SNAPSHOTS_KEPT {
+        while kept.len() > SNAPSHOTS_SERVED {
             let gone = kept.remove(0);
             // What cannot be removed now is at the next start.
             let _ = fs::remove_file(self.file(gone.manifest().height()));
@@ -278,8 +292,9 @@ impl Shelf {
     }
 
     fn write(&self, export: &Export) -> io::Result<()> {
+        fs::create_dir_all(&self.dir)?;
         let path = self.file(export.manifest().height());
-        let draft = path.with_extension("draft");
+        let draft = path.with_extension(DRAFT);
         let mut file = File::create(&draft)?;
         file.write_all(&export.encode())?;
         file.sync_all()?;
@@ -288,13 +303,23 @@ impl Shelf {
 
     /// Puts what the folder holds on the shelf, and removes what belongs to no height that can be read.
     fn load(&self, store: &Store) -> io::Result<()> {
-        fs::create_dir_all(&self.dir)?;
-        for entry in fs::read_dir(&self.dir)? {
+        let entries = match fs::read_dir(&self.dir) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            entries => entries?,
+        };
+        for entry in entries {
             let path = entry?.path();
-            let mut bytes = Vec::new();
-            if path.extension().is_some_and(|suffix| suffix == SUFFIX) {
-                File::open(&path)?.take(FILE_MAX).read_to_end(&mut bytes)?;
+            let suffix = path.extension().and_then(|suffix| suffix.to_str());
+            match suffix {
+                Some(SUFFIX) => {}
+                Some(DRAFT) => {
+                    fs::remove_file(&path)?;
+                    continue;
+                }
+                _ => continue,
             }
+            let mut bytes = Vec::new();
+            File::open(&path)?.take(FILE_MAX).read_to_end(&mut bytes)?;
             let whole = Export::decode(&bytes).filter(|export| {
                 let snapshot = store.snapshot_at(export.manifest().height());
                 snapshot.and_then(|snapshot| export.is_of(&snapshot)).unwrap_or(false)

@@ -100,6 +100,13 @@ impl Drop for Full {
     fn drop(&mut self) {
         let _ = self.engine.kill();
         let _ = self.engine.wait();
+        if std::thread::panicking() {
+            for name in ["app.log", "engine.log"] {
+                let text = std::fs::read_to_string(self.home.join(name)).unwrap_or_default();
+                let lines: Vec<_> = text.lines().collect();
+                eprintln!("{name} in {}:\n{}", self.home.display(), lines[lines.len().saturating_sub(60)..].join("\n"));
+            }
+        }
     }
 }
 
@@ -128,7 +135,7 @@ fn a_node_joins_by_state_sync_and_follows() {
     let arguments = ["init", "--home", first.to_str().unwrap(), "--chain-id", CHAIN, "--fund", &fund];
     let (code, _, error) = common::run(&arguments);
     assert_eq!(code, 0, "{error}");
-    std::fs::write(first.join("config/aceso.json"), br#"{"snapshot_interval": 5}"#).unwrap();
+    std::fs::write(first.join("config/aceso.json"), br#"{"snapshot_interval": 20}"#).unwrap();
     init(&first);
     let validator = Full::start(&first, &[]);
     wait("block 3", || (validator.height() >= 3).then_some(()));
@@ -137,7 +144,7 @@ fn a_node_joins_by_state_sync_and_follows() {
     let tx = STANDARD.encode(wallet.send(CHAIN, account.account_number, account.sequence));
     let sent = validator.node.call("broadcast_tx_commit", json!({ "tx": tx })).unwrap();
     assert_eq!(sent["tx_result"]["code"], 0, "{sent}");
-    wait("block 23", || (validator.height() >= 23).then_some(()));
+    wait("block 43", || (validator.height() >= 43).then_some(()));
     assert!(validator.logs("snapshot taken"));
 
     // The second node has the genesis file, and a height with its hash from somebody that it trusts.

@@ -10,6 +10,7 @@ pub(crate) mod init;
 pub(crate) mod keys;
 pub(crate) mod model;
 pub(crate) mod remote;
+pub(crate) mod snapshot;
 pub(crate) mod start;
 
 use std::{
@@ -54,6 +55,8 @@ enum Verb {
     Init(init::Args),
     /// Serve the application to a CometBFT node.
     Start(start::Args),
+    /// Show, take and check the snapshots that other nodes join from.
+    Snapshot(snapshot::Args),
     /// Keep accounts in plain files.
     Keys(keys::Args),
     /// Check models, and register them.
@@ -132,6 +135,7 @@ impl Verb {
             Self::Dev(args) => dev::run(args, output),
             Self::Init(args) => init::run(&args, output),
             Self::Start(args) => start::run(args, output),
+            Self::Snapshot(args) => snapshot::run(&args, output),
             Self::Keys(args) => keys::run(args, output),
             Self::Model(args) => model::run(args, output),
             Self::Blob(args) => blob::run(args, output),
