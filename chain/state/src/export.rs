@@ -7,7 +7,7 @@
 use prost::Message;
 use sha2::{Digest as _, Sha256};
 
-use crate::chunk::{ENTRIES, PIECE, put_edge, put_record};
+use crate::chunk::{ENTRIES, PIECE, RECORDS_MAX, put_edge, put_record};
 use crate::error::StateError;
 use crate::manifest::{CHUNKS_MAX, Manifest};
 use crate::snapshot::Snapshot;
@@ -147,7 +147,7 @@ impl<'a> Packer<'a> {
     }
 
     fn entries(&mut self, Place { tree, mut from, .. }: Place) -> Result<Option<Vec<u8>>, StateError> {
-        let mut chunk = vec![ENTRIES];
+        let (mut chunk, mut records) = (vec![ENTRIES], 0);
         for (tree, name) in (1..).zip(self.snapshot.names()).skip(usize::from(tree.saturating_sub(1))) {
             let mut walk = Walk::new(self.snapshot.view(), tree, self.snapshot.version(), from)?;
             from = [0; 32];
@@ -158,7 +158,7 @@ impl<'a> Packer<'a> {
                 let inline = if is_long { 32 } else { value.len() };
                 // Two varints and the component take less than the sixteen bytes.
                 let full = chunk.len() + leaf.key.len() + inline + 16 > self.chunk_bytes;
-                if full && chunk.len() > 1 {
+                if records > 0 && (full || records == RECORDS_MAX) {
                     self.close(tree, last, &mut chunk)?;
                     self.place = Some(Place { tree, from: leaf.key_hash, offset: None });
                     return Ok(Some(chunk));
@@ -167,6 +167,7 @@ impl<'a> Packer<'a> {
                     chunk.push(tree);
                 }
                 put_record(&leaf.key, value.len(), &mut chunk);
+                records += 1;
                 last = Some(leaf.key_hash);
                 if is_long {
                     chunk.extend_from_slice(&leaf.value_hash);

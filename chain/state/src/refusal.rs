@@ -123,6 +123,12 @@ pub enum ChunkFault {
         /// The component's place in the list, from 1 on.
         component: u8,
     },
+    /// More entries than a chunk may have.
+    #[error("more than {max} entries are in one chunk")]
+    Records {
+        /// The most that is allowed.
+        max: usize,
+    },
     /// A key that no entry can have.
     #[error("a key has {len} bytes, at most {max} are allowed")]
     Key {

@@ -12,7 +12,7 @@ use std::sync::{Arc, PoisonError};
 use sha2::{Digest as _, Sha256};
 
 use crate::changes::{KEY_MAX, VALUE_MAX, is_key};
-use crate::chunk::{ENTRIES, PIECE, Scan};
+use crate::chunk::{ENTRIES, PIECE, RECORDS_MAX, Scan};
 use crate::disk::{Disk, Rows, Table};
 use crate::grow::Growing;
 use crate::keys;
@@ -153,11 +153,12 @@ fn read((manifest, complete, growing, long): State<'_>, chunk: &[u8], rows: &mut
     match (scan.byte(), &long) {
         (Some(PIECE), Some(_)) => piece(long, scan.rest(), rows),
         (Some(ENTRIES), None) if !scan.is_empty() => {
+            let mut records = 0;
             while !scan.is_empty() {
                 if long.is_some() {
                     return Err(ChunkFault::Form { at: scan.at() });
                 }
-                part((manifest, complete, growing, long), &mut scan, rows)?;
+                part((manifest, complete, growing, long), &mut scan, &mut records, rows)?;
             }
             Ok(())
         }
@@ -170,6 +171,7 @@ fn read((manifest, complete, growing, long): State<'_>, chunk: &[u8], rows: &mut
 fn part(
     (manifest, complete, growing, long): State<'_>,
     scan: &mut Scan<'_>,
+    records: &mut usize,
     rows: &mut Rows,
 ) -> Result<(), ChunkFault> {
     let height = manifest.height;
@@ -189,6 +191,10 @@ fn part(
         }
         if long.is_some() {
             return Err(cut(scan));
+        }
+        *records += 1;
+        if *records > RECORDS_MAX {
+            return Err(ChunkFault::Records { max: RECORDS_MAX });
         }
         let fits = usize::try_from(key_len).ok().filter(|len| *len <= KEY_MAX);
         let len = fits.ok_or(ChunkFault::Key { len: key_len, max: KEY_MAX })?;
