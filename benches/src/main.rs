@@ -10,16 +10,18 @@ mod accuracy;
 mod engine;
 mod first;
 mod state;
+mod sync;
 
 use std::{path::PathBuf, process::ExitCode};
 
 use anyhow::{Result, bail};
 use serde_json::Value;
 
-const NAMES: [(&str, &str); 3] = [
+const NAMES: [(&str, &str); 4] = [
     ("first", "calls, reads, transactions, blobs, builds"),
     ("accuracy", "the pneumonia model on its test split"),
     ("state", "roots, commits, reads, proofs"),
+    ("sync", "a state that is cut into chunks, served and restored"),
 ];
 
 fn main() -> ExitCode {
@@ -50,6 +52,7 @@ fn run() -> Result<()> {
         Some("first") => first::run(quick, emit),
         Some("accuracy") => accuracy::run(aceso_test_support::repository(), data, emit),
         Some("state") => state::run(tempfile::tempdir()?.path(), quick, emit),
+        Some("sync") => sync::run(tempfile::tempdir()?.path(), quick, emit),
         Some("list") | None => {
             NAMES.iter().for_each(|(name, about)| println!("{name:<10} {about}"));
             Ok(())

@@ -14,6 +14,7 @@ use anyhow::{Context, Result, bail};
 use crate::{
     demo, docs, faults, lint, mutants, node_tests, prepare,
     shell::{cargo, say},
+    tools,
 };
 
 /// How many cases went how.
@@ -59,6 +60,7 @@ const SUITES: &[Suite] = &[
     Suite { name: "journey", about: "the main job and every refusal on an embedded chain", run: || demo::suite(false) },
     Suite { name: "cometbft", about: "the same under a real CometBFT validator", run: || demo::suite(true) },
     Suite { name: "network", about: "four CometBFT validators: kills, partitions, a liar", run: faults::suite },
+    Suite { name: "state-sync", about: "a second CometBFT node joins by state sync", run: state_sync },
     Suite { name: "mutants", about: "contracts without a check: the journey must notice", run: mutants::run },
     Suite { name: "cosmjs", about: "CosmJS, unmodified", run: node_tests::cosmjs },
     Suite { name: "js", about: "our TypeScript package", run: node_tests::js },
@@ -148,7 +150,16 @@ fn rust() -> Result<Count> {
         // It did not build, or a test binary died: there is no count of that.
         count.failed = 1;
     }
+    // What is ignored there runs in a suite of its own.
+    count.skipped = 0;
     Ok(count)
+}
+
+fn state_sync() -> Result<Count> {
+    let engine = tools::cometbft()?;
+    let mut command = cargo(&["test", "--release", "--workspace", "--test", "state_sync", "--", "--ignored"]);
+    command.env("ACESO_COMETBFT", engine);
+    Ok(counted(command)?.0)
 }
 
 fn rust_tests() -> Result<Command> {

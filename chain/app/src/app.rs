@@ -30,6 +30,7 @@ use crate::{
     host::{Fetch, Host, ModelCache, on_deep_stack},
     query,
     run::{Block, Mode, Run},
+    snapshots::Snapshots,
     store::{Bare, View},
     tx::{self, decode::Tx, signed},
 };
@@ -54,6 +55,11 @@ pub struct Config {
     pub keep_heights: u64,
     /// Bytes of models that stay ready in memory.
     pub model_cache_bytes: u64,
+    /// Directory of what is known of snapshots.
+    pub snapshot_dir: PathBuf,
+    /// Heights between two snapshots for state sync; 0 for none. [`crate::SNAPSHOTS_OFFERED`] of them must fit into the
+    /// heights that are kept.
+    pub snapshot_interval: u64,
     /// The engine's compiler. Changes time, never results.
     pub tier: Tier,
     /// Called between a commit's write and its flush, by tests of crashes.
@@ -70,6 +76,8 @@ impl Config {
             fetch: None,
             keep_heights: 10_000,
             model_cache_bytes: 1 << 30,
+            snapshot_dir: home.join("snapshots"),
+            snapshot_interval: 0,
             tier: Tier::default(),
             fail_point: None,
         }
@@ -134,6 +142,7 @@ pub struct App {
     block: Mutex<Progress>,
     /// The state that the mempool's transactions have made of the latest one.
     mempool: Mutex<Option<Delta>>,
+    snapshots: Snapshots,
 }
 
 #[derive(Default)]
@@ -150,6 +159,7 @@ impl App {
         let mut options = Options::new(COMPONENTS, config.keep_heights);
         options.fail = config.fail_point;
         let store = Store::open(&config.state_dir, options)?;
+        let snapshots = Snapshots::open(&config.snapshot_dir, config.snapshot_interval, config.keep_heights, &store)?;
         let mut engine = VmConfig::new(config.vm_cache_dir);
         engine.tier = config.tier;
         let host = Host {
@@ -160,7 +170,8 @@ impl App {
             good_signatures: Default::default(),
         };
         let chain = Chain::load(&mut View(store.snapshot())).map_err(halted)?;
-        let app = Self { store, host, chain: RwLock::new(chain), block: Mutex::default(), mempool: Mutex::default() };
+        let (block, mempool) = (Mutex::default(), Mutex::default());
+        let app = Self { store, host, chain: RwLock::new(chain), block, mempool, snapshots };
         app.reset_mempool(None)?;
         Ok(app)
     }
@@ -185,6 +196,7 @@ impl App {
             return Err(AppError::Started(chain.id.clone(), height));
         }
         let start = Start::new(&request)?;
+        self.snapshots.abandon();
         let mut delta = Delta::new(self.store.snapshot());
         start.write(&mut Bare(&mut delta))?;
         let chain = Chain::load(&mut Bare(&mut delta)).map_err(halted)?;
@@ -285,11 +297,48 @@ impl App {
         let staged = progress.staged.take().ok_or(AppError::Order("a commit came before its block"))?;
         self.store.commit(staged)?;
         progress.start = None;
-        let chain = Chain::load(&mut View(self.store.snapshot())).map_err(halted)?;
-        *self.chain.write().unwrap_or_else(PoisonError::into_inner) = chain;
-        self.reset_mempool(None)?;
+        self.reload()?;
         // Blocks are kept: their bytes are what a replaying node starts from.
         Ok(response::Commit { data: Bytes::new(), retain_height: height_of(0) })
+    }
+
+    /// The snapshots that others can restore from here, oldest first.
+    pub fn list_snapshots(&self) -> response::ListSnapshots {
+        self.snapshots.list(&self.store)
+    }
+
+    /// Takes a snapshot of the latest height, whatever the interval, before it returns.
+    pub fn take_snapshot(&self) -> Result<(), AppError> {
+        self.snapshots.take_now(&self.store)
+    }
+
+    /// The app hash of a height that is kept.
+    pub fn app_hash(&self, height: u64) -> Result<AppHash, AppError> {
+        Ok(hash_of(&self.store.snapshot_at(height)?.root()))
+    }
+
+    /// A chunk of a listed snapshot; empty if it is not to be had.
+    pub fn load_snapshot_chunk(&self, request: &request::LoadSnapshotChunk) -> response::LoadSnapshotChunk {
+        self.snapshots.chunk(&self.store, request)
+    }
+
+    /// Whether a snapshot that others offer is restored. Its roots make the trusted app hash, or it is rejected.
+    pub fn offer_snapshot(&self, request: &request::OfferSnapshot) -> Result<response::OfferSnapshot, AppError> {
+        self.snapshots.offer(&self.store, request)
+    }
+
+    /// Takes over a chunk of the accepted snapshot. With the last one the application stands at the snapshot's height.
+    pub fn apply_snapshot_chunk(
+        &self,
+        request: &request::ApplySnapshotChunk,
+    ) -> Result<response::ApplySnapshotChunk, AppError> {
+        let mut progress = self.progress();
+        let (answer, restored) = self.snapshots.apply(&self.store, request)?;
+        if restored {
+            *progress = Progress::default();
+            self.reload()?;
+        }
+        Ok(answer)
     }
 
     /// Answers a question from a committed height.
@@ -359,6 +408,15 @@ impl App {
             block_gas: chain.block_gas,
             params: chain.params.clone(),
         })
+    }
+
+    /// Follows the store to the height that it has now.
+    fn reload(&self) -> Result<(), AppError> {
+        let chain = Chain::load(&mut View(self.store.snapshot())).map_err(halted)?;
+        *self.chain.write().unwrap_or_else(PoisonError::into_inner) = chain;
+        self.reset_mempool(None)?;
+        self.snapshots.take_due(&self.store);
+        Ok(())
     }
 
     fn current(&self) -> Option<Arc<Chain>> {

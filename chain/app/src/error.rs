@@ -1,6 +1,6 @@
 //! Why the application stops: never because of a transaction.
 
-use std::io;
+use std::{io, path::PathBuf};
 
 use aceso_blobs::BlobError;
 use aceso_state::StateError;
@@ -75,6 +75,35 @@ pub enum AppError {
     /// The host could not do its part of a call.
     #[error("host: {0}")]
     Host(String),
+    /// A snapshot would leave the heights that are kept before it is replaced.
+    #[error(
+        "snapshots every {interval} heights are offered for {heights} heights, and only {keep} are kept; \
+         raise keep_heights or lower snapshot_interval"
+    )]
+    SnapshotWindow {
+        /// Heights between two snapshots.
+        interval: u64,
+        /// How long one is offered.
+        heights: u64,
+        /// Heights that are kept.
+        keep: u64,
+    },
+    /// The state is too large for a snapshot.
+    #[error("the state of height {height} has more than the {max} chunks that a snapshot can have")]
+    SnapshotSize {
+        /// The height.
+        height: u64,
+        /// Most chunks.
+        max: usize,
+    },
+    /// The folder of the snapshots cannot be used.
+    #[error("snapshots in {}: {source}", path.display())]
+    Snapshots {
+        /// The folder.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
     /// The operating system gave no thread to run contracts on.
     #[error("cannot start a thread: {0}")]
     Thread(#[source] io::Error),

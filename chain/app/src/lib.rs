@@ -23,6 +23,7 @@ mod genesis;
 mod host;
 mod query;
 mod run;
+mod snapshots;
 mod store;
 mod tx;
 
@@ -30,3 +31,4 @@ pub use app::{App, ChainInfo, Config, Stats, WantedBlob};
 pub use components::COMPONENTS;
 pub use error::AppError;
 pub use host::Fetch;
+pub use snapshots::{SNAPSHOT_FORMAT, SNAPSHOTS_OFFERED};

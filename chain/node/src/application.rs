@@ -33,6 +33,23 @@ pub(crate) trait Application: Send + Sync + 'static {
     fn commit(&self) -> Result<response::Commit, Fault>;
     /// Answers from committed state, beside blocks that run.
     fn query(&self, request: request::Query) -> response::Query;
+    /// The snapshots that other nodes can restore from this one. Unless all four methods of state sync are given,
+    /// there is none: nothing is offered, and what others offer is declined.
+    fn list_snapshots(&self) -> response::ListSnapshots {
+        response::ListSnapshots::default()
+    }
+    /// A chunk of one of them; empty if it is not to be had.
+    fn load_snapshot_chunk(&self, _: request::LoadSnapshotChunk) -> response::LoadSnapshotChunk {
+        response::LoadSnapshotChunk::default()
+    }
+    /// Whether a snapshot of others is restored, given the app hash that a light client trusts.
+    fn offer_snapshot(&self, _: request::OfferSnapshot) -> Result<response::OfferSnapshot, Fault> {
+        Ok(response::OfferSnapshot::Abort)
+    }
+    /// Takes over a chunk of it.
+    fn apply_snapshot_chunk(&self, _: request::ApplySnapshotChunk) -> Result<response::ApplySnapshotChunk, Fault> {
+        Err("no snapshot was accepted".into())
+    }
     /// Registered blobs that wait for validators to say that they hold them, oldest first.
     fn wanted_blobs(&self) -> Vec<WantedBlob>;
     /// A page of the blobs that a node should hold, and after which name the next page begins.
@@ -78,6 +95,25 @@ impl Application for aceso_app::App {
 
     fn query(&self, request: request::Query) -> response::Query {
         self.query(request)
+    }
+
+    fn list_snapshots(&self) -> response::ListSnapshots {
+        self.list_snapshots()
+    }
+
+    fn load_snapshot_chunk(&self, request: request::LoadSnapshotChunk) -> response::LoadSnapshotChunk {
+        self.load_snapshot_chunk(&request)
+    }
+
+    fn offer_snapshot(&self, request: request::OfferSnapshot) -> Result<response::OfferSnapshot, Fault> {
+        Ok(self.offer_snapshot(&request)?)
+    }
+
+    fn apply_snapshot_chunk(
+        &self,
+        request: request::ApplySnapshotChunk,
+    ) -> Result<response::ApplySnapshotChunk, Fault> {
+        Ok(self.apply_snapshot_chunk(&request)?)
     }
 
     fn wanted_blobs(&self) -> Vec<WantedBlob> {

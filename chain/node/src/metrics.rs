@@ -203,6 +203,25 @@ impl Application for Metrics {
         self.timed(Stage::query, || self.app.query(request))
     }
 
+    fn list_snapshots(&self) -> response::ListSnapshots {
+        Application::list_snapshots(&self.app)
+    }
+
+    fn load_snapshot_chunk(&self, request: request::LoadSnapshotChunk) -> response::LoadSnapshotChunk {
+        Application::load_snapshot_chunk(&self.app, request)
+    }
+
+    fn offer_snapshot(&self, request: request::OfferSnapshot) -> Result<response::OfferSnapshot, Fault> {
+        Application::offer_snapshot(&self.app, request)
+    }
+
+    fn apply_snapshot_chunk(
+        &self,
+        request: request::ApplySnapshotChunk,
+    ) -> Result<response::ApplySnapshotChunk, Fault> {
+        Application::apply_snapshot_chunk(&self.app, request)
+    }
+
     fn wanted_blobs(&self) -> Vec<WantedBlob> {
         self.app.wanted_blobs()
     }

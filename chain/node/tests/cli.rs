@@ -18,7 +18,9 @@ fn refused(arguments: &[&str]) -> String {
 
 #[test]
 fn help_has_examples() {
-    for verb in [vec![], vec!["dev"], vec!["init"], vec!["start"], vec!["keys"], vec!["model"], vec!["blob"]] {
+    for verb in
+        [vec![], vec!["dev"], vec!["init"], vec!["start"], vec!["keys"], vec!["model"], vec!["blob"], vec!["snapshot"]]
+    {
         let mut arguments = verb.clone();
         arguments.push("--help");
         let (code, out, _) = run(&arguments);
@@ -119,4 +121,36 @@ fn one_node_per_home_and_per_port() {
     assert!(ui.contains("holds no index.html"), "{ui}");
     assert!(refused(&["start", "--home", path, "--abci", "nowhere"]).contains("is not tcp://HOST:PORT"));
     assert!(refused(&["dev", "--home", path, "--rpc", "nowhere"]).contains("is not HOST:PORT"));
+}
+
+#[test]
+fn snapshots_of_a_stopped_node_are_taken_and_checked() {
+    let directory = tempfile::tempdir().unwrap();
+    let home = directory.path().join("node");
+    let at = ["--home", home.to_str().unwrap()];
+    let node = Node::start(&home, &[]);
+    assert!(refused(&["snapshot", "take", at[0], at[1]]).contains("another node is using"));
+    assert_eq!(node.stop(), 0);
+    let told = |verb: &str| {
+        let (code, out, error) = run(&["snapshot", verb, at[0], at[1], "--json"]);
+        assert_eq!(code, 0, "{error}");
+        serde_json::from_str::<Value>(&out).unwrap()
+    };
+    assert_eq!(told("list")["snapshots"], serde_json::json!([]));
+    let taken = told("take");
+    assert_eq!(taken["snapshots"][0]["chunks"], 1);
+    assert_eq!(told("take"), taken);
+    assert_eq!(told("list"), taken);
+    let checked = told("check");
+    assert_eq!((&checked["snapshots"], &checked["checked"]), (&taken["snapshots"], &Value::Bool(true)));
+    let (_, text, _) = run(&["snapshot", "check", at[0], at[1]]);
+    assert!(text.ends_with("restores to the same state\n"), "{text}");
+    assert!(!home.join("data/snapshot-check").exists());
+    let file = std::fs::read_dir(home.join("data/snapshots")).unwrap().next().unwrap().unwrap().path();
+    let mut bytes = std::fs::read(&file).unwrap();
+    // The digest of the chunk stands before the 38 bytes that say where it begins.
+    let digest = bytes.len() - 39;
+    bytes[digest] ^= 1;
+    std::fs::write(&file, bytes).unwrap();
+    assert!(refused(&["snapshot", "check", at[0], at[1]]).contains("chunk 0 of 1"));
 }

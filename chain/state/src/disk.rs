@@ -21,10 +21,13 @@ use crate::error::StateError;
 /// A node leaves it empty. A test ends the process in it, or takes a copy of the folder, to see what a restart finds.
 pub type FailPoint = Arc<dyn Fn(u64) + Send + Sync>;
 
-/// What a state folder holds: the lock, the store, and for a moment a store that is being created.
+/// What a state folder holds: the lock, the store, and at times a store that is being created or restored, or one that
+/// is restored and on its way into the store's place.
 const LOCK: &str = "lock";
 const STORE: &str = "store";
 const UNFINISHED: &str = "unfinished";
+const RESTORING: &str = "restoring";
+const RESTORED: &str = "restored";
 
 /// Journals that may wait for their tables to be written; what a start after a crash replays at most.
 const JOURNAL_BYTES: u64 = 128 << 20;
@@ -86,6 +89,7 @@ impl Rows {
 pub(crate) struct Disk {
     db: Database,
     tables: Arc<Tables>,
+    cache_bytes: u64,
     fail: Option<FailPoint>,
     /// Released last, when the store below is closed.
     _lock: Arc<File>,
@@ -122,18 +126,49 @@ impl Disk {
     ) -> Result<Self, StateError> {
         let lock = Arc::new(lock(dir).map_err(|error| failure(dir, error))?);
         let (place, unfinished) = (dir.join(STORE), dir.join(UNFINISHED));
+        let failed = |error: std::io::Error| failure(dir, error.into());
+        remove(&dir.join(RESTORING)).map_err(failed)?;
+        if dir.join(RESTORED).exists() {
+            put_in_place(dir).map_err(failed)?;
+        }
         if !place.exists() {
-            let failed = |error: std::io::Error| failure(dir, error.into());
-            if unfinished.exists() {
-                std::fs::remove_dir_all(&unfinished).map_err(failed)?;
-            }
+            remove(&unfinished).map_err(failed)?;
             let new = Self::attach(dir, &unfinished, cache_bytes, Arc::clone(&lock))?;
             new.write(0, initial())?;
             drop(new);
-            std::fs::rename(&unfinished, &place).map_err(failed)?;
-            File::open(dir).and_then(|dir| dir.sync_all()).map_err(failed)?;
+            rename(dir, UNFINISHED, STORE).map_err(failed)?;
         }
         Ok(Self { fail, ..Self::attach(dir, &place, cache_bytes, lock)? })
+    }
+
+    /// Another store beside this one, to be restored. There is one at a time.
+    pub(crate) fn beside(&self, initial: Rows) -> Result<Self, StateError> {
+        let dir = &self.tables.dir;
+        let place = dir.join(RESTORING);
+        remove(&place).map_err(|error| failure(dir, error.into()))?;
+        let new = Self::attach(dir, &place, self.cache_bytes, Arc::clone(&self._lock))?;
+        new.write(0, initial)?;
+        Ok(Self { fail: self.fail.clone(), ..new })
+    }
+
+    /// Puts a store that was made with [`Disk::beside`] in the place of the other one, and opens it there.
+    ///
+    /// It is complete from the first renaming on: an interruption after that is made good at the next start. Whoever
+    /// still looks at the other store must not need it any more.
+    pub(crate) fn take_place(self) -> Result<Self, StateError> {
+        let Self { db, tables, cache_bytes, fail, _lock } = self;
+        let dir = tables.dir.clone();
+        drop((db, tables));
+        let placed = rename(&dir, RESTORING, RESTORED).and_then(|()| put_in_place(&dir));
+        placed.map_err(|error| failure(&dir, error.into()))?;
+        Ok(Self { fail, ..Self::attach(&dir, &dir.join(STORE), cache_bytes, _lock)? })
+    }
+
+    /// Removes a store that was made with [`Disk::beside`]; what cannot be removed now is at the next start.
+    pub(crate) fn discard(self) {
+        let place = self.tables.dir.join(RESTORING);
+        drop(self);
+        let _ = remove(&place);
     }
 
     fn attach(dir: &Path, place: &Path, cache_bytes: u64, lock: Arc<File>) -> Result<Self, StateError> {
@@ -147,7 +182,7 @@ impl Disk {
         let [meta, latest, history, nodes, roots, stale] = Table::ALL.map(table);
         let keyspaces = (|| Ok([meta?, latest?, history?, nodes?, roots?, stale?]))().map_err(failed)?;
         let tables = Arc::new(Tables { dir: dir.to_path_buf(), keyspaces });
-        Ok(Self { db, tables, fail: None, _lock: lock })
+        Ok(Self { db, tables, cache_bytes, fail: None, _lock: lock })
     }
 
     /// All tables as they are now.
@@ -203,6 +238,26 @@ impl View {
             Ok((key.to_vec(), value.to_vec()))
         })
     }
+}
+
+/// Removes a folder that may not be there.
+fn remove(folder: &Path) -> std::io::Result<()> {
+    match std::fs::remove_dir_all(folder) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        done => done,
+    }
+}
+
+/// Gives a store in `dir` another name, durably.
+fn rename(dir: &Path, from: &str, to: &str) -> std::io::Result<()> {
+    std::fs::rename(dir.join(from), dir.join(to))?;
+    File::open(dir)?.sync_all()
+}
+
+/// The last steps of a restoration, as often as it takes.
+fn put_in_place(dir: &Path) -> std::io::Result<()> {
+    remove(&dir.join(STORE))?;
+    rename(dir, RESTORED, STORE)
 }
 
 /// Takes the folder for this store alone, for as long as the file is open.

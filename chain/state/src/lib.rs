@@ -8,29 +8,44 @@
 //! Each component ("bank", "wasm", …) has a Merkle tree of its own; the app tree holds component name → component
 //! root, and its root is the app hash. Both levels are proven with ICS23 under one [`proof_spec`].
 //!
+//! A node that joins late restores a height instead of executing up to it: [`Snapshot::export`] cuts a state into
+//! chunks, [`Store::restore`] takes them over and checks each one against the app hash.
+//!
 //! No clock, no thread and no randomness decides anything here, and no transaction format is known. The store below
 //! has worker threads that merge files; they change time, never contents. Start at [`Store`].
 
+mod branch;
 mod changes;
+mod chunk;
 mod delta;
 mod disk;
 mod error;
+mod export;
+mod grow;
 mod history;
 mod keys;
+mod manifest;
 mod merge;
 mod node;
 mod proof;
+mod refusal;
+mod restore;
 mod snapshot;
 mod stage;
 mod store;
 mod tree;
+mod walk;
 mod window;
 
 pub use changes::{Changes, KEY_MAX, VALUE_MAX};
 pub use delta::Delta;
 pub use disk::FailPoint;
 pub use error::StateError;
+pub use export::Export;
+pub use manifest::{CHUNK_BYTES, CHUNK_MAX, CHUNKS_MAX, MANIFEST_MAX, Manifest, ManifestError};
 pub use proof::{Proof, ProofRefused, proof_spec, proof_spec_json, verify};
+pub use refusal::{Blame, ChunkFault, RestoreError};
+pub use restore::Restore;
 pub use snapshot::{Order, Snapshot};
 pub use stage::Staged;
 pub use store::{CACHE_BYTES, Options, Store};

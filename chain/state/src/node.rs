@@ -15,6 +15,7 @@ use jmt::{KeyHash, ValueHash};
 use prost::encoding::{decode_varint, encode_varint};
 use sha2::{Digest as _, Sha256};
 
+use crate::branch::{Branch, Branches};
 use crate::error::StateError;
 
 const NULL: u8 = 0;
@@ -29,6 +30,51 @@ pub(crate) fn key_hash(key: &[u8]) -> KeyHash {
     KeyHash(Sha256::digest(key).into())
 }
 
+/// What stands in a row.
+pub(crate) enum Parts {
+    /// A tree without entries.
+    Null,
+    /// An entry.
+    Leaf {
+        /// The hash of its value.
+        value_hash: [u8; 32],
+        /// Its key.
+        key: Vec<u8>,
+    },
+    /// Sixteen places for children.
+    Inner(Box<Branches>),
+}
+
+/// A leaf as a row.
+pub(crate) fn leaf_row(value_hash: &[u8; 32], key: &[u8]) -> Vec<u8> {
+    let mut row = Vec::with_capacity(33 + key.len());
+    row.push(LEAF);
+    row.extend_from_slice(value_hash);
+    row.extend_from_slice(key);
+    row
+}
+
+/// An inner node as a row.
+pub(crate) fn inner_row(branches: &Branches) -> Vec<u8> {
+    let (mut children, mut leaves) = (0_u16, 0_u16);
+    for (place, branch) in branches.iter() {
+        children |= 1 << place;
+        leaves |= u16::from(branch.is_leaf()) << place;
+    }
+    let mut row = Vec::with_capacity(5 + 38 * usize::from(CHILDREN));
+    row.push(INNER);
+    row.extend_from_slice(&children.to_be_bytes());
+    row.extend_from_slice(&leaves.to_be_bytes());
+    for (_, branch) in branches.iter() {
+        row.extend_from_slice(&branch.hash);
+        encode_varint(branch.version, &mut row);
+        if let Some(below) = branch.below {
+            encode_varint(below, &mut row);
+        }
+    }
+    row
+}
+
 /// A node as a row; `key_of` gives the key behind a leaf's hash.
 pub(crate) fn encode(
     node: &Node,
@@ -39,82 +85,89 @@ pub(crate) fn encode(
         Node::Leaf(leaf) => {
             let key = key_of(leaf.key_hash())?;
             let fields = borsh::to_vec(leaf).map_err(|error| StateError::corrupt(format!("leaf: {error}")))?;
-            let value_hash = fields.get(32..64).ok_or_else(|| StateError::corrupt("leaf without a value hash"))?;
-            let mut row = Vec::with_capacity(33 + key.len());
-            row.push(LEAF);
-            row.extend_from_slice(value_hash);
-            row.extend_from_slice(&key);
-            Ok(row)
+            let value_hash = fields.get(32..).and_then(|rest| rest.first_chunk::<32>());
+            Ok(leaf_row(value_hash.ok_or_else(|| StateError::corrupt("leaf without a value hash"))?, &key))
         }
         Node::Internal(inner) => {
-            let (children, leaves) = inner.generate_bitmaps();
-            let mut row = Vec::with_capacity(5 + 38 * usize::from(CHILDREN));
-            row.push(INNER);
-            row.extend_from_slice(&children.to_be_bytes());
-            row.extend_from_slice(&leaves.to_be_bytes());
-            for (_, child) in inner.children_sorted() {
-                row.extend_from_slice(&child.hash);
-                encode_varint(child.version, &mut row);
-                if !child.is_leaf() {
-                    encode_varint(child.leaf_count() as u64, &mut row);
-                }
+            let mut branches = Branches::default();
+            for (nibble, child) in inner.children_sorted() {
+                let below = (!child.is_leaf()).then(|| child.leaf_count() as u64);
+                branches.set(u8::from(nibble), Branch { hash: child.hash, version: child.version, below });
             }
-            Ok(row)
+            Ok(inner_row(&branches))
         }
     }
 }
 
 /// A row as a node, with its key if it is a leaf.
 pub(crate) fn decode(row: &[u8]) -> Result<(Node, Option<Vec<u8>>), StateError> {
-    let broken = || StateError::corrupt(format!("a tree node of {} bytes has no known form", row.len()));
-    match row.split_first() {
-        Some((&NULL, [])) => Ok((Node::Null, None)),
-        Some((&LEAF, fields)) => {
-            let (value_hash, key) = fields.split_first_chunk::<32>().ok_or_else(broken)?;
-            let leaf = LeafNode::new(key_hash(key), ValueHash(*value_hash));
-            Ok((Node::Leaf(leaf), Some(key.to_vec())))
+    match parts(row)? {
+        Parts::Null => Ok((Node::Null, None)),
+        Parts::Leaf { value_hash, key } => {
+            Ok((Node::Leaf(LeafNode::new(key_hash(&key), ValueHash(value_hash))), Some(key)))
         }
-        Some((&INNER, fields)) => {
-            let fields = inner_fields(fields).ok_or_else(broken)?;
-            let node = Node::try_from_slice(&fields).map_err(|_| broken())?;
-            Ok((node, None))
-        }
-        _ => Err(broken()),
+        Parts::Inner(branches) => Ok((Node::try_from_slice(&inner_fields(&branches)).map_err(|_| broken(row))?, None)),
     }
+}
+
+/// A row's contents without the tree library's types.
+pub(crate) fn parts(row: &[u8]) -> Result<Parts, StateError> {
+    match row.split_first() {
+        Some((&NULL, [])) => Ok(Parts::Null),
+        Some((&LEAF, fields)) => {
+            let (value_hash, key) = fields.split_first_chunk::<32>().ok_or_else(|| broken(row))?;
+            Ok(Parts::Leaf { value_hash: *value_hash, key: key.to_vec() })
+        }
+        Some((&INNER, fields)) => Ok(Parts::Inner(Box::new(branches(fields).ok_or_else(|| broken(row))?))),
+        _ => Err(broken(row)),
+    }
+}
+
+fn broken(row: &[u8]) -> StateError {
+    StateError::corrupt(format!("a tree node of {} bytes has no known form", row.len()))
+}
+
+fn branches(row: &[u8]) -> Option<Branches> {
+    let (children, row) = row.split_first_chunk::<2>()?;
+    let (leaves, mut row) = row.split_first_chunk::<2>()?;
+    let (children, leaves) = (u16::from_be_bytes(*children), u16::from_be_bytes(*leaves));
+    let mut branches = Branches::default();
+    for place in (0..CHILDREN).filter(|place| children >> place & 1 == 1) {
+        let (hash, rest) = row.split_first_chunk::<32>()?;
+        row = rest;
+        let version = decode_varint(&mut row).ok()?;
+        let below = if leaves >> place & 1 == 1 { None } else { Some(decode_varint(&mut row).ok()?) };
+        branches.set(place, Branch { hash: *hash, version, below });
+    }
+    (row.is_empty() && children != 0 && branches.leaves().is_some()).then_some(branches)
 }
 
 /// Spreads an inner node out to the encoding that the tree library reads: sixteen optional children, their number,
 /// the number of leaves.
-fn inner_fields(row: &[u8]) -> Option<Vec<u8>> {
-    let (children, row) = row.split_first_chunk::<2>()?;
-    let (leaves, mut row) = row.split_first_chunk::<2>()?;
-    let (children, leaves) = (u16::from_be_bytes(*children), u16::from_be_bytes(*leaves));
+fn inner_fields(branches: &Branches) -> Vec<u8> {
     let mut out = Vec::with_capacity(1 + 50 * usize::from(CHILDREN) + 16);
-    let mut below: u64 = 0;
+    let mut children: u64 = 0;
     out.push(1);
     for place in 0..CHILDREN {
-        if children >> place & 1 == 0 {
+        let Some(branch) = branches.get(place) else {
             out.push(0);
             continue;
-        }
-        let (hash, rest) = row.split_first_chunk::<32>()?;
-        row = rest;
+        };
+        children += 1;
         out.push(1);
-        out.extend_from_slice(hash);
-        out.extend_from_slice(&decode_varint(&mut row).ok()?.to_le_bytes());
-        if leaves >> place & 1 == 1 {
-            out.push(0);
-            below = below.checked_add(1)?;
-        } else {
-            let count = decode_varint(&mut row).ok()?;
-            out.push(1);
-            out.extend_from_slice(&count.to_le_bytes());
-            below = below.checked_add(count)?;
+        out.extend_from_slice(&branch.hash);
+        out.extend_from_slice(&branch.version.to_le_bytes());
+        match branch.below {
+            None => out.push(0),
+            Some(count) => {
+                out.push(1);
+                out.extend_from_slice(&count.to_le_bytes());
+            }
         }
     }
-    out.extend_from_slice(&u64::from(children.count_ones()).to_le_bytes());
-    out.extend_from_slice(&below.to_le_bytes());
-    (row.is_empty() && children != 0).then_some(out)
+    out.extend_from_slice(&children.to_le_bytes());
+    out.extend_from_slice(&branches.leaves().unwrap_or_default().to_le_bytes());
+    out
 }
 
 #[cfg(test)]

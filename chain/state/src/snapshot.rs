@@ -11,6 +11,7 @@ use crate::error::StateError;
 use crate::history::{self, RangeAt};
 use crate::keys;
 use crate::proof::{self, Proof};
+use crate::tree::root_at;
 
 /// A key and its value.
 pub(crate) type Entry = (Vec<u8>, Vec<u8>);
@@ -113,7 +114,23 @@ impl Snapshot {
         component_id(&self.components, name)
     }
 
-    fn value(&self, component: u8, key: &[u8]) -> Result<Option<Vec<u8>>, StateError> {
+    /// The names of the components, in the order of their bytes.
+    pub(crate) fn names(&self) -> &[&'static str] {
+        &self.components
+    }
+
+    pub(crate) fn view(&self) -> &View {
+        &self.view
+    }
+
+    /// The root of a component's tree.
+    pub(crate) fn component_root(&self, name: &str) -> Result<[u8; 32], StateError> {
+        let version = self.version;
+        let found = root_at(&self.view, self.component(name)?, version)?;
+        found.map(|(_, root)| root).ok_or(StateError::Unproven { version })
+    }
+
+    pub(crate) fn value(&self, component: u8, key: &[u8]) -> Result<Option<Vec<u8>>, StateError> {
         if self.version == self.head {
             self.view.get(Table::Latest, &keys::latest(component, key))
         } else {

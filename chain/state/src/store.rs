@@ -1,12 +1,13 @@
 //! The open state: its latest height, and the way to the next one.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
 
 use crate::changes::Changes;
 use crate::disk::{Disk, FailPoint, Rows, Table, View};
 use crate::error::StateError;
 use crate::keys;
+use crate::refusal::RestoreError;
 use crate::snapshot::Snapshot;
 use crate::stage::{Staged, stage};
 use crate::tree::{EMPTY_ROOT, root_at};
@@ -37,22 +38,24 @@ impl Options {
 
 /// The state of a chain on disk. One process at a time; any number of threads read while one commits.
 pub struct Store {
-    disk: Disk,
     dir: PathBuf,
     components: Arc<[&'static str]>,
     keep: u64,
     head: RwLock<Head>,
     /// Held over a commit, so that each follows the one before.
     committing: Mutex<()>,
+    /// The snapshot that is being restored.
+    restoring: Mutex<Weak<()>>,
 }
 
-/// The latest committed version.
+/// The latest committed version, and where the next one goes.
 #[derive(Clone)]
-struct Head {
-    view: View,
-    version: u64,
-    root: [u8; 32],
-    oldest: u64,
+pub(crate) struct Head {
+    pub(crate) disk: Arc<Disk>,
+    pub(crate) view: View,
+    pub(crate) version: u64,
+    pub(crate) root: [u8; 32],
+    pub(crate) oldest: u64,
 }
 
 impl Store {
@@ -63,23 +66,16 @@ impl Store {
     /// layout, and if it cannot be read.
     pub fn open(dir: &Path, options: Options) -> Result<Self, StateError> {
         check_components(options.components)?;
-        let initial = || {
-            let mut rows = Rows::default();
-            rows.put(Table::Meta, keys::META_LAYOUT.to_vec(), keys::LAYOUT.to_be_bytes().to_vec());
-            rows.put(Table::Meta, keys::META_COMPONENTS.to_vec(), options.components.join("\n").into_bytes());
-            rows
-        };
-        let disk = Disk::open(dir, options.cache_bytes, options.fail, initial)?;
-        let view = disk.view();
-        check_layout(&view, options.components)?;
-        let head = read_head(view)?;
+        let disk = Disk::open(dir, options.cache_bytes, options.fail, || initial_rows(options.components))?;
+        check_layout(&disk.view(), options.components)?;
+        let head = read_head(Arc::new(disk))?;
         Ok(Self {
-            disk,
             dir: dir.to_path_buf(),
             components: options.components.into(),
             keep: options.keep.max(1),
             head: RwLock::new(head),
             committing: Mutex::new(()),
+            restoring: Mutex::default(),
         })
     }
 
@@ -143,13 +139,10 @@ impl Store {
         // Heights before a first version above 1 are the empty base, all the same.
         let before = if parent.0 == 0 { version - 1 } else { head.oldest };
         let oldest = prune(&head.view, before, version.saturating_sub(self.keep), &mut rows)?;
-        let mut meta = version.to_be_bytes().to_vec();
-        meta.extend_from_slice(&root);
-        meta.extend_from_slice(&oldest.to_be_bytes());
-        rows.put(Table::Meta, keys::META_HEAD.to_vec(), meta);
-        self.disk.write(version, rows)?;
-        let head = Head { view: self.disk.view(), version, root, oldest };
-        *self.head.write().unwrap_or_else(PoisonError::into_inner) = head;
+        rows.put(Table::Meta, keys::META_HEAD.to_vec(), head_row(version, &root, oldest));
+        head.disk.write(version, rows)?;
+        let view = head.disk.view();
+        self.set_head(Head { view, version, root, oldest, ..head });
         Ok(())
     }
 
@@ -158,9 +151,48 @@ impl Store {
         self.head().view
     }
 
-    fn head(&self) -> Head {
+    pub(crate) fn head(&self) -> Head {
         self.head.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
+
+    pub(crate) fn set_head(&self, head: Head) {
+        *self.head.write().unwrap_or_else(PoisonError::into_inner) = head;
+    }
+
+    pub(crate) fn components(&self) -> &[&'static str] {
+        &self.components
+    }
+
+    pub(crate) fn committing(&self) -> &Mutex<()> {
+        &self.committing
+    }
+
+    pub(crate) fn restoring(&self) -> &Mutex<Weak<()>> {
+        &self.restoring
+    }
+
+    /// Whether another state may take this one's place: nothing was committed, or nothing after a restored height,
+    /// which has no height before it. A commit leaves at least one.
+    pub(crate) fn check_replaceable(&self) -> Result<(), RestoreError> {
+        let head = self.head();
+        if head.version == head.oldest { Ok(()) } else { Err(RestoreError::NotEmpty { height: head.version }) }
+    }
+}
+
+/// What a store holds before the first version.
+pub(crate) fn initial_rows(components: &[&str]) -> Rows {
+    let mut rows = Rows::default();
+    rows.put(Table::Meta, keys::META_LAYOUT.to_vec(), keys::LAYOUT.to_be_bytes().to_vec());
+    rows.put(Table::Meta, keys::META_COMPONENTS.to_vec(), components.join("\n").into_bytes());
+    rows
+}
+
+/// The row that makes a version the latest one.
+pub(crate) fn head_row(version: u64, root: &[u8; 32], oldest: u64) -> Vec<u8> {
+    let mut row = version.to_be_bytes().to_vec();
+    row.extend_from_slice(root);
+    row.extend_from_slice(&oldest.to_be_bytes());
+    row
 }
 
 fn follows(version: u64, latest: u64) -> bool {
@@ -199,9 +231,10 @@ fn check_layout(view: &View, components: &[&str]) -> Result<(), StateError> {
 }
 
 /// The head as it was committed last, checked against the app tree.
-fn read_head(view: View) -> Result<Head, StateError> {
+pub(crate) fn read_head(disk: Arc<Disk>) -> Result<Head, StateError> {
+    let view = disk.view();
     let Some(meta) = view.get(Table::Meta, keys::META_HEAD)? else {
-        return Ok(Head { view, version: 0, root: EMPTY_ROOT, oldest: 0 });
+        return Ok(Head { disk, view, version: 0, root: EMPTY_ROOT, oldest: 0 });
     };
     let broken = || StateError::corrupt(format!("the head has {} bytes", meta.len()));
     let (version, rest) = meta.split_first_chunk::<8>().ok_or_else(broken)?;
@@ -211,5 +244,5 @@ fn read_head(view: View) -> Result<Head, StateError> {
     if root_at(&view, keys::APP, version)?.map(|(_, root)| root) != Some(root) {
         return Err(StateError::corrupt(format!("the app tree does not have the root of height {version}")));
     }
-    Ok(Head { view, version, root, oldest })
+    Ok(Head { disk, view, version, root, oldest })
 }

@@ -207,6 +207,25 @@ impl Net {
         net
     }
 
+    /// Ends the application and starts it again over the same home.
+    pub(crate) fn reopen(&mut self, change: impl FnOnce(&mut Config)) {
+        let elsewhere = tempfile::tempdir().unwrap();
+        let other = App::open(Config::new(elsewhere.path(), self.blobs.clone())).unwrap();
+        drop(std::mem::replace(&mut self.app, other));
+        let mut config = Config::new(self.dir.path(), self.blobs.clone());
+        change(&mut config);
+        self.app = App::open(config).unwrap();
+    }
+
+    /// An application in a home of its own that has never seen a block.
+    pub(crate) fn joining(&self) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let blobs = Arc::new(BlobStore::open(&dir.path().join("blobs"), Options::default()).unwrap());
+        let app = App::open(Config::new(dir.path(), blobs.clone())).unwrap();
+        let attest = AttestKey::generate(&[7; 32]).unwrap();
+        Self { app, blobs, height: self.height, dir, attest }
+    }
+
     pub(crate) fn genesis(&self, change: impl FnOnce(&mut Genesis)) -> request::InitChain {
         let consensus = consensus_key();
         let rich = |key: Key| Balance {

@@ -11,3 +11,4 @@ mod guests;
 mod queries;
 mod reads;
 mod signing;
+mod sync;

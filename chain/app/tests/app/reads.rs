@@ -29,13 +29,13 @@ use crate::{
 const PURPOSE: &str = "TREAT";
 
 /// A chain on which a model is admitted and a guarded image is available.
-struct Clinic {
-    net: Net,
-    model: String,
+pub(crate) struct Clinic {
+    pub(crate) net: Net,
+    pub(crate) model: String,
     price: u128,
-    image: BlobId,
-    guard: String,
-    reader: String,
+    pub(crate) image: BlobId,
+    pub(crate) guard: String,
+    pub(crate) reader: String,
 }
 
 fn model_files() -> (Vec<u8>, Manifest) {
@@ -45,7 +45,7 @@ fn model_files() -> (Vec<u8>, Manifest) {
 }
 
 /// A grey picture; every `seed` another one.
-fn picture(seed: u8) -> Vec<u8> {
+pub(crate) fn picture(seed: u8) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut encoder = png::Encoder::new(&mut bytes, 40, 32);
     encoder.set_color(png::ColorType::Grayscale);
@@ -69,7 +69,7 @@ fn register_image(owner: &Key, cid: &BlobId, size: usize, guard: &str) -> MsgReg
 }
 
 impl Clinic {
-    fn open() -> Self {
+    pub(crate) fn open() -> Self {
         Self::with(NOTHING)
     }
 
@@ -120,7 +120,7 @@ impl Clinic {
         })
     }
 
-    fn permit(&self, change: impl FnOnce(&mut PermitRequest)) -> Any {
+    pub(crate) fn permit(&self, change: impl FnOnce(&mut PermitRequest)) -> Any {
         let mut request = self.request();
         change(&mut request);
         Self::message(&self.guard, serde_json::to_string(&request).unwrap())
@@ -130,11 +130,11 @@ impl Clinic {
         format!("\"{model}{image}{PURPOSE}\"")
     }
 
-    fn read(&self) -> Any {
+    pub(crate) fn read(&self) -> Any {
         Self::message(&self.reader, self.read_of(&self.model, &self.image))
     }
 
-    fn run(&mut self, msgs: Vec<Any>) -> ExecTxResult {
+    pub(crate) fn run(&mut self, msgs: Vec<Any>) -> ExecTxResult {
         self.net.run(&alice(), msgs)
     }
 

@@ -197,7 +197,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        abci::{consensus::Consensus, info::Info, mempool::Mempool, snapshot},
+        abci::{consensus::Consensus, info::Info, mempool::Mempool, snapshot::Snapshot},
         testing::{Counter, Here},
     };
 
@@ -206,13 +206,13 @@ mod tests {
     fn connect() -> (DuplexStream, Served) {
         let app = Arc::new(Counter::default());
         let consensus = Consensus::new(app.clone(), Arc::new(Here));
-        let (mempool, info) = (Mempool::new(app.clone()), Info::new(app));
+        let (mempool, info, snapshot) = (Mempool::new(app.clone()), Info::new(app.clone()), Snapshot::new(app));
         let (faults, _) = mpsc::unbounded_channel();
         let lanes = Lanes {
             consensus: Lane::start("consensus", faults.clone(), move |r| consensus.answer(r)).unwrap(),
             mempool: Lane::start("mempool", faults.clone(), move |r| mempool.answer(r)).unwrap(),
             info: Lane::start("info", faults.clone(), move |r| info.answer(r)).unwrap(),
-            snapshot: Lane::start("snapshot", faults, move |r| snapshot::answer(&r)).unwrap(),
+            snapshot: Lane::start("snapshot", faults, move |r| snapshot.answer(r)).unwrap(),
         };
         let (ours, theirs) = tokio::io::duplex(1 << 20);
         (ours, tokio::spawn(async move { serve(theirs, &lanes).await }))

@@ -22,7 +22,7 @@ use super::{
     info::Info,
     lane::Lane,
     mempool::Mempool,
-    snapshot,
+    snapshot::Snapshot,
 };
 use crate::application::Fault;
 
@@ -90,6 +90,7 @@ pub(crate) async fn serve(
     consensus: Consensus,
     mempool: Mempool,
     info: Info,
+    snapshot: Snapshot,
 ) -> Result<(), ServerError> {
     let (faults, mut failed) = mpsc::unbounded_channel();
     let start = |source| ServerError::Thread(source);
@@ -97,7 +98,7 @@ pub(crate) async fn serve(
         consensus: Lane::start("abci-consensus", faults.clone(), move |r| consensus.answer(r)).map_err(start)?,
         mempool: Lane::start("abci-mempool", faults.clone(), move |r| mempool.answer(r)).map_err(start)?,
         info: Lane::start("abci-info", faults.clone(), move |r| info.answer(r)).map_err(start)?,
-        snapshot: Lane::start("abci-snapshot", faults, move |r| snapshot::answer(&r)).map_err(start)?,
+        snapshot: Lane::start("abci-snapshot", faults, move |r| snapshot.answer(r)).map_err(start)?,
     });
     let listening = async {
         match &address {
@@ -167,7 +168,7 @@ fn remove_stale(path: &Path) {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::sync::Arc;
 
     use prost::Message;
@@ -246,7 +247,7 @@ mod tests {
     }
 
     /// CometBFT's framing: a length as varint, then the message.
-    async fn ask(
+    pub(crate) async fn ask(
         stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
         request: pb::request::Value,
     ) -> pb::response::Value {
@@ -258,6 +259,15 @@ mod tests {
         let answer = receive(stream).await;
         assert!(matches!(receive(stream).await, pb::response::Value::Flush(_)));
         answer
+    }
+
+    pub(crate) async fn connect(path: &Path) -> tokio::net::UnixStream {
+        loop {
+            match tokio::net::UnixStream::connect(path).await {
+                Ok(stream) => return stream,
+                Err(_) => tokio::time::sleep(Duration::from_millis(5)).await,
+            }
+        }
     }
 
     async fn receive(stream: &mut (impl AsyncRead + Unpin)) -> pb::response::Value {
@@ -283,14 +293,10 @@ mod tests {
         drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
         let app = Arc::new(Counter::default());
         let consensus = Consensus::new(app.clone(), Arc::new(Here));
-        let serving = serve(Address::Unix(path.clone()), consensus, Mempool::new(app.clone()), Info::new(app.clone()));
+        let (mempool, info) = (Mempool::new(app.clone()), Info::new(app.clone()));
+        let serving = serve(Address::Unix(path.clone()), consensus, mempool, info, Snapshot::new(app.clone()));
         let server = tokio::spawn(serving);
-        let mut stream = loop {
-            match tokio::net::UnixStream::connect(&path).await {
-                Ok(stream) => break stream,
-                Err(_) => tokio::time::sleep(Duration::from_millis(5)).await,
-            }
-        };
+        let mut stream = connect(&path).await;
         let info = ask(&mut stream, pb::request::Value::Info(Default::default())).await;
         assert!(matches!(info, pb::response::Value::Info(info) if info.last_block_height == 0));
         ask(&mut stream, pb::request::Value::InitChain(init_chain().into())).await;
@@ -330,7 +336,13 @@ mod tests {
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let app = Arc::new(Counter::default());
         let consensus = Consensus::new(app.clone(), Arc::new(Here));
-        let serving = serve(Address::Tcp(port.to_string()), consensus, Mempool::new(app.clone()), Info::new(app));
+        let serving = serve(
+            Address::Tcp(port.to_string()),
+            consensus,
+            Mempool::new(app.clone()),
+            Info::new(app.clone()),
+            Snapshot::new(app),
+        );
         let server = tokio::spawn(serving);
         let mut stream = loop {
             match tokio::net::TcpStream::connect(port).await {
@@ -354,7 +366,8 @@ mod tests {
         let address = Address::Tcp(taken.local_addr().unwrap().to_string());
         let app = Arc::new(Counter::default());
         let consensus = Consensus::new(app.clone(), Arc::new(Here));
-        let ended = serve(address, consensus, Mempool::new(app.clone()), Info::new(app)).await;
+        let (mempool, info) = (Mempool::new(app.clone()), Info::new(app.clone()));
+        let ended = serve(address, consensus, mempool, info, Snapshot::new(app)).await;
         assert!(ended.unwrap_err().to_string().contains("is another node running?"));
     }
 }

@@ -76,7 +76,7 @@ async fn serve(args: &Args, home: &Home, document: Document, output: Output) -> 
     let (rest_listener, rest_at) = net::bind("--rest", &args.rest).await?;
     let config = Config::load_or_create(home)?;
     let blobs = Arc::new(BlobStore::open(&home.blobs_dir(), aceso_blobs::Options::default())?);
-    let metrics = Arc::new(Metrics::new(open(home, &config, &blobs, None)?));
+    let metrics = Arc::new(Metrics::new(open(home, &config, &blobs, None, 0)?));
     let app: Arc<dyn Application> = Arc::clone(&metrics) as Arc<dyn Application>;
 
     let (ended, mut engine_ended) = mpsc::channel(1);
@@ -123,18 +123,21 @@ async fn serve(args: &Args, home: &Home, document: Document, output: Output) -> 
     outcome.and_then(|()| joined.map_err(|_| anyhow::anyhow!("the engine's thread panicked; see the lines above")))
 }
 
-/// Opens the application of a home.
+/// Opens the application of a home. An embedded chain has no peers and takes no snapshots: its interval is 0.
 pub(crate) fn open(
     home: &Home,
     config: &Config,
     blobs: &Arc<BlobStore>,
     fetch: Option<Arc<dyn Fetch>>,
+    snapshot_interval: u64,
 ) -> anyhow::Result<App> {
     let mut options = aceso_app::Config::new(home.path(), Arc::clone(blobs));
     options.state_dir = home.state_dir();
     options.vm_cache_dir = home.code_dir();
     options.keep_heights = config.keep_heights;
     options.fetch = fetch;
+    options.snapshot_dir = home.snapshots_dir();
+    options.snapshot_interval = snapshot_interval;
     Ok(App::open(options)?)
 }
 

@@ -11,6 +11,7 @@ pub(crate) mod keys;
 pub(crate) mod localnet;
 pub(crate) mod model;
 pub(crate) mod remote;
+pub(crate) mod snapshot;
 pub(crate) mod start;
 
 use std::{
@@ -58,6 +59,8 @@ enum Verb {
     Start(start::Args),
     /// Run a network of CometBFT validators on this machine.
     Localnet(localnet::Args),
+    /// Show, take and check the snapshots that other nodes join from.
+    Snapshot(snapshot::Args),
     /// Keep accounts in plain files.
     Keys(keys::Args),
     /// Check models, and register them.
@@ -137,6 +140,7 @@ impl Verb {
             Self::Init(args) => init::run(&args, output),
             Self::Start(args) => start::run(args, output),
             Self::Localnet(args) => localnet::run(&args, output),
+            Self::Snapshot(args) => snapshot::run(&args, output),
             Self::Keys(args) => keys::run(args, output),
             Self::Model(args) => model::run(args, output),
             Self::Blob(args) => blob::run(args, output),

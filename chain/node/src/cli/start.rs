@@ -18,6 +18,7 @@ use crate::{
         mempool::Mempool,
         query::Queries,
         server::{self, Address},
+        snapshot::Snapshot,
         vote::Voter,
     },
     application::Application,
@@ -75,11 +76,12 @@ pub(crate) fn run(args: Args, output: Output) -> anyhow::Result<()> {
         Arc::new(Peers::new(&config.blob_peers, chain_id, Arc::clone(&key), Arc::clone(&blobs), patience))
     });
     let fetch = peers.clone().map(|peers| peers as Arc<dyn Fetch>);
-    let metrics = Arc::new(Metrics::new(dev::open(&home, &config, &blobs, fetch)?));
+    let metrics = Arc::new(Metrics::new(dev::open(&home, &config, &blobs, fetch, config.snapshot_interval)?));
     let app: Arc<dyn Application> = Arc::clone(&metrics) as Arc<dyn Application>;
     let voter = Arc::new(Voter::new(key, Arc::clone(&blobs)));
     let consensus = Consensus::new(Arc::clone(&app), voter);
     let (mempool, info) = (Mempool::new(Arc::clone(&app)), Info::new(Arc::clone(&app)));
+    let snapshot = Snapshot::new(Arc::clone(&app));
     let (queries, height) = (Queries::new(Arc::clone(&app)), info.info().last_block_height);
     let blob_readers = config.blob_readers(&home)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
@@ -105,7 +107,7 @@ pub(crate) fn run(args: Args, output: Output) -> anyhow::Result<()> {
             format!("the application waits for CometBFT at {}\n  rest  {rest}", args.abci)
         })?;
         let ended = tokio::select! {
-            served = server::serve(address, consensus, mempool, info) => Ok(served?),
+            served = server::serve(address, consensus, mempool, info, snapshot) => Ok(served?),
             signal = stop_signal() => signal,
         };
         // The receivers may all be gone, which is what is wanted.

@@ -7,6 +7,7 @@
 //! config/aceso.toml                bounds that an operator may change, and peers
 //! config/config.toml               CometBFT's own, and node_key.json its name among nodes
 //! data/state data/code data/blobs  the application's state, compiled contracts, blobs
+//! data/snapshots                   where the chunks of snapshots for state sync begin
 //! data/blocks.redb                 blocks of the embedded engine
 //! keys/NAME.mnemonic               accounts of `aceso keys`
 //! ```
@@ -180,6 +181,10 @@ impl Home {
 
     pub(crate) fn state_dir(&self) -> PathBuf {
         self.data().join("state")
+    }
+
+    pub(crate) fn snapshots_dir(&self) -> PathBuf {
+        self.data().join("snapshots")
     }
 
     pub(crate) fn code_dir(&self) -> PathBuf {

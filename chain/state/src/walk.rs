@@ -1,0 +1,131 @@
+//! The leaves of a tree from left to right, that is by the hashes of their keys, and what lies right of one.
+
+use crate::branch::{Branches, bit, nibble, path};
+use crate::disk::{Table, View};
+use crate::error::StateError;
+use crate::node::{self, Parts};
+use crate::{keys, tree::root_at};
+
+/// Places on the way to the deepest leaf.
+const LEVELS: usize = 64;
+
+/// An entry as the tree knows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Leaf {
+    pub(crate) key_hash: [u8; 32],
+    pub(crate) value_hash: [u8; 32],
+    pub(crate) key: Vec<u8>,
+}
+
+/// A walk over the leaves of one tree at one version. It holds one node per level.
+pub(crate) struct Walk {
+    view: View,
+    tree: u8,
+    /// Leaves left of it are passed over.
+    start: [u8; 32],
+    /// The version of the root's row, until it has been read.
+    root: Option<u64>,
+    /// The open nodes from the root down, each with its next place.
+    open: Vec<(Box<Branches>, u8)>,
+    /// The places that lead to the last of them.
+    path: Vec<u8>,
+}
+
+impl Walk {
+    /// Begins at the first leaf whose key hash is `start` or larger.
+    pub(crate) fn new(view: &View, tree: u8, version: u64, start: [u8; 32]) -> Result<Self, StateError> {
+        let (base, _) = root_at(view, tree, version)?.ok_or(StateError::Unproven { version })?;
+        Ok(Self { view: view.clone(), tree, start, root: Some(base), open: Vec::new(), path: Vec::new() })
+    }
+
+    /// The next leaf.
+    pub(crate) fn next(&mut self) -> Result<Option<Leaf>, StateError> {
+        if let Some(version) = self.root.take()
+            && let Some(leaf) = self.enter(version)?
+        {
+            return Ok(Some(leaf));
+        }
+        while let Some((branches, next)) = self.open.last_mut() {
+            let place = *next;
+            *next += 1;
+            match branches.get(place).map(|branch| branch.version) {
+                Some(version) => {
+                    self.path.push(place);
+                    let found = self.enter(version)?;
+                    self.path.truncate(self.open.len().saturating_sub(1));
+                    if found.is_some() {
+                        return Ok(found);
+                    }
+                }
+                None if place < 16 => {}
+                None => {
+                    self.open.pop();
+                    self.path.truncate(self.open.len().saturating_sub(1));
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// Reads the node at the path: a leaf is answered if it is not passed over, an inner node is opened.
+    fn enter(&mut self, version: u64) -> Result<Option<Leaf>, StateError> {
+        let level = self.path.len();
+        match read(&self.view, self.tree, version, self.path.iter().copied())? {
+            Parts::Null => Ok(None),
+            Parts::Leaf { value_hash, key } => {
+                let leaf = Leaf { key_hash: node::key_hash(&key).0, value_hash, key };
+                Ok((leaf.key_hash >= self.start).then_some(leaf))
+            }
+            Parts::Inner(_) if level >= LEVELS => Err(StateError::corrupt("a tree is deeper than its hashes are long")),
+            Parts::Inner(branches) => {
+                let on_edge = path(&self.start, level).eq(self.path.iter().copied());
+                self.open.push((branches, if on_edge { nibble(&self.start, level) } else { 0 }));
+                Ok(None)
+            }
+        }
+    }
+}
+
+/// Where a leaf hangs in the binary tree, and all that is right of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Edge {
+    /// Levels above the leaf.
+    pub(crate) depth: u8,
+    /// The hashes of the branches right of the way to it, the lowest first.
+    pub(crate) right: Vec<[u8; 32]>,
+}
+
+/// What is right of the leaf with this key hash, which must be in the tree.
+pub(crate) fn edge(view: &View, tree: u8, version: u64, key_hash: &[u8; 32]) -> Result<Edge, StateError> {
+    let (mut base, _) = root_at(view, tree, version)?.ok_or(StateError::Unproven { version })?;
+    let mut edge = Edge { depth: 0, right: Vec::new() };
+    for level in 0..LEVELS {
+        let Parts::Inner(branches) = read(view, tree, base, path(key_hash, level))? else { break };
+        let place = nibble(key_hash, level);
+        for at in 0..4 {
+            if branches.is_alone(place, at) {
+                edge.right.reverse();
+                return Ok(edge);
+            }
+            if !bit(key_hash, edge.depth) {
+                edge.right.push(branches.sibling(place, at));
+            }
+            edge.depth = edge.depth.checked_add(1).ok_or_else(|| StateError::corrupt("two keys have one hash"))?;
+        }
+        match branches.get(place) {
+            Some(branch) if !branch.is_leaf() => base = branch.version,
+            Some(_) => break,
+            None => return Err(StateError::corrupt(format!("tree {tree} has no leaf where one was found"))),
+        }
+    }
+    edge.right.reverse();
+    Ok(edge)
+}
+
+fn read(view: &View, tree: u8, version: u64, path: impl Iterator<Item = u8>) -> Result<Parts, StateError> {
+    let row = keys::node(tree, version, path);
+    match view.get(Table::Nodes, &row)? {
+        Some(contents) => node::parts(&contents),
+        None => Err(StateError::corrupt(format!("a node of tree {tree}, written at height {version}, is missing"))),
+    }
+}
