@@ -10,4 +10,6 @@ mod fixture;
 mod guests;
 mod queries;
 mod reads;
+mod shipped;
 mod signing;
+mod spoiled;

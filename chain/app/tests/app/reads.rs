@@ -26,26 +26,26 @@ use crate::{
     guests::{self, NOTHING},
 };
 
-const PURPOSE: &str = "TREAT";
+pub(crate) const PURPOSE: &str = "TREAT";
 
 /// A chain on which a model is admitted and a guarded image is available.
-struct Clinic {
-    net: Net,
-    model: String,
-    price: u128,
-    image: BlobId,
+pub(crate) struct Clinic {
+    pub(crate) net: Net,
+    pub(crate) model: String,
+    pub(crate) price: u128,
+    pub(crate) image: BlobId,
     guard: String,
     reader: String,
 }
 
-fn model_files() -> (Vec<u8>, Manifest) {
+pub(crate) fn model_files() -> (Vec<u8>, Manifest) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/pneumonia");
     let onnx = fs::read(folder.join("model.onnx")).unwrap();
     (onnx, serde_json::from_slice(&fs::read(folder.join("manifest.json")).unwrap()).unwrap())
 }
 
 /// A grey picture; every `seed` another one.
-fn picture(seed: u8) -> Vec<u8> {
+pub(crate) fn picture(seed: u8) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut encoder = png::Encoder::new(&mut bytes, 40, 32);
     encoder.set_color(png::ColorType::Grayscale);
@@ -69,7 +69,7 @@ fn register_image(owner: &Key, cid: &BlobId, size: usize, guard: &str) -> MsgReg
 }
 
 impl Clinic {
-    fn open() -> Self {
+    pub(crate) fn open() -> Self {
         Self::with(NOTHING)
     }
 
@@ -111,7 +111,7 @@ impl Clinic {
         }
     }
 
-    fn message(contract: &str, msg: String) -> Any {
+    pub(crate) fn message(contract: &str, msg: String) -> Any {
         sdk(&MsgExecuteContract {
             sender: alice().address(),
             contract: contract.into(),
@@ -120,7 +120,7 @@ impl Clinic {
         })
     }
 
-    fn permit(&self, change: impl FnOnce(&mut PermitRequest)) -> Any {
+    pub(crate) fn permit(&self, change: impl FnOnce(&mut PermitRequest)) -> Any {
         let mut request = self.request();
         change(&mut request);
         Self::message(&self.guard, serde_json::to_string(&request).unwrap())
@@ -134,7 +134,7 @@ impl Clinic {
         Self::message(&self.reader, self.read_of(&self.model, &self.image))
     }
 
-    fn run(&mut self, msgs: Vec<Any>) -> ExecTxResult {
+    pub(crate) fn run(&mut self, msgs: Vec<Any>) -> ExecTxResult {
         self.net.run(&alice(), msgs)
     }
 
