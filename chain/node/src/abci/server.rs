@@ -54,6 +54,15 @@ pub(crate) enum Address {
     Unix(PathBuf),
 }
 
+impl std::fmt::Display for Address {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Tcp(host) => write!(f, "tcp://{host}"),
+            Self::Unix(path) => write!(f, "unix://{}", path.display()),
+        }
+    }
+}
+
 impl std::str::FromStr for Address {
     type Err = ServerError;
 
@@ -131,6 +140,18 @@ impl<Q: Send + 'static, A: Send + 'static> Service<Q> for Lane<Q, A> {
     }
 }
 
+/// Fails if somebody listens at the address already: a node says so before it says that it waits there.
+pub(crate) fn check_free(address: &Address) -> Result<(), ServerError> {
+    let free = match address {
+        Address::Tcp(host) => std::net::TcpListener::bind(host).map(drop),
+        Address::Unix(path) => match std::os::unix::net::UnixStream::connect(path) {
+            Ok(_) => Err(std::io::ErrorKind::AddrInUse.into()),
+            Err(_) => Ok(()),
+        },
+    };
+    free.map_err(|e| ServerError::Bind { address: address.to_string(), source: e.into() })
+}
+
 /// Serves until the application fails; the caller drops the future to stop it.
 pub(crate) async fn serve(
     address: Address,
@@ -144,10 +165,7 @@ pub(crate) async fn serve(
         .mempool(Lane::start("abci-mempool", faults.clone(), move |r| mempool.answer(r))?)
         .info(Lane::start("abci-info", faults.clone(), move |r| info.answer(r))?)
         .snapshot(Lane::start("abci-snapshot", faults, move |r| snapshot::answer(&r))?);
-    let shown = match &address {
-        Address::Tcp(host) => format!("tcp://{host}"),
-        Address::Unix(path) => format!("unix://{}", path.display()),
-    };
+    let shown = address.to_string();
     let Some(server) = lanes.finish() else {
         return Err(ServerError::Bind { address: shown, source: "a lane is missing".into() });
     };

@@ -63,9 +63,10 @@ pub(crate) fn run(args: Args, output: Output) -> anyhow::Result<()> {
             home.path().display()
         );
     }
+    server::check_free(&address)?;
     let config = Config::load_or_create(&home)?;
     let blobs = Arc::new(BlobStore::open(&home.blobs_dir(), aceso_blobs::Options::default())?);
-    let app: Arc<dyn Application> = Arc::new(dev::open(&home, &config, &blobs)?);
+    let app: Arc<dyn Application> = Arc::new(dev::open(&home, &config, &blobs, None)?);
     let voter = Arc::new(Voter::new(home.attester()?, Arc::clone(&blobs)));
     let consensus = Consensus::new(Arc::clone(&app), voter);
     let (mempool, info) = (Mempool::new(Arc::clone(&app)), Info::new(Arc::clone(&app)));

@@ -14,7 +14,7 @@ use axum::{
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use futures::StreamExt;
+use futures::{Stream, StreamExt};
 use serde_json::json;
 use tokio_util::io::{StreamReader, SyncIoBridge};
 
@@ -23,6 +23,9 @@ use crate::rpc::http;
 
 /// How long a sender may pause between two pieces.
 const PAUSE: Duration = Duration::from_secs(30);
+/// How long, and for how many bytes, a sender whose blob was refused is listened to.
+const LINGER: Duration = Duration::from_secs(10);
+const LINGER_BYTES: usize = 64 << 20;
 /// Bytes of one piece on the way out.
 const PIECE: usize = 256 << 10;
 /// Pieces that may wait for a slow receiver.
@@ -31,12 +34,6 @@ const PIECES: usize = 4;
 /// `POST /aceso/blobs/v1`: the body becomes a blob; answers `{"cid", "size"}`.
 pub(crate) async fn put(State(rest): State<Arc<Rest>>, headers: HeaderMap, body: Body) -> Response {
     let announced = headers.get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()).and_then(|v| v.parse().ok());
-    let room = match rest.ledger.reserve(announced) {
-        Ok(room) => room,
-        Err(e @ ledger::Refused::TooLarge { .. }) => return refuse(StatusCode::PAYLOAD_TOO_LARGE, 3, e),
-        Err(e @ ledger::Refused::Quota { .. }) => return refuse(StatusCode::INSUFFICIENT_STORAGE, 8, e),
-        Err(e @ ledger::Refused::Busy(_)) => return refuse(StatusCode::SERVICE_UNAVAILABLE, 14, e),
-    };
     let pieces = futures::stream::unfold(body.into_data_stream(), |mut body| async move {
         let piece = match tokio::time::timeout(PAUSE, body.next()).await {
             Ok(None) => return None,
@@ -45,21 +42,63 @@ pub(crate) async fn put(State(rest): State<Arc<Rest>>, headers: HeaderMap, body:
         };
         Some((piece, body))
     });
-    let mut reader = SyncIoBridge::new(StreamReader::new(Box::pin(pieces)));
+    let pieces = Box::pin(pieces);
+    let room = match rest.ledger.reserve(announced) {
+        Ok(room) => room,
+        Err(refused) => {
+            linger(pieces);
+            let (status, code) = match refused {
+                ledger::Refused::TooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, 3),
+                ledger::Refused::Quota { .. } => (StatusCode::INSUFFICIENT_STORAGE, 8),
+                ledger::Refused::Busy(_) => (StatusCode::SERVICE_UNAVAILABLE, 14),
+            };
+            return refuse(status, code, refused);
+        }
+    };
+    let mut reader = SyncIoBridge::new(StreamReader::new(pieces));
     let storing = Arc::clone(&rest);
     let stored = tokio::task::spawn_blocking(move || {
-        let put = storing.blobs.put(&mut reader, room.bytes())?;
-        room.keep(put.id, put.size);
-        Ok(put)
+        let mut counted = reader.by_ref().take(u64::MAX);
+        match storing.blobs.put(&mut counted, room.bytes()) {
+            Ok(put) => {
+                room.keep(put.id, put.size);
+                Ok(put)
+            }
+            Err(e) => {
+                room.spill(u64::MAX - counted.limit());
+                Err((e, reader.into_inner().into_inner()))
+            }
+        }
     });
     match stored.await {
         Ok(Ok(Put { id, size, .. })) => {
             rest.pulse.beat();
             http::json(StatusCode::OK, &json!({"cid": id.to_string(), "size": size.to_string()}))
         }
-        Ok(Err(e)) => failed(&e),
+        Ok(Err((e, pieces))) => {
+            linger(pieces);
+            failed(&e)
+        }
         Err(e) => refuse(StatusCode::INTERNAL_SERVER_ERROR, 13, e),
     }
+}
+
+/// Reads on for a while what was refused. Most clients look for an answer when they have sent everything; of a
+/// connection that is closed before, they learn nothing but that.
+fn linger(mut pieces: impl Stream<Item = io::Result<Bytes>> + Send + Unpin + 'static) {
+    tokio::spawn(async move {
+        let mut left = LINGER_BYTES;
+        let rest = async {
+            while let Some(Ok(piece)) = pieces.next().await {
+                left = left.saturating_sub(piece.len());
+                if left == 0 {
+                    break;
+                }
+            }
+        };
+        // Whoever has not finished by then is cut off.
+        let _ = tokio::time::timeout(LINGER, rest).await;
+    });
 }
 
 fn failed(error: &BlobError) -> Response {
