@@ -15,8 +15,14 @@ use proptest::{
     test_runner::{RngSeed, TestRunner},
 };
 
-/// A closed store: its files, and what is in it.
-fn closed() -> (Vec<(PathBuf, Vec<u8>)>, Vec<(Put, Vec<u8>)>) {
+/// A closed store.
+struct Closed {
+    /// Names and contents.
+    files: Vec<(PathBuf, Vec<u8>)>,
+    blobs: Vec<(Put, Vec<u8>)>,
+}
+
+fn closed() -> Closed {
     let dir = tempfile::tempdir().unwrap();
     let store = open(dir.path());
     // Small ones, and one of two leaves with its node.
@@ -25,12 +31,13 @@ fn closed() -> (Vec<(PathBuf, Vec<u8>)>, Vec<(Put, Vec<u8>)>) {
     let blobs = blobs.into_iter().map(|blob| (store.put(&blob[..], u64::MAX).unwrap(), blob)).collect();
     drop(store);
     let names = ["roots", "packs/0000000001.pack", "packs/0000000001.index"];
-    (names.map(|name| (name.into(), fs::read(dir.path().join(name)).unwrap())).into(), blobs)
+    let files = names.map(|name| (name.into(), fs::read(dir.path().join(name)).unwrap())).into();
+    Closed { files, blobs }
 }
 
 #[test]
 fn spoiled_files_are_answered() {
-    let (files, blobs) = closed();
+    let Closed { files, blobs } = closed();
     let edit = (any::<Index>(), 0_usize..40, prop::collection::vec(any::<u8>(), 0..40));
     let strategy = (prop::collection::vec(0..files.len(), 1..3), prop::collection::vec(edit, 1..4), any::<bool>());
     let mut runner = TestRunner::new(ProptestConfig {

@@ -92,7 +92,13 @@ fn depths_and_colours_that_png_does_not_have_are_named() {
         other[29..33].copy_from_slice(&crc.sum().to_be_bytes());
         format!("{depth} bits, colour {colour}: {}", refusal(&other))
     });
-    expect![[""]].assert_eq(&said.join("\n"));
+    expect![[r#"
+        3 bits, colour 0: the PNG does not decode: Invalid bit depth 3.
+        0 bits, colour 0: the PNG does not decode: Invalid bit depth 0.
+        16 bits, colour 3: the PNG does not decode: Invalid color/depth combination in header: Indexed/Sixteen
+        4 bits, colour 2: the PNG does not decode: Invalid color/depth combination in header: Rgb/Four
+        8 bits, colour 1: the PNG does not decode: Invalid color type 1.
+        8 bits, colour 7: the PNG does not decode: Invalid color type 7."#]].assert_eq(&said.join("\n"));
 }
 
 #[test]

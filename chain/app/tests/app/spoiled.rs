@@ -66,7 +66,7 @@ fn specimens(net: &Net) -> Vec<Vec<u8>> {
         funds: vec![],
     };
     let code = MsgStoreCode { sender: address, wasm_byte_code: guests::echo(), ..MsgStoreCode::default() };
-    let mut drafts = vec![
+    let mut drafts = [
         net.draft(&[&alice()], vec![send(&alice(), &bob().address(), 1)]),
         net.draft(&[&alice()], vec![ours(&blob), ours(&model)]),
         net.draft(&[&alice()], vec![sdk(&run)]),
