@@ -98,7 +98,8 @@ fn depths_and_colours_that_png_does_not_have_are_named() {
         16 bits, colour 3: the PNG does not decode: Invalid color/depth combination in header: Indexed/Sixteen
         4 bits, colour 2: the PNG does not decode: Invalid color/depth combination in header: Rgb/Four
         8 bits, colour 1: the PNG does not decode: Invalid color type 1.
-        8 bits, colour 7: the PNG does not decode: Invalid color type 7."#]].assert_eq(&said.join("\n"));
+        8 bits, colour 7: the PNG does not decode: Invalid color type 7."#]]
+    .assert_eq(&said.join("\n"));
 }
 
 #[test]

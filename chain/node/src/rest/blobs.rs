@@ -14,18 +14,15 @@ use axum::{
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use futures::{Stream, StreamExt};
+use futures::StreamExt;
 use serde_json::json;
 use tokio_util::io::{StreamReader, SyncIoBridge};
 
 use super::{Rest, access, ledger, refuse};
-use crate::rpc::http;
+use crate::{net, rpc::http};
 
 /// How long a sender may pause between two pieces.
 const PAUSE: Duration = Duration::from_secs(30);
-/// How long, and for how many bytes, a sender whose blob was refused is listened to.
-const LINGER: Duration = Duration::from_secs(10);
-const LINGER_BYTES: usize = 64 << 20;
 /// Bytes of one piece on the way out.
 const PIECE: usize = 256 << 10;
 /// Pieces that may wait for a slow receiver.
@@ -46,7 +43,7 @@ pub(crate) async fn put(State(rest): State<Arc<Rest>>, headers: HeaderMap, body:
     let room = match rest.ledger.reserve(announced) {
         Ok(room) => room,
         Err(refused) => {
-            linger(pieces);
+            net::linger(pieces);
             let (status, code) = match refused {
                 ledger::Refused::TooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, 3),
                 ledger::Refused::Quota { .. } => (StatusCode::INSUFFICIENT_STORAGE, 8),
@@ -76,29 +73,11 @@ pub(crate) async fn put(State(rest): State<Arc<Rest>>, headers: HeaderMap, body:
             http::json(StatusCode::OK, &json!({"cid": id.to_string(), "size": size.to_string()}))
         }
         Ok(Err((e, pieces))) => {
-            linger(pieces);
+            net::linger(pieces);
             failed(&e)
         }
         Err(e) => refuse(StatusCode::INTERNAL_SERVER_ERROR, 13, e),
     }
-}
-
-/// Reads on for a while what was refused. Most clients look for an answer when they have sent everything; of a
-/// connection that is closed before, they learn nothing but that.
-fn linger(mut pieces: impl Stream<Item = io::Result<Bytes>> + Send + Unpin + 'static) {
-    tokio::spawn(async move {
-        let mut left = LINGER_BYTES;
-        let rest = async {
-            while let Some(Ok(piece)) = pieces.next().await {
-                left = left.saturating_sub(piece.len());
-                if left == 0 {
-                    break;
-                }
-            }
-        };
-        // Whoever has not finished by then is cut off.
-        let _ = tokio::time::timeout(LINGER, rest).await;
-    });
 }
 
 fn failed(error: &BlobError) -> Response {
