@@ -38,22 +38,23 @@ impl Value {
     }
 }
 
+/// One operation. `W` is what its weights were packed into; nothing before [`crate::plan`] does that.
 #[derive(Debug)]
-pub(crate) struct Step {
-    pub(crate) op: Op,
+pub(crate) struct Step<W = ()> {
+    pub(crate) op: Op<W>,
     pub(crate) inputs: Vec<ValueId>,
     pub(crate) output: ValueId,
 }
 
 /// Everything that runs. Closed: an operator of ONNX becomes one of these or is refused.
 #[derive(Debug)]
-pub(crate) enum Op {
+pub(crate) enum Op<W = ()> {
     /// Each byte through one table.
     Table(Box<[u8; 256]>),
     /// Each byte through the table of its channel.
     ChannelTable(ChannelTable),
-    Conv(Conv),
-    MatMul(MatMul),
+    Conv(Conv, W),
+    MatMul(MatMul, W),
     Add(Box<AddTables>),
     MaxPool(MaxPool),
     AveragePool(AveragePool),
@@ -220,11 +221,34 @@ pub(crate) struct Pad {
 }
 
 impl Op {
+    /// The same operation with its weights packed.
+    pub(crate) fn pack<W>(self, pack: impl FnOnce(&Filter) -> W) -> Op<W> {
+        match self {
+            Self::Conv(conv, ()) => {
+                let weights = pack(&conv.filter);
+                Op::Conv(conv, weights)
+            }
+            Self::MatMul(matmul, ()) => {
+                let weights = pack(&matmul.filter);
+                Op::MatMul(matmul, weights)
+            }
+            Self::Table(op) => Op::Table(op),
+            Self::ChannelTable(op) => Op::ChannelTable(op),
+            Self::Add(op) => Op::Add(op),
+            Self::MaxPool(op) => Op::MaxPool(op),
+            Self::AveragePool(op) => Op::AveragePool(op),
+            Self::GlobalAveragePool(op) => Op::GlobalAveragePool(op),
+            Self::Transpose(op) => Op::Transpose(op),
+            Self::Concat(op) => Op::Concat(op),
+            Self::Pad(op) => Op::Pad(op),
+        }
+    }
+
     /// Multiplications with accumulation.
     pub(crate) fn macs(&self, output: usize) -> u64 {
         match self {
-            Self::Conv(conv) => (output as u64).saturating_mul(conv.filter.depth as u64),
-            Self::MatMul(matmul) => (output as u64).saturating_mul(matmul.filter.depth as u64),
+            Self::Conv(conv, ()) => (output as u64).saturating_mul(conv.filter.depth as u64),
+            Self::MatMul(matmul, ()) => (output as u64).saturating_mul(matmul.filter.depth as u64),
             _ => 0,
         }
     }
@@ -237,7 +261,7 @@ impl Op {
             Self::AveragePool(pool) => output.saturating_mul(pool.window.taps() as u64),
             Self::GlobalAveragePool(pool) => output.saturating_mul(pool.size as u64),
             // The input is brought into another form first.
-            Self::Conv(conv) => {
+            Self::Conv(conv, ()) => {
                 let factors = [conv.batch, conv.groups, conv.channels].into_iter().chain(conv.window.reach());
                 let read = factors.fold(1u64, |read, factor| read.saturating_mul(factor as u64));
                 output.saturating_add(read)
@@ -249,8 +273,8 @@ impl Op {
     /// Memory that it keeps for weights and parameters.
     pub(crate) fn held(&self) -> u64 {
         match self {
-            Self::Conv(conv) => conv.filter.held(),
-            Self::MatMul(matmul) => matmul.filter.held(),
+            Self::Conv(conv, ()) => conv.filter.held(),
+            Self::MatMul(matmul, ()) => matmul.filter.held(),
             Self::ChannelTable(op) => op.tables.len() as u64 * 256,
             Self::Add(_) => 4096,
             Self::AveragePool(_) => 1024,
@@ -262,8 +286,8 @@ impl Op {
     /// Working memory beside inputs and output, in bytes.
     pub(crate) fn scratch(&self) -> u64 {
         match self {
-            Self::Conv(conv) => crate::kernels::conv_scratch(conv),
-            Self::MatMul(matmul) => crate::kernels::matmul_scratch(matmul),
+            Self::Conv(conv, ()) => crate::kernels::conv_scratch(conv),
+            Self::MatMul(matmul, ()) => crate::kernels::matmul_scratch(matmul),
             _ => 0,
         }
     }

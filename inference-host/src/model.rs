@@ -73,29 +73,27 @@ impl Model {
             return Err(InferError::Rounding);
         }
         let [input] = self.check(inputs)?;
-        let Plan { graph, packed, dying, input: first, outputs } = &self.plan;
-        let mut buffers: Vec<Vec<u8>> = graph.values.iter().map(|_| Vec::new()).collect();
+        let Plan { values, steps, dying, input: first, outputs } = &self.plan;
+        let mut buffers: Vec<Vec<u8>> = values.iter().map(|_| Vec::new()).collect();
         buffers[*first] = input.data().to_vec();
-        for ((step, packed), dying) in graph.steps.iter().zip(packed).zip(dying) {
-            let mut y = vec![0; graph.values[step.output].bytes()];
-            let read = |at: usize| bytes(&graph.values, &buffers, step.inputs[at]);
-            match (&step.op, packed) {
-                (Op::Conv(conv), Some(weights)) => KERNELS.conv(conv, weights, read(0), &mut y),
-                (Op::MatMul(matmul), Some(weights)) => KERNELS.matmul(matmul, weights, read(0), &mut y),
-                // Planning packs the weights of both.
-                (Op::Conv(_) | Op::MatMul(_), None) => (),
-                (Op::Table(table), _) => KERNELS.table(table, read(0), &mut y),
-                (Op::ChannelTable(op), _) => KERNELS.channel_table(op, read(0), &mut y),
-                (Op::Add(tables), _) => KERNELS.add(tables, read(0), read(1), &mut y),
-                (Op::MaxPool(pool), _) => KERNELS.max_pool(pool, read(0), &mut y),
-                (Op::AveragePool(pool), _) => KERNELS.average_pool(pool, read(0), &mut y),
-                (Op::GlobalAveragePool(pool), _) => KERNELS.global_average_pool(pool, read(0), &mut y),
-                (Op::Transpose(op), _) => KERNELS.transpose(op, read(0), &mut y),
-                (Op::Concat(op), _) => {
+        for (step, dying) in steps.iter().zip(dying) {
+            let mut y = vec![0; values[step.output].bytes()];
+            let read = |at: usize| bytes(values, &buffers, step.inputs[at]);
+            match &step.op {
+                Op::Conv(conv, weights) => KERNELS.conv(conv, weights, read(0), &mut y),
+                Op::MatMul(matmul, weights) => KERNELS.matmul(matmul, weights, read(0), &mut y),
+                Op::Table(table) => KERNELS.table(table, read(0), &mut y),
+                Op::ChannelTable(op) => KERNELS.channel_table(op, read(0), &mut y),
+                Op::Add(tables) => KERNELS.add(tables, read(0), read(1), &mut y),
+                Op::MaxPool(pool) => KERNELS.max_pool(pool, read(0), &mut y),
+                Op::AveragePool(pool) => KERNELS.average_pool(pool, read(0), &mut y),
+                Op::GlobalAveragePool(pool) => KERNELS.global_average_pool(pool, read(0), &mut y),
+                Op::Transpose(op) => KERNELS.transpose(op, read(0), &mut y),
+                Op::Concat(op) => {
                     let inputs: Vec<&[u8]> = (0..step.inputs.len()).map(read).collect();
                     KERNELS.concat(op, &inputs, &mut y);
                 }
-                (Op::Pad(op), _) => KERNELS.pad(op, read(0), &mut y),
+                Op::Pad(op) => KERNELS.pad(op, read(0), &mut y),
             }
             buffers[step.output] = y;
             for &id in dying {
@@ -103,7 +101,7 @@ impl Model {
             }
         }
         let tensors = self.outputs.iter().zip(outputs).map(|(spec, &id)| {
-            let data = bytes(&graph.values, &buffers, id).to_vec();
+            let data = bytes(values, &buffers, id).to_vec();
             Tensor::new(spec.ty, spec.dims.clone(), data).map_err(InferError::Tensor)
         });
         tensors.collect()

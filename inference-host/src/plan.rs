@@ -2,7 +2,7 @@
 
 use crate::{
     error::ModelRefused,
-    ir::{Graph, Op, ValueId},
+    ir::{Filter, Graph, Step, Value, ValueId},
     kernels::{Kernels, Packed},
 };
 
@@ -31,9 +31,9 @@ pub struct Facts {
 /// Operations with their weights, ready to run.
 #[derive(Debug)]
 pub(crate) struct Plan {
-    pub(crate) graph: Graph,
-    /// Weights of each step that has some.
-    pub(crate) packed: Vec<Option<Packed>>,
+    pub(crate) values: Vec<Value>,
+    /// In the order of computation, each with its weights.
+    pub(crate) steps: Vec<Step<Packed>>,
     /// Values whose bytes nobody reads after a step.
     pub(crate) dying: Vec<Vec<ValueId>>,
     pub(crate) input: ValueId,
@@ -60,21 +60,20 @@ impl Plan {
         bound("element operations", element_ops, ELEMENT_OPS_MAX)?;
         bound("bytes of values at once", peak_bytes, PEAK_MAX)?;
 
-        let packed: Vec<Option<Packed>> = graph
-            .steps
-            .iter()
-            .map(|step| match &step.op {
-                Op::Conv(conv) => Some(kernels.pack(&conv.filter)),
-                Op::MatMul(matmul) => Some(kernels.pack(&matmul.filter)),
-                _ => None,
-            })
-            .collect();
-        let held = packed.iter().flatten().map(|packed| packed.bytes() as u64).sum::<u64>();
-        let constants = graph.values.iter().filter_map(|value| value.constant.as_ref());
+        let Graph { values, steps } = graph;
+        let mut held = 0u64;
+        let mut pack = |filter: &Filter| {
+            let packed = kernels.pack(filter);
+            held += packed.bytes() as u64;
+            packed
+        };
+        let step = |Step { op, inputs, output }: Step| Step { op: op.pack(&mut pack), inputs, output };
+        let steps: Vec<Step<Packed>> = steps.into_iter().map(step).collect();
+        let constants = values.iter().filter_map(|value| value.constant.as_ref());
         let weight_bytes = held + constants.map(|bytes| bytes.len() as u64).sum::<u64>();
-        let nodes = u32::try_from(graph.steps.len()).unwrap_or(u32::MAX);
+        let nodes = u32::try_from(steps.len()).unwrap_or(u32::MAX);
         let facts = Facts { macs, element_ops, peak_bytes, weight_bytes, nodes };
-        Ok((Self { graph, packed, dying, input, outputs }, facts))
+        Ok((Self { values, steps, dying, input, outputs }, facts))
     }
 }
 

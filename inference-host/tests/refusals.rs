@@ -14,11 +14,12 @@
 
 mod common;
 
-use std::{fmt::Write, fs, time::Instant};
+use std::{fmt::Write, fs, sync::LazyLock, time::Instant};
 
 use aceso_inference::{InferError, ModelRefused, admit, scores};
 use aceso_types::{ElementType, Tensor};
 use expect_test::expect;
+use proptest::prelude::*;
 
 #[test]
 fn every_wrong_graph_is_refused_with_its_reason() {
@@ -211,6 +212,36 @@ fn damaged_files_do_no_harm() {
     expect!["6436"].assert_eq(&refused.to_string());
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: 512,
+        failure_persistence: None,
+        rng_seed: proptest::test_runner::RngSeed::Fixed(5),
+        ..ProptestConfig::default()
+    })]
+
+    /// Runs of bytes replaced, cut out or put in, in every graph that is admitted: a refusal with words, or a model
+    /// that runs.
+    #[test]
+    fn spoiled_files_are_answered(
+        which in any::<prop::sample::Index>(),
+        edits in prop::collection::vec((any::<prop::sample::Index>(), 0_usize..12, prop::collection::vec(any::<u8>(), 0..12)), 1..4),
+    ) {
+        let case = which.get(&CASES);
+        let (mut onnx, mut manifest) = (case.onnx.clone(), case.manifest.clone());
+        for (at, cut, put) in edits {
+            let at = at.index(onnx.len() + 1);
+            let end = (at + cut).min(onnx.len());
+            onnx.splice(at..end, put);
+        }
+        manifest.onnx = aceso_types::manifest::Onnx::of(manifest.onnx.blob, &onnx);
+        match admit(&onnx, &manifest) {
+            Err(refusal) => prop_assert!(!refusal.to_string().is_empty() && !refusal.hint().is_empty()),
+            Ok(model) => drop(model.run(&case.runs[0][..1]).unwrap()),
+        }
+    }
+}
+
 /// A file of two-byte messages, which would decode to gigabytes.
 #[test]
 fn a_bomb_is_refused_before_it_is_decoded() {
@@ -221,6 +252,8 @@ fn a_bomb_is_refused_before_it_is_decoded() {
     assert!(matches!(refusal, ModelRefused::Bound { .. }), "{refusal}");
     assert!(begin.elapsed().as_secs() < 2);
 }
+
+static CASES: LazyLock<Vec<common::Case>> = LazyLock::new(common::cases);
 
 fn case(name: &str) -> common::Case {
     common::cases().into_iter().find(|case| case.name == name).unwrap()

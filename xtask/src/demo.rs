@@ -19,10 +19,12 @@ use crate::{
 
 /// Prepares and plays; the exit code is the journey's.
 pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
+    // What is missing is said before anything is built.
+    let engine = arguments.iter().any(|argument| argument == "--cometbft").then(tools::cometbft).transpose()?;
     let contracts = prepare::contracts()?;
     let mut command = journey(&contracts)?;
-    if arguments.iter().any(|argument| argument == "--cometbft") {
-        command.arg("--engine").arg(tools::cometbft()?);
+    if let Some(engine) = engine {
+        command.arg("--engine").arg(engine);
     }
     // Whoever keeps the node wants to look at it; without Node.js the page says how to build it.
     if arguments.iter().any(|argument| argument == "--keep") {
@@ -59,9 +61,10 @@ pub(crate) fn journey(contracts: &Path) -> Result<Command> {
 
 /// The journey as a suite: every step and every refusal is a case.
 pub(crate) fn suite(cometbft: bool) -> Result<Count> {
+    let engine = cometbft.then(tools::cometbft).transpose()?;
     let mut command = journey(&prepare::contracts()?)?;
-    if cometbft {
-        command.arg("--engine").arg(tools::cometbft()?);
+    if let Some(engine) = engine {
+        command.arg("--engine").arg(engine);
     }
     let output = command.arg("--json").stderr(Stdio::null()).output().context("cannot start the journey")?;
     let report: Value = serde_json::from_slice(&output.stdout).context("the journey did not report")?;

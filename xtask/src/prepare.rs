@@ -3,6 +3,7 @@
 use std::{
     fs,
     path::{Path, PathBuf},
+    process::Stdio,
     time::Instant,
 };
 
@@ -10,6 +11,7 @@ use anyhow::{Context, Result};
 
 use crate::{
     shell::{cargo, program, quiet, root, run, say, target},
+    test::MissingTool,
     tools,
 };
 
@@ -34,7 +36,14 @@ fn wasm_target(name: &str) -> Result<()> {
     }
     say(&format!("adding the compiler's target {name}"));
     let script = include_str!("wasm32-std.sh");
-    quiet(program("bash", &["-c", script, "wasm32-std.sh", name])).map(drop)
+    let missing = |why: &str| MissingTool(format!("rustc has no target {name}; `rustup target add {name}` ({why})"));
+    let added = program("bash", &["-c", script, "wasm32-std.sh", name]).stdin(Stdio::null()).output();
+    let added = added.map_err(|e| missing(&format!("bash cannot be started: {e}")))?;
+    if !added.status.success() {
+        let said = String::from_utf8_lossy(&added.stderr);
+        return Err(missing(said.lines().last().unwrap_or("no reason was given")).into());
+    }
+    Ok(())
 }
 
 /// Builds the contracts from source into one folder, each under a short name, and returns the folder.
@@ -61,7 +70,10 @@ pub(crate) fn wasip1_contract() -> Result<()> {
     let manifest = manifest.to_str().context("the clone's path is not UTF-8")?;
     let arguments =
         ["build", "--quiet", "--profile", "contract", "--target", WASIP1, "--lib", "--manifest-path", manifest];
-    run(cargo(&arguments))?;
+    let mut command = cargo(&arguments);
+    // It is a workspace of its own, whose target folder would be too.
+    command.env("CARGO_TARGET_DIR", target());
+    run(command)?;
     let built = target().join(WASIP1).join("contract/aceso_test_wasip1.wasm");
     copy(&built, &target().join("contracts/wasip1.wasm"))
 }

@@ -24,7 +24,7 @@ pub(crate) fn cometbft() -> Result<PathBuf> {
         }
     }
     if output(program("go", &["version"])).is_err() {
-        let hint = "install Go ≥ 1.22, then run `cargo xtask cometbft`";
+        let hint = "Debian: `apt-get install golang-go` (Go ≥ 1.22 is needed), then `cargo xtask cometbft`";
         return Err(MissingTool(format!("CometBFT {wanted} is not installed and neither is Go; {hint}")).into());
     }
     say(&format!("installing CometBFT {wanted} with Go (about a minute)"));
@@ -64,7 +64,7 @@ pub(crate) fn chromium() -> Result<()> {
         .and_then(|_| quiet(program("apt-get", &["install", "-y", "-qq", "--no-install-recommends", "chromium"])));
     match installed {
         Ok(_) if there() => Ok(()),
-        _ => Err(MissingTool("Chromium is not installed; run `apt-get install chromium`".into()).into()),
+        _ => Err(MissingTool("Chromium is not installed; Debian: `apt-get install chromium`".into()).into()),
     }
 }
 

@@ -15,7 +15,7 @@ case $(find "$lib" -name 'libstd-*.rlib' 2>/dev/null | wc -l) in
        rm -rf "$sysroot/lib/rustlib/$target" ;;
 esac
 rustup target add "$target" && exit 0
-command -v apt-get >/dev/null || { echo "no rustup server and no apt-get: run 'rustup target add $target' with network" >&2; exit 1; }
+command -v apt-get >/dev/null || { echo "there is no rustup with network, and no apt-get to build it from rust-src" >&2; exit 1; }
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

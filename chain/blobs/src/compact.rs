@@ -163,3 +163,39 @@ impl Inner {
         needed
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::*;
+    use crate::{BlobStore, Options};
+
+    /// The moment between the walk over the trees and the move: a put takes over a block that no blob needed when the
+    /// trees were walked, and is done before its pack is emptied.
+    #[test]
+    fn a_block_that_a_put_takes_over_in_the_middle_stays() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = BlobStore::open(dir.path(), Options::default()).unwrap();
+        let [taken, dead] = [&b"taken over"[..], b"dead"].map(|bytes| store.put(bytes, 99).unwrap().id);
+        store.remove(&taken).unwrap();
+        store.remove(&dead).unwrap();
+
+        let inner = &*store.0;
+        let sparing = Sparing(inner);
+        inner.state().spared = Some(BTreeSet::new());
+        let live = inner.live().unwrap();
+        assert!(live.is_empty());
+        store.put(&b"taken over"[..], 99).unwrap();
+        inner.roll(&mut inner.writer()).unwrap();
+        let mut done = Compacted::default();
+        inner.empty(1, &live, &mut done).unwrap();
+        drop(sparing);
+
+        assert_eq!((done.packs, done.damaged.len(), store.usage().unwrap().blocks), (1, 0, 1));
+        assert_eq!(store.read(&taken, 99).unwrap(), b"taken over");
+        drop(store);
+        let store = BlobStore::open(dir.path(), Options::default()).unwrap();
+        assert_eq!(store.read(&taken, 99).unwrap(), b"taken over");
+    }
+}

@@ -58,7 +58,7 @@ pub enum BlobError {
     /// The caller's stream failed.
     #[error("the bytes to be stored could not be read: {0}")]
     Input(#[source] io::Error),
-    /// The disk, or the quota on it, is full. What was acknowledged before stays.
+    /// The disk, or the quota on it, is full, or files may not grow so large. What was acknowledged before stays.
     #[error("no space left to write {}", path.display())]
     NoSpace {
         /// The file that could not grow.
@@ -107,7 +107,9 @@ impl Place {
 pub(crate) fn io(path: &Path, action: &'static str) -> impl FnOnce(io::Error) -> BlobError {
     let path = path.to_owned();
     move |source| match source.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => BlobError::NoSpace { path },
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
+            BlobError::NoSpace { path }
+        }
         _ => BlobError::Io { path, action, source },
     }
 }

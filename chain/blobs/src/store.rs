@@ -83,7 +83,7 @@ pub struct Usage {
 /// A blob is here from the return of [`put`](Self::put) until [`remove`](Self::remove); the blocks inside its tree are
 /// not blobs by themselves. Memory: some 66 bytes per block and 90 per blob, so 1 MiB per 15 GiB of large files and
 /// 160 MiB per million small ones, and one leaf per call in progress.
-pub struct BlobStore(Arc<Inner>);
+pub struct BlobStore(pub(crate) Arc<Inner>);
 
 impl BlobStore {
     /// Opens the store in `dir`, which is made if it is not there.

@@ -2,7 +2,8 @@
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
-use axum::Router;
+use axum::{Router, body::Bytes};
+use futures::{Stream, StreamExt};
 use hyper::server::conn::http1;
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
@@ -17,6 +18,9 @@ use tokio::{
 const CONNECTIONS_MAX: usize = 900;
 /// How long a client may take for the head of a request.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long, and for how many bytes, a sender whose request was refused is listened to.
+const LINGER: Duration = Duration::from_secs(10);
+const LINGER_BYTES: usize = 64 << 20;
 
 /// Why a port is not served.
 #[derive(Debug, thiserror::Error)]
@@ -91,6 +95,24 @@ pub(crate) async fn serve(listener: TcpListener, router: Router, mut stop: watch
             }
         }
     }
+}
+
+/// Reads on for a while the body of a request that was refused. Most clients look for an answer when they have sent
+/// everything; of a connection that is closed before, they learn nothing but that.
+pub(crate) fn linger<E: Send>(mut pieces: impl Stream<Item = Result<Bytes, E>> + Send + Unpin + 'static) {
+    tokio::spawn(async move {
+        let mut left = LINGER_BYTES;
+        let rest = async {
+            while let Some(Ok(piece)) = pieces.next().await {
+                left = left.saturating_sub(piece.len());
+                if left == 0 {
+                    break;
+                }
+            }
+        };
+        // Whoever has not finished by then is cut off.
+        let _ = tokio::time::timeout(LINGER, rest).await;
+    });
 }
 
 async fn connection(stream: TcpStream, router: Router) {

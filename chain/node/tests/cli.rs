@@ -104,12 +104,34 @@ fn one_node_per_home_and_per_port() {
     let path = home.path().to_str().unwrap();
     let fund = alice(home.path());
     let node = Node::start(home.path(), &["--fund", &fund]);
-    let second = refused(&["dev", "--home", path, "--rpc", "127.0.0.1:0", "--rest", "127.0.0.1:0"]);
-    assert!(second.contains("another node is using"), "{second}");
+    for verb in [vec!["dev", "--rpc", "127.0.0.1:0"], vec!["start", "--abci", "tcp://127.0.0.1:0"], vec!["init"]] {
+        let rest = if verb[0] == "init" { vec![] } else { vec!["--rest", "127.0.0.1:0"] };
+        let second = refused(&[verb, rest, vec!["--home", path]].concat());
+        assert!(second.contains("another node is using") && second.contains(path), "{second}");
+    }
     let other = tempfile::tempdir().unwrap();
-    let taken = node.rpc.strip_prefix("http://").unwrap();
-    let occupied = refused(&["dev", "--home", other.path().to_str().unwrap(), "--rpc", taken, "--rest", "127.0.0.1:0"]);
-    assert!(occupied.contains("--rpc") && occupied.contains("is in use"), "{occupied}");
+    let other = other.path().to_str().unwrap();
+    let taken = |url: &str| url.strip_prefix("http://").unwrap().to_owned();
+    let (rpc, rest) = (taken(&node.rpc), taken(&node.rest));
+    for (flag, address, ports) in [
+        ("--rpc", &rpc, ["--rpc", &rpc, "--rest", "127.0.0.1:0"]),
+        ("--rest", &rest, ["--rpc", "127.0.0.1:0", "--rest", &rest]),
+    ] {
+        let occupied = refused(&[&["dev", "--home", other][..], &ports].concat());
+        let said = format!("error: {flag} {address} is in use; stop the other program or choose another port");
+        assert!(occupied.starts_with(&said), "{occupied}");
+    }
+    // The first of these has a genesis by now, so that REST is served beside the application too.
+    let occupied = refused(&["start", "--home", other, "--abci", &format!("tcp://{rpc}"), "--rest", "127.0.0.1:0"]);
+    assert!(occupied.starts_with("error: cannot listen at tcp://127.0.0.1:"), "{occupied}");
+    assert!(occupied.ends_with("is another node running? choose another --abci"), "{occupied}");
+    let occupied = refused(&["start", "--home", other, "--abci", "tcp://127.0.0.1:0", "--rest", &rest]);
+    assert!(occupied.starts_with(&format!("error: --rest {rest} is in use")), "{occupied}");
+    let sockets = tempfile::tempdir().unwrap();
+    let socket = sockets.path().join("abci.sock");
+    let _listens = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+    let occupied = refused(&["start", "--home", other, "--abci", &format!("unix://{}", socket.display())]);
+    assert!(occupied.starts_with(&format!("error: cannot listen at unix://{}", socket.display())), "{occupied}");
     assert_eq!(node.stop(), 0);
 
     let grpc = Node::start(home.path(), &["--grpc", "127.0.0.1:0"]);

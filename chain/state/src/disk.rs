@@ -304,9 +304,10 @@ fn damaged(dir: &Path, error: &fjall::Error) -> StateError {
     StateError::corrupt(format!("store in {}: {error}", dir.display()))
 }
 
+/// A limit on a file's size (`ulimit -f`) ends like a full disk: what is written has no place.
 fn is_full(error: &std::io::Error) -> bool {
     use std::io::ErrorKind;
-    matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded)
+    matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge)
 }
 
 fn space_left(dir: &Path) -> Option<u64> {

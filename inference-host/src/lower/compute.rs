@@ -146,12 +146,12 @@ impl Compute {
             Self::Conv { x, conv, scales, dims } => {
                 let requant =
                     Requant { scales: scales_of(*x, scales)?, range: y.range, bias: conv.requant.bias.clone() };
-                (Op::Conv(ir::Conv { requant, ..conv.clone() }), vec![x.id], dims.clone())
+                (Op::Conv(ir::Conv { requant, ..conv.clone() }, ()), vec![x.id], dims.clone())
             }
             Self::MatMul { x, matmul, scales, dims } => {
                 let requant =
                     Requant { scales: scales_of(*x, scales)?, range: y.range, bias: matmul.requant.bias.clone() };
-                (Op::MatMul(ir::MatMul { requant, ..matmul.clone() }), vec![x.id], dims.clone())
+                (Op::MatMul(ir::MatMul { requant, ..matmul.clone() }, ()), vec![x.id], dims.clone())
             }
             Self::Add { a, b } => {
                 let side = |side: &Operand| (builder.signed(side.id), side.scale, side.zero);

@@ -82,6 +82,27 @@ fn an_image_that_cannot_be_read_is_refused_by_what_is_wrong() {
 }
 
 #[test]
+fn depths_and_colours_that_png_does_not_have_are_named() {
+    let file = phantom::png(&small()).unwrap();
+    let said = [(3, 0), (0, 0), (16, 3), (4, 2), (8, 1), (8, 7)].map(|(depth, colour)| {
+        let mut other = file.clone();
+        (other[24], other[25]) = (depth, colour);
+        let mut crc = flate2::Crc::new();
+        crc.update(&other[12..29]);
+        other[29..33].copy_from_slice(&crc.sum().to_be_bytes());
+        format!("{depth} bits, colour {colour}: {}", refusal(&other))
+    });
+    expect![[r#"
+        3 bits, colour 0: the PNG does not decode: Invalid bit depth 3.
+        0 bits, colour 0: the PNG does not decode: Invalid bit depth 0.
+        16 bits, colour 3: the PNG does not decode: Invalid color/depth combination in header: Indexed/Sixteen
+        4 bits, colour 2: the PNG does not decode: Invalid color/depth combination in header: Rgb/Four
+        8 bits, colour 1: the PNG does not decode: Invalid color type 1.
+        8 bits, colour 7: the PNG does not decode: Invalid color type 7."#]]
+    .assert_eq(&said.join("\n"));
+}
+
+#[test]
 fn bombs_are_refused_before_anything_is_allocated() {
     let header = |width: u32, height: u32| {
         let mut chunk = b"IHDR".to_vec();

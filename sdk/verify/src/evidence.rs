@@ -12,7 +12,8 @@ pub(crate) const VERSION: u32 = 1;
 /// Most bytes a receipt file may have: proofs of depth 256 at two levels and a commit of some thousand validators.
 pub(crate) const BYTES_MAX: usize = 4 << 20;
 
-/// A receipt file. Fields are byte strings in the encodings of those who define them.
+/// A receipt file. Fields are byte strings in the encodings of those who define them, each as it would be written again:
+/// there is one file for a receipt and a header, and no byte of it can be another.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Evidence {

@@ -1,14 +1,19 @@
 //! The light check: receipt → component → app hash → header → commit → trusted validators.
 
-use alloc::{format, string::String};
+use alloc::{format, string::String, vec::Vec};
 
 use aceso_types::{Receipt, receipt};
 use prost::Message;
-use tendermint::{block::signed_header::SignedHeader, validator::Set};
+use tendermint::{
+    block::{CommitSig, signed_header::SignedHeader},
+    crypto::default::signature::Verifier,
+    validator::Set,
+    vote::{self, SignedVote, ValidatorIndex, Vote},
+};
 use tendermint_light_client_verifier::{
     ProdVerifier, Verdict,
     operations::{ProdVotingPowerCalculator, VotingPowerCalculator},
-    types::{TrustThreshold, UntrustedBlockState},
+    types::UntrustedBlockState,
 };
 use tendermint_proto::v0_38::types as wire;
 
@@ -29,6 +34,7 @@ pub struct Verified {
 
 /// Verifies a receipt file against a trust, both as read from disk.
 pub fn verify(file: &[u8], trust: &Trust) -> Result<Verified, VerifyError> {
+    trust.check_spec()?;
     let evidence = Evidence::decode(file)?;
     let receipt = evidence.receipt()?;
     same_chain("receipt", &receipt.chain_id, &trust.chain_id)?;
@@ -60,13 +66,17 @@ pub fn verify(file: &[u8], trust: &Trust) -> Result<Verified, VerifyError> {
 /// Both are asked for: with no clock there is no trusting period, so the smaller overlap that CometBFT's light client
 /// accepts between two sets (one third, `light/verifier.go`) would let a minority of long ago forge a header.
 fn signed_header(evidence: &Evidence, trust: &Trust) -> Result<SignedHeader, VerifyError> {
-    let malformed = |what: &str| VerifyError::Malformed(format!("the {what} does not decode"));
-    let header = wire::SignedHeader::decode(&evidence.signed_header[..]).map_err(|_| malformed("header"))?;
-    let header = SignedHeader::try_from(header).map_err(|_| malformed("header"))?;
-    let validators = wire::ValidatorSet::decode(&evidence.validators[..]).map_err(|_| malformed("validator set"))?;
-    let validators = Set::try_from(validators).map_err(|_| malformed("validator set"))?;
+    let header = decode::<wire::SignedHeader, SignedHeader>(&evidence.signed_header)
+        .ok_or(VerifyError::Malformed("the header does not decode".into()))?;
+    let validators = decode::<wire::ValidatorSet, Set>(&evidence.validators)
+        .ok_or(VerifyError::Malformed("the validator set does not decode".into()))?;
     same_chain("header", header.header.chain_id.as_str(), &trust.chain_id)?;
 
+    // The trusted first: whoever cannot show their signatures gets no more work out of a verifier.
+    let trusted = trust.validator_set()?;
+    ProdVotingPowerCalculator::default()
+        .check_signers_overlap(&header, &trusted)
+        .map_err(|e| VerifyError::Power(format!("{}", e.detail())))?;
     let verifier = ProdVerifier::default();
     let state = UntrustedBlockState { signed_header: &header, validators: &validators, next_validators: None };
     for verdict in [verifier.verify_validator_sets(&state), verifier.verify_commit(&state)] {
@@ -76,11 +86,59 @@ fn signed_header(evidence: &Evidence, trust: &Trust) -> Result<SignedHeader, Ver
             Verdict::Invalid(detail) => return Err(VerifyError::Header(format!("{detail}"))),
         }
     }
-    let trusted = trust.validator_set()?;
-    ProdVotingPowerCalculator::default()
-        .check_enough_trust_and_signers(&header, &trusted, TrustThreshold::TWO_THIRDS, &validators)
-        .map_err(|e| VerifyError::Power(format!("{}", e.detail())))?;
+    every_vote_holds(&header, &validators)?;
     Ok(header)
+}
+
+/// Votes are counted until there is power enough. Here each of them is looked at, as in CometBFT's `VerifyCommit`: it
+/// stands in its validator's place and its signature holds, so that a file has no byte that says nothing.
+fn every_vote_holds(signed: &SignedHeader, validators: &Set) -> Result<(), VerifyError> {
+    let (commit, validators) = (&signed.commit, validators.validators());
+    if commit.signatures.len() != validators.len() {
+        let (got, want) = (commit.signatures.len(), validators.len());
+        return Err(VerifyError::Header(format!("the commit has {got} votes for {want} validators")));
+    }
+    for (index, (sig, validator)) in commit.signatures.iter().zip(validators).enumerate() {
+        let (validator_address, timestamp, signature, block_id) = match sig {
+            CommitSig::BlockIdFlagAbsent => continue,
+            CommitSig::BlockIdFlagCommit { validator_address, timestamp, signature } => {
+                (*validator_address, *timestamp, signature, Some(commit.block_id))
+            }
+            CommitSig::BlockIdFlagNil { validator_address, timestamp, signature } => {
+                (*validator_address, *timestamp, signature, None)
+            }
+        };
+        let vote = Vote {
+            vote_type: vote::Type::Precommit,
+            height: commit.height,
+            round: commit.round,
+            block_id,
+            timestamp: Some(timestamp),
+            validator_address,
+            validator_index: ValidatorIndex::try_from(index).map_err(|e| VerifyError::Header(format!("{e}")))?,
+            signature: signature.clone(),
+            extension: Vec::new(),
+            extension_signature: None,
+        };
+        let holds = validator_address == validator.address
+            && SignedVote::from_vote(vote, signed.header.chain_id.clone()).is_some_and(|vote| {
+                validator.verify_signature::<Verifier>(&vote.sign_bytes(), vote.signature()).is_ok()
+            });
+        if !holds {
+            return Err(VerifyError::Header(format!("the vote of validator {} does not hold", validator.address)));
+        }
+    }
+    Ok(())
+}
+
+/// What the bytes stand for, if they are spelled as it would be written: the same content has no second spelling.
+fn decode<W, T>(bytes: &[u8]) -> Option<T>
+where
+    W: Message + Default + From<T>,
+    T: TryFrom<W> + Clone,
+{
+    let value = T::try_from(W::decode(bytes).ok()?).ok()?;
+    (W::from(value.clone()).encode_to_vec() == bytes).then_some(value)
 }
 
 fn same_chain(what: &'static str, got: &str, want: &str) -> Result<(), VerifyError> {

@@ -16,6 +16,9 @@ const BYTES_MAX: usize = 1 << 20;
 /// Most total power, as in CometBFT (`types/validator_set.go`): a sum that cannot overflow.
 const POWER_MAX: u64 = i64::MAX as u64 / 8;
 
+/// Longest prefix of an inner node that a proof specification may ask for.
+const PREFIX_MAX: i32 = 1 << 16;
+
 /// A chain, its validators, and the shape of its state's proofs. In JSON; all of it stands in the genesis file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -45,6 +48,7 @@ impl Trust {
             return Err(VerifyError::TooLarge { got: json.len(), max: BYTES_MAX });
         }
         let trust: Self = serde_json::from_slice(json).map_err(|e| VerifyError::Trust(format!("{e}")))?;
+        trust.check_spec()?;
         trust.validator_set()?;
         Ok(trust)
     }
@@ -53,6 +57,26 @@ impl Trust {
     pub fn encode(&self) -> Vec<u8> {
         // Writing into a `Vec` fails only for maps with keys that are not text, of which there are none.
         serde_json::to_vec_pretty(self).unwrap_or_default()
+    }
+
+    /// Whether the proof specification is one: checking a proof calculates with its numbers.
+    pub(crate) fn check_spec(&self) -> Result<(), VerifyError> {
+        let refuse = |what: &str| Err(VerifyError::Trust(format!("the proof specification {what}")));
+        let spec = &self.proof_spec;
+        let (Some(_), Some(inner)) = (&spec.leaf_spec, &spec.inner_spec) else {
+            return refuse("describes no leaf or no inner node");
+        };
+        if !(2..=256).contains(&inner.child_order.len()) || !(1..=256).contains(&inner.child_size) {
+            return refuse("has inner nodes of other than 2 to 256 children of 1 to 256 bytes");
+        }
+        let (shortest, longest) = (inner.min_prefix_length, inner.max_prefix_length);
+        if shortest < 0 || longest < shortest || longest > PREFIX_MAX {
+            return refuse("has prefixes of no length or too long ones");
+        }
+        if spec.min_depth < 0 || spec.max_depth < 1 || spec.max_depth < spec.min_depth {
+            return refuse("has no depth that a tree can have");
+        }
+        Ok(())
     }
 
     /// The validators as CometBFT knows them.
@@ -68,7 +92,11 @@ impl Trust {
             if validator.power == 0 || total > POWER_MAX {
                 return Err(refuse("the power is zero or too large"));
             }
-            infos.push(Info::new(key, power));
+            let info = Info::new(key, power);
+            if infos.iter().any(|other: &Info| other.address == info.address) {
+                return Err(refuse("it is listed twice"));
+            }
+            infos.push(info);
         }
         if infos.is_empty() {
             return Err(VerifyError::Trust("there is no validator".into()));

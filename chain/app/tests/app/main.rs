@@ -10,5 +10,7 @@ mod fixture;
 mod guests;
 mod queries;
 mod reads;
+mod shipped;
 mod signing;
+mod spoiled;
 mod sync;

@@ -26,19 +26,19 @@ use crate::{
     guests::{self, NOTHING},
 };
 
-const PURPOSE: &str = "TREAT";
+pub(crate) const PURPOSE: &str = "TREAT";
 
 /// A chain on which a model is admitted and a guarded image is available.
 pub(crate) struct Clinic {
     pub(crate) net: Net,
     pub(crate) model: String,
-    price: u128,
+    pub(crate) price: u128,
     pub(crate) image: BlobId,
     pub(crate) guard: String,
     pub(crate) reader: String,
 }
 
-fn model_files() -> (Vec<u8>, Manifest) {
+pub(crate) fn model_files() -> (Vec<u8>, Manifest) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/pneumonia");
     let onnx = fs::read(folder.join("model.onnx")).unwrap();
     (onnx, serde_json::from_slice(&fs::read(folder.join("manifest.json")).unwrap()).unwrap())
@@ -111,7 +111,7 @@ impl Clinic {
         }
     }
 
-    fn message(contract: &str, msg: String) -> Any {
+    pub(crate) fn message(contract: &str, msg: String) -> Any {
         sdk(&MsgExecuteContract {
             sender: alice().address(),
             contract: contract.into(),

@@ -245,16 +245,27 @@ fn a_sign_mode_that_is_not_supported() {
 fn bytes_that_are_no_transaction() {
     let mut net = Net::start();
     let good = net.draft(&[&alice()], vec![send(&alice(), &bob().address(), 1)]).sign();
-    assert_eq!(net.check(vec![]).code.value(), 18);
-    for tx in [b"garbage".to_vec(), good[..good.len() - 1].to_vec(), [&good[..], &[0]].concat()] {
-        assert!(net.check(tx.clone()).code.is_err());
-        // No proposal carries them; a block that does all the same has a result for them.
+    let nothing = net.check(vec![]);
+    assert_eq!((nothing.codespace.as_str(), nothing.code.value()), ("sdk", 18), "{}", nothing.log);
+    for (tx, words) in [
+        (b"garbage".to_vec(), "tx parse error"),
+        (good[..good.len() - 1].to_vec(), "tx parse error"),
+        (good[..good.len() / 2].to_vec(), "tx parse error"),
+        ([&good[..], &[0]].concat(), "tx parse error"),
+        // The same content with a length that has one byte too many.
+        ([&[good[0], good[1] | 0x80, 0x00][..], &good[2..]].concat(), "tx parse error"),
+    ] {
+        let checked = net.check(tx.clone());
+        assert_eq!((checked.codespace.as_str(), checked.code.value()), ("sdk", 2), "{}", checked.log);
+        assert!(checked.log.ends_with(words), "{}", checked.log);
+        // No proposal carries them; a block that does all the same has the same result for them.
         assert!(net.propose(vec![tx.clone()]).is_empty());
         let done = net.finalize(vec![tx.into()]);
-        assert!(done.tx_results[0].code.is_err());
+        assert_eq!(code(&done.tx_results[0]), ("sdk", 2));
         net.app.commit().unwrap();
     }
-    assert_eq!(net.check(vec![0; (4 << 20) + 1]).code.value(), 21);
+    let long = net.check(vec![0; (4 << 20) + 1]);
+    assert_eq!((long.codespace.as_str(), long.code.value()), ("sdk", 21), "{}", long.log);
 }
 
 #[test]

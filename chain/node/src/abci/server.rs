@@ -60,6 +60,15 @@ pub(crate) enum Address {
     Unix(PathBuf),
 }
 
+impl std::fmt::Display for Address {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Tcp(host) => write!(f, "tcp://{host}"),
+            Self::Unix(path) => write!(f, "unix://{}", path.display()),
+        }
+    }
+}
+
 impl std::str::FromStr for Address {
     type Err = ServerError;
 
@@ -75,13 +84,16 @@ impl std::str::FromStr for Address {
     }
 }
 
-impl std::fmt::Display for Address {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Tcp(host) => write!(f, "tcp://{host}"),
-            Self::Unix(path) => write!(f, "unix://{}", path.display()),
-        }
-    }
+/// Fails if somebody listens at the address already: a node says so before it says that it waits there.
+pub(crate) fn check_free(address: &Address) -> Result<(), ServerError> {
+    let free = match address {
+        Address::Tcp(host) => std::net::TcpListener::bind(host).map(drop),
+        Address::Unix(path) => match std::os::unix::net::UnixStream::connect(path) {
+            Ok(_) => Err(io::ErrorKind::AddrInUse.into()),
+            Err(_) => Ok(()),
+        },
+    };
+    free.map_err(|e| ServerError::Bind { address: address.to_string(), source: e })
 }
 
 /// Serves until the application fails; the caller drops the future to stop it.

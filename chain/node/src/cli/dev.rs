@@ -1,9 +1,19 @@
 //! `aceso dev`: a chain of one validator in this process, with RPC and REST.
 
-use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    net::SocketAddr,
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
-use aceso_app::{App, Fetch};
+use aceso_app::App;
 use aceso_blobs::BlobStore;
+use aceso_state::FailPoint;
+use rustix::process::{Signal, getpid, kill_process};
 use serde_json::json;
 use tokio::sync::{Semaphore, mpsc, watch};
 
@@ -51,6 +61,10 @@ pub(crate) struct Args {
     /// Directory of the page's files.
     #[arg(long, value_name = "DIR")]
     ui: Option<PathBuf>,
+    /// For tests of crashes: dies as by `kill -9` in the Nth commit from the start on, when the state's rows are with the
+    /// operating system and not yet flushed to the disk.
+    #[arg(long, hide = true, value_name = "N")]
+    die_in_commit: Option<u64>,
 }
 
 /// Runs the verb.
@@ -76,7 +90,8 @@ async fn serve(args: &Args, home: &Home, document: Document, output: Output) -> 
     let (rest_listener, rest_at) = net::bind("--rest", &args.rest).await?;
     let config = Config::load_or_create(home)?;
     let blobs = Arc::new(BlobStore::open(&home.blobs_dir(), aceso_blobs::Options::default())?);
-    let metrics = Arc::new(Metrics::new(open(home, &config, &blobs, None, 0)?));
+    let app = open(home, &config, &blobs, |options| options.fail_point = args.die_in_commit.map(dying))?;
+    let metrics = Arc::new(Metrics::new(app));
     let app: Arc<dyn Application> = Arc::clone(&metrics) as Arc<dyn Application>;
 
     let (ended, mut engine_ended) = mpsc::channel(1);
@@ -123,22 +138,33 @@ async fn serve(args: &Args, home: &Home, document: Document, output: Output) -> 
     outcome.and_then(|()| joined.map_err(|_| anyhow::anyhow!("the engine's thread panicked; see the lines above")))
 }
 
-/// Opens the application of a home. An embedded chain has no peers and takes no snapshots: its interval is 0.
+/// Opens the application of a home. Whoever does not say otherwise takes no snapshots and fetches nothing.
 pub(crate) fn open(
     home: &Home,
     config: &Config,
     blobs: &Arc<BlobStore>,
-    fetch: Option<Arc<dyn Fetch>>,
-    snapshot_interval: u64,
+    change: impl FnOnce(&mut aceso_app::Config),
 ) -> anyhow::Result<App> {
     let mut options = aceso_app::Config::new(home.path(), Arc::clone(blobs));
     options.state_dir = home.state_dir();
     options.vm_cache_dir = home.code_dir();
     options.keep_heights = config.keep_heights;
-    options.fetch = fetch;
     options.snapshot_dir = home.snapshots_dir();
-    options.snapshot_interval = snapshot_interval;
+    options.snapshot_interval = 0;
+    change(&mut options);
     Ok(App::open(options)?)
+}
+
+/// Ends the process in its `nth` commit; see [`Args::die_in_commit`].
+fn dying(nth: u64) -> FailPoint {
+    let commits = AtomicU64::new(0);
+    Arc::new(move |_| {
+        if commits.fetch_add(1, Ordering::Relaxed) + 1 == nth {
+            // The signal is the point; should the system not let it through, nothing may be flushed all the same.
+            let _ = kill_process(getpid(), Signal::KILL);
+            std::process::abort();
+        }
+    })
 }
 
 struct Running {

@@ -41,7 +41,7 @@ pub(crate) fn run(args: &Args, output: Output) -> Result<()> {
     let _lock = home.lock()?;
     let config = Config::load_or_create(&home)?;
     let blobs = Arc::new(BlobStore::open(&home.blobs_dir(), aceso_blobs::Options::default())?);
-    let app = dev::open(&home, &config, &blobs, None, 0)?;
+    let app = dev::open(&home, &config, &blobs, |_| {})?;
     match args.verb {
         Verb::List => {}
         Verb::Take => app.take_snapshot()?,

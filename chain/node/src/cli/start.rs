@@ -67,6 +67,7 @@ pub(crate) fn run(args: Args, output: Output) -> anyhow::Result<()> {
             home.path().display()
         );
     }
+    server::check_free(&address)?;
     let config = Config::load_or_create(&home)?;
     let blobs = Arc::new(BlobStore::open(&home.blobs_dir(), aceso_blobs::Options::default())?);
     let (key, document) = (Arc::new(home.attester()?), home.has_genesis().then(|| home.genesis()).transpose()?);
@@ -75,8 +76,11 @@ pub(crate) fn run(args: Args, output: Output) -> anyhow::Result<()> {
         let chain_id = document.origin.chain_id.as_str();
         Arc::new(Peers::new(&config.blob_peers, chain_id, Arc::clone(&key), Arc::clone(&blobs), patience))
     });
-    let fetch = peers.clone().map(|peers| peers as Arc<dyn Fetch>);
-    let metrics = Arc::new(Metrics::new(dev::open(&home, &config, &blobs, fetch, config.snapshot_interval)?));
+    let app = dev::open(&home, &config, &blobs, |options| {
+        options.fetch = peers.clone().map(|peers| peers as Arc<dyn Fetch>);
+        options.snapshot_interval = config.snapshot_interval;
+    })?;
+    let metrics = Arc::new(Metrics::new(app));
     let app: Arc<dyn Application> = Arc::clone(&metrics) as Arc<dyn Application>;
     let voter = Arc::new(Voter::new(key, Arc::clone(&blobs)));
     let consensus = Consensus::new(Arc::clone(&app), voter);

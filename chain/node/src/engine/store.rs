@@ -7,6 +7,7 @@
 //! What is searched for, and how, is in [`super::index`].
 
 use std::{
+    io::ErrorKind,
     path::{Path, PathBuf},
     sync::atomic::{AtomicU64, Ordering},
 };
@@ -276,9 +277,12 @@ impl Store {
 fn failed(path: &Path, source: redb::Error) -> StoreError {
     let hint = match &source {
         redb::Error::DatabaseAlreadyOpen => "; another node uses this home, stop it or choose another --home",
-        redb::Error::Io(e) if e.kind() == std::io::ErrorKind::StorageFull => {
-            "; the disk is full, free some space and start again: nothing committed is lost"
-        }
+        redb::Error::Io(e) => match e.kind() {
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => {
+                "; the disk is full, free some space and start again: nothing committed is lost"
+            }
+            _ => "",
+        },
         _ => "",
     };
     StoreError::Database { path: path.into(), source: Box::new(source), hint }

@@ -102,8 +102,12 @@ pub(crate) enum HomeError {
 
 fn hint(source: &io::Error) -> &'static str {
     match source.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "; free some space on this disk and start again",
-        io::ErrorKind::PermissionDenied => "; choose a --home that you may write to",
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
+            "; free some space on this disk and start again"
+        }
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+            "; choose a --home that you may write to"
+        }
         _ => "",
     }
 }

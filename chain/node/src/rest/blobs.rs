@@ -19,7 +19,7 @@ use serde_json::json;
 use tokio_util::io::{StreamReader, SyncIoBridge};
 
 use super::{Rest, access, ledger, refuse};
-use crate::rpc::http;
+use crate::{net, rpc::http};
 
 /// How long a sender may pause between two pieces.
 const PAUSE: Duration = Duration::from_secs(30);
@@ -31,12 +31,6 @@ const PIECES: usize = 4;
 /// `POST /aceso/blobs/v1`: the body becomes a blob; answers `{"cid", "size"}`.
 pub(crate) async fn put(State(rest): State<Arc<Rest>>, headers: HeaderMap, body: Body) -> Response {
     let announced = headers.get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()).and_then(|v| v.parse().ok());
-    let room = match rest.ledger.reserve(announced) {
-        Ok(room) => room,
-        Err(e @ ledger::Refused::TooLarge { .. }) => return refuse(StatusCode::PAYLOAD_TOO_LARGE, 3, e),
-        Err(e @ ledger::Refused::Quota { .. }) => return refuse(StatusCode::INSUFFICIENT_STORAGE, 8, e),
-        Err(e @ ledger::Refused::Busy(_)) => return refuse(StatusCode::SERVICE_UNAVAILABLE, 14, e),
-    };
     let pieces = futures::stream::unfold(body.into_data_stream(), |mut body| async move {
         let piece = match tokio::time::timeout(PAUSE, body.next()).await {
             Ok(None) => return None,
@@ -45,19 +39,43 @@ pub(crate) async fn put(State(rest): State<Arc<Rest>>, headers: HeaderMap, body:
         };
         Some((piece, body))
     });
-    let mut reader = SyncIoBridge::new(StreamReader::new(Box::pin(pieces)));
+    let pieces = Box::pin(pieces);
+    let room = match rest.ledger.reserve(announced) {
+        Ok(room) => room,
+        Err(refused) => {
+            net::linger(pieces);
+            let (status, code) = match refused {
+                ledger::Refused::TooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, 3),
+                ledger::Refused::Quota { .. } => (StatusCode::INSUFFICIENT_STORAGE, 8),
+                ledger::Refused::Busy(_) => (StatusCode::SERVICE_UNAVAILABLE, 14),
+            };
+            return refuse(status, code, refused);
+        }
+    };
+    let mut reader = SyncIoBridge::new(StreamReader::new(pieces));
     let storing = Arc::clone(&rest);
     let stored = tokio::task::spawn_blocking(move || {
-        let put = storing.blobs.put(&mut reader, room.bytes())?;
-        room.keep(put.id, put.size);
-        Ok(put)
+        let mut counted = reader.by_ref().take(u64::MAX);
+        match storing.blobs.put(&mut counted, room.bytes()) {
+            Ok(put) => {
+                room.keep(put.id, put.size);
+                Ok(put)
+            }
+            Err(e) => {
+                room.spill(u64::MAX - counted.limit());
+                Err((e, reader.into_inner().into_inner()))
+            }
+        }
     });
     match stored.await {
         Ok(Ok(Put { id, size, .. })) => {
             rest.pulse.beat();
             http::json(StatusCode::OK, &json!({"cid": id.to_string(), "size": size.to_string()}))
         }
-        Ok(Err(e)) => failed(&e),
+        Ok(Err((e, pieces))) => {
+            net::linger(pieces);
+            failed(&e)
+        }
         Err(e) => refuse(StatusCode::INTERNAL_SERVER_ERROR, 13, e),
     }
 }

@@ -19,7 +19,7 @@ use crate::abci::query::{Queries, QueryError};
 pub(crate) struct Limits {
     /// Most bytes of one blob.
     pub(crate) blob_bytes: u64,
-    /// Most unregistered bytes in all, uploads in flight included.
+    /// Most unregistered bytes in all, uploads in flight and what is left of failed ones included.
     pub(crate) unregistered_bytes: u64,
     /// Most uploads at the same time.
     pub(crate) uploads: usize,
@@ -74,6 +74,10 @@ struct Inner {
     waiting: BTreeMap<BlobId, (u64, Instant)>,
     reserved: u64,
     uploads: usize,
+    /// Bytes that refused and unfinished uploads have left in the packs since the last compaction.
+    spilt: u64,
+    /// Whether there was a sweep since the start: what an earlier run has left nobody knows.
+    swept: bool,
 }
 
 /// The ledger.
@@ -92,6 +96,12 @@ impl Room {
     /// The upload has become a blob, which waits to be registered.
     pub(crate) fn keep(self, id: BlobId, size: u64) {
         self.ledger.lock().waiting.insert(id, (size, Instant::now()));
+    }
+
+    /// The upload has not become a blob; so many of its bytes may lie in the packs until they are compacted.
+    pub(crate) fn spill(self, bytes: u64) {
+        let mut inner = self.ledger.lock();
+        inner.spilt = inner.spilt.saturating_add(bytes);
     }
 
     /// Most bytes that the upload may have.
@@ -128,7 +138,7 @@ impl Ledger {
         }
         let mut inner = self.lock();
         let waiting: u64 = inner.waiting.values().map(|(size, _)| size).sum();
-        let held = waiting.saturating_add(inner.reserved);
+        let held = waiting.saturating_add(inner.reserved).saturating_add(inner.spilt);
         if held.saturating_add(bytes) > self.limits.unregistered_bytes {
             return Err(Refused::Quota { held, max: self.limits.unregistered_bytes });
         }
@@ -141,7 +151,8 @@ impl Ledger {
     }
 
     /// Looks at every blob that is here: registered ones leave the ledger, unregistered ones enter it, and those that
-    /// have been in it for too long are removed. Returns how many were.
+    /// have been in it for too long are removed, with what uploads have left that came to nothing. Returns how many
+    /// blobs were.
     pub(crate) fn sweep(&self, blobs: &BlobStore, queries: &Queries) -> Result<u64, SweepError> {
         /// Blobs of one step through the list.
         const STEP: usize = 256;
@@ -164,8 +175,15 @@ impl Ledger {
                 _ => break,
             }
         }
-        if removed > 0 {
+        let (spilt, swept) = {
+            let inner = self.lock();
+            (inner.spilt, inner.swept)
+        };
+        if removed > 0 || spilt > 0 || !swept {
             blobs.compact()?;
+            let mut inner = self.lock();
+            inner.spilt = inner.spilt.saturating_sub(spilt);
+            inner.swept = true;
         }
         Ok(removed)
     }

@@ -14,9 +14,12 @@ use axum::{
     response::{Html, IntoResponse, Response},
     routing::get,
 };
+use bytes::BytesMut;
+use futures::StreamExt;
 use serde_json::Value;
 
 use super::{Node, Request, RpcError, envelope, methods, params::Params, ws};
+use crate::net;
 
 /// Requests of one batch, CometBFT's `max_request_batch_size`.
 const BATCH_MAX: usize = 10;
@@ -103,14 +106,28 @@ async fn root(State(node): State<Arc<Node>>, body: Body) -> Response {
 }
 
 async fn read(body: Body, max: usize) -> Result<Bytes, Response> {
-    match tokio::time::timeout(BODY_TIMEOUT, axum::body::to_bytes(body, max)).await {
-        Ok(Ok(bytes)) => Ok(bytes),
+    let mut pieces = body.into_data_stream();
+    let mut bytes = BytesMut::new();
+    let whole = async {
+        while let Some(piece) = pieces.next().await {
+            let piece = piece.map_err(|e| e.to_string())?;
+            if bytes.len() + piece.len() > max {
+                return Err("it is longer".to_owned());
+            }
+            bytes.extend_from_slice(&piece);
+        }
+        Ok(())
+    };
+    let refused = match tokio::time::timeout(BODY_TIMEOUT, whole).await {
+        Ok(Ok(())) => return Ok(bytes.freeze()),
         Ok(Err(e)) => {
             let text = format!("error reading request body: {e}; a request has at most {max} bytes");
-            Err(json(StatusCode::BAD_REQUEST, &envelope(Value::Null, Err(RpcError::invalid_request(text)))))
+            json(StatusCode::BAD_REQUEST, &envelope(Value::Null, Err(RpcError::invalid_request(text))))
         }
-        Err(_) => Err(StatusCode::REQUEST_TIMEOUT.into_response()),
-    }
+        Err(_) => return Err(StatusCode::REQUEST_TIMEOUT.into_response()),
+    };
+    net::linger(pieces);
+    Err(refused)
 }
 
 async fn uri(

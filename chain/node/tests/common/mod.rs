@@ -4,10 +4,12 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 #![allow(clippy::disallowed_methods, reason = "tests wait and look at the clock")]
 
+pub(crate) mod load;
+
 use std::{
     io::{BufRead, BufReader, Read},
     path::Path,
-    process::{Child, Command, Stdio},
+    process::{Child, Command, ExitStatus, Stdio},
 };
 
 use base64::{Engine, engine::general_purpose::STANDARD};
@@ -40,6 +42,14 @@ pub(crate) fn run(arguments: &[&str]) -> (i32, String, String) {
     (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
 }
 
+/// The arguments of `aceso dev` over a home, on ports of its own choice.
+pub(crate) fn dev<'a>(home: &'a Path, more: &[&'a str]) -> Vec<&'a str> {
+    let mut arguments = vec!["dev", "--home", home.to_str().unwrap(), "--json", "--rpc", "127.0.0.1:0"];
+    arguments.extend(["--rest", "127.0.0.1:0", "--block-time", "2"]);
+    arguments.extend(more);
+    arguments
+}
+
 /// A running `aceso dev`.
 pub(crate) struct Node {
     pub(crate) child: Child,
@@ -51,22 +61,26 @@ pub(crate) struct Node {
 impl Node {
     /// Starts it over a home and waits for the line that says where it listens.
     pub(crate) fn start(home: &Path, more: &[&str]) -> Self {
-        let mut arguments = vec!["dev", "--home", home.to_str().unwrap(), "--json", "--rpc", "127.0.0.1:0"];
-        arguments.extend(["--rest", "127.0.0.1:0", "--block-time", "2"]);
-        arguments.extend(more);
-        let mut child = aceso(&arguments).spawn().unwrap();
+        Self::run(aceso(&dev(home, more))).unwrap_or_else(|ended| panic!("the node did not start: {ended:?}"))
+    }
+
+    /// Runs a command that starts it and waits for the line that says where it listens.
+    pub(crate) fn run(mut command: Command) -> Result<Self, Ended> {
+        let mut child = command.spawn().unwrap();
+        let mut out = BufReader::new(child.stdout.take().unwrap());
         let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let told: Value = serde_json::from_str(&line).unwrap_or_else(|_| {
-            let mut why = String::new();
-            child.stderr.take().unwrap().read_to_string(&mut why).unwrap();
-            panic!("the node did not start: {line}{why}")
-        });
+        out.read_line(&mut line).unwrap();
+        let told: Value = serde_json::from_str(&line).unwrap_or_default();
         let at = |name: &str| told[name].as_str().map(str::to_owned);
         match (at("rpc"), at("rest")) {
-            (Some(rpc), Some(rest)) => Self { rpc, rest, told, child },
-            _ => panic!("the node did not start: {told}"),
+            (Some(rpc), Some(rest)) => Ok(Self { rpc, rest, told, child }),
+            _ => Err(Ended::wait(&mut child)),
         }
+    }
+
+    /// Waits until it has ended by itself.
+    pub(crate) fn end(mut self) -> Ended {
+        Ended::wait(&mut self.child)
     }
 
     /// Calls a method; an error if the node is gone or refuses.
@@ -95,6 +109,22 @@ impl Node {
         let killed = Command::new("kill").arg(self.child.id().to_string()).status().unwrap();
         assert!(killed.success());
         self.child.wait().unwrap().code().unwrap()
+    }
+}
+
+/// How a node ended.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) status: ExitStatus,
+    /// All that it said on standard error.
+    pub(crate) said: String,
+}
+
+impl Ended {
+    fn wait(child: &mut Child) -> Self {
+        let mut said = String::new();
+        child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+        Self { status: child.wait().unwrap(), said }
     }
 }
 

@@ -1,7 +1,8 @@
-//! A test contract that knows nothing of Aceso but the published guest crate `wasi-nn`, built for wasm32-wasip1.
+//! A test contract over the published guest crate `wasi-nn`, built for wasm32-wasip1.
 //!
-//! It runs a model on a tensor that it was handed, and touches what a wasip1 program may touch: standard output, the
-//! environment, the process's exit.
+//! It runs a model on a tensor that it was handed, or on an image by its CID, for which it declares the one import of
+//! Aceso's that `wasi-nn` does not have. It touches what a wasip1 program may touch: standard output, the environment,
+//! the process's exit.
 
 #![deny(missing_docs)]
 
@@ -9,7 +10,7 @@ use cosmwasm_schema::cw_serde;
 use cosmwasm_std::{
     Binary, Deps, DepsMut, Env, MessageInfo, Response, StdError, StdResult, entry_point, to_json_binary,
 };
-use wasi_nn::{ExecutionTarget, GraphBuilder, GraphEncoding, TensorType};
+use wasi_nn::{ExecutionTarget, GraphBuilder, GraphEncoding, GraphExecutionContext, TensorType};
 
 /// Tells a chain that stores the contract that it needs wasi-nn.
 #[unsafe(no_mangle)]
@@ -30,6 +31,17 @@ pub enum ExecuteMsg {
         dims: Vec<u32>,
         /// Its elements.
         data: Binary,
+        /// Room for the output in bytes.
+        room: u32,
+    },
+    /// Runs a model on an image, which takes a permit if the image is guarded; answers the first output's bytes as data.
+    Read {
+        /// The model's id.
+        model: String,
+        /// The image's CID.
+        image: String,
+        /// Why: a code of HL7 v3 ActReason.
+        purpose: String,
         /// Room for the output in bytes.
         room: u32,
     },
@@ -76,6 +88,9 @@ pub fn execute(_: DepsMut<'_>, _: Env, _: MessageInfo, msg: ExecuteMsg) -> StdRe
         ExecuteMsg::Infer { model, dims, data, room } => {
             Ok(Response::new().set_data(infer(&model, &dims, &data, room)?))
         }
+        ExecuteMsg::Read { model, image, purpose, room } => {
+            Ok(Response::new().set_data(read(&model, &image, &purpose, room)?))
+        }
         ExecuteMsg::Load { bytes } => {
             GraphBuilder::new(GraphEncoding::Onnx, ExecutionTarget::CPU).build_from_bytes([&bytes]).map_err(said)?;
             Ok(Response::new())
@@ -100,6 +115,35 @@ fn infer(model: &str, dims: &[u32], data: &[u8], room: u32) -> StdResult<Binary>
     let graph = GraphBuilder::new(GraphEncoding::Onnx, ExecutionTarget::CPU).build_from_cache(model).map_err(said)?;
     let mut context = graph.init_execution_context().map_err(said)?;
     context.set_input(0, TensorType::U8, &dims, data).map_err(said)?;
+    finish(context, room)
+}
+
+// The blob instead of a tensor: all else is wasi-nn.
+#[link(wasm_import_module = "aceso")]
+unsafe extern "C" {
+    fn set_input_blob(
+        context: u32,
+        index: u32,
+        cid: *const u8,
+        cid_len: usize,
+        purpose: *const u8,
+        purpose_len: usize,
+    ) -> i32;
+}
+
+fn read(model: &str, image: &str, purpose: &str, room: u32) -> StdResult<Binary> {
+    let graph = GraphBuilder::new(GraphEncoding::Onnx, ExecutionTarget::CPU).build_from_cache(model).map_err(said)?;
+    let context = graph.init_execution_context().map_err(said)?;
+    // SAFETY: both texts outlive the call. The first context of a call has number 0, which the guest crate keeps to
+    // itself.
+    let errno = unsafe { set_input_blob(0, 0, image.as_ptr(), image.len(), purpose.as_ptr(), purpose.len()) };
+    if errno != 0 {
+        return Err(StdError::msg(format_args!("set_input_blob answers {errno}")));
+    }
+    finish(context, room)
+}
+
+fn finish(mut context: GraphExecutionContext<'_>, room: u32) -> StdResult<Binary> {
     context.compute().map_err(said)?;
     let mut output = vec![0_u8; room as usize];
     let written = context.get_output(0, &mut output).map_err(said)?;

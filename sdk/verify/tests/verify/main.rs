@@ -1,0 +1,9 @@
+//! Receipt files that are believed, and one for each reason not to.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+#![allow(clippy::indexing_slicing, reason = "a test fails by panicking")]
+
+mod bytes;
+mod golden;
+mod refusals;
+mod rig;
