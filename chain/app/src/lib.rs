@@ -25,7 +25,9 @@ mod query;
 mod run;
 mod store;
 mod tx;
+pub mod upgrade;
 
+pub use address::genesis_contract;
 pub use app::{App, ChainInfo, Config, WantedBlob};
 pub use components::COMPONENTS;
 pub use error::AppError;

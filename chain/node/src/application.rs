@@ -34,6 +34,8 @@ pub(crate) trait Application: Send + Sync + 'static {
     fn query(&self, request: request::Query) -> response::Query;
     /// Registered blobs that wait for validators to say that they hold them, oldest first.
     fn wanted_blobs(&self) -> Vec<WantedBlob>;
+    /// The attestation keys that count in votes of a height.
+    fn attests(&self, height: u64) -> Vec<Vec<u8>>;
     /// Whether an empty block would make progress.
     fn expects_blocks(&self) -> bool;
 }
@@ -77,6 +79,10 @@ impl Application for aceso_app::App {
 
     fn wanted_blobs(&self) -> Vec<WantedBlob> {
         self.wanted_blobs()
+    }
+
+    fn attests(&self, height: u64) -> Vec<Vec<u8>> {
+        self.attests(height)
     }
 
     fn expects_blocks(&self) -> bool {

@@ -164,6 +164,10 @@ impl Application for Counter {
         Vec::new()
     }
 
+    fn attests(&self, _: u64) -> Vec<Vec<u8>> {
+        Vec::new()
+    }
+
     fn expects_blocks(&self) -> bool {
         false
     }
@@ -173,7 +177,7 @@ impl Application for Counter {
 pub(crate) struct Here;
 
 impl crate::abci::vote::Extend for Here {
-    fn extension(&self, chain_id: &str, _: Vec<WantedBlob>) -> bytes::Bytes {
+    fn extension(&self, chain_id: &str, _: Vec<WantedBlob>, _: &[Vec<u8>]) -> bytes::Bytes {
         format!("here on {chain_id}").into()
     }
 }

@@ -148,8 +148,51 @@ fn message(msg: &Msg) -> Result<Value, Fault> {
                     .optional("origin", origin),
             )
         }
+        Msg::PinCodes(m) => ("wasm/MsgPinCodes", pins(&m.authority, &m.code_ids)),
+        Msg::UnpinCodes(m) => ("wasm/MsgUnpinCodes", pins(&m.authority, &m.code_ids)),
+        Msg::SetValidator(m) => (
+            "aceso/MsgSetValidator",
+            Fields::new()
+                .text("authority", &m.authority)
+                .bytes("consensus_key", &m.consensus_key)
+                .number("power", m.power)
+                .text("operator", &m.operator)
+                .text("name", &m.name),
+        ),
+        Msg::RegisterAttester(m) => (
+            "aceso/MsgRegisterAttester",
+            Fields::new()
+                .text("operator", &m.operator)
+                .bytes("consensus_key", &m.consensus_key)
+                .bytes("bls_key", &m.bls_key)
+                .number("epoch", m.epoch)
+                .bytes("possession", &m.possession),
+        ),
+        Msg::UpdateParams(m) => {
+            let mut fields = Fields::new().text("authority", &m.authority);
+            for (name, changes) in [("params", &m.params), ("consensus", &m.consensus)] {
+                if !changes.is_empty() {
+                    fields = fields.inline(name, changes)?;
+                }
+            }
+            ("aceso/MsgUpdateParams", fields)
+        }
+        Msg::ScheduleUpgrade(m) => (
+            "aceso/MsgScheduleUpgrade",
+            Fields::new()
+                .text("authority", &m.authority)
+                .text("name", &m.name)
+                .number("height", m.height)
+                .text("info", &m.info),
+        ),
+        Msg::CancelUpgrade(m) => ("aceso/MsgCancelUpgrade", Fields::new().text("authority", &m.authority)),
     };
     Ok(json!({ "type": name, "value": fields.into_value() }))
+}
+
+fn pins(authority: &str, codes: &[u64]) -> Fields {
+    let codes: Vec<Value> = codes.iter().map(|code| code.to_string().into()).collect();
+    Fields::new().text("authority", authority).value("code_ids", codes.into())
 }
 
 fn permission(config: &AccessConfig) -> Value {

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 #![allow(clippy::indexing_slicing, reason = "a test fails by panicking")]
 
+mod authority;
 mod blocks;
 mod coins;
 mod contracts;
@@ -11,3 +12,4 @@ mod guests;
 mod queries;
 mod reads;
 mod signing;
+mod validators;

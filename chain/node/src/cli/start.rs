@@ -66,7 +66,7 @@ pub(crate) fn run(args: Args, output: Output) -> anyhow::Result<()> {
     let config = Config::load_or_create(&home)?;
     let blobs = Arc::new(BlobStore::open(&home.blobs_dir(), aceso_blobs::Options::default())?);
     let app: Arc<dyn Application> = Arc::new(dev::open(&home, &config, &blobs)?);
-    let voter = Arc::new(Voter::new(home.attester()?, Arc::clone(&blobs)));
+    let voter = Arc::new(Voter::new(home.attest_keys()?, Arc::clone(&blobs)));
     let consensus = Consensus::new(Arc::clone(&app), voter);
     let (mempool, info) = (Mempool::new(Arc::clone(&app)), Info::new(Arc::clone(&app)));
     let (queries, height) = (Queries::new(app), info.info().last_block_height);
