@@ -8,9 +8,7 @@
 //! A chain that a binary begins has that binary's rules: upgrades that change rules at once count as done from its first
 //! height on. Start at [`Upgrade`].
 
-use aceso_types::msg::{
-    MsgCancelUpgrade, MsgCancelUpgradeResponse, MsgScheduleUpgrade, MsgScheduleUpgradeResponse,
-};
+use aceso_types::msg::{MsgCancelUpgrade, MsgCancelUpgradeResponse, MsgScheduleUpgrade, MsgScheduleUpgradeResponse};
 
 use aceso_state::Delta;
 
@@ -151,7 +149,9 @@ pub(crate) fn begin_block(delta: &mut Delta, height: u64, known: &[Upgrade]) -> 
     let upgrade = find(&plan, known)?;
     (upgrade.migrate)(&mut Migration(delta))?;
     let state = &mut Bare(delta);
-    chain::put_plan(state, None).and_then(|()| chain::put_upgraded(state, &plan.name, height)).map_err(crate::app::halted)?;
+    chain::put_plan(state, None)
+        .and_then(|()| chain::put_upgraded(state, &plan.name, height))
+        .map_err(crate::app::halted)?;
     tracing::info!(name = plan.name, height, "upgraded");
     Ok(Some(Event::new("upgrade").with("name", plan.name).with("height", height.to_string())))
 }

@@ -3,8 +3,8 @@
 #[cfg(not(feature = "library"))]
 use cosmwasm_std::entry_point;
 use cosmwasm_std::{
-    Addr, Api, Binary, CosmosMsg, Deps, DepsMut, Env, MessageInfo, Order, Response, StdResult, Storage,
-    to_json_binary, to_json_vec,
+    Addr, Api, Binary, CosmosMsg, Deps, DepsMut, Env, MessageInfo, Order, Response, StdResult, Storage, to_json_binary,
+    to_json_vec,
 };
 use cw_utils::{Duration, Expiration, Threshold};
 
@@ -13,8 +13,8 @@ use crate::{
     msg::{ExecuteMsg, InstantiateMsg, MigrateMsg, QueryMsg, Status, Vote, Voter},
     query,
     state::{
-        BALLOTS, Ballot, CHANGES, DESCRIPTION_MAX, LAST, MSGS_BYTES_MAX, MSGS_MAX, PERIOD_MAX, PROPOSALS, Proposal, RULES, Rules,
-        TITLE_MAX, TOTAL, VOTERS, VOTERS_MAX,
+        BALLOTS, Ballot, CHANGES, DESCRIPTION_MAX, LAST, MSGS_BYTES_MAX, MSGS_MAX, PERIOD_MAX, PROPOSALS, Proposal,
+        RULES, Rules, TITLE_MAX, TOTAL, VOTERS, VOTERS_MAX,
     },
     tally::{Votes, status},
 };

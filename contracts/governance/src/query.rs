@@ -49,12 +49,7 @@ pub(crate) fn vote(deps: Deps<'_>, id: u64, voter: &str) -> StdResult<VoteRespon
 }
 
 /// A page of votes.
-pub(crate) fn votes(
-    deps: Deps<'_>,
-    id: u64,
-    after: Option<String>,
-    asked: Option<u32>,
-) -> StdResult<VoteListResponse> {
+pub(crate) fn votes(deps: Deps<'_>, id: u64, after: Option<String>, asked: Option<u32>) -> StdResult<VoteListResponse> {
     known(deps, id)?;
     let after = after.map(|voter| deps.api.addr_validate(&voter)).transpose()?;
     let after = after.as_ref().map(Bound::exclusive);

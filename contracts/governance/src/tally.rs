@@ -70,9 +70,7 @@ fn reached(proposal: &Proposal, votes: &Votes) -> bool {
     let needed = match proposal.threshold {
         Threshold::AbsoluteCount { weight } => weight,
         Threshold::AbsolutePercentage { percentage } => share(total.saturating_sub(votes.abstain), percentage),
-        Threshold::ThresholdQuorum { threshold, .. } => {
-            share(votes.total().saturating_sub(votes.abstain), threshold)
-        }
+        Threshold::ThresholdQuorum { threshold, .. } => share(votes.total().saturating_sub(votes.abstain), threshold),
     };
     votes.yes > 0 && votes.yes >= needed
 }
@@ -80,9 +78,7 @@ fn reached(proposal: &Proposal, votes: &Votes) -> bool {
 /// Whether enough have taken part.
 fn quorum(proposal: &Proposal) -> bool {
     match proposal.threshold {
-        Threshold::ThresholdQuorum { quorum, .. } => {
-            proposal.votes.total() >= share(proposal.total_weight, quorum)
-        }
+        Threshold::ThresholdQuorum { quorum, .. } => proposal.votes.total() >= share(proposal.total_weight, quorum),
         _ => true,
     }
 }

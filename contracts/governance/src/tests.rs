@@ -2,8 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 use cosmwasm_std::{
-    Addr, BankMsg, CosmosMsg, Decimal, Env, MemoryStorage, MessageInfo, OwnedDeps, Response, coins, from_json,
-    testing::{MockApi, MockQuerier, message_info, mock_dependencies, mock_env},
+    Addr, BankMsg, CosmosMsg, Decimal, Env, MessageInfo, OwnedDeps, Response, coins, from_json,
+    testing::{MockApi, MockQuerier, MockStorage, message_info, mock_dependencies, mock_env},
 };
 use cw_utils::{Duration, Expiration, Threshold, ThresholdResponse};
 use expect_test::{Expect, expect, expect_file};
@@ -19,7 +19,7 @@ use crate::{
 };
 
 struct Stage {
-    deps: OwnedDeps<MemoryStorage, MockApi, MockQuerier>,
+    deps: OwnedDeps<MockStorage, MockApi, MockQuerier>,
     env: Env,
 }
 
@@ -71,7 +71,8 @@ impl Stage {
 
     fn propose(&mut self, name: &str) -> Result<u64, ContractError> {
         let (title, description) = ("title".into(), "description".into());
-        let response = self.by(name, ExecuteMsg::Propose { title, description, msgs: vec![payment()], latest: None })?;
+        let response =
+            self.by(name, ExecuteMsg::Propose { title, description, msgs: vec![payment()], latest: None })?;
         let id = response.attributes.into_iter().find(|attribute| attribute.key == "proposal_id").unwrap();
         Ok(id.value.parse().unwrap())
     }
@@ -166,7 +167,10 @@ fn votes_are_cast_once_in_time_by_members() {
     let id = stage.propose("a").unwrap();
     let cosmos = account("stranger");
     refused(
-        stage.vote("stranger", id, Vote::Yes).map_err(|e| e.to_string().replace(cosmos.as_str(), "stranger")).map_err(sentence),
+        stage
+            .vote("stranger", id, Vote::Yes)
+            .map_err(|e| e.to_string().replace(cosmos.as_str(), "stranger"))
+            .map_err(sentence),
         expect!["stranger was no member when proposal 1 was made"],
     );
     let first = account("a");
@@ -225,11 +229,15 @@ fn voting_ends_within_the_rules() {
     until(Expiration::AtHeight(now + 1)).unwrap();
     refused(
         until(Expiration::AtHeight(now + 11)),
-        expect!["voting cannot end with expiration height: 12356; the rules say expiration height: 12355 at the latest"],
+        expect![
+            "voting cannot end with expiration height: 12356; the rules say expiration height: 12355 at the latest"
+        ],
     );
     refused(
         until(Expiration::AtHeight(now)),
-        expect!["voting cannot end with expiration height: 12345; the rules say expiration height: 12355 at the latest"],
+        expect![
+            "voting cannot end with expiration height: 12345; the rules say expiration height: 12355 at the latest"
+        ],
     );
     refused(
         until(Expiration::Never {}),
@@ -240,9 +248,7 @@ fn voting_ends_within_the_rules() {
     let latest = Some(Expiration::AtTime(time));
     assert!(stage.by("a", ExecuteMsg::Propose { title, description, msgs: vec![payment()], latest }).is_err());
     // By time, where the rules say so.
-    stage
-        .itself(ExecuteMsg::UpdateRules { threshold: percentage(100), max_voting_period: Duration::Time(5) })
-        .unwrap();
+    stage.itself(ExecuteMsg::UpdateRules { threshold: percentage(100), max_voting_period: Duration::Time(5) }).unwrap();
     let id = stage.propose("a").unwrap();
     let shown: ProposalResponse = stage.ask(QueryMsg::Proposal { proposal_id: id });
     assert_eq!(shown.expires, Expiration::AtTime(stage.env.block.time.plus_seconds(5)));
@@ -335,9 +341,8 @@ fn questions_are_answered_in_pages() {
     assert_eq!(stage.ask::<VoterListResponse>(rest).voters.len(), 1);
     let weight = |name: &str| stage.ask::<VoterResponse>(QueryMsg::Voter { address: account(name).into() }).weight;
     assert_eq!((weight("b"), weight("stranger")), (Some(2), None));
-    let vote = |name: &str| {
-        stage.ask::<VoteResponse>(QueryMsg::Vote { proposal_id: 1, voter: account(name).into() }).vote
-    };
+    let vote =
+        |name: &str| stage.ask::<VoteResponse>(QueryMsg::Vote { proposal_id: 1, voter: account(name).into() }).vote;
     assert_eq!(vote("b").map(|vote| (vote.vote, vote.weight)), Some((Vote::Veto, 2)));
     assert_eq!(vote("c"), None);
     let votes = QueryMsg::ListVotes { proposal_id: 1, start_after: None, limit: None };
@@ -350,7 +355,9 @@ fn questions_are_answered_in_pages() {
 #[test]
 fn it_speaks_cw3() {
     let read = |json: &str| from_json::<ExecuteMsg>(json.as_bytes()).unwrap();
-    read(r#"{"propose":{"title":"t","description":"d","msgs":[{"any":{"type_url":"/a","value":"AQ=="}}],"latest":{"at_height":9}}}"#);
+    read(
+        r#"{"propose":{"title":"t","description":"d","msgs":[{"any":{"type_url":"/a","value":"AQ=="}}],"latest":{"at_height":9}}}"#,
+    );
     read(r#"{"propose":{"title":"t","description":"d","msgs":[]}}"#);
     read(r#"{"vote":{"proposal_id":1,"vote":"abstain"}}"#);
     read(r#"{"execute":{"proposal_id":1}}"#);

@@ -5,8 +5,9 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use aceso_app::{
-    App, Config, genesis_contract,
+    App, Config,
     attest::AttestKey,
+    genesis_contract,
     upgrade::{Rules, Upgrade},
 };
 use aceso_blobs::{BlobStore, Options};

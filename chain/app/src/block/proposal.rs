@@ -178,7 +178,9 @@ fn attestable(state: &mut impl Read, chain: &Chain, height: u64, commit: &Extend
         if attest.available.len() == STATEMENTS_MAX {
             break;
         }
-        if let Some(said) = pending.get(cid).and_then(|row| state_together((&table, &decided), chain, cid, row, signatures)) {
+        if let Some(said) =
+            pending.get(cid).and_then(|row| state_together((&table, &decided), chain, cid, row, signatures))
+        {
             attest.available.push(said);
         }
     }

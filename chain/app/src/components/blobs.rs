@@ -290,8 +290,7 @@ pub(crate) fn check_attestation(
     if said.signers.len() != slots.div_ceil(8) || (slots..said.signers.len() * 8).any(bit) {
         return refuse("the signers' bits do not fit the validator table");
     }
-    let signers: Vec<_> =
-        table.members.iter().enumerate().filter(|(slot, _)| bit(*slot)).map(|(_, one)| one).collect();
+    let signers: Vec<_> = table.members.iter().enumerate().filter(|(slot, _)| bit(*slot)).map(|(_, one)| one).collect();
     if signers.iter().any(|one| one.bls_key.is_empty()) {
         return refuse("a signer has no attestation key");
     }

@@ -353,6 +353,25 @@ mod tests {
         assert!(signed(&tx).ends_with(r#""sequence":"3","timeout_height":"9"}"#));
     }
 
+    #[test]
+    fn messages_of_the_authority() {
+        use aceso_types::msg::{MsgSetValidator, MsgUpdateParams};
+        use cosmos_sdk_proto::cosmwasm::wasm::v1::MsgPinCodes;
+        let set = MsgSetValidator {
+            authority: "a".into(),
+            consensus_key: vec![1, 2],
+            power: 3,
+            operator: String::new(),
+            name: "n".into(),
+        };
+        let params = br#"{"b":1,"a":true}"#.to_vec();
+        let update = MsgUpdateParams { authority: "a".into(), params, consensus: vec![] };
+        let pin = MsgPinCodes { authority: "a".into(), code_ids: vec![1, 2] };
+        let doc = signed(&tx(vec![Msg::SetValidator(set), Msg::UpdateParams(update), Msg::PinCodes(pin)], ""));
+        let msgs = &doc[doc.find("\"msgs\"").unwrap()..];
+        expect_test::expect![[r#""msgs":[{"type":"aceso/MsgSetValidator","value":{"authority":"a","consensus_key":"AQI=","name":"n","power":"3"}},{"type":"aceso/MsgUpdateParams","value":{"authority":"a","params":{"a":true,"b":1}}},{"type":"wasm/MsgPinCodes","value":{"authority":"a","code_ids":["1","2"]}}],"sequence":"3"}"#]].assert_eq(msgs);
+    }
+
     /// Inline message with sorted keys at every depth; CosmJS `modules/wasm/aminomessages.spec.ts` has the shapes.
     #[test]
     fn contract_messages() {

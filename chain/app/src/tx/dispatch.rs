@@ -7,9 +7,7 @@ use cosmos_sdk_proto::{
         bank::v1beta1::{MsgMultiSendResponse, MsgSendResponse},
         base::abci::v1beta1::TxMsgData,
     },
-    cosmwasm::wasm::v1::{
-        MsgClearAdminResponse, MsgPinCodesResponse, MsgUnpinCodesResponse, MsgUpdateAdminResponse,
-    },
+    cosmwasm::wasm::v1::{MsgClearAdminResponse, MsgPinCodesResponse, MsgUnpinCodesResponse, MsgUpdateAdminResponse},
 };
 use prost::{Message, Name};
 

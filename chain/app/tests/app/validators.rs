@@ -227,7 +227,15 @@ fn every_height_is_checked_with_the_table_that_signed_it() {
         }
         let done = engine.ok(msgs);
         let updates: Vec<u64> = done.validator_updates.iter().map(|one| one.power.value()).collect();
-        assert_eq!(updates, match round { 2 => vec![100], 9 => vec![1], 11 => vec![0], _ => vec![] });
+        assert_eq!(
+            updates,
+            match round {
+                2 => vec![100],
+                9 => vec![1],
+                11 => vec![0],
+                _ => vec![],
+            }
+        );
         // Registered in block h − 2, voted for in h − 1, attested in h. What the first says alone is not enough from the
         // moment that the second is decided, and the second has no vote before two heights later.
         let front = attributes(&done.tx_results[0].events, "blob_available");
@@ -391,7 +399,8 @@ fn misbehavior_is_recorded_once_and_cuts_power() {
 fn downtime_is_counted_in_a_window_and_cuts_power_if_it_shall() {
     let mut engine = Engine::start(|genesis| {
         let params = &mut genesis.params;
-        *params = Params { downtime_window: 8, downtime_missed_max: 3, downtime_power_cut_bps: 5_000, ..params.clone() };
+        *params =
+            Params { downtime_window: 8, downtime_missed_max: 3, downtime_power_cut_bps: 5_000, ..params.clone() };
     });
     engine.ok(vec![ours(&set(SECOND, 4))]);
     engine.block(vec![]);

@@ -97,6 +97,9 @@ impl Application for Registry {
     fn wanted_blobs(&self) -> Vec<WantedBlob> {
         unreachable!()
     }
+    fn attests(&self, _: u64) -> Vec<Vec<u8>> {
+        unreachable!()
+    }
     fn expects_blocks(&self) -> bool {
         unreachable!()
     }

@@ -69,7 +69,9 @@ pub(crate) fn set_msg(run: &mut Run<'_>, msg: &MsgSetValidator) -> Outcome<MsgSe
 fn check_form(msg: &MsgSetValidator) -> Result<(), Fault> {
     if PublicKey::from_raw_ed25519(&msg.consensus_key).is_none() {
         let length = msg.consensus_key.len();
-        return Err(Code::ValidatorRefused.because(format_args!("a consensus key of {length} bytes is none of ed25519")));
+        return Err(
+            Code::ValidatorRefused.because(format_args!("a consensus key of {length} bytes is none of ed25519"))
+        );
     }
     if msg.name.len() > NAME_MAX || msg.name.chars().any(char::is_control) {
         let length = msg.name.len();
@@ -119,13 +121,13 @@ mod tests {
     use super::*;
 
     fn table(powers: &[u64]) -> Table {
-        let one = |(index, power): (usize, &u64)| Validator {
-            key: vec![index as u8; 32],
+        let one = |(number, power): (u32, &u64)| Validator {
+            key: number.to_be_bytes().to_vec(),
             power: *power,
             bls_key: vec![],
-            number: index as u32,
+            number,
         };
-        Table { members: powers.iter().enumerate().map(one).collect() }
+        Table { members: (0..).zip(powers).map(one).collect() }
     }
 
     fn check(change: impl FnOnce(&mut Params), before: &[u64], after: &[u64]) -> String {

@@ -1,5 +1,7 @@
 //! A table of validators: who has which power.
 
+use std::collections::BTreeSet;
+
 use aceso_types::{
     Digest,
     receipt::{Committee, committee_digest},
@@ -57,6 +59,7 @@ impl Table {
 
     /// Whether validators with these numbers hold more than two thirds.
     pub(crate) fn are_enough(&self, numbers: &[u32]) -> bool {
+        let numbers: BTreeSet<u32> = numbers.iter().copied().collect();
         let theirs = self.members.iter().filter(|one| numbers.contains(&one.number));
         self.is_enough(theirs.map(|one| one.power).sum())
     }

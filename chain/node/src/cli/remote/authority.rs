@@ -1,9 +1,7 @@
 //! `aceso authority …`: what the chain's authority says, signed by its key or written down for a contract to say.
 
 use aceso_client::{GasLimit, any};
-use aceso_types::msg::{
-    MsgCancelUpgrade, MsgScheduleUpgrade, MsgSetValidator, MsgUpdateParams, Named,
-};
+use aceso_types::msg::{MsgCancelUpgrade, MsgScheduleUpgrade, MsgSetValidator, MsgUpdateParams, Named};
 use anyhow::{Context, Result};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use clap::{Args, Subcommand};
