@@ -161,7 +161,11 @@ mod tests {
             cancel.encode_to_vec(),
         ];
         expect_test::expect![[r#"
-            0a01611201011803 22016f2a016e"#]]
+            0a0161120101180322016f2a016e
+            0a016f1201011a010220042a0105
+            0a016112027b7d1a025b5d
+            0a016112016e1803220169
+            0a0161"#]]
         .assert_eq(&all.map(hex::encode).join("\n"));
     }
 }
