@@ -8,6 +8,7 @@ use tendermint::consensus;
 
 use crate::{
     address::Address,
+    app::APP_VERSION,
     code::{Code, Fault},
     components::CHAIN,
     error::{AppError, Outcome},
@@ -144,7 +145,8 @@ impl Consensus {
             validator: consensus::params::ValidatorParams {
                 pub_key_types: vec![tendermint::public_key::Algorithm::Ed25519],
             },
-            version: None,
+            // With any change the engine takes its version over from here.
+            version: Some(consensus::params::VersionParams { app: APP_VERSION }),
             abci: consensus::params::AbciParams {
                 vote_extensions_enable_height: extensions.filter(|height| height.value() > 0),
             },

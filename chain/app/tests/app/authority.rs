@@ -54,6 +54,7 @@ fn parameters_hold_from_the_next_block_on() {
     let engine = done.consensus_param_updates.unwrap();
     assert_eq!((engine.block.max_gas, engine.block.max_bytes, engine.evidence.max_bytes), (20_000_000, 4 << 20, 5));
     assert_eq!(engine.abci.vote_extensions_enable_height.unwrap().value(), 1);
+    assert_eq!(engine.version.unwrap().app, net.app.info().app_version);
     let after = net.app.chain().unwrap();
     assert_eq!((after.block_gas, after.params.memo_bytes_max), (Some(20_000_000), 3));
     assert_eq!(after.params.signatures_max, before.params.signatures_max);
