@@ -104,6 +104,16 @@ impl From<Address> for String {
     }
 }
 
+/// The name of the module account that makes the contracts of a genesis.
+pub(crate) const GENESIS: &str = "genesis";
+
+/// The address that a contract of a genesis will have; none where `prefix` cannot begin an address. `code` is the wasm as
+/// it is stored, unpacked.
+pub fn genesis_contract(code: &[u8], salt: &[u8], prefix: &str) -> Option<String> {
+    let creator = Address::of_module(GENESIS, prefix).ok()?;
+    Address::of_salt(&Sha256::digest(code), &creator.bytes(), salt, &[], prefix).ok().map(String::from)
+}
+
 /// The bytes of an address in text, with the SDK's sentences where it is none.
 pub(crate) fn decode(text: &str, prefix: &str) -> Result<Vec<u8>, Fault> {
     if text.trim().is_empty() {

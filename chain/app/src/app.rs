@@ -33,10 +33,11 @@ use crate::{
     snapshots::Snapshots,
     store::{Bare, View},
     tx::{self, decode::Tx, signed},
+    upgrade::{self, Upgrade},
 };
 
 /// The version of the rules. Another number means that old blocks cannot be replayed.
-const APP_VERSION: u64 = 1;
+pub(crate) const APP_VERSION: u64 = 1;
 /// Rows that are read to answer what a validator should attest.
 const WANTED_MAX: usize = blobs::PENDING_MAX;
 
@@ -62,6 +63,8 @@ pub struct Config {
     pub snapshot_interval: u64,
     /// The engine's compiler. Changes time, never results.
     pub tier: Tier,
+    /// The upgrades that this binary knows.
+    pub upgrades: &'static [Upgrade],
     /// Called between a commit's write and its flush, by tests of crashes.
     pub fail_point: Option<FailPoint>,
 }
@@ -79,6 +82,7 @@ impl Config {
             snapshot_dir: home.join("snapshots"),
             snapshot_interval: 0,
             tier: Tier::default(),
+            upgrades: upgrade::KNOWN,
             fail_point: None,
         }
     }
@@ -137,6 +141,7 @@ pub struct ChainInfo {
 pub struct App {
     store: Store,
     host: Host,
+    upgrades: &'static [Upgrade],
     chain: RwLock<Option<Arc<Chain>>>,
     /// The block in progress.
     block: Mutex<Progress>,
@@ -147,8 +152,8 @@ pub struct App {
 
 #[derive(Default)]
 struct Progress {
-    /// Between InitChain and the first Commit.
-    start: Option<Start>,
+    /// Between InitChain and the first Commit: the first height, and what genesis says.
+    begun: Option<(u64, Delta)>,
     /// Between FinalizeBlock and Commit.
     staged: Option<Staged>,
 }
@@ -169,10 +174,12 @@ impl App {
             models: ModelCache::new(config.model_cache_bytes),
             good_signatures: Default::default(),
         };
+        upgrade::check_start(&mut View(store.snapshot()), store.latest().0, config.upgrades)?;
         let chain = Chain::load(&mut View(store.snapshot())).map_err(halted)?;
         let (block, mempool) = (Mutex::default(), Mutex::default());
-        let app = Self { store, host, chain: RwLock::new(chain), block, mempool, snapshots };
-        app.reset_mempool(None)?;
+        let upgrades = config.upgrades;
+        let app = Self { store, host, upgrades, chain: RwLock::new(chain), block, mempool, snapshots };
+        app.reset_mempool(None);
         Ok(app)
     }
 
@@ -198,12 +205,12 @@ impl App {
         let start = Start::new(&request)?;
         self.snapshots.abandon();
         let mut delta = Delta::new(self.store.snapshot());
-        start.write(&mut Bare(&mut delta))?;
+        start.write(&self.host, self.upgrades, &mut delta)?;
         let chain = Chain::load(&mut Bare(&mut delta)).map_err(halted)?;
-        let root = self.store.stage(start.height, &delta.into_changes())?.root();
+        let root = self.store.stage(start.height, &delta.clone().into_changes())?.root();
         *self.chain.write().unwrap_or_else(PoisonError::into_inner) = chain;
-        self.reset_mempool(Some(&start))?;
-        self.progress().start = Some(start);
+        self.reset_mempool(Some(&delta));
+        self.progress().begun = Some((start.height, delta));
         Ok(response::InitChain { consensus_params: None, validators: Vec::new(), app_hash: hash_of(&root) })
     }
 
@@ -264,29 +271,35 @@ impl App {
     /// Executes a decided block. An error means that this node must halt; it is never because of a transaction.
     pub fn finalize_block(&self, request: request::FinalizeBlock) -> Result<response::FinalizeBlock, AppError> {
         let mut progress = self.progress();
-        let chain = self.current().ok_or(AppError::Order("a block came before the genesis"))?;
+        let mut chain = self.current().ok_or(AppError::Order("a block came before the genesis"))?;
         let (committed, _) = self.store.latest();
-        let want = match (&progress.start, committed) {
-            (Some(start), 0) => start.height,
+        let want = match (&progress.begun, committed) {
+            (Some((first, _)), 0) => *first,
             _ => committed + 1,
         };
         let height = request.height.value();
         if height != want {
             return Err(AppError::Height { got: height, want });
         }
-        let mut delta = self.fresh(progress.start.as_ref())?;
+        let begun = progress.begun.as_ref().map(|(_, delta)| delta);
+        let mut delta = self.fresh(begun);
+        let upgraded = upgrade::begin_block(&mut delta, height, self.upgrades)?;
+        if upgraded.is_some() {
+            let migrated = Chain::load(&mut Bare(&mut delta)).map_err(halted)?;
+            chain = migrated.ok_or(AppError::Order("an upgrade removed the chain's settings"))?;
+        }
         let block = Block { height: Height(height), nanos: nanos(request.time) };
         let results =
-            on_deep_stack(|| blocks::execute(&self.host, &chain, block, &mut delta, &request.txs))?.map_err(halted)?;
+            on_deep_stack(|| blocks::execute(&self.host, &chain, block, &mut delta, &request))?.map_err(halted)?;
         // CometBFT may crash between this answer and Commit, so nothing reaches disk yet.
         let staged = self.store.stage(height, &delta.into_changes())?;
         let app_hash = hash_of(&staged.root());
         progress.staged = Some(staged);
         Ok(response::FinalizeBlock {
-            events: event::to_abci(results.events),
+            events: event::to_abci(upgraded.into_iter().chain(results.events).collect()),
             tx_results: results.txs,
-            validator_updates: Vec::new(),
-            consensus_param_updates: None,
+            validator_updates: results.validators,
+            consensus_param_updates: results.consensus,
             app_hash,
         })
     }
@@ -296,7 +309,7 @@ impl App {
         let mut progress = self.progress();
         let staged = progress.staged.take().ok_or(AppError::Order("a commit came before its block"))?;
         self.store.commit(staged)?;
-        progress.start = None;
+        progress.begun = None;
         self.reload()?;
         // Blocks are kept: their bytes are what a replaying node starts from.
         Ok(response::Commit { data: Bytes::new(), retain_height: height_of(0) })
@@ -361,11 +374,11 @@ impl App {
         blobs::live(&mut state, height, after, limit).unwrap_or_default()
     }
 
-    /// Whether a validator attests with this key (48 bytes).
-    pub fn is_attester(&self, bls_key: &[u8]) -> bool {
-        let Some((_, mut state)) = self.committed() else { return false };
-        let known = |table: validators::Table| table.0.iter().any(|one| one.bls_key == bls_key);
-        !bls_key.is_empty() && validators::Table::load(&mut state).is_ok_and(known)
+    /// The attestation keys that count in votes of a height, which is the one after the latest block or before.
+    pub fn attests(&self, height: u64) -> Vec<Vec<u8>> {
+        let Some((_, mut state)) = self.committed() else { return Vec::new() };
+        let table = validators::signing(&mut state, height).unwrap_or_default();
+        table.members.into_iter().map(|member| member.bls_key).filter(|key| !key.is_empty()).collect()
     }
 
     /// What is held at this moment, for whoever watches the node.
@@ -394,6 +407,7 @@ impl App {
         };
         blobs::is_delayed(&mut state).unwrap_or(false)
             || models::is_queued(&mut state).unwrap_or(false)
+            || blobs::is_sweeping(&mut state).unwrap_or(false)
             || self.wanted_blobs().iter().any(held)
     }
 
@@ -414,7 +428,7 @@ impl App {
     fn reload(&self) -> Result<(), AppError> {
         let chain = Chain::load(&mut View(self.store.snapshot())).map_err(halted)?;
         *self.chain.write().unwrap_or_else(PoisonError::into_inner) = chain;
-        self.reset_mempool(None)?;
+        self.reset_mempool(None);
         self.snapshots.take_due(&self.store);
         Ok(())
     }
@@ -431,19 +445,17 @@ impl App {
         Some((self.current()?, View(self.store.snapshot())))
     }
 
-    /// A delta over the committed state; before the first block over what genesis says.
-    fn fresh(&self, start: Option<&Start>) -> Result<Delta, AppError> {
-        let mut delta = Delta::new(self.store.snapshot());
-        if let Some(start) = start.filter(|_| self.store.latest().0 == 0) {
-            start.write(&mut Bare(&mut delta))?;
+    /// A delta over the committed state; before the first block what genesis says.
+    fn fresh(&self, begun: Option<&Delta>) -> Delta {
+        match begun.filter(|_| self.store.latest().0 == 0) {
+            Some(begun) => begun.clone(),
+            None => Delta::new(self.store.snapshot()),
         }
-        Ok(delta)
     }
 
-    fn reset_mempool(&self, start: Option<&Start>) -> Result<(), AppError> {
-        let delta = self.fresh(start)?;
+    fn reset_mempool(&self, begun: Option<&Delta>) {
+        let delta = self.fresh(begun);
         *self.mempool.lock().unwrap_or_else(PoisonError::into_inner) = Some(delta);
-        Ok(())
     }
 
     fn next_block(&self, delta: &mut Delta) -> Result<Block, Stop> {
@@ -453,7 +465,7 @@ impl App {
 }
 
 /// A refusal where only a failure of the machine can be.
-fn halted(stop: Stop) -> AppError {
+pub(crate) fn halted(stop: Stop) -> AppError {
     match stop {
         Stop::Halt(error) => *error,
         Stop::Refused(fault) => AppError::Host(fault.text),

@@ -2,8 +2,9 @@
 //!
 //! Codespaces `sdk`, `bank`, `wasm` and `undefined` carry the numbers of the Cosmos SDK and of wasmd, so that stock
 //! clients understand them. Codespace `aceso` is ours, a hundred numbers for each subject: 1xx blobs, 2xx consent and
-//! permits, 3xx models and inference, 4xx images, 5xx reads, 6xx attestations. Codes are hashed into blocks: the table
-//! is append only, and a number that is no longer used is never given to something else.
+//! permits, 3xx models and inference, 4xx images, 5xx reads, 6xx attestations, 7xx validators, 8xx parameters and
+//! upgrades. Codes are hashed into blocks: the table is append only, and a number that is no longer used is never given
+//! to something else.
 
 use std::fmt;
 
@@ -117,6 +118,13 @@ codes! {
     ReadFundsMoved = "aceso", 504, "read fee spent elsewhere";
     AttestNotFirst = "aceso", 601, "an attestation is made by a block's proposer";
     AttestInvalid = "aceso", 602, "attestation not valid";
+    NotAuthority = "aceso", 701, "not the chain's authority";
+    ValidatorUnknown = "aceso", 702, "no such validator";
+    ValidatorRefused = "aceso", 703, "validator not allowed";
+    PowerSpread = "aceso", 704, "power spread not allowed";
+    AttesterRefused = "aceso", 705, "attestation key not allowed";
+    ParamsRefused = "aceso", 801, "parameters not allowed";
+    UpgradeRefused = "aceso", 802, "upgrade not allowed";
 }
 
 impl Code {

@@ -61,6 +61,33 @@ pub enum AppError {
         /// The block that is next.
         want: u64,
     },
+    /// The chain goes on by rules that this binary does not have.
+    #[error(
+        "upgrade {name:?} is due at block {height} and this binary does not know it; install the one that does and \
+         start again (info: {info:?})"
+    )]
+    UpgradeDue {
+        /// The upgrade.
+        name: String,
+        /// The first block by its rules.
+        height: u64,
+        /// What the authority says to operators.
+        info: String,
+    },
+    /// This binary has rules that the chain does not go by yet.
+    #[error(
+        "this binary has the rules of upgrade {name:?}, {}, and the chain is at block {height}; run the binary before \
+         it until then",
+        due.map_or("which nobody has scheduled".into(), |due| format!("which is due at block {due}"))
+    )]
+    UpgradeEarly {
+        /// The upgrade.
+        name: &'static str,
+        /// The first block by its rules, if it is scheduled.
+        due: Option<u64>,
+        /// The latest block.
+        height: u64,
+    },
     /// Commit without a finalized block, or a block before the genesis.
     #[error("{0}")]
     Order(&'static str),

@@ -26,7 +26,7 @@ pub(crate) const NEXT: (u64, u64) = (30, 3);
 
 /// Getting a contract ready to run.
 pub(crate) const INSTANCE: u64 = 60_000;
-/// The same for code that this transaction has run before.
+/// The same for code that this transaction has run before, and for code that the authority has pinned.
 pub(crate) const INSTANCE_AGAIN: u64 = 2_000;
 /// Compiling a byte of wasm.
 pub(crate) const COMPILE_BYTE: u64 = 3;
@@ -43,6 +43,8 @@ pub(crate) const EVENT: u64 = 20;
 pub(crate) const MODEL_BYTE: u64 = 1;
 /// Checking an institution's signature on an image: the engine's 96 µs of secp256k1, in SDK gas.
 pub(crate) const ORIGIN: u64 = 700;
+/// Checking that an operator holds an attestation key: two pairings and two subgroups, some ten times an [`ORIGIN`].
+pub(crate) const POSSESSION: u64 = 8_000;
 
 /// Counts gas up to a limit.
 #[derive(Clone, Copy, Debug)]

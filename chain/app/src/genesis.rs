@@ -1,17 +1,38 @@
 //! The first rows of the state, from CometBFT's genesis.
+//!
+//! Settings, parameters, coins and validators come first, then the contracts that are there from the start. They are
+//! stored and made as transactions would, by the module account `genesis`, so that one of them can be the authority.
 
-use aceso_types::genesis::{Genesis, GenesisError};
+use std::sync::Arc;
+
+use aceso_state::Delta;
+use aceso_types::{
+    Height,
+    genesis::{Genesis, GenesisContract, GenesisError},
+};
+use cosmos_sdk_proto::cosmwasm::wasm::v1::MsgInstantiateContract2;
 use tendermint::{PublicKey, v0_38::abci::request::InitChain};
 
 use crate::{
-    address::Address,
-    chain::{self, Settings},
+    address::{self, Address},
+    chain::{self, Chain, Consensus, Settings},
     code::Fault,
-    components::{bank, validators},
+    components::{accounts, bank, validators, wasm},
     error::{AppError, Outcome, Stop},
-    store::Write,
-    tx::decode::TX_BYTES_MAX,
+    gas::Meter,
+    host::{Host, on_deep_stack},
+    run::{Block, Mode, Run},
+    store::{Bare, Write},
+    tx::{journal, msg},
+    upgrade::{self, Upgrade},
 };
+
+/// SDK gas that the contracts of a genesis may use, each.
+const GAS_MAX: u64 = 1_000_000_000;
+/// A contract that is its own admin says so.
+const ITSELF: &str = "self";
+/// Bytes of a contract's address; those of accounts have 20.
+const CONTRACT_BYTES: usize = 32;
 
 /// What a chain starts from, checked.
 #[derive(Clone, Debug)]
@@ -19,6 +40,7 @@ pub(crate) struct Start {
     pub(crate) height: u64,
     nanos: u64,
     settings: Settings,
+    consensus: Consensus,
     genesis: Genesis,
     powers: Vec<(Vec<u8>, u64)>,
 }
@@ -26,7 +48,7 @@ pub(crate) struct Start {
 impl Start {
     /// Reads and checks an `InitChain`.
     pub(crate) fn new(request: &InitChain) -> Result<Self, AppError> {
-        let genesis = Genesis::decode(&request.app_state_bytes)?;
+        let mut genesis = Genesis::decode(&request.app_state_bytes)?;
         let ours = aceso_state::proof_spec_json();
         if serde_json::from_str::<serde_json::Value>(&ours).ok().as_ref() != Some(&genesis.proof_spec) {
             let reason = format!("{} is not the specification of this state, {ours}", genesis.proof_spec);
@@ -39,50 +61,108 @@ impl Start {
                 Err(AppError::from(GenesisError::Field { field: "validators", reason }))
             }
         });
-        let block = &request.consensus_params.block;
+        if !genesis.authority.is_empty() {
+            let authority = Address::parse(&genesis.authority, &genesis.prefix);
+            genesis.authority = authority.map_err(|fault| field("authority", fault))?.into();
+        }
         let settings = Settings {
             chain_id: request.chain_id.clone(),
             prefix: genesis.prefix.clone(),
             denom: genesis.denom.clone(),
             authority: genesis.authority.clone(),
-            block_gas: u64::try_from(block.max_gas).ok().filter(|gas| *gas > 0),
-            block_bytes: block.max_bytes.min(TX_BYTES_MAX as u64),
         };
         Ok(Self {
             height: request.initial_height.value().max(1),
             nanos: nanos(request.time),
             settings,
+            consensus: Consensus::of(&request.consensus_params),
             powers: powers.collect::<Result<_, _>>()?,
             genesis,
         })
     }
 
     /// Writes the first rows.
-    pub(crate) fn write(&self, state: &mut impl Write) -> Result<(), AppError> {
-        self.rows(state).map_err(|stop| match stop {
-            Stop::Halt(error) => *error,
-            Stop::Refused(fault) => field("balances", fault),
-        })
+    pub(crate) fn write(&self, host: &Host, known: &[Upgrade], delta: &mut Delta) -> Result<(), AppError> {
+        let said = |field_name: &'static str| {
+            move |stop| match stop {
+                Stop::Halt(error) => *error,
+                Stop::Refused(fault) => field(field_name, fault),
+            }
+        };
+        self.rows(&mut Bare(delta), known).map_err(said("balances"))?;
+        if self.genesis.contracts.is_empty() && !self.is_for_a_contract() {
+            return Ok(());
+        }
+        on_deep_stack(|| self.contracts(host, delta))?.map_err(said("contracts"))
     }
 
-    fn rows(&self, state: &mut impl Write) -> Outcome<()> {
+    fn rows(&self, state: &mut impl Write, known: &[Upgrade]) -> Outcome<()> {
         let genesis = &self.genesis;
-        if !genesis.authority.is_empty() {
-            Address::parse(&genesis.authority, &genesis.prefix).map_err(|fault| field("authority", fault))?;
-        }
-        chain::put_settings(state, &self.settings, &genesis.params)?;
+        chain::put_settings(state, &self.settings)?;
+        chain::put_params(state, &genesis.params)?;
+        chain::put_consensus(state, &self.consensus)?;
         chain::put_time(state, self.nanos)?;
+        upgrade::found(state, self.height, known)?;
         for balance in &genesis.balances {
             let address = Address::parse(&balance.address, &genesis.prefix)?;
-            crate::components::accounts::ensure(state, &address)?;
+            accounts::ensure(state, &address)?;
             for coin in &balance.coins {
                 // Checked when the genesis was decoded.
                 let amount = coin.amount.parse::<u128>().unwrap_or_default();
                 bank::mint(state, &address, &coin.denom, amount)?;
             }
         }
-        validators::found(state, &self.powers, &genesis.attesters)
+        validators::found(state, self.height, &self.powers, &genesis.attesters, &genesis.params, &genesis.prefix)
     }
+
+    /// Whether the authority is a contract, which then must be one of those that are made here.
+    fn is_for_a_contract(&self) -> bool {
+        let authority = Address::parse(&self.genesis.authority, &self.genesis.prefix);
+        authority.is_ok_and(|address| address.bytes().len() == CONTRACT_BYTES)
+    }
+
+    fn contracts(&self, host: &Host, delta: &mut Delta) -> Outcome<()> {
+        // Written just before.
+        let Some(chain) = Chain::load(&mut Bare(delta))? else { return Ok(()) };
+        let block = Block { height: Height(self.height), nanos: self.nanos };
+        for contract in &self.genesis.contracts {
+            let mut run = Run::new(host, chain.clone(), block, Mode::Deliver, delta, Meter::new(GAS_MAX));
+            run.frame(|run| make(run, &chain, contract)).map_err(|stop| stop.within(&contract.label))?;
+            journal::write(&mut run)?;
+        }
+        if self.is_for_a_contract() {
+            let authority = chain.address(&chain.authority)?;
+            if wasm::contract(&mut Bare(delta), &authority)?.is_none() {
+                let reason = format!("{authority} is none of the contracts that are there from the start");
+                return Err(AppError::from(GenesisError::Field { field: "authority", reason }).into());
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Stores a contract's code and makes it.
+fn make(run: &mut Run<'_>, chain: &Arc<Chain>, contract: &GenesisContract) -> Outcome<()> {
+    let creator = Address::of_module(address::GENESIS, &chain.prefix)?;
+    accounts::ensure(run, &creator)?;
+    let stored = wasm::store_as(run, &creator, &contract.code, None)?;
+    let salt = contract.salt.as_bytes();
+    let admin = match contract.admin.as_str() {
+        ITSELF => Address::of_salt(&stored.checksum, &creator.bytes(), salt, &[], &chain.prefix)?.into(),
+        admin => admin.to_owned(),
+    };
+    let making = MsgInstantiateContract2 {
+        sender: creator.into(),
+        admin,
+        code_id: stored.code_id,
+        label: contract.label.clone(),
+        msg: contract.msg.to_string().into_bytes(),
+        funds: Vec::new(),
+        salt: salt.to_vec(),
+        fix_msg: false,
+    };
+    msg::Msg::Instantiate2(making.clone()).check(&chain.prefix)?;
+    wasm::instantiate2_msg(run, &making).map(drop)
 }
 
 fn field(field: &'static str, fault: Fault) -> AppError {

@@ -26,7 +26,9 @@ mod run;
 mod snapshots;
 mod store;
 mod tx;
+pub mod upgrade;
 
+pub use address::genesis_contract;
 pub use app::{App, ChainInfo, Config, Stats, WantedBlob};
 pub use components::COMPONENTS;
 pub use error::AppError;

@@ -225,7 +225,14 @@ mod tests {
     use aceso_vm::{Vm, VmConfig};
 
     use super::*;
-    use crate::{COMPONENTS, address::Address, chain::Settings, coin::Coins, components::bank, host::ModelCache};
+    use crate::{
+        COMPONENTS,
+        address::Address,
+        chain::{Consensus, Settings},
+        coin::Coins,
+        components::bank,
+        host::ModelCache,
+    };
 
     const DENOM: &str = "uaceso";
 
@@ -250,10 +257,16 @@ mod tests {
             prefix: "aceso".into(),
             denom: DENOM.into(),
             authority: String::new(),
-            block_gas: None,
-            block_bytes: 1,
         };
-        let chain = Arc::new(Chain::new(settings, Params::default()).unwrap());
+        let consensus = Consensus {
+            block_bytes: 1,
+            block_gas: -1,
+            evidence_age_blocks: 1,
+            evidence_age_seconds: 1,
+            evidence_bytes: 0,
+            extensions_from: 1,
+        };
+        let chain = Arc::new(Chain::new(settings, Params::default(), consensus).unwrap());
         let mut delta = Delta::new(store.snapshot());
         for seed in [1, 2] {
             bank::mint(&mut store::Bare(&mut delta), &account(seed), DENOM, 100).unwrap();

@@ -54,8 +54,8 @@ pub(crate) trait Application: Send + Sync + 'static {
     fn wanted_blobs(&self) -> Vec<WantedBlob>;
     /// A page of the blobs that a node should hold, and after which name the next page begins.
     fn live_blobs(&self, after: Option<&BlobId>, limit: usize) -> (Vec<WantedBlob>, Option<BlobId>);
-    /// Whether a validator attests with this key.
-    fn is_attester(&self, bls_key: &[u8]) -> bool;
+    /// The attestation keys that count in votes of a height.
+    fn attests(&self, height: u64) -> Vec<Vec<u8>>;
     /// Whether an empty block would make progress.
     fn expects_blocks(&self) -> bool;
 }
@@ -124,8 +124,8 @@ impl Application for aceso_app::App {
         self.live_blobs(after, limit)
     }
 
-    fn is_attester(&self, bls_key: &[u8]) -> bool {
-        self.is_attester(bls_key)
+    fn attests(&self, height: u64) -> Vec<Vec<u8>> {
+        self.attests(height)
     }
 
     fn expects_blocks(&self) -> bool {

@@ -230,8 +230,8 @@ impl Application for Metrics {
         self.app.live_blobs(after, limit)
     }
 
-    fn is_attester(&self, bls_key: &[u8]) -> bool {
-        self.app.is_attester(bls_key)
+    fn attests(&self, height: u64) -> Vec<Vec<u8>> {
+        self.app.attests(height)
     }
 
     fn expects_blocks(&self) -> bool {

@@ -74,6 +74,9 @@ pub(crate) enum PeerError {
         /// What the store said.
         reason: BlobError,
     },
+    /// There is no key to sign a request with.
+    #[error("this node has no attestation key to sign with")]
+    NoKey,
     /// This node's own store fails.
     #[error(transparent)]
     Store(BlobError),
@@ -125,7 +128,8 @@ impl Peer {
 pub(crate) struct Peers {
     peers: Vec<Peer>,
     chain_id: String,
-    key: Arc<AttestKey>,
+    /// Reads this node's attestation keys; more than one while another takes over.
+    keys: Box<dyn Fn() -> Vec<AttestKey> + Send + Sync>,
     blobs: Arc<BlobStore>,
     /// How long a block waits.
     patience: Duration,
@@ -137,7 +141,7 @@ impl Peers {
     pub(crate) fn new(
         urls: &[String],
         chain_id: &str,
-        key: Arc<AttestKey>,
+        keys: impl Fn() -> Vec<AttestKey> + Send + Sync + 'static,
         blobs: Arc<BlobStore>,
         patience: Duration,
     ) -> Self {
@@ -149,7 +153,7 @@ impl Peers {
             .max_redirects(0)
             .build();
         let peers = urls.iter().map(peer).collect();
-        Self { peers, chain_id: chain_id.into(), key, blobs, patience, agent: agent.into() }
+        Self { peers, chain_id: chain_id.into(), keys: Box::new(keys), blobs, patience, agent: agent.into() }
     }
 
     /// Asks the peers one after the other until one sends the blob. The error is the last peer's.
@@ -180,14 +184,26 @@ impl Peers {
         Err(last)
     }
 
+    /// Asks a peer, signing with the next key where one does not count for it.
     fn ask(&self, peer: &Peer, id: &BlobId, size: u64) -> Result<(), PeerError> {
+        let mut outcome = Err(PeerError::NoKey);
+        for key in (self.keys)() {
+            outcome = self.ask_as(&key, peer, id, size);
+            if !matches!(outcome, Err(PeerError::Refused { status: 403, .. })) {
+                break;
+            }
+        }
+        outcome
+    }
+
+    fn ask_as(&self, key: &AttestKey, peer: &Peer, id: &BlobId, size: u64) -> Result<(), PeerError> {
         let url = || peer.url.clone();
         let expires = u64::try_from(Time::now().unix_timestamp()).unwrap_or_default().saturating_add(VALID);
-        let signature = self.key.sign_request(&id.fetch_bytes(&self.chain_id, expires));
+        let signature = key.sign_request(&id.fetch_bytes(&self.chain_id, expires));
         let answer = self
             .agent
             .get(format!("{}/ipfs/{id}", peer.url))
-            .header(access::ATTESTER, STANDARD.encode(self.key.public()))
+            .header(access::ATTESTER, STANDARD.encode(key.public()))
             .header(access::EXPIRES, expires.to_string())
             .header(access::SIGNATURE, STANDARD.encode(signature))
             .config()
@@ -304,8 +320,8 @@ mod tests {
     fn peers(urls: &[String], patience: u64) -> (tempfile::TempDir, Peers) {
         let directory = tempfile::tempdir().unwrap();
         let blobs = Arc::new(BlobStore::open(directory.path(), Default::default()).unwrap());
-        let key = Arc::new(AttestKey::generate(&[1; 32]).unwrap());
-        (directory, Peers::new(urls, "chain-1", key, blobs, Duration::from_millis(patience)))
+        let keys = || vec![AttestKey::generate(&[1; 32]).unwrap()];
+        (directory, Peers::new(urls, "chain-1", keys, blobs, Duration::from_millis(patience)))
     }
 
     #[test]

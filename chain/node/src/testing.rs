@@ -169,8 +169,8 @@ impl Application for Counter {
         Default::default()
     }
 
-    fn is_attester(&self, _: &[u8]) -> bool {
-        false
+    fn attests(&self, _: u64) -> Vec<Vec<u8>> {
+        Vec::new()
     }
 
     fn expects_blocks(&self) -> bool {
@@ -182,7 +182,7 @@ impl Application for Counter {
 pub(crate) struct Here;
 
 impl crate::abci::vote::Extend for Here {
-    fn extension(&self, chain_id: &str, _: Vec<WantedBlob>) -> bytes::Bytes {
+    fn extension(&self, chain_id: &str, _: Vec<WantedBlob>, _: &[Vec<u8>]) -> bytes::Bytes {
         format!("here on {chain_id}").into()
     }
 }

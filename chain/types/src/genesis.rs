@@ -37,9 +37,31 @@ pub struct Genesis {
     pub authority: String,
     /// The limits and prices.
     pub params: Params,
+    /// Contracts that are there from the start, made in this order by the module account `genesis`. One of them may be
+    /// the authority.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub contracts: Vec<GenesisContract>,
     /// The ICS23 proof specification of the app hash, as JSON of `cosmos.ics23.v1.ProofSpec`. Published here so that
     /// a receipt's verifier finds it beside the validators it trusts; it must be the one that the state is built with.
     pub proof_spec: serde_json::Value,
+}
+
+/// A contract that is there from the start, as `MsgInstantiateContract2` would make it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GenesisContract {
+    /// The wasm, plain or packed with gzip, in base64.
+    #[serde(with = "crate::base64_bytes")]
+    pub code: Vec<u8>,
+    /// A name for people.
+    pub label: String,
+    /// Who may put it on other code; empty for nobody, `self` for the contract itself.
+    #[serde(default)]
+    pub admin: String,
+    /// What it is made with.
+    pub msg: serde_json::Value,
+    /// The salt of its address: 1 to 64 bytes of text.
+    pub salt: String,
 }
 
 /// What an account owns from the start.
@@ -76,6 +98,12 @@ pub struct Attester {
     /// `bls_key ‖ consensus_key ‖ epoch 0`.
     #[serde(with = "crate::base64_bytes")]
     pub possession: Vec<u8>,
+    /// The account that may register other attestation keys for this validator; empty for nobody.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub operator: String,
+    /// A name for people.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub name: String,
 }
 
 /// Limits and prices that the authority may change.
@@ -104,7 +132,24 @@ pub struct Params {
     pub signatures_max: u64,
     /// Whether anybody may upload contract code; else only the authority.
     pub upload_everybody: bool,
+    /// Fewest validators that the authority may leave.
+    pub validators_min: u64,
+    /// Most of all power that one validator may have, in hundredths of a percent; 10000 for no bound.
+    pub power_share_max_bps: u64,
+    /// What evidence of misbehavior takes of a validator's power, in hundredths of a percent.
+    pub misbehavior_power_cut_bps: u64,
+    /// Latest blocks in which missed votes are counted, at most [`DOWNTIME_WINDOW_MAX`]; 0 to count none.
+    pub downtime_window: u64,
+    /// Missed votes among them that are no downtime yet.
+    pub downtime_missed_max: u64,
+    /// What downtime takes of a validator's power, in hundredths of a percent.
+    pub downtime_power_cut_bps: u64,
 }
+
+/// Most blocks in which missed votes are counted: a bit each, for every validator that missed one.
+pub const DOWNTIME_WINDOW_MAX: u64 = 10_000;
+/// The whole, in hundredths of a percent.
+pub const WHOLE_BPS: u64 = 10_000;
 
 impl Default for Params {
     fn default() -> Self {
@@ -120,7 +165,35 @@ impl Default for Params {
             memo_bytes_max: 256,
             signatures_max: 7,
             upload_everybody: true,
+            validators_min: 1,
+            power_share_max_bps: WHOLE_BPS,
+            misbehavior_power_cut_bps: 0,
+            downtime_window: 1_000,
+            downtime_missed_max: 500,
+            downtime_power_cut_bps: 0,
         }
+    }
+}
+
+impl Params {
+    /// Checks what a chain could not go on with. The text names the parameter, its value and the bounds.
+    pub fn check(&self) -> Result<(), String> {
+        let bounded = |name: &str, value: u64, min: u64, max: u64| match value {
+            value if (min..=max).contains(&value) => Ok(()),
+            value => Err(alloc::format!("{name} is {value}, not {min} to {max}")),
+        };
+        bounded("min_gas_price_micro", self.min_gas_price_micro, 0, 1_000_000_000_000)?;
+        bounded("query_gas_max", self.query_gas_max, 100_000, u64::MAX)?;
+        bounded("simulate_gas_max", self.simulate_gas_max, 1_000_000, u64::MAX)?;
+        bounded("wasm_bytes_max", self.wasm_bytes_max, 64 << 10, 64 << 20)?;
+        bounded("available_delay", self.available_delay, 0, 1_000)?;
+        bounded("signatures_max", self.signatures_max, 1, 100)?;
+        bounded("validators_min", self.validators_min, 1, 1_000)?;
+        bounded("power_share_max_bps", self.power_share_max_bps, 1, WHOLE_BPS)?;
+        bounded("misbehavior_power_cut_bps", self.misbehavior_power_cut_bps, 0, WHOLE_BPS)?;
+        bounded("downtime_window", self.downtime_window, 0, DOWNTIME_WINDOW_MAX)?;
+        bounded("downtime_missed_max", self.downtime_missed_max, 0, DOWNTIME_WINDOW_MAX)?;
+        bounded("downtime_power_cut_bps", self.downtime_power_cut_bps, 0, WHOLE_BPS)
     }
 }
 
@@ -160,7 +233,13 @@ impl Genesis {
                 return refuse("attesters", alloc::format!("keys and proof have {lengths:?} bytes, not [32, 48, 96]"));
             }
         }
-        Ok(())
+        for contract in &self.contracts {
+            let (label, length) = (&contract.label, contract.salt.len());
+            if !(1..=64).contains(&length) {
+                return refuse("contracts.salt", alloc::format!("that of {label:?} has {length} bytes, not 1 to 64"));
+            }
+        }
+        self.params.check().or_else(|reason| refuse("params", reason))
     }
 }
 
@@ -184,9 +263,22 @@ mod tests {
                 address: "aceso1x".into(),
                 coins: vec![Coin { denom: "uaceso".into(), amount: "5".into() }],
             }],
-            attesters: vec![Attester { consensus_key: vec![1; 32], bls_key: vec![2; 48], possession: vec![3; 96] }],
+            attesters: vec![Attester {
+                consensus_key: vec![1; 32],
+                bls_key: vec![2; 48],
+                possession: vec![3; 96],
+                operator: "aceso1o".into(),
+                name: "clinic".into(),
+            }],
             authority: String::new(),
             params: Params::default(),
+            contracts: vec![GenesisContract {
+                code: vec![4],
+                label: "governance".into(),
+                admin: "self".into(),
+                msg: serde_json::json!({"a": 1}),
+                salt: "s".into(),
+            }],
             proof_spec: serde_json::Value::Null,
         }
     }
@@ -216,6 +308,9 @@ mod tests {
             "balances.coins"
         );
         assert_eq!(refused(|g| g.attesters[0].bls_key.clear()), "attesters");
+        assert_eq!(refused(|g| g.contracts[0].salt.clear()), "contracts.salt");
+        assert_eq!(refused(|g| g.params.downtime_window = DOWNTIME_WINDOW_MAX + 1), "params");
+        assert_eq!(refused(|g| g.params.power_share_max_bps = 0), "params");
         assert!(matches!(Genesis::decode(b"{}"), Err(GenesisError::Malformed(_))));
     }
 }

@@ -18,6 +18,13 @@ macro_rules! named {
     };
 }
 
+mod authority;
+
+pub use authority::{
+    MsgCancelUpgrade, MsgCancelUpgradeResponse, MsgRegisterAttester, MsgRegisterAttesterResponse, MsgScheduleUpgrade,
+    MsgScheduleUpgradeResponse, MsgSetValidator, MsgSetValidatorResponse, MsgUpdateParams, MsgUpdateParamsResponse,
+};
+
 named! {
     MsgRegisterBlob => "/aceso.blobs.v1.MsgRegisterBlob",
     MsgRegisterBlobResponse => "/aceso.blobs.v1.MsgRegisterBlobResponse",
@@ -158,7 +165,8 @@ pub struct Availability {
     /// The height at which the term is over.
     #[prost(uint64, tag = "3")]
     pub expires: u64,
-    /// One bit per validator in the order of the state's validator table, lowest bit of the first byte first.
+    /// One bit per validator in the table of the height whose votes say so, the one before the block, lowest bit of the
+    /// first byte first.
     #[prost(bytes = "vec", tag = "4")]
     pub signers: Vec<u8>,
     /// The aggregated BLS12-381 signature (min-pk: 96 bytes, compressed G2) over [`Availability::sign_bytes`].

@@ -22,6 +22,12 @@ macro_rules! asked {
     };
 }
 
+mod validators;
+
+pub use validators::{
+    MisbehaviorRow, QueryUpgrade, QueryValidator, QueryValidators, UpgradeDone, UpgradeRow, ValidatorRow, ValidatorRows,
+};
+
 asked! {
     QueryModel => "/aceso.models.v1.Query/Model", ModelRow;
     QueryModels => "/aceso.models.v1.Query/Models", ModelRows;

@@ -8,11 +8,11 @@ use aceso_state::Delta;
 use aceso_types::{Height, TxIndex, msg::MsgAttest};
 use bytes::Bytes;
 use prost::Message;
-use tendermint::abci::types::ExecTxResult;
+use tendermint::{abci::types::ExecTxResult, consensus, v0_38::abci::request::FinalizeBlock, validator::Update};
 
 use crate::{
     chain::{self, Chain},
-    components::{blobs, models, validators::Table},
+    components::{blobs, models, validators},
     error::{Outcome, Stop},
     event::Event,
     gas::Meter,
@@ -26,6 +26,9 @@ use crate::{
 pub(crate) struct Results {
     pub(crate) events: Vec<Event>,
     pub(crate) txs: Vec<ExecTxResult>,
+    pub(crate) validators: Vec<Update>,
+    /// The engine's parameters, if they change.
+    pub(crate) consensus: Option<consensus::Params>,
 }
 
 /// Executes a decided block on top of `delta`. Infallible by contract: a bad transaction yields a result with a code,
@@ -35,13 +38,12 @@ pub(crate) fn execute(
     chain: &Arc<Chain>,
     block: Block,
     delta: &mut Delta,
-    txs: &[Bytes],
+    request: &FinalizeBlock,
 ) -> Outcome<Results> {
-    let height = block.height.0;
-    let mut events = begin(block, delta)?;
-    let mut results = Vec::with_capacity(txs.len());
+    let mut events = begin(chain, block, delta, request)?;
+    let mut results = Vec::with_capacity(request.txs.len());
     let mut gas_used: u64 = 0;
-    for (index, bytes) in txs.iter().enumerate() {
+    for (index, bytes) in request.txs.iter().enumerate() {
         let done = match attestation(bytes) {
             Some(attest) if index == 0 => attested(chain, block, delta, &attest)?,
             _ => {
@@ -52,32 +54,57 @@ pub(crate) fn execute(
         gas_used = gas_used.saturating_add(done.gas_used.min(done.gas_wanted));
         results.push(done.into());
     }
-    events.extend(models::end_block(&mut Bare(delta), host, height)?);
-    Ok(Results { events, txs: results })
+    let (validators, consensus) = end(host, chain, block, delta, &mut events)?;
+    Ok(Results { events, txs: results, validators, consensus })
 }
 
-/// What is due before the transactions: the clock of the state, and blobs whose delay or term is over.
-fn begin(block: Block, delta: &mut Delta) -> Outcome<Vec<Event>> {
-    let state = &mut Bare(delta);
+/// What is due before the transactions: the clock of the state, how validators behaved, and blobs whose delay or term is
+/// over.
+fn begin(chain: &Chain, block: Block, delta: &mut Delta, request: &FinalizeBlock) -> Outcome<Vec<Event>> {
+    let (state, height) = (&mut Bare(delta), block.height.0);
     chain::put_time(state, block.nanos)?;
-    blobs::begin_block(state, block.height.0)
+    let (commit, misbehavior) = (&request.decided_last_commit, &request.misbehavior);
+    let mut events = validators::begin_block(state, &chain.params, height, commit, misbehavior)?;
+    events.extend(blobs::begin_block(state, height)?);
+    Ok(events)
+}
+
+/// What is due after them: who signs from now on, blobs that lost their attesters, models that waited for their blobs.
+/// Answers what the engine has to change.
+fn end(
+    host: &Host,
+    chain: &Chain,
+    block: Block,
+    delta: &mut Delta,
+    events: &mut Vec<Event>,
+) -> Outcome<(Vec<Update>, Option<consensus::Params>)> {
+    let (state, height) = (&mut Bare(delta), block.height.0);
+    let changed = validators::end_block(state, height)?;
+    if changed.shares {
+        blobs::begin_sweep(state)?;
+    }
+    events.extend(blobs::end_block(state, height)?);
+    events.extend(models::end_block(state, host, height)?);
+    let consensus = Some(chain::consensus(state)?).filter(|new| *new != chain.consensus);
+    Ok((changed.updates, consensus.map(|new| new.to_engine())))
 }
 
 /// The item that the proposer put first. Its statements hold or do not hold together.
 fn attested(chain: &Chain, block: Block, delta: &mut Delta, attest: &MsgAttest) -> Outcome<Done> {
     let height = block.height.0;
     let state = &mut Bare(delta);
-    let table = Table::load(state)?;
-    let mut events = Vec::new();
+    let table = validators::signing(state, height.saturating_sub(1))?;
+    let mut checked = Vec::with_capacity(attest.available.len());
     for said in &attest.available {
         match blobs::check_attestation(state, &table, chain, height, said) {
-            Ok(()) => {}
+            Ok(attesters) => checked.push((said, attesters)),
             Err(Stop::Refused(fault)) => return Ok(Done::refused(fault)),
             Err(halt) => return Err(halt),
         }
     }
-    for said in &attest.available {
-        events.push(blobs::attested(state, chain, height, said)?);
+    let mut events = Vec::new();
+    for (said, attesters) in checked {
+        events.push(blobs::attested(state, chain, height, said, attesters)?);
     }
     Ok(Done { fault: None, data: Vec::new(), events, gas_wanted: 0, gas_used: 0 })
 }

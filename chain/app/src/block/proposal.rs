@@ -19,7 +19,7 @@ use crate::{
     chain::Chain,
     components::{
         blobs::{self, PENDING_MAX},
-        validators::Table,
+        validators::{self, Table},
     },
     error::{Outcome, Stop},
     store::Read,
@@ -136,10 +136,10 @@ fn check(state: &mut impl Read, chain: &Chain, height: u64, attest: &MsgAttest) 
     if cids.len() != count {
         return refuse("it names a blob twice".into());
     }
-    let table = Table::load(state)?;
+    let table = validators::signing(state, height.saturating_sub(1))?;
     for said in &attest.available {
         match blobs::check_attestation(state, &table, chain, height, said) {
-            Ok(()) => {}
+            Ok(_) => {}
             Err(Stop::Refused(fault)) => return refuse(fault.text),
             Err(halt) => return Err(halt),
         }
@@ -150,7 +150,9 @@ fn check(state: &mut impl Read, chain: &Chain, height: u64, attest: &MsgAttest) 
 /// Adds up what the vote extensions of the last commit say. Entries that do not belong to a pending registration are
 /// dropped, and so are signatures that are not their validators'.
 fn attestable(state: &mut impl Read, chain: &Chain, height: u64, commit: &ExtendedCommitInfo) -> Outcome<MsgAttest> {
-    let table = Table::load(state)?;
+    // The votes are those of the height before, and so is who signed them.
+    let table = validators::signing(state, height.saturating_sub(1))?;
+    let decided = validators::decided(state)?;
     let pending: BTreeMap<String, blobs::Row> = blobs::pending(state, PENDING_MAX)?
         .into_iter()
         .filter(|(_, row)| row.expires > height)
@@ -176,7 +178,9 @@ fn attestable(state: &mut impl Read, chain: &Chain, height: u64, commit: &Extend
         if attest.available.len() == STATEMENTS_MAX {
             break;
         }
-        if let Some(said) = pending.get(cid).and_then(|row| state_together(&table, chain, cid, row, signatures)) {
+        if let Some(said) =
+            pending.get(cid).and_then(|row| state_together((&table, &decided), chain, cid, row, signatures))
+        {
             attest.available.push(said);
         }
     }
@@ -185,16 +189,18 @@ fn attestable(state: &mut impl Read, chain: &Chain, height: u64, commit: &Extend
 
 /// One statement of all who signed it; none if they are too few.
 fn state_together(
-    table: &Table,
+    (table, decided): (&Table, &Table),
     chain: &Chain,
     cid: &str,
     row: &blobs::Row,
     mut signatures: BTreeMap<usize, Vec<u8>>,
 ) -> Option<Availability> {
     let message = Availability::sign_bytes(&chain.id, cid, row.size, row.expires);
-    let key = |slot: usize| table.0.get(slot).map(|one| one.bls_key.clone()).unwrap_or_default();
+    let key = |slot: usize| table.members.get(slot).map(|one| one.bls_key.clone()).unwrap_or_default();
     let enough = |signatures: &BTreeMap<usize, Vec<u8>>| {
-        table.is_enough(signatures.keys().filter_map(|slot| table.0.get(*slot)).map(|one| one.power).sum())
+        let numbers: Vec<u32> =
+            signatures.keys().filter_map(|slot| table.members.get(*slot)).map(|one| one.number).collect();
+        table.are_enough(&numbers) && decided.are_enough(&numbers)
     };
     if !enough(&signatures) {
         return None;
@@ -209,7 +215,7 @@ fn state_together(
         signatures.retain(|slot, signature| attest::check_together(&[key(*slot)], &message, signature).is_ok());
         if enough(&signatures) { add_up(&signatures) } else { None }
     })?;
-    let mut signers = vec![0_u8; table.0.len().div_ceil(8)];
+    let mut signers = vec![0_u8; table.members.len().div_ceil(8)];
     for slot in signatures.keys() {
         if let Some(byte) = signers.get_mut(slot / 8) {
             *byte |= 1 << (slot % 8);

@@ -16,14 +16,19 @@ use crate::{
     chain::Chain,
     code::{Code, Fault},
     coin::Coins,
-    components::{BLOBS, bank, models, validators::Table},
+    components::{
+        BLOBS, bank, models,
+        validators::{self, Table},
+    },
     error::{AppError, Outcome},
     event::Event,
     host::Host,
     run::{Mode, Run},
-    store::{Part, Read, Write, damaged},
+    store::{Bare, Part, Read, Write, damaged},
 };
 
+/// Blobs that a block looks at after the validators have changed; the rest wait for the next one.
+const SWEEP_MAX: usize = 256;
 /// Terms that a block ends at most, oldest first; the rest wait for the next one.
 const EXPIRIES_MAX: usize = 64;
 /// Pending registrations that are looked at in one go.
@@ -54,6 +59,11 @@ mod keys {
         format!("expiry/{height:020}/{cid}").into_bytes()
     }
 
+    /// `sweep`: how far the look at blobs has come that began when the validators changed.
+    pub(super) fn sweep() -> Vec<u8> {
+        b"sweep".to_vec()
+    }
+
     /// `registrations`: how many there have been.
     pub(super) fn registrations() -> Vec<u8> {
         b"registrations".to_vec()
@@ -72,9 +82,12 @@ mod keys {
             pending/00000000000000000012
             delayed/00000000000000001234/b
             expiry/00000000000000001234/b
+            sweep
             registrations"#]]
         .assert_eq(
-            &[blob("b"), pending(12), delayed(1234, "b"), expiry(1234, "b"), registrations()].map(text).join("\n"),
+            &[blob("b"), pending(12), delayed(1234, "b"), expiry(1234, "b"), sweep(), registrations()]
+                .map(text)
+                .join("\n"),
         );
         assert_eq!(height_of(&expiry(1234, "b")), Some(1234));
     }
@@ -96,25 +109,39 @@ pub(crate) struct Row {
     /// The registration's number.
     #[prost(uint64, tag = "5")]
     pub(crate) number: u64,
+    /// The numbers of the validators that attested it.
+    #[prost(uint32, repeated, tag = "6")]
+    pub(crate) attesters: Vec<u32>,
+}
+
+/// The look at blobs after the validators have changed.
+#[derive(Clone, PartialEq, Eq, prost::Message)]
+struct Sweep {
+    /// The last key that was looked at; empty for none yet.
+    #[prost(bytes = "vec", tag = "1")]
+    after: Vec<u8>,
+    /// Whether they have changed since, so that it begins again when it is through.
+    #[prost(bool, tag = "2")]
+    again: bool,
 }
 
 impl Row {
-    /// Where the blob stands at a height.
-    pub(crate) fn status(&self, height: u64) -> BlobStatus {
+    /// Where the blob stands at a height, given the validators as they are decided.
+    pub(crate) fn status(&self, height: u64, decided: &Table) -> BlobStatus {
         match self.available_from {
             _ if height >= self.expires => BlobStatus::Expired,
-            from if from != 0 && height >= from => BlobStatus::Available,
+            from if from != 0 && height >= from && decided.are_enough(&self.attesters) => BlobStatus::Available,
             _ => BlobStatus::Pending,
         }
     }
 
     /// The row as queries show it.
-    pub(crate) fn shown(&self, cid: &BlobId, height: u64) -> BlobRow {
+    pub(crate) fn shown(&self, cid: &BlobId, height: u64, decided: &Table) -> BlobRow {
         BlobRow {
             cid: cid.to_string(),
             size: self.size,
             expires: self.expires,
-            status: self.status(height).into(),
+            status: self.status(height, decided).into(),
             available_from: self.available_from,
             owner: self.owner.clone(),
         }
@@ -136,10 +163,10 @@ pub(crate) fn available(state: &mut impl Read, cid: &BlobId, height: u64) -> Out
     let Some(row) = get(state, cid)? else {
         return Err(Code::BlobUnknown.because(cid).into());
     };
-    let words = match row.status(height) {
+    let words = match row.status(height, &validators::decided(state)?) {
         BlobStatus::Available => return Ok(row),
         BlobStatus::Expired => format!("{cid}: its term ended at height {}", row.expires),
-        BlobStatus::Pending if row.available_from != 0 => {
+        BlobStatus::Pending if row.available_from > height => {
             format!("{cid}: available from height {}", row.available_from)
         }
         BlobStatus::Pending => format!("{cid}: too few validators have said that they hold it"),
@@ -233,7 +260,7 @@ fn register(run: &mut Run<'_>, owner: &str, cid: &BlobId, size: u64, term: u64) 
     }
     let number = run.count(BLOBS, keys::registrations())?;
     let text = cid.to_string();
-    let row = Row { owner: owner.to_string(), size, expires, available_from: 0, number };
+    let row = Row { owner: owner.to_string(), size, expires, available_from: 0, number, attesters: Vec::new() };
     run.put(BLOBS, keys::blob(&text), &row)?;
     run.set(BLOBS, keys::pending(number), text.clone().into_bytes())?;
     run.set(BLOBS, keys::expiry(expires, &text), number.to_be_bytes().into())?;
@@ -274,14 +301,15 @@ pub(crate) fn is_delayed(state: &mut impl Read) -> Outcome<bool> {
     Ok(!state.page(BLOBS, &Part::first(b"delayed/".to_vec(), 1))?.is_empty())
 }
 
-/// Checks a statement against the state as it stands before the block that carries it.
+/// Checks a statement against the state as it stands before the transactions of the block that carries it, and answers
+/// the numbers of those who make it. `table` signed the votes that it was added up from.
 pub(crate) fn check_attestation(
     state: &mut impl Read,
     table: &Table,
     chain: &Chain,
     height: u64,
     said: &Availability,
-) -> Outcome<()> {
+) -> Outcome<Vec<u32>> {
     let refuse = |what: &str| Err(Code::AttestInvalid.because(format_args!("{}: {what}", said.cid)).into());
     let cid = parse(&said.cid)?;
     let Some(row) = get(state, &cid)? else { return refuse("not registered") };
@@ -292,33 +320,43 @@ pub(crate) fn check_attestation(
         return refuse("another registration than the pending one");
     }
     let bit = |slot: usize| said.signers.get(slot / 8).is_some_and(|byte| byte >> (slot % 8) & 1 == 1);
-    let slots = table.0.len();
+    let slots = table.members.len();
     if said.signers.len() != slots.div_ceil(8) || (slots..said.signers.len() * 8).any(bit) {
         return refuse("the signers' bits do not fit the validator table");
     }
-    let signers: Vec<_> = table.0.iter().enumerate().filter(|(slot, _)| bit(*slot)).map(|(_, one)| one).collect();
+    let signers: Vec<_> = table.members.iter().enumerate().filter(|(slot, _)| bit(*slot)).map(|(_, one)| one).collect();
     if signers.iter().any(|one| one.bls_key.is_empty()) {
         return refuse("a signer has no attestation key");
     }
     if !table.is_enough(signers.iter().map(|one| one.power).sum()) {
         return refuse("not more than two thirds of the power");
     }
+    let numbers: Vec<u32> = signers.iter().map(|one| one.number).collect();
+    if !validators::decided(state)?.are_enough(&numbers) {
+        return refuse("not more than two thirds of the power that is decided");
+    }
     let keys: Vec<Vec<u8>> = signers.iter().map(|one| one.bls_key.clone()).collect();
     let message = Availability::sign_bytes(&chain.id, &said.cid, said.size, said.expires);
     match attest::check_together(&keys, &message, &said.signature) {
-        Ok(()) => Ok(()),
+        Ok(()) => Ok(numbers),
         Err(e) => refuse(&e.to_string()),
     }
 }
 
 /// Puts a checked statement into effect, after the delay in which everyone fetches the bytes.
-pub(crate) fn attested(state: &mut impl Write, chain: &Chain, height: u64, said: &Availability) -> Outcome<Event> {
+pub(crate) fn attested(
+    state: &mut impl Write,
+    chain: &Chain,
+    height: u64,
+    said: &Availability,
+    attesters: Vec<u32>,
+) -> Outcome<Event> {
     let key = keys::blob(&said.cid);
     let Some(row) = state.row::<Row>(BLOBS, &key)? else { return Err(damaged(BLOBS, &key).into()) };
     let available_from = height.saturating_add(chain.params.available_delay);
     state.remove(BLOBS, &keys::pending(row.number))?;
     state.set(BLOBS, keys::delayed(available_from, &said.cid), b"1".to_vec())?;
-    state.put(BLOBS, key, &Row { available_from, ..row })?;
+    state.put(BLOBS, key, &Row { available_from, attesters, ..row })?;
     models::blob_attested(state, &said.cid, available_from)?;
     Ok(Event::new("blob_available")
         .with("cid", said.cid.as_str())
@@ -349,11 +387,56 @@ pub(crate) fn begin_block(state: &mut impl Write, height: u64) -> Outcome<Vec<Ev
     Ok(events)
 }
 
+/// Begins a look at all blobs: the validators have changed, and those who attested some may hold too little power now.
+/// Such a blob is pending at once, whenever it is looked at; the look puts it back among those that wait for attesters.
+pub(crate) fn begin_sweep(state: &mut impl Write) -> Outcome<()> {
+    let running: Option<Sweep> = state.row(BLOBS, &keys::sweep())?;
+    state.put(BLOBS, keys::sweep(), &Sweep { again: true, ..running.unwrap_or_default() })
+}
+
+/// Whether such a look is not through yet.
+pub(crate) fn is_sweeping(state: &mut impl Read) -> Outcome<bool> {
+    Ok(state.get(BLOBS, &keys::sweep())?.is_some())
+}
+
+/// Looks at the next blobs, after a block's transactions.
+pub(crate) fn end_block(state: &mut impl Write, height: u64) -> Outcome<Vec<Event>> {
+    let Some(Sweep { after, again }) = state.row(BLOBS, &keys::sweep())? else { return Ok(Vec::new()) };
+    let decided = validators::decided(state)?;
+    let again = again && !after.is_empty();
+    let part = Part { after: Some(after).filter(|key| !key.is_empty()), ..Part::first(keys::blob(""), SWEEP_MAX) };
+    let rows = state.page(BLOBS, &part)?;
+    let mut events = Vec::new();
+    for (key, row) in &rows {
+        let row: Row = crate::store::decode(BLOBS, key, row)?;
+        if row.available_from == 0 || height >= row.expires || decided.are_enough(&row.attesters) {
+            continue;
+        }
+        let cid = String::from_utf8_lossy(key.get(keys::blob("").len()..).unwrap_or_default()).into_owned();
+        state.remove(BLOBS, &keys::delayed(row.available_from, &cid))?;
+        state.set(BLOBS, keys::pending(row.number), cid.clone().into_bytes())?;
+        state.put(BLOBS, key.clone(), &Row { available_from: 0, attesters: Vec::new(), ..row })?;
+        events.push(Event::new("blob_pending").with("cid", cid));
+    }
+    let next = match rows.last().filter(|_| rows.len() == SWEEP_MAX) {
+        Some((last, _)) => Some(Sweep { after: last.clone(), again }),
+        None => again.then(Sweep::default),
+    };
+    match next {
+        // A row may not be empty: what begins again is marked.
+        Some(next) if next == Sweep::default() => state.put(BLOBS, keys::sweep(), &Sweep { again: true, ..next })?,
+        Some(next) => state.put(BLOBS, keys::sweep(), &next)?,
+        None => state.remove(BLOBS, &keys::sweep())?,
+    }
+    Ok(events)
+}
+
 /// The size of an available blob, as contracts ask for it; none in a simulation of bytes that nobody holds yet.
 pub(crate) fn size(run: &mut Run<'_>, cid: &str) -> Outcome<Option<u64>> {
     let Ok(cid) = parse(cid) else { return Ok(None) };
     let height = run.block.height.0;
     let row = get(run, &cid)?;
     let simulated = run.mode == Mode::Simulate;
-    Ok(row.filter(|row| simulated || row.status(height) == BlobStatus::Available).map(|row| row.size))
+    let decided = validators::decided(&mut Bare(run.delta))?;
+    Ok(row.filter(|row| simulated || row.status(height, &decided) == BlobStatus::Available).map(|row| row.size))
 }

@@ -8,6 +8,7 @@ pub(crate) mod accounts;
 pub(crate) mod bank;
 pub(crate) mod blobs;
 pub(crate) mod models;
+pub(crate) mod params;
 pub(crate) mod reads;
 pub(crate) mod validators;
 pub(crate) mod wasm;
@@ -18,13 +19,13 @@ pub(crate) const ACCOUNTS: &str = "accounts";
 pub(crate) const BANK: &str = "bank";
 /// Registered blobs.
 pub(crate) const BLOBS: &str = "blobs";
-/// What is true of the chain as a whole: settings, parameters, time.
+/// What is true of the chain as a whole: settings, parameters, upgrades, time.
 pub(crate) const CHAIN: &str = "chain";
 /// Models.
 pub(crate) const MODELS: &str = "models";
 /// Images, permits used, the journal and receipts.
 pub(crate) const READS: &str = "reads";
-/// The validators' keys and powers.
+/// The validators' keys and powers, and how they behaved.
 pub(crate) const VALIDATORS: &str = "validators";
 /// Contracts.
 pub(crate) const WASM: &str = "wasm";

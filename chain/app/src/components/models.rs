@@ -18,13 +18,13 @@ use aceso_vm::{ModelFacts, TensorSpec};
 
 use crate::{
     code::Code,
-    components::{MODELS, blobs},
+    components::{MODELS, blobs, validators},
     error::{AppError, Outcome},
     event::Event,
     gas,
     host::Host,
     run::{Mode, Run},
-    store::{Part, Read, Write, damaged},
+    store::{Bare, Part, Read, Write, damaged},
 };
 
 /// Models that a block admits at most; the rest wait for the next one.
@@ -100,7 +100,7 @@ pub(crate) fn register_msg(run: &mut Run<'_>, msg: &MsgRegisterModel) -> Outcome
         return Err(Code::ManifestRefused.because(words).into());
     }
     let height = run.block.height.0;
-    let status = blob.status(height);
+    let status = blob.status(height, &validators::decided(&mut Bare(run.delta))?);
     if status == BlobStatus::Expired {
         let words = format_args!("{cid}: its term ended at height {}", blob.expires);
         return Err(Code::BlobUnavailable.because(words).into());
@@ -192,7 +192,17 @@ pub(crate) fn end_block(state: &mut impl Write, host: &Host, height: u64) -> Out
             return Err(damaged(MODELS, &model_key).into());
         };
         let manifest = manifest(&row)?;
-        match available_bytes(state, host, &manifest.onnx.blob, height)? {
+        let cid = manifest.onnx.blob;
+        if let Some(available_from) = pending_until(state, &cid, height)? {
+            // Too few of those who attested it are left: it waits for others, or for what they said to take effect.
+            let key = match available_from {
+                0 => keys::waiting(&cid.to_string(), &row.model),
+                from => keys::queue(from, &row.model),
+            };
+            state.set(MODELS, key, b"1".to_vec())?;
+            continue;
+        }
+        match available_bytes(state, host, &cid, height)? {
             Ok(bytes) => match admit(&bytes, &manifest) {
                 Ok(model) => {
                     note(&mut row, &model);
@@ -214,6 +224,13 @@ fn refuse(row: &mut ModelRow, reason: String) {
     row.reason = reason;
 }
 
+/// For a blob that is pending, the height from which on it will be available; 0 where that is not known.
+fn pending_until(state: &mut impl Read, cid: &BlobId, height: u64) -> Outcome<Option<u64>> {
+    let decided = validators::decided(state)?;
+    let row = blobs::get(state, cid)?.filter(|row| row.status(height, &decided) == BlobStatus::Pending);
+    Ok(row.map(|row| if row.available_from > height { row.available_from } else { 0 }))
+}
+
 /// The bytes of a blob, or why they are not available any more.
 fn available_bytes(state: &mut impl Write, host: &Host, cid: &BlobId, height: u64) -> Outcome<Result<Vec<u8>, String>> {
     use crate::error::Stop;
@@ -227,7 +244,7 @@ fn available_bytes(state: &mut impl Write, host: &Host, cid: &BlobId, height: u6
 /// An admitted model ready to run, with its row; none if there is no such model to read with. The engine charges for
 /// it as if it were cold.
 pub(crate) fn load(run: &mut Run<'_>, id: &ModelId) -> Outcome<Option<(ModelRow, Arc<Model>)>> {
-    let Some(row) = get(&mut crate::store::Bare(run.delta), id)? else { return Ok(None) };
+    let Some(row) = get(&mut Bare(run.delta), id)? else { return Ok(None) };
     if row.status() != ModelStatus::Admitted {
         return Ok(None);
     }

@@ -1,4 +1,4 @@
-//! Our own queries: models, blobs, images, receipts, the journal.
+//! Our own queries: models, blobs, images, receipts, the journal, validators and upgrades.
 //!
 //! Asked by clients under their ABCI paths and by contracts as gRPC queries, so they read through [`Read`] alone.
 
@@ -6,17 +6,20 @@ use aceso_types::{
     BlobId, ModelId,
     query::{
         Asked, BlobRow, ImageRow, ImageRows, JournalRows, ModelRow, ModelRows, Page, QueryBlob, QueryImage,
-        QueryImages, QueryJournal, QueryModel, QueryModels, QueryReceipt, QueryReceipts, QueryUses, ROWS_MAX,
-        ReceiptRow, ReceiptRows, UsesRow,
+        QueryImages, QueryJournal, QueryModel, QueryModels, QueryReceipt, QueryReceipts, QueryUpgrade, QueryUses,
+        QueryValidator, QueryValidators, ROWS_MAX, ReceiptRow, ReceiptRows, UpgradeDone, UpgradeRow, UsesRow,
+        ValidatorRows,
     },
 };
 
 use aceso_state::Order;
 
 use crate::{
+    chain,
     components::{
-        MODELS, READS, blobs, models,
+        MODELS, READS, VALIDATORS, blobs, models,
         reads::{self, lists},
+        validators,
     },
     query::{Answered, decode, encode, status::Status},
     store::{self, Entry, Part, Read},
@@ -37,6 +40,9 @@ pub(crate) fn answer(state: &mut impl Read, height: u64, path: &str, data: &[u8]
         QueryReceipts::PATH => receipt_list(state, data),
         QueryJournal::PATH => journal(state, data),
         QueryUses::PATH => uses(state, data),
+        QueryValidators::PATH => validator_list(state, height, data),
+        QueryValidator::PATH => validator(state, height, data),
+        QueryUpgrade::PATH => upgrade(state, data),
         _ => return None,
     })
 }
@@ -124,6 +130,38 @@ fn uses(state: &mut impl Read, data: &[u8]) -> Answered {
     encode(&UsesRow { uses })
 }
 
+fn validator_list(state: &mut impl Read, height: u64, data: &[u8]) -> Answered {
+    let QueryValidators { page } = decode(data)?;
+    let (decided, signing) = (validators::decided(state)?, validators::signing(state, height.saturating_add(1))?);
+    let (entries, next) = list(state, VALIDATORS, validators::record_rows(), page)?;
+    let mut rows = Vec::with_capacity(entries.len());
+    for entry in &entries {
+        rows.push(validators::shown(state, entry, &decided, &signing)?);
+    }
+    encode(&ValidatorRows { rows, next, total: decided.total() })
+}
+
+fn validator(state: &mut impl Read, height: u64, data: &[u8]) -> Answered {
+    let QueryValidator { validator: text } = decode(data)?;
+    let name = hex::decode(&text).ok().filter(|name| [20, 32].contains(&name.len()));
+    let name = name.ok_or_else(|| {
+        Status::Invalid("a validator is named by its consensus key or its address: 64 or 40 hexadecimal digits".into())
+    })?;
+    let (decided, signing) = (validators::decided(state)?, validators::signing(state, height.saturating_add(1))?);
+    match validators::shown_by_name(state, &name, &decided, &signing)? {
+        Some(row) => encode(&row),
+        None => Err(Status::NotFound(format!("there is no validator {text}"))),
+    }
+}
+
+fn upgrade(state: &mut impl Read, data: &[u8]) -> Answered {
+    let QueryUpgrade {} = decode(data)?;
+    let chain::Plan { name, height, info } = chain::plan(state)?.unwrap_or_default();
+    let limit = usize::try_from(ROWS_MAX).unwrap_or(usize::MAX);
+    let done = chain::all_upgraded(state, limit)?.into_iter().map(|(name, height)| UpgradeDone { name, height });
+    encode(&UpgradeRow { name, height, info, done: done.collect() })
+}
+
 fn receipt_row(state: &mut impl Read, read: u64) -> Result<Option<ReceiptRow>, Status> {
     let key = lists::receipt(read);
     let receipt = state.get(READS, &key)?;
@@ -131,7 +169,8 @@ fn receipt_row(state: &mut impl Read, read: u64) -> Result<Option<ReceiptRow>, S
 }
 
 fn shown_blob(state: &mut impl Read, height: u64, cid: &BlobId) -> Result<Option<BlobRow>, Status> {
-    Ok(blobs::get(state, cid)?.map(|row| row.shown(cid, height)))
+    let decided = validators::decided(state)?;
+    Ok(blobs::get(state, cid)?.map(|row| row.shown(cid, height, &decided)))
 }
 
 fn shown_image(state: &mut impl Read, height: u64, cid: &BlobId) -> Result<Option<ImageRow>, Status> {

@@ -65,9 +65,7 @@ pub(super) fn answer(asked: &Asked<'_>, method: &str, data: &[u8]) -> Answered {
             let (rows, next) = page(state, WASM, lists::codes(), pagination)?;
             let mut code_infos = Vec::with_capacity(rows.len());
             for (key, row) in rows {
-                let id = std::str::from_utf8(&key).ok().and_then(|key| key.rsplit('/').next()?.parse().ok());
-                let id = id.ok_or_else(|| crate::error::Stop::from(store::damaged(WASM, &key)))?;
-                code_infos.push(shown(id, store::decode(WASM, &key, &row)?));
+                code_infos.push(shown(number(&key)?, store::decode(WASM, &key, &row)?));
             }
             encode(&pb::QueryCodesResponse { code_infos, pagination: Some(next) })
         }
@@ -127,10 +125,21 @@ pub(super) fn answer(asked: &Asked<'_>, method: &str, data: &[u8]) -> Answered {
         }
         "SmartContractState" => smart(asked, decode(data)?),
         "Params" => encode(&pb::QueryParamsResponse { params: Some(params(asked)) }),
-        "PinnedCodes" => encode(&pb::QueryPinnedCodesResponse::default()),
+        "PinnedCodes" => {
+            let pb::QueryPinnedCodesRequest { pagination } = decode(data)?;
+            let (rows, next) = page(state, WASM, lists::all_pinned(), pagination)?;
+            let code_ids = rows.iter().map(|(key, _)| number(key)).collect::<Result<_, _>>()?;
+            encode(&pb::QueryPinnedCodesResponse { code_ids, pagination: Some(next) })
+        }
         "BuildAddress" => build_address(asked, decode(data)?),
         other => Err(unknown(&format!("/cosmwasm.wasm.v1.Query/{other}"))),
     }
+}
+
+/// The number at the end of a key.
+fn number(key: &[u8]) -> Result<u64, Status> {
+    let number = std::str::from_utf8(key).ok().and_then(|key| key.rsplit('/').next()?.parse().ok());
+    number.ok_or_else(|| crate::error::Stop::from(store::damaged(WASM, key)).into())
 }
 
 fn smart(asked: &Asked<'_>, request: pb::QuerySmartContractStateRequest) -> Answered {

@@ -148,8 +148,51 @@ fn message(msg: &Msg) -> Result<Value, Fault> {
                     .optional("origin", origin),
             )
         }
+        Msg::PinCodes(m) => ("wasm/MsgPinCodes", pins(&m.authority, &m.code_ids)),
+        Msg::UnpinCodes(m) => ("wasm/MsgUnpinCodes", pins(&m.authority, &m.code_ids)),
+        Msg::SetValidator(m) => (
+            "aceso/MsgSetValidator",
+            Fields::new()
+                .text("authority", &m.authority)
+                .bytes("consensus_key", &m.consensus_key)
+                .number("power", m.power)
+                .text("operator", &m.operator)
+                .text("name", &m.name),
+        ),
+        Msg::RegisterAttester(m) => (
+            "aceso/MsgRegisterAttester",
+            Fields::new()
+                .text("operator", &m.operator)
+                .bytes("consensus_key", &m.consensus_key)
+                .bytes("bls_key", &m.bls_key)
+                .number("epoch", m.epoch)
+                .bytes("possession", &m.possession),
+        ),
+        Msg::UpdateParams(m) => {
+            let mut fields = Fields::new().text("authority", &m.authority);
+            for (name, changes) in [("params", &m.params), ("consensus", &m.consensus)] {
+                if !changes.is_empty() {
+                    fields = fields.inline(name, changes)?;
+                }
+            }
+            ("aceso/MsgUpdateParams", fields)
+        }
+        Msg::ScheduleUpgrade(m) => (
+            "aceso/MsgScheduleUpgrade",
+            Fields::new()
+                .text("authority", &m.authority)
+                .text("name", &m.name)
+                .number("height", m.height)
+                .text("info", &m.info),
+        ),
+        Msg::CancelUpgrade(m) => ("aceso/MsgCancelUpgrade", Fields::new().text("authority", &m.authority)),
     };
     Ok(json!({ "type": name, "value": fields.into_value() }))
+}
+
+fn pins(authority: &str, codes: &[u64]) -> Fields {
+    let codes: Vec<Value> = codes.iter().map(|code| code.to_string().into()).collect();
+    Fields::new().text("authority", authority).value("code_ids", codes.into())
 }
 
 fn permission(config: &AccessConfig) -> Value {
@@ -308,6 +351,25 @@ mod tests {
         expect_test::expect![[r#"{"account_number":"7","chain_id":"testing","fee":{"amount":[{"amount":"2000","denom":"ucosm"}],"gas":"200000"},"memo":"ham \u0026 \u003ceggs\u003e","msgs":[{"type":"cosmos-sdk/MsgSend","value":{"amount":[{"amount":"5","denom":"ucosm"}],"from_address":"a","to_address":"b"}}],"sequence":"3"}"#]].assert_eq(&signed(&tx));
         tx.body.timeout_height = 9;
         assert!(signed(&tx).ends_with(r#""sequence":"3","timeout_height":"9"}"#));
+    }
+
+    #[test]
+    fn messages_of_the_authority() {
+        use aceso_types::msg::{MsgSetValidator, MsgUpdateParams};
+        use cosmos_sdk_proto::cosmwasm::wasm::v1::MsgPinCodes;
+        let set = MsgSetValidator {
+            authority: "a".into(),
+            consensus_key: vec![1, 2],
+            power: 3,
+            operator: String::new(),
+            name: "n".into(),
+        };
+        let params = br#"{"b":1,"a":true}"#.to_vec();
+        let update = MsgUpdateParams { authority: "a".into(), params, consensus: vec![] };
+        let pin = MsgPinCodes { authority: "a".into(), code_ids: vec![1, 2] };
+        let doc = signed(&tx(vec![Msg::SetValidator(set), Msg::UpdateParams(update), Msg::PinCodes(pin)], ""));
+        let msgs = &doc[doc.find("\"msgs\"").unwrap()..];
+        expect_test::expect![[r#""msgs":[{"type":"aceso/MsgSetValidator","value":{"authority":"a","consensus_key":"AQI=","name":"n","power":"3"}},{"type":"aceso/MsgUpdateParams","value":{"authority":"a","params":{"a":true,"b":1}}},{"type":"wasm/MsgPinCodes","value":{"authority":"a","code_ids":["1","2"]}}],"sequence":"3"}"#]].assert_eq(msgs);
     }
 
     /// Inline message with sorted keys at every depth; CosmJS `modules/wasm/aminomessages.spec.ts` has the shapes.

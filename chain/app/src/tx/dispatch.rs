@@ -7,16 +7,17 @@ use cosmos_sdk_proto::{
         bank::v1beta1::{MsgMultiSendResponse, MsgSendResponse},
         base::abci::v1beta1::TxMsgData,
     },
-    cosmwasm::wasm::v1::{MsgClearAdminResponse, MsgUpdateAdminResponse},
+    cosmwasm::wasm::v1::{MsgClearAdminResponse, MsgPinCodesResponse, MsgUnpinCodesResponse, MsgUpdateAdminResponse},
 };
 use prost::{Message, Name};
 
 use crate::{
-    components::{bank, blobs, models, reads, wasm},
+    components::{bank, blobs, models, params, reads, validators, wasm},
     error::Outcome,
     event::Event,
     run::Run,
     tx::msg::Msg,
+    upgrade,
 };
 
 /// Runs a transaction's messages one after the other.
@@ -72,6 +73,19 @@ pub(crate) fn one(run: &mut Run<'_>, msg: &Msg) -> Outcome<Any> {
         Msg::RegisterBlob(msg) => ours(&blobs::register_msg(run, msg)?),
         Msg::RegisterModel(msg) => ours(&models::register_msg(run, msg)?),
         Msg::RegisterImage(msg) => ours(&reads::register_image(run, msg)?),
+        Msg::PinCodes(msg) => {
+            wasm::pin(run, &msg.authority, &msg.code_ids, true)?;
+            sdk(&MsgPinCodesResponse {})
+        }
+        Msg::UnpinCodes(msg) => {
+            wasm::pin(run, &msg.authority, &msg.code_ids, false)?;
+            sdk(&MsgUnpinCodesResponse {})
+        }
+        Msg::SetValidator(msg) => ours(&validators::set_msg(run, msg)?),
+        Msg::RegisterAttester(msg) => ours(&validators::register_msg(run, msg)?),
+        Msg::UpdateParams(msg) => ours(&params::update_msg(run, msg)?),
+        Msg::ScheduleUpgrade(msg) => ours(&upgrade::schedule_msg(run, msg)?),
+        Msg::CancelUpgrade(msg) => ours(&upgrade::cancel_msg(run, msg)?),
     })
 }
 

@@ -3,13 +3,16 @@
 //! Field checks and their sentences are those of the Cosmos SDK and of wasmd (`ValidateBasic`). Whatever else a
 //! client sends is answered with the SDK's "unknown request".
 
-use aceso_types::msg::{MsgAttest, MsgRegisterBlob, MsgRegisterImage, MsgRegisterModel, Named};
+use aceso_types::msg::{
+    MsgAttest, MsgCancelUpgrade, MsgRegisterAttester, MsgRegisterBlob, MsgRegisterImage, MsgRegisterModel,
+    MsgScheduleUpgrade, MsgSetValidator, MsgUpdateParams, Named,
+};
 use cosmos_sdk_proto::{
     Any,
     cosmos::bank::v1beta1::{MsgMultiSend, MsgSend},
     cosmwasm::wasm::v1::{
         AccessConfig, AccessType, MsgClearAdmin, MsgExecuteContract, MsgInstantiateContract, MsgInstantiateContract2,
-        MsgMigrateContract, MsgStoreCode, MsgUpdateAdmin,
+        MsgMigrateContract, MsgPinCodes, MsgStoreCode, MsgUnpinCodes, MsgUpdateAdmin,
     },
 };
 
@@ -26,6 +29,8 @@ const LABEL_MAX: usize = 128;
 const SALT_MAX: usize = 64;
 /// Most addresses in a permission (wasmd `x/wasm/types/validation.go`).
 const ADDRESSES_MAX: usize = 50;
+/// Most codes in one message (wasmd `x/wasm/types/tx.go`).
+const CODES_MAX: usize = 50;
 /// Most outputs of one multi-send: a bound on work that gas alone would also set.
 const OUTPUTS_MAX: usize = 1_000;
 
@@ -77,9 +82,16 @@ messages! {
     Migrate(MsgMigrateContract) = "/cosmwasm.wasm.v1.MsgMigrateContract", |msg| &msg.sender;
     UpdateAdmin(MsgUpdateAdmin) = "/cosmwasm.wasm.v1.MsgUpdateAdmin", |msg| &msg.sender;
     ClearAdmin(MsgClearAdmin) = "/cosmwasm.wasm.v1.MsgClearAdmin", |msg| &msg.sender;
+    PinCodes(MsgPinCodes) = "/cosmwasm.wasm.v1.MsgPinCodes", |msg| &msg.authority;
+    UnpinCodes(MsgUnpinCodes) = "/cosmwasm.wasm.v1.MsgUnpinCodes", |msg| &msg.authority;
     RegisterBlob(MsgRegisterBlob) = MsgRegisterBlob::TYPE_URL, |msg| &msg.owner;
     RegisterModel(MsgRegisterModel) = MsgRegisterModel::TYPE_URL, |msg| &msg.author;
     RegisterImage(MsgRegisterImage) = MsgRegisterImage::TYPE_URL, |msg| &msg.owner;
+    SetValidator(MsgSetValidator) = MsgSetValidator::TYPE_URL, |msg| &msg.authority;
+    RegisterAttester(MsgRegisterAttester) = MsgRegisterAttester::TYPE_URL, |msg| &msg.operator;
+    UpdateParams(MsgUpdateParams) = MsgUpdateParams::TYPE_URL, |msg| &msg.authority;
+    ScheduleUpgrade(MsgScheduleUpgrade) = MsgScheduleUpgrade::TYPE_URL, |msg| &msg.authority;
+    CancelUpgrade(MsgCancelUpgrade) = MsgCancelUpgrade::TYPE_URL, |msg| &msg.authority;
 }
 
 impl Msg {
@@ -158,6 +170,26 @@ impl Msg {
                     None => Ok(()),
                 }
             }
+            Self::PinCodes(msg) => {
+                address("authority", &msg.authority)?;
+                code_ids(&msg.code_ids)
+            }
+            Self::UnpinCodes(msg) => {
+                address("authority", &msg.authority)?;
+                code_ids(&msg.code_ids)
+            }
+            Self::SetValidator(msg) => {
+                address("authority", &msg.authority)?;
+                if msg.operator.is_empty() { Ok(()) } else { address("operator", &msg.operator) }
+            }
+            Self::RegisterAttester(msg) => address("operator", &msg.operator),
+            Self::UpdateParams(msg) => {
+                address("authority", &msg.authority)?;
+                let changes = [&msg.params, &msg.consensus].into_iter().filter(|changes| !changes.is_empty());
+                changes.into_iter().try_for_each(|changes| json(changes))
+            }
+            Self::ScheduleUpgrade(msg) => address("authority", &msg.authority),
+            Self::CancelUpgrade(msg) => address("authority", &msg.authority),
         }
     }
 }
@@ -227,6 +259,18 @@ fn instantiate(code: u64, name: &str, msg: &[u8], admin: &str, prefix: &str) -> 
 
 fn code_id(id: u64) -> Result<(), Fault> {
     if id == 0 { Err(Code::Empty.because("code id: is required")) } else { Ok(()) }
+}
+
+/// Checks a list of codes (wasmd `validateCodeIDs`).
+fn code_ids(ids: &[u64]) -> Result<(), Fault> {
+    if ids.is_empty() {
+        return Err(Code::Empty.because("code ids"));
+    }
+    if ids.len() > CODES_MAX {
+        return Err(Code::Limit.because(format_args!("code ids: more than {CODES_MAX}")));
+    }
+    let mut seen = std::collections::BTreeSet::new();
+    if ids.iter().all(|id| seen.insert(id)) { Ok(()) } else { Err(Code::Duplicate.because("code ids")) }
 }
 
 fn positive(coins: &Coins) -> Result<(), Fault> {

@@ -200,6 +200,17 @@ impl Net {
         let dir = tempfile::tempdir().unwrap();
         let blobs = Arc::new(BlobStore::open(&dir.path().join("blobs"), Options::default()).unwrap());
         let app = App::open(Config::new(dir.path(), blobs.clone())).unwrap();
+        Self::begin(app, blobs, dir, change)
+    }
+
+    /// A chain whose application lies elsewhere; its blobs are of no matter.
+    pub(crate) fn over(app: App, change: impl FnOnce(&mut Genesis)) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let blobs = Arc::new(BlobStore::open(&dir.path().join("blobs"), Options::default()).unwrap());
+        Self::begin(app, blobs, dir, change)
+    }
+
+    fn begin(app: App, blobs: Arc<BlobStore>, dir: TempDir, change: impl FnOnce(&mut Genesis)) -> Self {
         let attest = AttestKey::generate(&[7; 32]).unwrap();
         let mut net = Self { app, blobs, height: 0, dir, attest };
         net.app.init_chain(net.genesis(change)).unwrap();
@@ -240,9 +251,12 @@ impl Net {
                 consensus_key: consensus.to_vec(),
                 bls_key: self.attest.public().to_vec(),
                 possession: self.attest.possession(&consensus, 0).to_vec(),
+                operator: String::new(),
+                name: String::new(),
             }],
             authority: String::new(),
             params: Params::default(),
+            contracts: vec![],
             proof_spec: serde_json::from_str(&aceso_state::proof_spec_json()).unwrap(),
         };
         change(&mut genesis);
@@ -444,6 +458,6 @@ fn time(at: u64) -> Time {
     Time::from_unix_timestamp(1_800_000_000 + i64::try_from(at).unwrap(), 0).unwrap()
 }
 
-fn consensus_key() -> [u8; 32] {
+pub(crate) fn consensus_key() -> [u8; 32] {
     hex::decode(CONSENSUS).unwrap().try_into().unwrap()
 }

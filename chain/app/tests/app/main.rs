@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 #![allow(clippy::indexing_slicing, reason = "a test fails by panicking")]
 
+mod authority;
 mod blocks;
 mod coins;
 mod contracts;
@@ -14,3 +15,4 @@ mod shipped;
 mod signing;
 mod spoiled;
 mod sync;
+mod validators;

@@ -48,9 +48,10 @@ impl Consensus {
     }
 
     /// Says which wanted blobs this validator holds. What a vote is extended with never depends on the block.
-    pub(crate) fn extend_vote(&self, _: request::ExtendVote) -> response::ExtendVote {
+    pub(crate) fn extend_vote(&self, request: request::ExtendVote) -> response::ExtendVote {
         let chain_id = self.app.chain_id().unwrap_or_default();
-        response::ExtendVote { vote_extension: self.voter.extension(&chain_id, self.app.wanted_blobs()) }
+        let counted = self.app.attests(request.height.value());
+        response::ExtendVote { vote_extension: self.voter.extension(&chain_id, self.app.wanted_blobs(), &counted) }
     }
 
     /// Accepts every extension: a vote that is refused here costs the chain its liveness, a bad entry costs nothing,

@@ -252,7 +252,7 @@ pub(super) mod tests {
             put(ConsensusRequest::Commit).await.unwrap();
         }
         assert!(failed.try_recv().is_err());
-        // A block out of turn stops the node.
+        // A block out of turn stops the node: it is told to the server, and CometBFT hears nothing any more.
         let wrong = finalize_request(&rig.node.store, 1).unwrap();
         assert!(put(ConsensusRequest::FinalizeBlock(wrong)).await.is_err());
         assert!(failed.recv().await.unwrap().starts_with("block 1 after"));

@@ -1,6 +1,6 @@
 //! What this validator adds to its votes: which of the wanted blobs it holds.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use aceso_app::{
     WantedBlob,
@@ -15,20 +15,45 @@ const LOOKED_AT_MAX: usize = 2048;
 
 /// Extends votes.
 pub(crate) trait Extend: Send + Sync + 'static {
-    /// The extension of a vote, given the blobs that the chain waits for, oldest first.
-    fn extension(&self, chain_id: &str, wanted: Vec<WantedBlob>) -> Bytes;
+    /// The extension of a vote, given the blobs that the chain waits for, oldest first, and the attestation keys that
+    /// count at the vote's height.
+    fn extension(&self, chain_id: &str, wanted: Vec<WantedBlob>, counted: &[Vec<u8>]) -> Bytes;
 }
 
-/// A validator with an attestation key and a blob store.
+/// This validator's attestation keys: the one in use and, while another takes over, that one. They are read again where
+/// none of them counts, so that a key that is registered while the node runs is found.
+pub(crate) struct AttestKeys {
+    keys: Mutex<Vec<AttestKey>>,
+    read: Box<dyn Fn() -> Vec<AttestKey> + Send + Sync>,
+}
+
+impl AttestKeys {
+    /// The keys that `read` finds, now and later.
+    pub(crate) fn new(read: impl Fn() -> Vec<AttestKey> + Send + Sync + 'static) -> Self {
+        Self { keys: Mutex::new(read()), read: Box::new(read) }
+    }
+
+    /// Works with the key that counts; nothing where none does.
+    fn with<T>(&self, counted: &[Vec<u8>], work: impl FnOnce(&AttestKey) -> T) -> Option<T> {
+        let counts = |key: &&AttestKey| counted.iter().any(|public| public[..] == key.public());
+        let mut keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
+        if !keys.iter().any(|key| counts(&key)) {
+            *keys = (self.read)();
+        }
+        keys.iter().find(counts).map(work)
+    }
+}
+
+/// A validator with its attestation keys and a blob store.
 pub(crate) struct Voter {
-    key: Arc<AttestKey>,
+    keys: AttestKeys,
     blobs: Arc<BlobStore>,
 }
 
 impl Voter {
     /// A voter.
-    pub(crate) fn new(key: Arc<AttestKey>, blobs: Arc<BlobStore>) -> Self {
-        Self { key, blobs }
+    pub(crate) fn new(keys: AttestKeys, blobs: Arc<BlobStore>) -> Self {
+        Self { keys, blobs }
     }
 
     fn holds(&self, wanted: &WantedBlob) -> bool {
@@ -43,8 +68,28 @@ impl Voter {
 }
 
 impl Extend for Voter {
-    fn extension(&self, chain_id: &str, wanted: Vec<WantedBlob>) -> Bytes {
+    fn extension(&self, chain_id: &str, wanted: Vec<WantedBlob>, counted: &[Vec<u8>]) -> Bytes {
         let held = wanted.into_iter().take(LOOKED_AT_MAX).filter(|wanted| self.holds(wanted));
-        attest::extension(&self.key, chain_id, held).encode_to_vec().into()
+        let extension = self.keys.with(counted, |key| attest::extension(key, chain_id, held));
+        extension.map(|extension| extension.encode_to_vec().into()).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_key_that_counts_is_taken_and_a_new_one_found() {
+        let key = |seed| AttestKey::generate(&[seed; 32]).unwrap();
+        let file = Arc::new(Mutex::new(vec![1]));
+        let seeds = Arc::clone(&file);
+        let keys = AttestKeys::new(move || seeds.lock().unwrap().iter().map(|seed| key(*seed)).collect());
+        let taken = |counted: u8| keys.with(&[vec![7; 48], key(counted).public().to_vec()], |key| key.public());
+        assert_eq!(taken(1), Some(key(1).public()));
+        assert_eq!(taken(2), None);
+        file.lock().unwrap().push(2);
+        assert_eq!(taken(2), Some(key(2).public()));
+        assert_eq!(taken(1), Some(key(1).public()));
     }
 }

@@ -77,7 +77,7 @@ pub(crate) fn run(args: Args, output: Output) -> anyhow::Result<()> {
     }
     let home = args.home.home()?;
     let _lock = home.lock()?;
-    let document = home.begin(&args.chain.clone().into(), proof_spec()?)?;
+    let document = home.begin(&args.chain.beginning()?, proof_spec()?)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let served = runtime.block_on(serve(&args, &home, document, output));
     // Threads that still answer somebody get a moment to finish.
@@ -188,7 +188,7 @@ fn start(
     let mempool = Arc::new(Mempool::new(checks::Mempool::new(Arc::clone(&app)), limits, Arc::clone(&pulse)));
     let hub = Arc::new(Hub::default());
     let signer = Signer::new(home.validator()?);
-    let voter = Arc::new(Voter::new(Arc::new(home.attester()?), Arc::clone(blobs)));
+    let voter = Arc::new(Voter::new(home.attest_keys()?, Arc::clone(blobs)));
     let limits = config.rpc();
     let node = Arc::new(Node {
         origin: document.origin.clone(),

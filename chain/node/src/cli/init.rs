@@ -1,9 +1,11 @@
 //! `aceso init`: keys and genesis of a chain, in the files that CometBFT reads.
 
+use std::path::PathBuf;
+
 use anyhow::Context;
 use serde_json::{Value, json};
 
-use super::{HomeArg, Output};
+use super::{HomeArg, Output, remote};
 use crate::home::genesis::Beginning;
 
 /// How a chain begins.
@@ -25,17 +27,33 @@ pub(crate) struct Chain {
     /// Who may change parameters and validators: an address or a file of 24 words [default: nobody].
     #[arg(long, value_name = "WHO")]
     authority: Option<String>,
+    /// A contract that may: its wasm, such as governance.wasm. It is there from the first block on.
+    #[arg(long, value_name = "FILE", conflicts_with = "authority", requires = "authority_msg")]
+    authority_wasm: Option<PathBuf>,
+    /// What that contract is made with: JSON, or @FILE.
+    #[arg(long, value_name = "JSON", requires = "authority_wasm")]
+    authority_msg: Option<String>,
+    /// Who may register other attestation keys of the validator: an address or a file of 24 words [default: nobody].
+    #[arg(long, value_name = "WHO")]
+    operator: Option<String>,
 }
 
-impl From<Chain> for Beginning {
-    fn from(chain: Chain) -> Self {
-        Self {
-            chain_id: chain.chain_id,
-            prefix: chain.prefix,
-            denom: chain.denom,
-            funds: chain.fund,
-            authority: chain.authority,
-        }
+impl Chain {
+    /// Reads what the options name.
+    pub(crate) fn beginning(&self) -> anyhow::Result<Beginning> {
+        let authority_contract = match (&self.authority_wasm, &self.authority_msg) {
+            (Some(wasm), Some(msg)) => Some((remote::file(wasm)?, remote::typed(msg)?)),
+            _ => None,
+        };
+        Ok(Beginning {
+            chain_id: self.chain_id.clone(),
+            prefix: self.prefix.clone(),
+            denom: self.denom.clone(),
+            funds: self.fund.clone(),
+            authority: self.authority.clone(),
+            authority_contract,
+            operator: self.operator.clone(),
+        })
     }
 }
 
@@ -66,7 +84,7 @@ pub(crate) fn proof_spec() -> anyhow::Result<Value> {
 pub(crate) fn run(args: &Args, output: Output) -> anyhow::Result<()> {
     let home = args.home.home()?;
     let _lock = home.lock()?;
-    let document = home.begin(&args.chain.clone().into(), proof_spec()?)?;
+    let document = home.begin(&args.chain.beginning()?, proof_spec()?)?;
     let genesis = home.genesis_file();
     let cometbft = args.block_time.map(|block_time| home.set_block_time(block_time)).transpose()?;
     let object = json!({
@@ -75,6 +93,7 @@ pub(crate) fn run(args: &Args, output: Output) -> anyhow::Result<()> {
         "genesis": genesis,
         "cometbft": cometbft,
         "chain_id": document.origin.chain_id,
+        "authority": document.app.authority,
         "validators": crate::home::genesis::trusted(&document.origin.validators),
     });
     output.print(&object, || format!("chain {} begins in {}", document.origin.chain_id, genesis.display()))

@@ -132,7 +132,7 @@ fn prepare(args: &Args, home: &Home) -> anyhow::Result<Vec<Node>> {
         founders.push(Founder { name: name.clone(), key: home.validator()?, attester: home.attester()? });
         ids.push(home.node_id()?);
     }
-    let genesis = home.found(&args.chain.clone().into(), proof_spec()?, &founders)?;
+    let genesis = home.found(&args.chain.beginning()?, proof_spec()?, &founders)?;
     let node = |(name, home): (&String, &Home), host: &str, [p2p, rpc, rest]: [u16; 3], abci| Node {
         name: name.clone(),
         home: home.path().into(),

@@ -71,6 +71,10 @@ enum Verb {
     Image(remote::image::Image),
     /// Send a transaction and wait until it is in a block.
     Tx(remote::tx::Tx),
+    /// Say what the chain's authority says: validators, parameters, upgrades.
+    Authority(remote::authority::Authority),
+    /// Register and rotate a validator's attestation key.
+    Attester(remote::attester::Attester),
     /// Ask a node.
     Query(remote::query::Query),
     /// Ask for reads; fetch and check receipts.
@@ -146,6 +150,8 @@ impl Verb {
             Self::Blob(args) => blob::run(args, output),
             Self::Image(args) => args.run(output),
             Self::Tx(args) => args.run(output),
+            Self::Authority(args) => args.run(output),
+            Self::Attester(args) => args.run(output),
             Self::Query(args) => args.run(output),
             Self::Read(args) => args.run(output),
         }

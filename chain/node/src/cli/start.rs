@@ -70,11 +70,12 @@ pub(crate) fn run(args: Args, output: Output) -> anyhow::Result<()> {
     server::check_free(&address)?;
     let config = Config::load_or_create(&home)?;
     let blobs = Arc::new(BlobStore::open(&home.blobs_dir(), aceso_blobs::Options::default())?);
-    let (key, document) = (Arc::new(home.attester()?), home.has_genesis().then(|| home.genesis()).transpose()?);
+    let document = home.has_genesis().then(|| home.genesis()).transpose()?;
     let peers = document.as_ref().map(|document| {
         let patience = Duration::from_secs(config.blob_fetch_seconds);
         let chain_id = document.origin.chain_id.as_str();
-        Arc::new(Peers::new(&config.blob_peers, chain_id, Arc::clone(&key), Arc::clone(&blobs), patience))
+        let keys = home.attest_key_reader();
+        Arc::new(Peers::new(&config.blob_peers, chain_id, keys, Arc::clone(&blobs), patience))
     });
     let app = dev::open(&home, &config, &blobs, |options| {
         options.fetch = peers.clone().map(|peers| peers as Arc<dyn Fetch>);
@@ -82,7 +83,7 @@ pub(crate) fn run(args: Args, output: Output) -> anyhow::Result<()> {
     })?;
     let metrics = Arc::new(Metrics::new(app));
     let app: Arc<dyn Application> = Arc::clone(&metrics) as Arc<dyn Application>;
-    let voter = Arc::new(Voter::new(key, Arc::clone(&blobs)));
+    let voter = Arc::new(Voter::new(home.attest_keys()?, Arc::clone(&blobs)));
     let consensus = Consensus::new(Arc::clone(&app), voter);
     let (mempool, info) = (Mempool::new(Arc::clone(&app)), Info::new(Arc::clone(&app)));
     let snapshot = Snapshot::new(Arc::clone(&app));

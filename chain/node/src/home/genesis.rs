@@ -1,7 +1,7 @@
 //! The genesis file: CometBFT's document around the application's state.
 
 use aceso_app::attest::AttestKey;
-use aceso_types::genesis::{Attester, Balance, Coin, Genesis, Params, is_denom};
+use aceso_types::genesis::{Attester, Balance, Coin, Genesis, GenesisContract, Params, is_denom};
 use ed25519_consensus::SigningKey;
 use serde_json::{Value, json};
 use tendermint::{PublicKey, Time, account, chain, consensus, validator};
@@ -34,6 +34,10 @@ pub(crate) struct Beginning {
     pub(crate) funds: Vec<String>,
     /// Who may change parameters: an address or a file of words.
     pub(crate) authority: Option<String>,
+    /// A contract that may: its wasm and the message that it is made with.
+    pub(crate) authority_contract: Option<(Vec<u8>, Value)>,
+    /// Who may register other attestation keys of the validator: an address or a file of words.
+    pub(crate) operator: Option<String>,
 }
 
 /// A validator of the first block.
@@ -45,6 +49,8 @@ pub(crate) struct Founder {
     /// Its attestation key.
     pub(crate) attester: AttestKey,
 }
+/// Label and salt of the contract that is the authority.
+const AUTHORITY: &str = "authority";
 
 /// A genesis file as read.
 pub(crate) struct Document {
@@ -132,9 +138,14 @@ impl Home {
         if balances.is_empty() {
             balances.push(self.default_balance(&prefix, &denom)?);
         }
-        let authority = match &beginning.authority {
-            Some(who) => self.who(who, "--authority", &prefix)?,
-            None => String::new(),
+        let who = |who: &Option<String>, name| match who {
+            Some(text) => self.who(text, name, &prefix),
+            None => Ok(String::new()),
+        };
+        let operator = who(&beginning.operator, "--operator")?;
+        let (authority, contracts) = match &beginning.authority_contract {
+            Some((wasm, msg)) => contract(wasm, msg, &prefix)?,
+            None => (who(&beginning.authority, "--authority")?, Vec::new()),
         };
         let attester = |founder: &Founder| {
             let consensus_key = founder.key.verification_key().to_bytes();
@@ -142,6 +153,8 @@ impl Home {
                 consensus_key: consensus_key.into(),
                 bls_key: founder.attester.public().into(),
                 possession: founder.attester.possession(&consensus_key, 0).into(),
+                operator: operator.clone(),
+                name: founder.name.clone(),
             }
         };
         let genesis = Genesis {
@@ -151,6 +164,7 @@ impl Home {
             attesters: founders.iter().map(attester).collect(),
             authority,
             params: Params::default(),
+            contracts,
             proof_spec,
         };
         genesis.check().map_err(|e| option("genesis", "app_state", e.to_string()))?;
@@ -229,6 +243,20 @@ impl Home {
 
 fn option(option: &'static str, value: &str, reason: String) -> HomeError {
     HomeError::Option { option, value: value.into(), reason }
+}
+
+/// The contract that is the authority: its address, and what makes it.
+fn contract(wasm: &[u8], msg: &Value, prefix: &str) -> Result<(String, Vec<GenesisContract>), HomeError> {
+    let address = aceso_app::genesis_contract(wasm, AUTHORITY.as_bytes(), prefix)
+        .ok_or_else(|| option("--prefix", prefix, "cannot begin an address".into()))?;
+    let made = GenesisContract {
+        code: wasm.to_vec(),
+        label: AUTHORITY.into(),
+        admin: "self".into(),
+        msg: msg.clone(),
+        salt: AUTHORITY.into(),
+    };
+    Ok((address, vec![made]))
 }
 
 fn coins_text(coins: &[Coin]) -> String {

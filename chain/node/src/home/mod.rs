@@ -171,6 +171,11 @@ impl Home {
         self.config().join("node_key.json")
     }
 
+    /// The attestation key that takes over from the one in use.
+    pub(crate) fn next_attest_file(&self) -> PathBuf {
+        self.config().join("attest_key.next.json")
+    }
+
     pub(crate) fn config_file(&self) -> PathBuf {
         self.config().join("aceso.toml")
     }

@@ -11,6 +11,7 @@ use serde_json::json;
 use tendermint::{PublicKey, account};
 
 use super::{Home, HomeError, read, write_new};
+use crate::abci::vote::AttestKeys;
 
 const FILE_MAX: u64 = 64 << 10;
 const ED25519_SECRET: &str = "tendermint/PrivKeyEd25519";
@@ -52,7 +53,38 @@ impl Home {
 
     /// The attestation key; makes one where there is none.
     pub(crate) fn attester(&self) -> Result<AttestKey, HomeError> {
-        let path = self.attest_file();
+        self.attester_in(self.attest_file())
+    }
+
+    /// The attestation key that takes over from the one in use; makes one where there is none.
+    pub(crate) fn next_attester(&self) -> Result<AttestKey, HomeError> {
+        self.attester_in(self.next_attest_file())
+    }
+
+    /// Lets the key that has taken over be the one in use.
+    pub(crate) fn promote_attester(&self) -> Result<(), HomeError> {
+        let (path, next) = (self.attest_file(), self.next_attest_file());
+        std::fs::rename(&next, &path).map_err(|source| HomeError::Io { action: "write", path, source })
+    }
+
+    /// Both of them, read again whenever none counts.
+    pub(crate) fn attest_keys(&self) -> Result<AttestKeys, HomeError> {
+        self.attester()?;
+        Ok(AttestKeys::new(self.attest_key_reader()))
+    }
+
+    /// What reads both of them, the one in use first.
+    pub(crate) fn attest_key_reader(&self) -> impl Fn() -> Vec<AttestKey> + Send + Sync + 'static {
+        let home = Self::at(self.path());
+        move || {
+            let next = home.next_attest_file().exists().then(|| home.next_attester());
+            let keys = [Some(home.attester()), next].into_iter().flatten();
+            keys.filter_map(|key| key.inspect_err(|e| tracing::error!("an attestation key is not used: {e}")).ok())
+                .collect()
+        }
+    }
+
+    fn attester_in(&self, path: PathBuf) -> Result<AttestKey, HomeError> {
         let malformed = |reason: String| HomeError::Malformed { path: path.clone(), reason };
         if !path.exists() {
             let key = AttestKey::generate(&random()?).map_err(|e| malformed(e.to_string()))?;
@@ -122,6 +154,11 @@ mod tests {
         assert_eq!(home.validator().unwrap().as_bytes(), home.validator().unwrap().as_bytes());
         assert_eq!(home.attester().unwrap().public(), home.attester().unwrap().public());
         assert_eq!(home.node_id().unwrap(), home.node_id().unwrap());
+        let next = home.next_attester().unwrap().public();
+        assert_eq!(home.next_attester().unwrap().public(), next);
+        home.promote_attester().unwrap();
+        assert_eq!(home.attester().unwrap().public(), next);
+        assert!(home.promote_attester().is_err());
         // tendermint-rs reads the same file as CometBFT does.
         let json = std::fs::read_to_string(home.validator_file()).unwrap();
         let file: serde_json::Value = serde_json::from_str(&json).unwrap();

@@ -18,7 +18,7 @@ use crate::{
     components::{
         READS, bank, blobs, models,
         reads::{images, keys, permits},
-        validators::Table,
+        validators,
     },
     error::{AppError, Outcome},
     event::Event,
@@ -126,7 +126,7 @@ pub(crate) fn finish(run: &mut Run<'_>, reader: &str, handle: u32, outputs: &[Te
         ReadId(0)
     } else {
         let number = Bare(run.delta).count(READS, keys::reads())?;
-        let committee = Table::load(&mut Bare(run.delta))?.committee();
+        let committee = validators::signing(&mut Bare(run.delta), run.block.height.0)?.committee();
         let receipt = Receipt {
             version: VERSION,
             chain_id: run.chain.id.clone(),

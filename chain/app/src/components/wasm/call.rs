@@ -29,7 +29,7 @@ pub(super) fn call<T: DeserializeOwned>(
     writes: bool,
 ) -> Outcome<Result<T, String>> {
     let checksum = code.checksum()?;
-    prepare(run, &checksum)?;
+    prepare(run, &checksum, code.pinned)?;
     let env = json(&env(run, contract, writes))?;
     let args: Vec<&[u8]> = std::iter::once(env.as_slice()).chain(args.iter().copied()).collect();
     let call = Call { checksum: &checksum, entry, args: &args, gas_limit: run.meter.left_wasm(), lane: run.lane() };
@@ -69,8 +69,8 @@ fn failure(run: &Run<'_>, error: VmError, stopped: Option<Stop>) -> Stop {
 }
 
 /// Pays for an instance, and compiles code whose machine code is gone from this machine.
-fn prepare(run: &mut Run<'_>, checksum: &Checksum) -> Outcome<()> {
-    let known = !run.tx.warm.insert(*checksum);
+fn prepare(run: &mut Run<'_>, checksum: &Checksum, pinned: bool) -> Outcome<()> {
+    let known = !run.tx.warm.insert(*checksum) || pinned;
     let price = if known { gas::INSTANCE_AGAIN } else { gas::INSTANCE };
     run.meter.spend(price, "Loading CosmWasm module")?;
     if !run.host.vm.has(checksum) {

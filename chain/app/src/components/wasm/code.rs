@@ -14,9 +14,11 @@ use crate::{
     event::Event,
     gas,
     run::{Mode, Run},
-    store::{Bare, Read, Write, damaged},
+    store::{Bare, Part, Read, Write, damaged},
 };
 
+/// Most codes that are pinned at a time: their machine code fits into the engine's memory.
+const PINNED_MAX: usize = 64;
 /// How a gzip file begins (RFC 1952).
 const GZIP: &[u8] = &[0x1f, 0x8b, 0x08];
 
@@ -34,6 +36,9 @@ pub(crate) struct CodeRow {
     /// The number in its section `cw_migrate_version`.
     #[prost(uint64, optional, tag = "4")]
     pub(crate) migrate_version: Option<u64>,
+    /// Whether the authority has pinned it: every call costs what a further call in one transaction does.
+    #[prost(bool, tag = "5")]
+    pub(crate) pinned: bool,
 }
 
 impl CodeRow {
@@ -75,7 +80,18 @@ pub(crate) fn store(run: &mut Run<'_>, msg: &MsgStoreCode) -> Outcome<MsgStoreCo
     if !chain.params.upload_everybody && chain.authority != creator.as_str() {
         return Err(Code::Unauthorized.because("can not create code").into());
     }
-    let wasm = unpack(run, &msg.wasm_byte_code)?;
+    store_as(run, &creator, &msg.wasm_byte_code, msg.instantiate_permission.clone())
+}
+
+/// Stores code for somebody who may.
+pub(crate) fn store_as(
+    run: &mut Run<'_>,
+    creator: &Address,
+    bytes: &[u8],
+    permission: Option<AccessConfig>,
+) -> Outcome<MsgStoreCodeResponse> {
+    let chain = run.chain.clone();
+    let wasm = unpack(run, bytes)?;
     run.meter.spend(gas::COMPILE_BYTE.saturating_mul(wasm.len() as u64), "Compiling wasm bytecode")?;
     // A simulation checks and does not compile: that changes time only.
     let vm = &run.host.vm;
@@ -84,7 +100,7 @@ pub(crate) fn store(run: &mut Run<'_>, msg: &MsgStoreCode) -> Outcome<MsgStoreCo
         VmError::Local(_) => AppError::Vm(e).into(),
         refused => crate::error::Stop::from(Code::CreateFailed.because(refused)),
     })?;
-    let permission = match msg.instantiate_permission.clone() {
+    let permission = match permission {
         Some(config) => normal(config, &chain.prefix)?,
         None => AccessConfig { permission: AccessType::Everybody.into(), addresses: Vec::new() },
     };
@@ -94,6 +110,7 @@ pub(crate) fn store(run: &mut Run<'_>, msg: &MsgStoreCode) -> Outcome<MsgStoreCo
         creator: creator.to_string(),
         permission: Some(permission),
         migrate_version: report.migrate_version,
+        pinned: false,
     };
     run.put(WASM, keys::code(id), &row)?;
     // Compilation has paid for the bytes.
@@ -103,6 +120,27 @@ pub(crate) fn store(run: &mut Run<'_>, msg: &MsgStoreCode) -> Outcome<MsgStoreCo
     let event = report.capabilities.into_iter().fold(event, |event, name| event.with("required_capability", name));
     run.emit(event);
     Ok(MsgStoreCodeResponse { code_id: id, checksum: row.checksum })
+}
+
+/// `MsgPinCodes` and `MsgUnpinCodes`: the authority makes calls of much used code cheaper, of a few codes at a time.
+pub(crate) fn pin(run: &mut Run<'_>, authority: &str, ids: &[u64], pinned: bool) -> Outcome<()> {
+    run.chain.need_authority(authority)?;
+    for &id in ids {
+        let row = need(run, id)?;
+        if pinned {
+            let others = run.page(WASM, &Part::first(keys::all_pinned(), PINNED_MAX))?;
+            if others.len() == PINNED_MAX && !row.pinned {
+                return Err(Code::Limit.because(format_args!("code id {id}: {PINNED_MAX} codes are pinned")).into());
+            }
+            run.set(WASM, keys::pinned(id), b"1".to_vec())?;
+        } else {
+            run.remove(WASM, &keys::pinned(id))?;
+        }
+        run.put(WASM, keys::code(id), &CodeRow { pinned, ..row })?;
+        let kind = if pinned { "pin_code" } else { "unpin_code" };
+        run.emit(Event::new(kind).with("code_id", id.to_string()));
+    }
+    Ok(())
 }
 
 /// Unpacks gzip, within the limit of unpacked wasm.

@@ -10,6 +10,16 @@ pub(crate) fn codes() -> Vec<u8> {
     b"code/".to_vec()
 }
 
+/// `pinned/00000000000000000007`: a code that the authority has pinned.
+pub(crate) fn pinned(id: u64) -> Vec<u8> {
+    format!("pinned/{id:020}").into_bytes()
+}
+
+/// `pinned/`
+pub(crate) fn all_pinned() -> Vec<u8> {
+    b"pinned/".to_vec()
+}
+
 /// `bytes/4bca…` — the checksum, 64 hexadecimal digits
 pub(crate) fn bytes(checksum: &str) -> Vec<u8> {
     format!("bytes/{checksum}").into_bytes()
@@ -66,6 +76,7 @@ fn keys_do_not_change() {
     let text = |key: Vec<u8>| String::from_utf8(key).unwrap();
     let all = [
         code(7),
+        pinned(7),
         bytes("c"),
         contract("a"),
         history("a", 3),
@@ -78,6 +89,7 @@ fn keys_do_not_change() {
     ];
     expect_test::expect![[r#"
         code/00000000000000000007
+        pinned/00000000000000000007
         bytes/c
         contract/a
         history/a/00003

@@ -14,11 +14,11 @@ mod outgoing;
 mod respond;
 mod verbs;
 
-pub(crate) use code::{CodeRow, bytes as code_bytes, get as code_row, store as store_code};
+pub(crate) use code::{CodeRow, bytes as code_bytes, get as code_row, pin, store as store_code, store_as};
 pub(crate) use instance::{get as contract, history};
 pub(crate) use verbs::{execute_msg, instantiate_msg, instantiate2_msg, migrate_msg, smart, update_admin};
 
 /// Prefixes and keys of lists, for queries.
 pub(crate) mod lists {
-    pub(crate) use super::keys::{by_code, by_creator, codes, state};
+    pub(crate) use super::keys::{all_pinned, by_code, by_creator, codes, state};
 }

@@ -158,6 +158,14 @@ fn native(run: &mut Run<'_>, contract: &Address, any: AnyMsg) -> Outcome<Sent> {
     let msg = Msg::decode(&Any { type_url: any.type_url, value: any.value.into() })?;
     match &msg {
         Msg::Send(_) | Msg::RegisterBlob(_) | Msg::RegisterModel(_) | Msg::RegisterImage(_) => {}
+        // What a contract says that is the chain's authority, or a validator's operator.
+        Msg::SetValidator(_)
+        | Msg::RegisterAttester(_)
+        | Msg::UpdateParams(_)
+        | Msg::ScheduleUpgrade(_)
+        | Msg::CancelUpgrade(_)
+        | Msg::PinCodes(_)
+        | Msg::UnpinCodes(_) => {}
         other => {
             let words = format_args!("contracts do not send {} as a native message", other.url());
             return Err(Code::UnknownRequest.because(words).into());

@@ -6,6 +6,8 @@ use aceso_client::{Client, Key};
 use anyhow::{Context, Result};
 use clap::Args;
 
+pub(crate) mod attester;
+pub(crate) mod authority;
 pub(crate) mod blob;
 pub(crate) mod image;
 pub(crate) mod model;

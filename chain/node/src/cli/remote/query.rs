@@ -2,9 +2,13 @@
 
 use aceso_types::{
     journal::{Entry, Event},
-    query::{ModelStatus, Page, QueryBlob, QueryImage, QueryJournal, QueryModel, QueryModels},
+    query::{
+        ModelStatus, Page, QueryBlob, QueryImage, QueryJournal, QueryModel, QueryModels, QueryUpgrade, QueryValidators,
+        ValidatorRow,
+    },
 };
 use anyhow::{Context, Result};
+use base64::{Engine, engine::general_purpose::STANDARD};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
@@ -57,6 +61,10 @@ enum Verb {
     },
     /// All models.
     Models,
+    /// All validators, also those that were removed.
+    Validators,
+    /// The upgrade that is scheduled, and those that are done.
+    Upgrade,
     /// Who asked for an image, and what came of it.
     Journal {
         /// The image's CID.
@@ -115,6 +123,30 @@ impl Query {
                     lines.collect::<Vec<_>>().join("\n").replace('"', "")
                 })
             }
+            Verb::Validators => {
+                let (mut rows, mut after) = (Vec::new(), Vec::new());
+                loop {
+                    let page = Some(Page { after, limit: 200, reverse: false });
+                    let answer = client.ask(&QueryValidators { page })?.unwrap_or_default();
+                    rows.extend(answer.rows);
+                    after = answer.next;
+                    if after.is_empty() {
+                        break;
+                    }
+                }
+                let objects: Vec<Value> = rows.iter().map(validator_object).collect();
+                output.print(&Value::from(objects), || rows.iter().map(validator_line).collect::<Vec<_>>().join("\n"))
+            }
+            Verb::Upgrade => {
+                let row = client.ask(&QueryUpgrade {})?.unwrap_or_default();
+                let done: Vec<Value> =
+                    row.done.iter().map(|one| json!({"name": one.name, "height": one.height})).collect();
+                let object = json!({"name": row.name, "height": row.height, "info": row.info, "done": done});
+                output.print(&object, || match row.name.as_str() {
+                    "" => "no upgrade is scheduled".into(),
+                    name => format!("{name} at block {} {}", row.height, row.info),
+                })
+            }
             Verb::Journal { image } => {
                 let page = Some(Page { after: Vec::new(), limit: 200, reverse: false });
                 let rows = client.ask(&QueryJournal { image, page })?.unwrap_or_default();
@@ -144,6 +176,29 @@ fn model_object(row: &aceso_types::query::ModelRow) -> Value {
         "load_gas": row.load_gas,
         "run_gas": row.run_gas,
     })
+}
+
+fn validator_object(row: &ValidatorRow) -> Value {
+    json!({
+        "consensus_key": STANDARD.encode(&row.consensus_key),
+        "address": row.address,
+        "power": row.power,
+        "signing_power": row.signing_power,
+        "operator": row.operator,
+        "name": row.name,
+        "attester": hex::encode(&row.bls_key),
+        "next_epoch": row.next_epoch,
+        "missed": row.missed,
+        "downtimes": row.downtimes,
+        "misbehaviors": row.misbehaviors,
+    })
+}
+
+fn validator_line(row: &ValidatorRow) -> String {
+    let name = if row.name.is_empty() { &row.address } else { &row.name };
+    let attests = if row.bls_key.is_empty() { ", attests nothing" } else { "" };
+    let ValidatorRow { power, signing_power, missed, misbehaviors, .. } = row;
+    format!("{name}: power {power}, signs with {signing_power}, missed {missed}, misbehaved {misbehaviors}{attests}")
 }
 
 fn line(entry: &Entry) -> String {
