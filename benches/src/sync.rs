@@ -42,8 +42,7 @@ pub(crate) fn run(dir: &Path, quick: bool, mut emit: impl FnMut(Value)) -> Resul
         let old = from.snapshot_at(snapshot.version())?;
         let started = Instant::now();
         let made = (0..export.manifest().chunks()).map(|index| old.chunk(&export, index));
-        let chunks: Vec<Vec<u8>> =
-            made.map(|chunk| Ok(chunk?.context("a chunk is missing")?)).collect::<Result<_>>()?;
+        let chunks: Vec<Vec<u8>> = made.map(|chunk| chunk?.context("a chunk is missing")).collect::<Result<_>>()?;
         let served = started.elapsed();
 
         let to = Store::open(&dir.join(format!("to-{value_bytes}")), Options::new(COMPONENTS, 5))?;

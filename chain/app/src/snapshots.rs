@@ -5,25 +5,21 @@
 //! snapshot of others is believed only as far as the trusted app hash proves it ([`aceso_state::Restore`]); which peer
 //! to ban for a lie and whether the next snapshot may be tried is said in ABCI's words.
 
+mod shelf;
+
 use std::{
-    fs::{self, File},
-    io::{self, Read as _, Write as _},
-    path::{Path, PathBuf},
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
+    path::Path,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     thread::JoinHandle,
 };
 
-use aceso_state::{
-    Blame, CHUNK_BYTES, CHUNKS_MAX, Export, MANIFEST_MAX, Manifest, Restore, RestoreError, Snapshot, Store,
-};
+use aceso_state::{Blame, Manifest, Restore, RestoreError, Store};
 use tendermint::{
     abci::{response::ApplySnapshotChunkResult, types},
     v0_38::abci::{request, response},
 };
 
+use self::shelf::Shelf;
 use crate::error::AppError;
 
 /// The form of manifests and chunks. Nodes with another one cannot restore from each other.
@@ -32,17 +28,6 @@ pub const SNAPSHOT_FORMAT: u32 = 1;
 /// Snapshots that are offered at a time. Their heights are always in the window.
 pub const SNAPSHOTS_OFFERED: usize = 2;
 
-/// Snapshots of which chunks are made while their heights are in the window: a node that began to restore one that was
-/// offered can finish it, also where blocks come fast.
-const SNAPSHOTS_SERVED: usize = 8;
-
-/// Most bytes of a snapshot's file: the manifest, and less than 64 bytes for where each chunk begins.
-const FILE_MAX: u64 = (MANIFEST_MAX + 64 * CHUNKS_MAX) as u64;
-
-/// What files of snapshots end with, when they are written and before.
-const SUFFIX: &str = "snapshot";
-const DRAFT: &str = "draft";
-
 /// See the module.
 pub(crate) struct Snapshots {
     shelf: Arc<Shelf>,
@@ -50,13 +35,6 @@ pub(crate) struct Snapshots {
     interval: u64,
     worker: Mutex<Worker>,
     restore: Mutex<Option<Restore>>,
-}
-
-/// Snapshots that are served, oldest first; the last ones are offered.
-struct Shelf {
-    dir: PathBuf,
-    kept: Mutex<Vec<Arc<Export>>>,
-    stopped: AtomicBool,
 }
 
 #[derive(Default)]
@@ -73,8 +51,7 @@ impl Snapshots {
         if heights > keep_heights {
             return Err(AppError::SnapshotWindow { interval, heights, keep: keep_heights });
         }
-        let shelf = Shelf { dir: dir.into(), kept: Mutex::default(), stopped: AtomicBool::new(false) };
-        shelf.load(store).map_err(|source| AppError::Snapshots { path: dir.into(), source })?;
+        let shelf = Shelf::open(dir, store).map_err(|source| AppError::Snapshots { path: dir.into(), source })?;
         let (worker, restore) = (Mutex::default(), Mutex::default());
         let snapshots = Self { shelf: Arc::new(shelf), interval, worker, restore };
         snapshots.take_due(store);
@@ -114,10 +91,9 @@ impl Snapshots {
     /// `ListSnapshots`: the latest ones, oldest first.
     pub(crate) fn list(&self, store: &Store) -> response::ListSnapshots {
         let oldest = store.oldest();
-        let kept = lock(&self.shelf.kept);
-        let offered = kept.iter().skip(kept.len().saturating_sub(SNAPSHOTS_OFFERED));
-        let offered = offered.map(|export| export.manifest()).filter(|manifest| manifest.height() >= oldest);
-        let snapshots = offered.map(|manifest| {
+        let offered = self.shelf.latest(SNAPSHOTS_OFFERED).into_iter();
+        let snapshots = offered.filter(|export| export.manifest().height() >= oldest).map(|export| {
+            let manifest = export.manifest();
             let metadata = manifest.encode();
             types::Snapshot {
                 height: manifest.height().try_into().unwrap_or_default(),
@@ -245,91 +221,11 @@ impl Snapshots {
 impl Drop for Snapshots {
     /// The thread reads the store, which must be closed when the application is.
     fn drop(&mut self) {
-        self.shelf.stopped.store(true, Ordering::Relaxed);
+        self.shelf.stop();
         if let Some(thread) = lock(&self.worker).thread.take() {
             // Its panic was told when it happened.
             let _ = thread.join();
         }
-    }
-}
-
-impl Shelf {
-    fn at(&self, height: u64) -> Option<Arc<Export>> {
-        lock(&self.kept).iter().find(|export| export.manifest().height() == height).cloned()
-    }
-
-    /// Cuts a height into chunks and offers it from then on, unless the application ends meanwhile.
-    fn take(&self, snapshot: &Snapshot) -> Result<(), AppError> {
-        let height = snapshot.version();
-        let export = match snapshot.export(CHUNK_BYTES, &|| self.stopped.load(Ordering::Relaxed))? {
-            Some(export) => export,
-            None if self.stopped.load(Ordering::Relaxed) => return Ok(()),
-            None => return Err(AppError::SnapshotSize { height, max: CHUNKS_MAX }),
-        };
-        // Without its file the snapshot is offered until the node ends.
-        if let Err(error) = self.write(&export) {
-            tracing::warn!(height, %error, path = %self.dir.display(), "a snapshot's file cannot be written");
-        }
-        tracing::info!(height, chunks = export.manifest().chunks(), "snapshot taken");
-        self.put(export);
-        Ok(())
-    }
-
-    fn put(&self, export: Export) {
-        let mut kept = lock(&self.kept);
-        kept.retain(|other| other.manifest().height() != export.manifest().height());
-        kept.push(Arc::new(export));
-        kept.sort_by_key(|export| export.manifest().height());
-        while kept.len() > SNAPSHOTS_SERVED {
-            let gone = kept.remove(0);
-            // What cannot be removed now is at the next start.
-            let _ = fs::remove_file(self.file(gone.manifest().height()));
-        }
-    }
-
-    fn file(&self, height: u64) -> PathBuf {
-        self.dir.join(format!("{height:020}.{SUFFIX}"))
-    }
-
-    fn write(&self, export: &Export) -> io::Result<()> {
-        fs::create_dir_all(&self.dir)?;
-        let path = self.file(export.manifest().height());
-        let draft = path.with_extension(DRAFT);
-        let mut file = File::create(&draft)?;
-        file.write_all(&export.encode())?;
-        file.sync_all()?;
-        fs::rename(&draft, &path)
-    }
-
-    /// Puts what the folder holds on the shelf, and removes what belongs to no height that can be read.
-    fn load(&self, store: &Store) -> io::Result<()> {
-        let entries = match fs::read_dir(&self.dir) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-            entries => entries?,
-        };
-        for entry in entries {
-            let path = entry?.path();
-            let suffix = path.extension().and_then(|suffix| suffix.to_str());
-            match suffix {
-                Some(SUFFIX) => {}
-                Some(DRAFT) => {
-                    fs::remove_file(&path)?;
-                    continue;
-                }
-                _ => continue,
-            }
-            let mut bytes = Vec::new();
-            File::open(&path)?.take(FILE_MAX).read_to_end(&mut bytes)?;
-            let whole = Export::decode(&bytes).filter(|export| {
-                let snapshot = store.snapshot_at(export.manifest().height());
-                snapshot.and_then(|snapshot| export.is_of(&snapshot)).unwrap_or(false)
-            });
-            match whole {
-                Some(export) => self.put(export),
-                None => fs::remove_file(&path)?,
-            }
-        }
-        Ok(())
     }
 }
 

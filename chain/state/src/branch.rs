@@ -102,7 +102,7 @@ pub(crate) fn inner_hash(left: &[u8; 32], right: &[u8; 32]) -> [u8; 32] {
 /// The four bits of a hash that choose a place at a level from 0 to 63.
 pub(crate) fn nibble(hash: &[u8; 32], level: usize) -> u8 {
     let byte = hash.get(level / 2).copied().unwrap_or_default();
-    if level % 2 == 0 { byte >> 4 } else { byte & 0xf }
+    if level.is_multiple_of(2) { byte >> 4 } else { byte & 0xf }
 }
 
 /// The first `levels` places on the way to a hash.

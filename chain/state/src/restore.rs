@@ -276,7 +276,7 @@ mod tests {
         let mut changes = Changes::new();
         for n in 0..30 {
             let key = format!("key/{}", (version * 7 + n * n) % 97).into_bytes();
-            if (version + n) % 3 == 0 {
+            if (version + n).is_multiple_of(3) {
                 changes.remove("bank", &key);
             } else {
                 changes.set("bank", key, version.to_be_bytes().repeat(20)).unwrap();
