@@ -50,7 +50,7 @@ fn run() -> Result<()> {
     let emit = |row: serde_json::Value| println!("{}", if json { row.to_string() } else { line(&row) });
     match name.as_deref() {
         Some("first") => first::run(quick, emit),
-        Some("accuracy") => accuracy::run(aceso_test_support::repository(), data, emit),
+        Some("accuracy") => accuracy::run(&aceso_test_support::repository(), data, emit),
         Some("state") => state::run(tempfile::tempdir()?.path(), quick, emit),
         Some("sync") => sync::run(tempfile::tempdir()?.path(), quick, emit),
         Some("list") | None => {

@@ -7,10 +7,11 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 
-/// The clone's root.
+/// The clone's root. Asked when it runs: a target folder may be shared by clones, and what was compiled in one of them
+/// is taken as it is in the next.
 pub(crate) fn root() -> PathBuf {
-    let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
-    manifest.parent().unwrap_or(manifest).to_path_buf()
+    let manifest = std::env::var_os("CARGO_MANIFEST_DIR").map_or_else(|| PathBuf::from("."), PathBuf::from);
+    manifest.parent().map_or_else(|| manifest.clone(), Path::to_path_buf)
 }
 
 /// Where cargo builds: `CARGO_TARGET_DIR`, else `target` in the clone.

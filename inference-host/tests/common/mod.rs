@@ -60,7 +60,7 @@ pub struct Case {
 }
 
 pub fn vectors(kind: &str) -> Vec<PathBuf> {
-    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/vectors").join(kind);
+    let root = PathBuf::from("tests/vectors").join(kind);
     let mut paths: Vec<PathBuf> = fs::read_dir(root).unwrap().map(|entry| entry.unwrap().path()).collect();
     paths.sort();
     paths

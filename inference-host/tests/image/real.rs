@@ -9,7 +9,7 @@ use expect_test::{Expect, expect};
 use crate::open;
 
 fn data(name: &str) -> Option<Vec<u8>> {
-    let beside = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/data");
+    let beside = "../../shared/data";
     let folder = std::env::var_os("ACESO_DATA").map_or_else(|| PathBuf::from(beside), PathBuf::from);
     let path = folder.join("dicom").join(name);
     let bytes = std::fs::read(&path).ok();

@@ -12,7 +12,7 @@ use aceso_types::{Manifest, guest::ReadInfo};
 use expect_test::expect;
 
 fn pneumonia(file: &str) -> Vec<u8> {
-    fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/pneumonia").join(file)).unwrap()
+    fs::read(Path::new("../../models/pneumonia").join(file)).unwrap()
 }
 
 /// A grey ramp of 40 by 32 pixels as PNG.

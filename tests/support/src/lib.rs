@@ -37,9 +37,12 @@ pub fn data_dir() -> Option<PathBuf> {
 }
 
 /// The root of this repository.
-pub fn repository() -> &'static Path {
-    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    here.ancestors().nth(2).unwrap_or(here)
+///
+/// Looked for when it runs, from the working directory upwards: a target folder may be shared by clones, and what was
+/// compiled in one of them is taken as it is in the next.
+pub fn repository() -> PathBuf {
+    let here = env::current_dir().unwrap_or_default();
+    here.ancestors().find(|folder| folder.join("Cargo.lock").is_file()).unwrap_or(&here).to_path_buf()
 }
 
 #[cfg(test)]
@@ -48,7 +51,7 @@ mod tests {
 
     #[test]
     fn the_root_is_the_root() {
-        assert!(repository().join("Cargo.lock").is_file());
+        assert!(repository().join("tests/support/src/lib.rs").is_file());
     }
 
     #[test]

@@ -39,7 +39,7 @@ pub(crate) struct Clinic {
 }
 
 pub(crate) fn model_files() -> (Vec<u8>, Manifest) {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/pneumonia");
+    let folder = Path::new("../../models/pneumonia");
     let onnx = fs::read(folder.join("model.onnx")).unwrap();
     (onnx, serde_json::from_slice(&fs::read(folder.join("manifest.json")).unwrap()).unwrap())
 }

@@ -83,7 +83,7 @@ fn without_origin(stage: &mut Stage) -> u64 {
 /// The model that the project ships, as validators run it, on a picture that is a grey ramp.
 #[test]
 fn a_real_model_reads_a_real_picture() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/pneumonia");
+    let folder = Path::new("../../models/pneumonia");
     let manifest: Manifest = serde_json::from_slice(&fs::read(folder.join("manifest.json")).unwrap()).unwrap();
     let host = Host::new(Inference::default());
     let onnx = fs::read(folder.join("model.onnx")).unwrap();
