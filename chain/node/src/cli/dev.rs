@@ -98,6 +98,7 @@ async fn serve(args: &Args, home: &Home, document: Document, output: Output) -> 
         rpc: Rpc::Here(Arc::clone(&node)),
         blobs,
         ledger,
+        downloads: Rest::downloads(),
         pulse: Arc::clone(&pulse),
         prefix: document.app.prefix.clone(),
         denom: document.app.denom.clone(),

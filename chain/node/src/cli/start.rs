@@ -117,6 +117,7 @@ impl Beside {
             rpc: Rpc::CometBft(args.rpc.clone()),
             blobs: Arc::clone(&self.blobs),
             ledger: Arc::clone(&ledger),
+            downloads: Rest::downloads(),
             pulse: Arc::new(Pulse::default()),
             prefix: document.app.prefix.clone(),
             denom: document.app.denom.clone(),
