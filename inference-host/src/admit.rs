@@ -74,3 +74,58 @@ fn check_meaning(outputs: &[TensorSpec], manifest: &Manifest) -> Result<(), Mode
         None => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use prost::Message;
+
+    use super::*;
+    use crate::onnx::pb::{DimensionProto, ModelProto, TensorTypeProto};
+
+    /// The bundled model with other words about its input and its output.
+    fn refusal(edit: impl FnOnce(&mut TensorTypeProto, &mut TensorTypeProto)) -> Option<String> {
+        fn tensor(infos: &mut [onnx::pb::ValueInfoProto]) -> &mut TensorTypeProto {
+            infos[0].r#type.as_mut().unwrap().tensor_type.as_mut().unwrap()
+        }
+        let mut manifest: Manifest =
+            serde_json::from_slice(include_bytes!("../../models/pneumonia/manifest.json")).unwrap();
+        let mut model = ModelProto::decode(&include_bytes!("../../models/pneumonia/model.onnx")[..]).unwrap();
+        let graph = model.graph.as_mut().unwrap();
+        edit(tensor(&mut graph.input), tensor(&mut graph.output));
+        let onnx = model.encode_to_vec();
+        manifest.onnx = Onnx::of(manifest.onnx.blob, &onnx);
+        admit(&onnx, &manifest).err().map(|refused| refused.to_string())
+    }
+
+    fn dims(tensor: &mut TensorTypeProto) -> &mut Vec<DimensionProto> {
+        &mut tensor.shape.get_or_insert_default().dim
+    }
+
+    #[test]
+    fn what_a_file_declares_of_its_outputs_is_compared() {
+        assert_eq!(refusal(|_, _| ()), None);
+        assert_eq!(refusal(|_, output| output.shape = None), None);
+        assert_eq!(refusal(|_, output| output.elem_type = 0), None);
+        assert_eq!(refusal(|_, output| dims(output)[0].dim_value = None), None);
+        expect_test::expect![[r#"
+            output "logit": the file declares element type 7 of ONNX, and the graph computes 1
+            output "logit": the file declares shape [1, 3], and the graph computes [1, 1]
+            output "logit": the file declares shape [1, 1, ?], and the graph computes [1, 1]
+            input "image": its shape [1, 1, 0, 28] has a dimension that is zero or negative
+            input "image": its shape [1, 1, -224, 28] has a dimension that is zero or negative
+            input "image": its shape is not fixed
+        "#]]
+        .assert_eq(
+            &[
+                refusal(|_, output| output.elem_type = 7),
+                refusal(|_, output| dims(output)[1].dim_value = Some(3)),
+                refusal(|_, output| dims(output).push(DimensionProto { dim_value: None, dim_param: Some("n".into()) })),
+                refusal(|input, _| dims(input)[2].dim_value = Some(0)),
+                refusal(|input, _| dims(input)[2].dim_value = Some(-224)),
+                refusal(|input, _| dims(input)[2].dim_value = None),
+            ]
+            .map(|refused| refused.unwrap() + "\n")
+            .concat(),
+        );
+    }
+}

@@ -155,6 +155,9 @@ pub enum InputFault {
     /// No shape, or one with a dimension that is not a number.
     #[error("its shape is not fixed")]
     Dynamic,
+    /// A dimension that no tensor can have.
+    #[error("its shape {0:?} has a dimension that is zero or negative")]
+    Empty(Vec<i64>),
     /// Another shape than the manifest's pipeline makes.
     #[error("shape {got:?} is not {want:?}, which the manifest's pipeline makes")]
     Shape {
@@ -181,6 +184,22 @@ pub enum OutputFault {
     /// No node computes it.
     #[error("no node computes it")]
     Missing,
+    /// The file declares another element type than is computed.
+    #[error("the file declares element type {declared} of ONNX, and the graph computes {computed}")]
+    DeclaredType {
+        /// As the file says; 1 is float, 2 uint8, 3 int8.
+        declared: i32,
+        /// As the graph computes.
+        computed: i32,
+    },
+    /// The file declares another shape than is computed.
+    #[error("the file declares shape {declared}, and the graph computes {computed:?}")]
+    DeclaredShape {
+        /// As the file says; `?` stands for what is no number.
+        declared: String,
+        /// As the graph computes.
+        computed: Vec<usize>,
+    },
     /// It comes out of a computation in float.
     #[error("it is computed in float: no QuantizeLinear follows")]
     Float,
@@ -315,6 +334,7 @@ impl ModelRefused {
             Self::Name { .. } => "give every value its own name (onnx.checker finds such graphs)",
             Self::Constant { .. } => "store weights inside the file as float, uint8, int8, int32 or int64",
             Self::Input { fault, .. } => match fault {
+                InputFault::Empty(_) => "export with the shape that the manifest's pipeline makes, the batch 1",
                 InputFault::Dynamic => "fix the shape, the batch to 1 (onnxruntime.tools.make_dynamic_shape_fixed)",
                 InputFault::Normalise => "leave normalise out of the manifest",
                 _ => "let the graph take the manifest's image: float or uint8, one tensor",
@@ -322,6 +342,9 @@ impl ModelRefused {
             Self::Output { fault, .. } => match fault {
                 OutputFault::Float => {
                     "end the graph with QuantizeLinear; leave softmax or sigmoid to the manifest's probability table"
+                }
+                OutputFault::DeclaredType { .. } | OutputFault::DeclaredShape { .. } => {
+                    "export the model again, or let onnx.shape_inference write what the graph computes"
                 }
                 _ => "let labels and findings describe the first output",
             },

@@ -209,7 +209,7 @@ fn damaged_files_do_no_harm() {
             attempt(&onnx);
         }
     }
-    expect!["6436"].assert_eq(&refused.to_string());
+    expect!["6450"].assert_eq(&refused.to_string());
 }
 
 proptest! {

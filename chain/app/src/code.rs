@@ -130,12 +130,17 @@ codes! {
 impl Code {
     /// An error of the kind with the operands of this case.
     pub(crate) fn because(self, what: impl fmt::Display) -> Fault {
-        Fault { code: self, text: format!("{what}: {}", self.root()), reach: Reach::Frame }
+        Fault { code: self, text: format!("{what}: {}", self.root()), reach: Reach::Frame, spoken: false }
+    }
+
+    /// An error that a contract answered, in its own words.
+    pub(crate) fn spoken(self, words: impl fmt::Display) -> Fault {
+        Fault { spoken: true, ..self.because(words) }
     }
 
     /// An error of the kind that has no operands.
     pub(crate) fn plain(self) -> Fault {
-        Fault { code: self, text: self.root().into(), reach: Reach::Frame }
+        Fault { code: self, text: self.root().into(), reach: Reach::Frame, spoken: false }
     }
 }
 
@@ -158,12 +163,16 @@ pub(crate) struct Fault {
     pub(crate) text: String,
     /// How far it goes.
     pub(crate) reach: Reach,
+    /// Whether the text is what a contract answered and nothing has been put before it. Only such a text may reach
+    /// another contract, and so the results that are hashed: wherever we word an error ourselves, the words may change.
+    spoken: bool,
 }
 
 impl Fault {
     /// The same error, seen from further out.
     pub(crate) fn within(mut self, place: impl fmt::Display) -> Self {
         self.text = format!("{place}: {}", self.text);
+        self.spoken = false;
         self
     }
 
@@ -173,8 +182,11 @@ impl Fault {
         self
     }
 
-    /// What a contract may learn of it: the codespace and the number.
-    pub(crate) fn redacted(&self) -> String {
+    /// What a contract may learn of it (wasmd `redactError`): another contract's words, else codespace and number.
+    pub(crate) fn told(&self) -> String {
+        if self.spoken {
+            return self.text.clone();
+        }
         format!("codespace: {}, code: {}", self.code.space(), self.code.number())
     }
 }
@@ -203,6 +215,13 @@ mod tests {
     fn text_ends_in_the_root_as_in_cosmos() {
         let fault = Code::UnknownAddress.because("account x does not exist").within("message 0");
         assert_eq!(fault.to_string(), "message 0: account x does not exist: unknown address");
-        assert_eq!(fault.redacted(), "codespace: sdk, code: 9");
+        assert_eq!(fault.told(), "codespace: sdk, code: 9");
+    }
+
+    #[test]
+    fn contracts_hear_each_others_words_and_nothing_else() {
+        let fault = Code::ExecuteFailed.spoken("too late");
+        assert_eq!(fault.told(), "too late: execute wasm contract failed");
+        assert_eq!(fault.within("reply").told(), "codespace: wasm, code: 5");
     }
 }

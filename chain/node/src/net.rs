@@ -1,8 +1,20 @@
-//! Listening: addresses, a bounded number of connections, and clients that never finish a sentence.
+//! Listening: addresses, a bounded number of connections, clients that never finish a sentence and clients that never
+//! hear one out.
+//!
+//! A connection is a socket that [`steady`] watches and whose [`request_line`]s are read generously. Every request
+//! carries its [`Peer`].
 
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+mod request_line;
+mod steady;
 
-use axum::{Router, body::Bytes};
+use std::{
+    io,
+    net::{IpAddr, Ipv6Addr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
+
+use axum::{Extension, Router, body::Bytes};
 use futures::{Stream, StreamExt};
 use hyper::server::conn::http1;
 use hyper_util::{
@@ -21,6 +33,22 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long, and for how many bytes, a sender whose request was refused is listened to.
 const LINGER: Duration = Duration::from_secs(10);
 const LINGER_BYTES: usize = 64 << 20;
+/// How long a client may take none of an answer.
+const STALL_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The client at the other end, as far as room is shared out: its address, or the /64 network of an IPv6 one, which a
+/// single client usually has to itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Peer(IpAddr);
+
+impl From<IpAddr> for Peer {
+    fn from(address: IpAddr) -> Self {
+        Self(match address.to_canonical() {
+            IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),
+            address => address,
+        })
+    }
+}
 
 /// Why a port is not served.
 #[derive(Debug, thiserror::Error)]
@@ -82,7 +110,7 @@ pub(crate) async fn serve(listener: TcpListener, router: Router, mut stop: watch
                 Ok(place) => {
                     let router = router.clone();
                     tokio::spawn(async move {
-                        connection(stream, router).await;
+                        connection(stream, peer.ip().into(), router).await;
                         drop(place);
                     });
                 }
@@ -115,16 +143,32 @@ pub(crate) fn linger<E: Send>(mut pieces: impl Stream<Item = Result<Bytes, E>> +
     });
 }
 
-async fn connection(stream: TcpStream, router: Router) {
+async fn connection(stream: TcpStream, peer: Peer, router: Router) {
     // Answers are small and come at once; if it cannot be set they come a little later.
     let _ = stream.set_nodelay(true);
+    let stream = request_line::Encoded::new(steady::Steady::new(stream, STALL_TIMEOUT));
+    let service = TowerToHyperService::new(router.layer(Extension(peer)));
     let served = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router))
+        .serve_connection(TokioIo::new(stream), service)
         .with_upgrades()
         .await;
     if let Err(e) = served {
         tracing::debug!("connection ended: {e}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn peers() {
+        let peer = |text: &str| Peer::from(text.parse::<IpAddr>().unwrap());
+        assert_ne!(peer("10.0.0.1"), peer("10.0.0.2"));
+        assert_eq!(peer("10.0.0.1"), peer("::ffff:10.0.0.1"));
+        assert_eq!(peer("2001:db8::1"), peer("2001:db8::ffff:1"));
+        assert_ne!(peer("2001:db8::1"), peer("2001:db8:0:1::1"));
     }
 }

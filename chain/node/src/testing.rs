@@ -220,6 +220,15 @@ fn signer() -> crate::engine::commit::Signer {
 impl Rig {
     /// Starts an engine over a home and the application's disk; fails as the engine does.
     pub(crate) fn start(home: &std::path::Path, app: Counter) -> Result<Self, crate::engine::EngineError> {
+        Self::start_with(home, app, None)
+    }
+
+    /// The same, with empty blocks at a pace.
+    pub(crate) fn start_with(
+        home: &std::path::Path,
+        app: Counter,
+        empty_blocks: Option<std::time::Duration>,
+    ) -> Result<Self, crate::engine::EngineError> {
         let app = Arc::new(app);
         let pulse = Arc::new(crate::engine::pulse::Pulse::default());
         let store = Arc::new(crate::engine::store::Store::open(&home.join("blocks.redb"))?);
@@ -251,6 +260,7 @@ impl Rig {
             signer: signer(),
             pulse: Arc::clone(&pulse),
             interval: std::time::Duration::ZERO,
+            empty_blocks,
         };
         let engine = Some(crate::engine::Engine::start(parts, origin())?);
         Ok(Self { app, engine, node, pulse })

@@ -5,6 +5,7 @@
 
 mod common;
 
+use base64::{Engine, engine::general_purpose::STANDARD};
 use common::{Node, alice, run};
 use serde_json::Value;
 
@@ -72,6 +73,59 @@ fn models_are_refused_by_name() {
     assert!(refused(&["model", "check", path, "--manifest", "/nowhere"]).contains("cannot read /nowhere"));
 }
 
+const MODEL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../models/pneumonia");
+
+#[test]
+fn a_check_prints_the_digest() {
+    let (onnx, manifest) = (format!("{MODEL}/model.onnx"), format!("{MODEL}/manifest.json"));
+    let want: Value = serde_json::from_slice(&std::fs::read(&manifest).unwrap()).unwrap();
+    let (_, told, error) = run(&["model", "check", &onnx, "--manifest", &manifest, "--json"]);
+    let told: Value = serde_json::from_str(&told).unwrap_or_else(|_| panic!("{error}"));
+    assert_eq!(told["onnx"]["digest"], want["onnx"]["digest"]);
+    let (_, told, _) = run(&["model", "check", &onnx, "--manifest", &manifest]);
+    assert!(told.contains(want["onnx"]["digest"].as_str().unwrap()), "{told}");
+}
+
+#[test]
+fn an_image_is_not_registered_without_a_modality() {
+    let picture = "iVBORw0KGgoAAAANSUhEUgAAAAgAAAAICAAAAADhZOFXAAAADElEQVR4nGNgoA4AAABIAAEuuDx+AAAAAElFTkSuQmCC";
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), STANDARD.decode(picture).unwrap()).unwrap();
+    let path = file.path().to_str().unwrap();
+    let told = refused(&["image", "register", path, "--from", "/nowhere"]);
+    assert!(told.contains("a registration cannot be changed: say --modality"), "{told}");
+    // With it the next thing is looked at.
+    let told = refused(&["image", "register", path, "--modality", "DX", "--from", "/nowhere", "--node", "127.0.0.1:1"]);
+    assert!(!told.contains("--modality"), "{told}");
+}
+
+#[test]
+fn one_file_serves_many_models_and_ports_are_told_apart() {
+    let home = tempfile::tempdir().unwrap();
+    let fund = alice(home.path());
+    let words = fund.split('=').next().unwrap();
+    let node = Node::start(home.path(), &["--fund", &fund]);
+    let onnx = format!("{MODEL}/model.onnx");
+    let mut manifest: Value =
+        serde_json::from_slice(&std::fs::read(format!("{MODEL}/manifest.json")).unwrap()).unwrap();
+    let file = home.path().join("manifest.json");
+    let mut register = |name: &str| {
+        manifest["name"] = name.into();
+        std::fs::write(&file, manifest.to_string()).unwrap();
+        let manifest = file.to_str().unwrap();
+        let at = ["--node", node.rpc.as_str(), "--rest", node.rest.as_str(), "--json"];
+        let (_, told, error) =
+            run(&[&["model", "register", &onnx, "--manifest", manifest, "--from", words], &at[..]].concat());
+        let told: Value = serde_json::from_str(&told).unwrap_or_else(|_| panic!("{error}"));
+        assert_eq!(told["ok"], true, "{told}");
+        told["model"].as_str().unwrap().to_owned()
+    };
+    assert_ne!(register("one"), register("another"));
+    let told = refused(&["query", "status", "--node", &node.rest]);
+    assert!(told.contains(&format!("{} is no RPC port", node.rest)), "{told}");
+    assert_eq!(node.stop(), 0);
+}
+
 #[test]
 fn a_home_begins_like_cometbft_wants_it() {
     let home = tempfile::tempdir().unwrap();
@@ -94,6 +148,12 @@ fn a_home_begins_like_cometbft_wants_it() {
     assert!(refused(&["init", "--home", path, "--block-time", "30"]).contains("set timeout_commit in it"));
     let other = refused(&["init", "--home", path, "--chain-id", "clinic-2"]);
     assert!(other.contains("whose id is clinic-1, not clinic-2"), "{other}");
+    let elsewhere = tempfile::tempdir().unwrap();
+    let bad = refused(&["init", "--home", elsewhere.path().to_str().unwrap(), "--chain-id", "bad id!"]);
+    assert!(
+        bad.ends_with("\"bad id!\": the name of a chain is 1 to 50 letters, digits, dots, hyphens and underscores"),
+        "{bad}"
+    );
     let (_, told, _) = run(&["init", "--home", path, "--chain-id", "clinic-2", "--json"]);
     assert_eq!(serde_json::from_str::<Value>(&told).unwrap()["ok"], false);
 }

@@ -82,14 +82,36 @@ pub(crate) fn lower(source: Source, pipeline: &Pipeline) -> Result<Lowered, Mode
     let Lowering { mut builder, values, image, .. } = lowering;
     let outputs = outputs
         .into_iter()
-        .map(|name| {
-            let value = values.get(&name).and_then(|value| qdq::output(value, &mut builder));
-            let refused = || ModelRefused::Output { name: onnx::shown(&name), fault: OutputFault::Float };
-            let (id, meaning) = value.ok_or_else(refused)?;
-            Ok(Output { name, id, meaning })
+        .map(|declared| {
+            let refused = |fault| ModelRefused::Output { name: onnx::shown(&declared.name), fault };
+            let value = values.get(&declared.name).and_then(|value| qdq::output(value, &mut builder));
+            let (id, meaning) = value.ok_or_else(|| refused(OutputFault::Float))?;
+            let computed = builder.graph.values.get(id).ok_or_else(|| refused(OutputFault::Missing))?;
+            let data_type = match (meaning, computed.signed) {
+                (Some(_), _) => data_type::FLOAT,
+                (None, true) => data_type::INT8,
+                (None, false) => data_type::UINT8,
+            };
+            compare(&declared, data_type, &computed.dims).map_err(refused)?;
+            Ok(Output { name: declared.name, id, meaning })
         })
         .collect::<Result<_, ModelRefused>>()?;
     Ok(Lowered { graph: builder.graph, input: image.id, input_name: input.name, outputs })
+}
+
+/// What the file declares of an output must be what is computed, as far as it says anything: whoever reads the file
+/// elsewhere believes it.
+fn compare(declared: &onnx::Declared, data_type: i32, dims: &[usize]) -> Result<(), OutputFault> {
+    if ![0, data_type].contains(&declared.data_type) {
+        return Err(OutputFault::DeclaredType { declared: declared.data_type, computed: data_type });
+    }
+    let Some(said) = &declared.dims else { return Ok(()) };
+    let same = |(said, dim): (&Option<i64>, &usize)| said.is_none_or(|said| usize::try_from(said) == Ok(*dim));
+    if said.len() == dims.len() && said.iter().zip(dims).all(same) {
+        return Ok(());
+    }
+    let words: Vec<_> = said.iter().take(16).map(|said| said.map_or("?".into(), |said| said.to_string())).collect();
+    Err(OutputFault::DeclaredShape { declared: format!("[{}]", words.join(", ")), computed: dims.to_vec() })
 }
 
 /// The graph's input must be what the pipeline makes of an image.

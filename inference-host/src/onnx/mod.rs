@@ -2,7 +2,8 @@
 //!
 //! In this order: what decoding would cost ([`scan`]), decoding ([`pb`]), versions and domains, parts of ONNX that have
 //! no place here, constants ([`constant`]), names, order. What a node means is not looked at: that is
-//! [`crate::lower`]'s. `value_info` is not read at all: shapes are worked out, not believed.
+//! [`crate::lower`]'s. `value_info` is not read at all: shapes are worked out, not believed. What the file declares of its
+//! outputs is kept, to be compared with what was worked out.
 
 pub(crate) mod attributes;
 pub(crate) mod constant;
@@ -45,8 +46,26 @@ pub(crate) struct Source {
     pub(crate) nodes: Vec<NodeProto>,
     pub(crate) constants: BTreeMap<String, Constant>,
     pub(crate) input: Input,
-    /// Names of the graph's outputs.
-    pub(crate) outputs: Vec<String>,
+    pub(crate) outputs: Vec<Declared>,
+}
+
+/// An output as the file declares it.
+pub(crate) struct Declared {
+    pub(crate) name: String,
+    /// ONNX's number of the element type; 0 where the file says none.
+    pub(crate) data_type: i32,
+    /// Where the file says a shape: its dimensions, none for those that are not numbers.
+    pub(crate) dims: Option<Vec<Option<i64>>>,
+}
+
+impl Declared {
+    fn new(info: ValueInfoProto) -> Self {
+        let tensor = info.r#type.and_then(|ty| ty.tensor_type);
+        let data_type = tensor.as_ref().map_or(0, |tensor| tensor.elem_type);
+        let shape = tensor.and_then(|tensor| tensor.shape);
+        let dims = shape.map(|shape| shape.dim.into_iter().map(|dim| dim.dim_value).collect());
+        Self { name: info.name, data_type, dims }
+    }
 }
 
 /// The graph's one input that is not a constant.
@@ -87,7 +106,7 @@ pub(crate) fn decode(file: &[u8]) -> Result<Source, ModelRefused> {
         }
     }
     let input = graph_input(input, &constants)?;
-    let outputs: Vec<String> = output.into_iter().map(|info| info.name).collect();
+    let outputs: Vec<Declared> = output.into_iter().map(Declared::new).collect();
     order(&nodes, &constants, &input.name, &outputs)?;
     Ok(Source { opset, microsoft, nodes, constants, input, outputs })
 }
@@ -161,10 +180,13 @@ fn graph_input(infos: Vec<ValueInfoProto>, constants: &BTreeMap<String, Constant
     let dims = tensor
         .shape
         .and_then(|shape| {
-            let fixed = |dim: pb::DimensionProto| dim.dim_value.filter(|&value| value > 0 && dim.dim_param.is_none());
+            let fixed = |dim: pb::DimensionProto| dim.dim_value.filter(|_| dim.dim_param.is_none());
             shape.dim.into_iter().map(fixed).collect::<Option<Vec<i64>>>()
         })
         .ok_or_else(|| refused(InputFault::Dynamic))?;
+    if dims.iter().any(|&dim| dim < 1) {
+        return Err(refused(InputFault::Empty(dims.into_iter().take(16).collect())));
+    }
     Ok(Input { name: info.name, data_type: tensor.elem_type, dims })
 }
 
@@ -173,7 +195,7 @@ fn order(
     nodes: &[NodeProto],
     constants: &BTreeMap<String, Constant>,
     input: &str,
-    outputs: &[String],
+    outputs: &[Declared],
 ) -> Result<(), ModelRefused> {
     let mut later = BTreeSet::new();
     for name in nodes.iter().flat_map(|node| &node.output).filter(|name| !name.is_empty()) {
@@ -204,7 +226,7 @@ fn order(
         return refused("", OutputFault::None);
     }
     let mut seen = BTreeSet::new();
-    for name in outputs {
+    for Declared { name, .. } in outputs {
         if !seen.insert(name) {
             return Err(ModelRefused::Name { name: shown(name) });
         }

@@ -15,6 +15,14 @@ pub enum ClientError {
         /// What the connection said.
         reason: String,
     },
+    /// Something answers there that is no RPC.
+    #[error("{url} is no RPC port: it answers with status {status} and not in JSON-RPC (CometBFT's port is 26657)")]
+    NoRpc {
+        /// Where it was asked.
+        url: String,
+        /// HTTP's status.
+        status: u16,
+    },
     /// The node answered with an error of its own.
     #[error("the node refused {method}: {message}")]
     Rpc {

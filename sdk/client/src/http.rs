@@ -36,8 +36,11 @@ impl Endpoint {
     pub(crate) fn call<T: DeserializeOwned>(&self, method: &str, params: Value) -> Result<T, ClientError> {
         let request = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).to_string();
         let response = self.agent.post(&self.url).content_type("application/json").send(request.as_bytes());
-        let text = self.body(response)?.1;
-        let mut answer: Value = serde_json::from_slice(&text).map_err(|e| unreadable(method, &e.to_string()))?;
+        let (status, text) = self.body(response)?;
+        let answer = serde_json::from_slice(&text).ok().filter(|answer: &Value| answer.get("jsonrpc").is_some());
+        let Some(mut answer) = answer else {
+            return Err(ClientError::NoRpc { url: self.url.clone(), status });
+        };
         if let Some(error) = answer.get("error").filter(|error| !error.is_null()) {
             let words = |field| error.get(field).and_then(Value::as_str).unwrap_or_default();
             let message = [words("message"), words("data")].join(": ");

@@ -305,6 +305,6 @@ export function sentence(log: string): string {
   return log
     .replace(/^failed to execute message; message index: \d+: /, "")
     .replace(/(: (execute|query|instantiate) wasm contract failed)+$/, "")
-    .replace(/^(dispatch: |submessages: )+/, "")
+    .replace(/^(dispatch: |reply: )+/, "")
     .replace(/\.$/, "");
 }

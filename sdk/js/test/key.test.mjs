@@ -59,7 +59,7 @@ test("the digest in the CID of a raw block", async () => {
 
 test("a refusal is the sentence that somebody wrote", () => {
   const log =
-    "failed to execute message; message index: 0: dispatch: submessages: grant 1 was revoked at 5: execute wasm contract failed";
+    "failed to execute message; message index: 0: reply: dispatch: grant 1 was revoked at 5: execute wasm contract failed";
   assert.equal(sentence(log), "grant 1 was revoked at 5");
   assert.equal(sentence("insufficient fee"), "insufficient fee");
 });

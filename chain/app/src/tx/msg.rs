@@ -118,7 +118,7 @@ impl Msg {
             Self::StoreCode(msg) => {
                 address("sender", &msg.sender)?;
                 if msg.wasm_byte_code.is_empty() {
-                    return Err(Code::Empty.because("code bytes"));
+                    return Err(Code::InvalidRequest.because("code bytes empty"));
                 }
                 msg.instantiate_permission.as_ref().map_or(Ok(()), |config| access(config, prefix))
             }
@@ -258,7 +258,7 @@ fn instantiate(code: u64, name: &str, msg: &[u8], admin: &str, prefix: &str) -> 
 }
 
 fn code_id(id: u64) -> Result<(), Fault> {
-    if id == 0 { Err(Code::Empty.because("code id: is required")) } else { Ok(()) }
+    if id == 0 { Err(Code::InvalidRequest.because("code id is required")) } else { Ok(()) }
 }
 
 /// Checks a list of codes (wasmd `validateCodeIDs`).

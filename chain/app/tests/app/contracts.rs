@@ -13,8 +13,8 @@ use sha2::{Digest, Sha256};
 use tendermint::abci::types::ExecTxResult;
 
 use crate::{
-    fixture::{Key, Net, alice, bob, code, coins, nobody, responses, sdk, told},
-    guests::{NOTHING, echo, endless},
+    fixture::{Key, Net, RICH, alice, bob, code, coins, nobody, responses, sdk, told},
+    guests::{NOTHING, asker, echo, endless},
 };
 
 pub(crate) fn store(net: &mut Net, wasm: Vec<u8>) -> u64 {
@@ -105,7 +105,7 @@ fn code_that_is_none_is_refused() {
         let result = net.run(&alice(), vec![sdk(&msg)]);
         (code(&result).0.to_string(), code(&result).1)
     };
-    assert_eq!(refused(vec![]), ("wasm".into(), 12));
+    assert_eq!(refused(vec![]), ("sdk".into(), 18));
     assert_eq!(refused(b"\0asm garbage".to_vec()), ("wasm".into(), 2));
     assert_eq!(refused(vec![0x1f, 0x8b, 0x08, 0, 0]), ("wasm".into(), 2));
     assert_eq!(refused(wat::parse_str("(module)").unwrap()), ("wasm".into(), 2));
@@ -190,6 +190,9 @@ fn bad_input_to_a_contract_has_wasmds_codes() {
     };
     let (space, number, log) = refused(sdk(&making(77, NOTHING)));
     assert_eq!((space.as_str(), number), ("wasm", 28), "{log}");
+    let (space, number, log) = refused(sdk(&making(0, NOTHING)));
+    assert_eq!((space.as_str(), number), ("sdk", 18), "{log}");
+    assert!(log.ends_with("code id is required: invalid request"), "{log}");
     let (space, number, _) = refused(sdk(&MsgInstantiateContract { label: String::new(), ..making(id, NOTHING) }));
     assert_eq!((space.as_str(), number), ("wasm", 12));
     let (space, number, _) = refused(sdk(&making(id, "no json")));
@@ -270,20 +273,77 @@ fn a_reply_hears_of_success() {
 }
 
 #[test]
-fn a_reply_hears_of_failure_by_number_only_and_nothing_of_it_stays() {
+fn a_reply_hears_what_the_contract_said_that_failed_and_nothing_of_it_stays() {
     let mut net = Net::start();
     let (id, inner) = echoes(&mut net);
     let outer = make(&mut net, id, NOTHING);
-    let failing = call_of(&inner, r#"{"error":"secret words"}"#);
+    let failing = call_of(&inner, r#"{"error":"its words"}"#);
     let msg = answer(json!([sub(1, "error", failing.clone(), None)]));
     let result = execute(&mut net, &outer, &msg);
     assert!(result.code.is_ok(), "{}", result.log);
-    assert_eq!(got(&net, &outer)["result"], json!({ "error": "codespace: wasm, code: 5" }));
+    assert_eq!(got(&net, &outer)["result"], json!({ "error": "its words: execute wasm contract failed" }));
     assert!(told(&result).iter().all(|line| !line.contains(&inner)));
     let msg = answer(json!([sub(1, "never", failing, None)]));
     let result = execute(&mut net, &outer, &msg);
     assert_eq!(code(&result), ("wasm", 5));
-    assert!(result.log.contains("dispatch: submessages: secret words: execute wasm contract failed"), "{}", result.log);
+    assert!(result.log.ends_with("message index: 0: its words: execute wasm contract failed"), "{}", result.log);
+}
+
+#[test]
+fn only_a_contracts_own_words_reach_another() {
+    let mut net = Net::start();
+    let (id, outer) = echoes(&mut net);
+    let failing = call_of(&outer, r#"{"error":"inside"}"#);
+    // A contract that is made and sends what fails. That is not its own answer, so a number has to do.
+    let inside = answer(json!([sub(1, "never", failing, None)]));
+    let (msg, funds) = (base64(&inside), json!([]));
+    let made = json!({ "wasm": { "instantiate": {
+        "admin": null, "code_id": id, "msg": msg, "funds": funds, "label": "l",
+    } } });
+    let result = execute(&mut net, &outer, &answer(json!([sub(2, "error", made.clone(), None)])));
+    assert!(result.code.is_ok(), "{}", result.log);
+    assert_eq!(got(&net, &outer)["result"], json!({ "error": "codespace: wasm, code: 5" }));
+    let result = execute(&mut net, &outer, &answer(json!([sub(2, "never", made, None)])));
+    assert!(result.log.ends_with(" 0: dispatch: inside: execute wasm contract failed"), "{}", result.log);
+    // However deep it was, it is said once.
+    let mut msg = r#"{"error":"deep down"}"#.to_string();
+    for _ in 0..4 {
+        msg = answer(json!([sub(1, "never", call_of(&outer, &msg), None)]));
+    }
+    let result = execute(&mut net, &outer, &msg);
+    assert!(result.log.ends_with("message index: 0: deep down: execute wasm contract failed"), "{}", result.log);
+}
+
+#[test]
+fn contracts_ask_the_bank_and_each_other() {
+    let mut net = Net::start();
+    let code_id = store(&mut net, asker());
+    let contract = make(&mut net, code_id, "{}");
+    let mut ask = |question: Value| -> Value {
+        let result = execute(&mut net, &contract, &question.to_string());
+        assert!(result.code.is_ok(), "{question}: {}", result.log);
+        got(&net, &contract)
+    };
+    let typed = |heard: &Value| -> Value {
+        use base64::{Engine, engine::general_purpose::STANDARD};
+        let data = heard["ok"]["ok"].as_str().unwrap_or_else(|| panic!("{heard}"));
+        serde_json::from_slice(&STANDARD.decode(data).unwrap()).unwrap()
+    };
+    let all = |address: String| json!({ "bank": { "all_balances": { "address": address } } });
+    assert_eq!(typed(&ask(all(nobody().address()))), json!({ "amount": [] }));
+    let rich = typed(&ask(all(bob().address())));
+    assert_eq!(rich["amount"], json!([{ "denom": "uaceso", "amount": RICH.to_string() }]));
+    assert_eq!(ask(all("x".into())), json!({ "ok": { "error": "codespace: sdk, code: 7" } }));
+    let known = typed(&ask(json!({ "bank": { "all_denom_metadata": { "pagination": null } } })));
+    assert_eq!((&known["metadata"][0]["base"], &known["next_key"]), (&json!("uaceso"), &Value::Null));
+    let one = typed(&ask(json!({ "bank": { "denom_metadata": { "denom": "uaceso" } } })));
+    assert_eq!(one["metadata"], known["metadata"][0]);
+    // The contract's `query` answers with its own message.
+    let smart = |msg: &str| json!({ "wasm": { "smart": { "contract_addr": contract, "msg": base64(msg) } } });
+    let said = ask(smart(r#"{"error":"what it says"}"#));
+    assert_eq!(said, json!({ "ok": { "error": "what it says: query wasm contract failed" } }));
+    let trapped = ask(smart("no answer"));
+    assert_eq!(trapped, json!({ "ok": { "error": "codespace: wasm, code: 29" } }));
 }
 
 #[test]
@@ -383,6 +443,17 @@ fn the_admin_and_nobody_else_changes_a_contract() {
     let migrate = |key: &Key, code_id| {
         sdk(&MsgMigrateContract { sender: key.address(), contract: contract.clone(), code_id, msg: NOTHING.into() })
     };
+    let sender = alice().address();
+    for msg in [
+        sdk(&MsgMigrateContract { sender: sender.clone(), contract: sender.clone(), code_id: id, msg: NOTHING.into() }),
+        sdk(&MsgUpdateAdmin { sender: sender.clone(), new_admin: bob().address(), contract: sender.clone() }),
+        sdk(&MsgClearAdmin { sender: sender.clone(), contract: sender.clone() }),
+    ] {
+        let result = net.run(&alice(), vec![msg]);
+        assert_eq!(code(&result), ("sdk", 18), "{}", result.log);
+        assert!(result.log.ends_with("unknown contract: invalid request"), "{}", result.log);
+    }
+    assert_eq!(code(&net.run(&alice(), vec![migrate(&alice(), 0)])), ("sdk", 18));
     let result = net.run(&bob(), vec![migrate(&bob(), next)]);
     assert_eq!((code(&result), result.log.contains("can not migrate: unauthorized")), (("sdk", 4), true));
     let result = net.ok(&alice(), vec![migrate(&alice(), next)]);

@@ -54,6 +54,22 @@ pub(crate) fn echo() -> Vec<u8> {
     )
 }
 
+/// Asks the chain what its message says, keeps the answer under `got`. Its query answers with its own message.
+pub(crate) fn asker() -> Vec<u8> {
+    frame(
+        NOTHING,
+        r#"(import "env" "db_write" (func $db_write (param i32 i32)))
+           (import "env" "query_chain" (func $query_chain (param i32) (result i32)))"#,
+        r#"(func (export "instantiate") (param i32 i32 i32) (result i32) (call $text))
+           (func (export "execute") (param i32 i32 i32) (result i32)
+             (call $db_write
+               (call $region (i32.const 100) (i32.const 32) (i32.const 3))
+               (call $query_chain (local.get 2)))
+             (call $text))
+           (func (export "query") (param i32 i32) (result i32) (local.get 1))"#,
+    )
+}
+
 /// Burns gas for ever.
 pub(crate) fn endless() -> Vec<u8> {
     frame(

@@ -165,6 +165,11 @@ fn contracts_are_listed() {
         &QueryContractHistoryRequest { address: made[0].clone(), pagination: None },
     );
     assert_eq!((history.entries.len(), history.entries[0].msg.as_slice()), (1, NOTHING.as_bytes()));
+    let history: QueryContractHistoryResponse = net.query(
+        "/cosmwasm.wasm.v1.Query/ContractHistory",
+        &QueryContractHistoryRequest { address: alice().address(), pagination: None },
+    );
+    assert_eq!(history.entries, []);
     let state: QueryAllContractStateResponse = net.query(
         "/cosmwasm.wasm.v1.Query/AllContractState",
         &QueryAllContractStateRequest { address: made[0].clone(), pagination: None },

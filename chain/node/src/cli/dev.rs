@@ -58,6 +58,10 @@ pub(crate) struct Args {
     /// Least milliseconds between two blocks.
     #[arg(long, default_value_t = 20, value_name = "MS", value_parser = clap::value_parser!(u64).range(0..=3_600_000))]
     block_time: u64,
+    /// Most milliseconds between two blocks, for programs that wait for the next height; by default a block is made
+    /// only when there is something to put into it.
+    #[arg(long, value_name = "MS", value_parser = clap::value_parser!(u64).range(1..=3_600_000))]
+    empty_blocks: Option<u64>,
     /// Directory of the page's files.
     #[arg(long, value_name = "DIR")]
     ui: Option<PathBuf>,
@@ -117,6 +121,7 @@ async fn serve(args: &Args, home: &Home, document: Document, output: Output) -> 
         blob_readers: config.blob_readers(home)?,
         ledger,
         metrics,
+        downloads: Rest::downloads(),
         pulse: Arc::clone(&pulse),
         prefix: document.app.prefix.clone(),
         denom: document.app.denom.clone(),
@@ -124,11 +129,12 @@ async fn serve(args: &Args, home: &Home, document: Document, output: Output) -> 
     });
     tokio::spawn(net::serve(rpc_listener, rpc::http::router(Arc::clone(&node)), stopped.clone()));
     tokio::spawn(net::serve(rest_listener, rest::router(rest), stopped));
+    let stopping = super::start::stop_signal()?;
     tell(output, home, &document, &node, rpc_at, rest_at)?;
 
     let outcome = tokio::select! {
         ended = engine_ended.recv() => ended.unwrap_or(Ok(())).map_err(anyhow::Error::from),
-        signal = super::start::stop_signal() => signal,
+        () = stopping => Ok(()),
     };
     pulse.stop();
     // The receivers may all be gone, which is what is wanted.
@@ -213,6 +219,7 @@ fn start(
         signer,
         pulse: Arc::clone(&pulse),
         interval: Duration::from_millis(args.block_time),
+        empty_blocks: args.empty_blocks.map(Duration::from_millis),
     };
     let engine = Engine::start(parts, document.origin.clone())?;
     Ok(Running { engine, node, pulse })

@@ -337,8 +337,12 @@ fn stop_flag() -> anyhow::Result<std::sync::Arc<AtomicBool>> {
     std::thread::Builder::new().name("signals".into()).spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         if let Ok(runtime) = runtime {
-            // Without signals only a kill ends it, which the children then outlive.
-            let _ = runtime.block_on(super::start::stop_signal());
+            runtime.block_on(async {
+                // Without signals it ends at once, with its children.
+                if let Ok(stopping) = super::start::stop_signal() {
+                    stopping.await;
+                }
+            });
         }
         raised.store(true, Ordering::Relaxed);
     })?;

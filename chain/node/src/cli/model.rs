@@ -57,6 +57,7 @@ fn check(file: &PathBuf, manifest: &PathBuf, output: Output) -> anyhow::Result<(
     let object = json!({
         "ok": true,
         "model": id,
+        "onnx": manifest.onnx,
         "inputs": shapes(model.inputs()),
         "outputs": shapes(model.outputs()),
         "facts": {
@@ -69,8 +70,8 @@ fn check(file: &PathBuf, manifest: &PathBuf, output: Output) -> anyhow::Result<(
     });
     output.print(&object, || {
         format!(
-            "admitted: {id}\n  {} operations, {} multiply-accumulate steps, {} bytes of weights, {} bytes while it runs",
-            facts.nodes, facts.macs, facts.weight_bytes, facts.peak_bytes
+            "admitted: {id}\n  onnx.digest {}\n  {} operations, {} multiply-accumulate steps, {} bytes of weights, {} bytes while it runs",
+            manifest.onnx.digest, facts.nodes, facts.macs, facts.weight_bytes, facts.peak_bytes
         )
     })
 }

@@ -107,13 +107,14 @@ pub(crate) fn run(args: Args, output: Output) -> anyhow::Result<()> {
             "home": home.path(),
             "height": height.to_string(),
         });
+        let stopping = stop_signal()?;
         output.print(&object, || {
             let rest = rest.as_deref().unwrap_or("not served: the home holds no genesis.json");
             format!("the application waits for CometBFT at {}\n  rest  {rest}", args.abci)
         })?;
         let ended = tokio::select! {
             served = server::serve(address, consensus, mempool, info, snapshot) => Ok(served?),
-            signal = stop_signal() => signal,
+            () = stopping => Ok(()),
         };
         // The receivers may all be gone, which is what is wanted.
         let _ = stop.send(true);
@@ -145,6 +146,7 @@ impl Beside {
             blob_readers: self.blob_readers,
             ledger: Arc::clone(&ledger),
             metrics: self.metrics,
+            downloads: Rest::downloads(),
             pulse: Arc::new(Pulse::default()),
             prefix: document.app.prefix.clone(),
             denom: document.app.denom.clone(),
@@ -156,12 +158,14 @@ impl Beside {
     }
 }
 
-/// Waits for SIGINT or SIGTERM.
-pub(crate) async fn stop_signal() -> anyhow::Result<()> {
+/// From here on SIGINT and SIGTERM are heard; what is answered waits for one of them. Call it before the line that tells
+/// others that this process runs: they may end it at once.
+pub(crate) fn stop_signal() -> anyhow::Result<impl Future<Output = ()>> {
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-    tokio::select! {
-        _ = interrupt.recv() => tracing::info!("interrupted, stopping"),
-        _ = terminate.recv() => tracing::info!("asked to stop"),
-    }
-    Ok(())
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => tracing::info!("interrupted, stopping"),
+            _ = terminate.recv() => tracing::info!("asked to stop"),
+        }
+    })
 }

@@ -209,7 +209,7 @@ impl Store {
                 break;
             }
             if let Some((value, place)) = parse(key, prefix.len())
-                && condition.matches(value)
+                && condition.matches_indexed(value)
             {
                 found.insert(place);
             }

@@ -5,7 +5,8 @@
 //! and signed as CometBFT 0.38 does ([`header`], [`commit`]), so that a light client verifies them like any other's.
 //!
 //! A block is made as soon as a transaction waits ([`mempool`]), then one empty block, whose header commits to the
-//! state that the first one left; empty blocks go on while the application expects them. Between a block's execution
+//! state that the first one left; empty blocks go on while the application expects them, or for ever at the pace that
+//! the operator asks for ([`Parts::empty_blocks`]). Between a block's execution
 //! and its commit it is written to the [`store`] with its results and [`index`]; [`replay`] hands over at start what a
 //! crash kept from the application. Only here is a clock read for the chain: a block's time is the proposer's, later
 //! than the block before it. (CometBFT 0.38 takes the median of the last votes, which on a chain that rests between
@@ -194,6 +195,8 @@ pub(crate) struct Parts {
     pub(crate) pulse: Arc<Pulse>,
     /// Least time between the beginnings of two blocks.
     pub(crate) interval: Duration,
+    /// Most time between them, though there is nothing to put into a block; unbounded if none.
+    pub(crate) empty_blocks: Option<Duration>,
 }
 
 /// The embedded engine.
@@ -220,19 +223,23 @@ impl Engine {
         let interval = self.parts.interval;
         let mut pause = interval;
         let mut owed = self.tip.busy || self.tip.height < 2;
+        let mut begun = Instant::now();
         loop {
             let expected = self.parts.app.expects_blocks();
             if self.parts.mempool.size().count == 0 && !owed {
-                match self.parts.pulse.wait(expected.then_some(pause)) {
+                let due = self.parts.empty_blocks.map(|every| every.saturating_sub(begun.elapsed()));
+                let limit = due.into_iter().chain(expected.then_some(pause)).min();
+                match self.parts.pulse.wait(limit) {
                     Woken::Stopped => return Ok(()),
                     Woken::Beaten => pause = interval,
                     Woken::Elapsed => pause = (pause * 2).clamp(Duration::from_millis(1), PAUSE_MAX),
                 }
-                if self.parts.mempool.size().count == 0 && !self.parts.app.expects_blocks() {
+                let is_due = self.parts.empty_blocks.is_some_and(|every| begun.elapsed() >= every);
+                if self.parts.mempool.size().count == 0 && !is_due && !self.parts.app.expects_blocks() {
                     continue;
                 }
             }
-            let begun = Instant::now();
+            begun = Instant::now();
             self.make_block()?;
             // What an expected block has brought about is committed to by the header of the one behind it.
             owed = self.tip.busy || (expected && !self.parts.app.expects_blocks());

@@ -1,6 +1,9 @@
 //! Chains of the small application: what a light client says about them, and what a crash leaves.
 
-use std::{sync::atomic::Ordering, time::Duration};
+use std::{
+    sync::atomic::Ordering,
+    time::{Duration, Instant},
+};
 
 use tendermint::{
     Time,
@@ -167,14 +170,14 @@ fn a_transaction_gets_its_block_and_an_empty_one_behind_it() {
     let mut rig = Rig::start(home.path(), Counter::default()).unwrap();
     let running = rig.run();
     rig.node.mempool.add("a=1".into()).unwrap();
-    let deadline = std::time::Instant::now() + Duration::from_secs(10);
+    let deadline = Instant::now() + Duration::from_secs(10);
     let found = loop {
         if let Some((height, _)) = rig.node.store.tx(&header::tx_hash(b"a=1")).unwrap()
             && rig.node.store.height() > height
         {
             break height;
         }
-        assert!(std::time::Instant::now() < deadline, "no block came");
+        assert!(Instant::now() < deadline, "no block came");
         std::thread::sleep(Duration::from_millis(1));
     };
     // Nothing else is made as long as nothing else happens.
@@ -182,6 +185,23 @@ fn a_transaction_gets_its_block_and_an_empty_one_behind_it() {
     assert_eq!(rig.node.store.height(), (found + 1).max(2));
     rig.pulse.stop();
     assert!(running.join().unwrap().is_ok());
+}
+
+#[test]
+fn empty_blocks_come_at_the_pace_that_is_asked_for() {
+    let home = tempfile::tempdir().unwrap();
+    let every = Duration::from_millis(20);
+    let mut rig = Rig::start_with(home.path(), Counter::default(), Some(every)).unwrap();
+    let begun = Instant::now();
+    let running = rig.run();
+    while rig.node.store.height() < 7 {
+        assert!(begun.elapsed() < Duration::from_secs(20), "height {}", rig.node.store.height());
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    // Blocks 1 and 2 come at once, then one each time.
+    assert!(begun.elapsed() >= every * 4);
+    rig.pulse.stop();
+    running.join().unwrap().unwrap();
 }
 
 #[test]

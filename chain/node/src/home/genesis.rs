@@ -109,7 +109,7 @@ impl Home {
         let app = self.app_state(beginning, founders, spec)?;
         let chain_id = beginning.chain_id.clone().unwrap_or_else(|| "aceso-dev".into());
         let chain_id: chain::Id =
-            chain_id.parse().map_err(|e: tendermint::Error| option("--chain-id", &chain_id, e.to_string()))?;
+            chain_id.parse().map_err(|_: tendermint::Error| option("--chain-id", &chain_id, CHAIN_ID_RULE.into()))?;
         let validator = |founder: &Founder| {
             let public = PublicKey::from_ed25519_consensus(founder.key.verification_key());
             json!({
@@ -270,6 +270,9 @@ fn parse_coin(text: &str) -> Option<Coin> {
     let amount: u128 = amount.parse().ok()?;
     is_denom(denom).then(|| Coin { denom: denom.into(), amount: amount.to_string() })
 }
+
+/// CometBFT's rule and that of the types in which a chain's name travels.
+const CHAIN_ID_RULE: &str = "the name of a chain is 1 to 50 letters, digits, dots, hyphens and underscores";
 
 /// The consensus parameters that every chain begins with.
 fn params() -> consensus::Params {

@@ -3,13 +3,14 @@
 use std::{
     io::{self, Read, Seek, SeekFrom},
     sync::Arc,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use aceso_blobs::{BlobError, BlobReader, Put};
 use aceso_types::BlobId;
 use axum::{
-    body::{Body, Bytes},
+    Extension,
+    body::{Body, BodyDataStream, Bytes},
     extract::{Path, State},
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
@@ -18,35 +19,40 @@ use futures::StreamExt;
 use serde_json::json;
 use tokio_util::io::{StreamReader, SyncIoBridge};
 
-use super::{Rest, access, ledger, refuse};
-use crate::{net, rpc::http};
+use super::{Rest, access, ledger, places::Place, refuse};
+use crate::{
+    net::{self, Peer},
+    rpc::http,
+};
 
 /// How long a sender may pause between two pieces.
 const PAUSE: Duration = Duration::from_secs(30);
+/// Bytes per second that a sender must reach on average, [`ledger::Limits::grace`] not counted.
+const RATE: u64 = 64 << 10;
 /// Bytes of one piece on the way out.
-const PIECE: usize = 256 << 10;
-/// Pieces that may wait for a slow receiver.
-const PIECES: usize = 4;
+const PIECE: usize = 128 << 10;
+/// Blobs on their way out at the same time. Each holds a leaf of 1 MiB and a few pieces.
+pub(crate) const DOWNLOADS: usize = 64;
 
 /// `POST /aceso/blobs/v1`: the body becomes a blob; answers `{"cid", "size"}`.
-pub(crate) async fn put(State(rest): State<Arc<Rest>>, headers: HeaderMap, body: Body) -> Response {
+pub(crate) async fn put(
+    State(rest): State<Arc<Rest>>,
+    Extension(peer): Extension<Peer>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
     let announced = headers.get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()).and_then(|v| v.parse().ok());
-    let pieces = futures::stream::unfold(body.into_data_stream(), |mut body| async move {
-        let piece = match tokio::time::timeout(PAUSE, body.next()).await {
-            Ok(None) => return None,
-            Ok(Some(piece)) => piece.map_err(io::Error::other),
-            Err(_) => Err(io::Error::new(io::ErrorKind::TimedOut, "the sender paused for too long")),
-        };
-        Some((piece, body))
-    });
+    let grace = rest.ledger.limits().grace;
+    let sender = Sender { body: body.into_data_stream(), grace, received: 0, waited: Duration::ZERO };
+    let pieces = futures::stream::unfold(sender, |mut sender| async move { Some((sender.piece().await?, sender)) });
     let pieces = Box::pin(pieces);
-    let room = match rest.ledger.reserve(announced) {
+    let room = match rest.ledger.reserve(peer, announced) {
         Ok(room) => room,
         Err(refused) => {
             net::linger(pieces);
             let (status, code) = match refused {
                 ledger::Refused::TooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, 3),
-                ledger::Refused::Quota { .. } => (StatusCode::INSUFFICIENT_STORAGE, 8),
+                ledger::Refused::Quota { .. } | ledger::Refused::Share { .. } => (StatusCode::INSUFFICIENT_STORAGE, 8),
                 ledger::Refused::Busy(_) => (StatusCode::SERVICE_UNAVAILABLE, 14),
             };
             return refuse(status, code, refused);
@@ -80,6 +86,42 @@ pub(crate) async fn put(State(rest): State<Arc<Rest>>, headers: HeaderMap, body:
     }
 }
 
+/// Somebody who sends, and how long we have waited for what.
+struct Sender {
+    body: BodyDataStream,
+    grace: Duration,
+    received: u64,
+    waited: Duration,
+}
+
+impl Sender {
+    /// The next piece, unless it takes too long: each byte received buys some time, so that whoever holds a place in
+    /// the queue of uploads uses it.
+    async fn piece(&mut self) -> Option<io::Result<Bytes>> {
+        let bought = Duration::from_millis(self.received.saturating_mul(1000) / RATE);
+        let left = self.grace.saturating_add(bought).saturating_sub(self.waited);
+        let began = Instant::now();
+        let piece = tokio::time::timeout(left.min(PAUSE), self.body.next()).await;
+        self.waited += began.elapsed();
+        match piece {
+            Ok(Some(Ok(piece))) => {
+                self.received += piece.len() as u64;
+                Some(Ok(piece))
+            }
+            Ok(Some(Err(e))) => Some(Err(io::Error::other(e))),
+            Ok(None) => None,
+            Err(_) if left < PAUSE => {
+                let words = format!(
+                    "the sender is too slow: {} bytes came, and {RATE} bytes a second are the least",
+                    self.received
+                );
+                Some(Err(io::Error::new(io::ErrorKind::TimedOut, words)))
+            }
+            Err(_) => Some(Err(io::Error::new(io::ErrorKind::TimedOut, "the sender paused for too long"))),
+        }
+    }
+}
+
 fn failed(error: &BlobError) -> Response {
     let (status, code) = match error {
         BlobError::TooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, 3),
@@ -96,10 +138,19 @@ fn failed(error: &BlobError) -> Response {
 }
 
 /// `GET /ipfs/{cid}`: the blob's bytes, or the one range of them that is asked for.
-pub(crate) async fn get(State(rest): State<Arc<Rest>>, Path(cid): Path<String>, headers: HeaderMap) -> Response {
+pub(crate) async fn get(
+    State(rest): State<Arc<Rest>>,
+    Extension(peer): Extension<Peer>,
+    Path(cid): Path<String>,
+    headers: HeaderMap,
+) -> Response {
     let id: BlobId = match cid.parse() {
         Ok(id) => id,
         Err(e) => return refuse(StatusCode::BAD_REQUEST, 3, e),
+    };
+    let place = match rest.downloads.take(peer) {
+        Ok(place) => place,
+        Err(e) => return refuse(StatusCode::SERVICE_UNAVAILABLE, 14, e),
     };
     let tag = format!("\"{id}\"");
     let known = headers.get(header::IF_NONE_MATCH).is_some_and(|value| value.as_bytes() == tag.as_bytes());
@@ -117,7 +168,8 @@ pub(crate) async fn get(State(rest): State<Arc<Rest>>, Path(cid): Path<String>, 
         Ok(Err(response)) => return *response,
         Err(e) => return refuse(StatusCode::INTERNAL_SERVER_ERROR, 13, e),
     };
-    let mut response = if known { StatusCode::NOT_MODIFIED.into_response() } else { send(reader, range.as_deref()) };
+    let mut response =
+        if known { StatusCode::NOT_MODIFIED.into_response() } else { send(reader, place, range.as_deref()) };
     let answered = response.headers_mut();
     if let Ok(tag) = HeaderValue::from_str(&tag) {
         answered.insert(header::ETAG, tag);
@@ -131,7 +183,39 @@ pub(crate) async fn get(State(rest): State<Arc<Rest>>, Path(cid): Path<String>, 
     response
 }
 
-fn send(mut reader: BlobReader, range: Option<&str>) -> Response {
+/// A blob on its way out.
+struct Outgoing {
+    reader: BlobReader,
+    left: u64,
+    _place: Place,
+}
+
+impl Outgoing {
+    /// The next piece. It is read when the connection has room for it, so that a client that does not read holds a
+    /// place and a few pieces, and no thread.
+    async fn piece(mut self) -> Option<(io::Result<Bytes>, Option<Self>)> {
+        let size = usize::try_from(self.left).unwrap_or(PIECE).min(PIECE);
+        if size == 0 {
+            return None;
+        }
+        let read = tokio::task::spawn_blocking(move || {
+            let mut piece = vec![0; size];
+            self.reader.read_exact(&mut piece)?;
+            self.left -= size as u64;
+            Ok((Bytes::from(piece), self))
+        });
+        match read.await.map_err(io::Error::other).flatten() {
+            Ok((piece, rest)) => Some((Ok(piece), Some(rest))),
+            Err(e) => {
+                tracing::error!("a blob broke off on its way out: {e}");
+                // The receiver sees a body that is too short, and that is an error to it.
+                Some((Err(e), None))
+            }
+        }
+    }
+}
+
+fn send(mut reader: BlobReader, place: Place, range: Option<&str>) -> Response {
     let size = reader.size();
     let (status, first, length) = match range.map(|range| parse_range(range, size)) {
         // A range of another kind than one of bytes may be ignored (RFC 9110, 14.2).
@@ -142,29 +226,11 @@ fn send(mut reader: BlobReader, range: Option<&str>) -> Response {
             return (StatusCode::RANGE_NOT_SATISFIABLE, content).into_response();
         }
     };
-    let (pieces, waiting) = tokio::sync::mpsc::channel::<io::Result<Bytes>>(PIECES);
-    tokio::task::spawn_blocking(move || {
-        let mut left = length;
-        let mut outcome = reader.seek(SeekFrom::Start(first)).map(|_| ());
-        while outcome.is_ok() && left > 0 {
-            let mut piece = vec![0; usize::try_from(left).unwrap_or(PIECE).min(PIECE)];
-            outcome = reader.read_exact(&mut piece);
-            left -= piece.len() as u64;
-            if outcome.is_ok() && pieces.blocking_send(Ok(piece.into())).is_err() {
-                return;
-            }
-        }
-        if let Err(e) = outcome {
-            tracing::error!("a blob broke off on its way out: {e}");
-            // The receiver sees a body that is too short, and that is an error to it.
-            let _ = pieces.blocking_send(Err(e));
-        }
-    });
-    let body =
-        futures::stream::unfold(
-            waiting,
-            |mut waiting| async move { waiting.recv().await.map(|piece| (piece, waiting)) },
-        );
+    if let Err(e) = reader.seek(SeekFrom::Start(first)) {
+        return refuse(StatusCode::INTERNAL_SERVER_ERROR, 13, e);
+    }
+    let outgoing = Outgoing { reader, left: length, _place: place };
+    let body = futures::stream::unfold(Some(outgoing), |outgoing| async move { outgoing?.piece().await });
     let mut response = (status, Body::from_stream(body)).into_response();
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_LENGTH, length.into());

@@ -1,4 +1,4 @@
-//! Room for bytes that nobody has registered yet: a quota, and a deadline after which they go.
+//! Room for bytes that nobody has registered yet: a quota, a client's share of it, and a deadline after which they go.
 //!
 //! The ledger is in memory. After a restart every unregistered blob begins its hour anew, which is the worst that a
 //! restart can do.
@@ -12,7 +12,11 @@ use std::{
 use aceso_blobs::{BlobError, BlobStore};
 use aceso_types::{BlobId, query::QueryBlob};
 
-use crate::abci::query::{Queries, QueryError};
+use super::places::{Full, Place, Places, share};
+use crate::{
+    abci::query::{Queries, QueryError},
+    net::Peer,
+};
 
 /// Bounds of uploads.
 #[derive(Clone, Copy, Debug)]
@@ -25,11 +29,19 @@ pub(crate) struct Limits {
     pub(crate) uploads: usize,
     /// How long unregistered bytes stay.
     pub(crate) keep: Duration,
+    /// How long a sender may be slower than the least rate of an upload.
+    pub(crate) grace: Duration,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { blob_bytes: 128 << 20, unregistered_bytes: 4 << 30, uploads: 8, keep: Duration::from_secs(3600) }
+        Self {
+            blob_bytes: 128 << 20,
+            unregistered_bytes: 4 << 30,
+            uploads: 8,
+            keep: Duration::from_secs(3600),
+            grace: Duration::from_secs(10),
+        }
     }
 }
 
@@ -52,9 +64,19 @@ pub(crate) enum Refused {
         /// Most of them.
         max: u64,
     },
+    /// Too many bytes of one client wait to be registered.
+    #[error(
+        "{held} bytes of this address wait to be registered and one has at most {max}; register some or wait an hour"
+    )]
+    Share {
+        /// Bytes of this client that wait.
+        held: u64,
+        /// Most of them.
+        max: u64,
+    },
     /// Too many uploads.
-    #[error("{0} uploads are running, which is as many as the node takes; try again in a moment")]
-    Busy(usize),
+    #[error(transparent)]
+    Busy(#[from] Full),
 }
 
 /// Why a sweep ended early.
@@ -68,34 +90,57 @@ pub(crate) enum SweepError {
     Blobs(#[from] BlobError),
 }
 
+/// An unregistered blob.
+#[derive(Clone, Copy)]
+struct Waiting {
+    size: u64,
+    /// Since when it is known to be here.
+    since: Instant,
+    /// Who sent it; nobody knows after a restart.
+    sender: Option<Peer>,
+}
+
 #[derive(Default)]
 struct Inner {
-    /// Unregistered blobs: their bytes, and since when they are known to be here.
-    waiting: BTreeMap<BlobId, (u64, Instant)>,
-    reserved: u64,
-    uploads: usize,
+    waiting: BTreeMap<BlobId, Waiting>,
+    /// Bytes that uploads in flight may still bring, by sender.
+    reserved: BTreeMap<Peer, u64>,
     /// Bytes that refused and unfinished uploads have left in the packs since the last compaction.
     spilt: u64,
     /// Whether there was a sweep since the start: what an earlier run has left nobody knows.
     swept: bool,
 }
 
+impl Inner {
+    /// Bytes that wait or may come; those of one sender, or all.
+    fn held(&self, of: Option<Peer>) -> u64 {
+        let waiting = self.waiting.values().filter(|blob| of.is_none() || blob.sender == of).map(|blob| blob.size);
+        let reserved =
+            self.reserved.iter().filter(|(peer, _)| of.is_none_or(|of| of == **peer)).map(|(_, bytes)| *bytes);
+        waiting.chain(reserved).fold(0, u64::saturating_add)
+    }
+}
+
 /// The ledger.
 pub(crate) struct Ledger {
     limits: Limits,
+    uploads: Arc<Places>,
     inner: Mutex<Inner>,
 }
 
 /// Room for an upload, given back when it ends.
 pub(crate) struct Room {
     ledger: Arc<Ledger>,
+    peer: Peer,
     bytes: u64,
+    _place: Place,
 }
 
 impl Room {
     /// The upload has become a blob, which waits to be registered.
     pub(crate) fn keep(self, id: BlobId, size: u64) {
-        self.ledger.lock().waiting.insert(id, (size, Instant::now()));
+        let blob = Waiting { size, since: Instant::now(), sender: Some(self.peer) };
+        self.ledger.lock().waiting.insert(id, blob);
     }
 
     /// The upload has not become a blob; so many of its bytes may lie in the packs until they are compacted.
@@ -113,15 +158,19 @@ impl Room {
 impl Drop for Room {
     fn drop(&mut self) {
         let mut inner = self.ledger.lock();
-        inner.reserved = inner.reserved.saturating_sub(self.bytes);
-        inner.uploads = inner.uploads.saturating_sub(1);
+        if let Some(reserved) = inner.reserved.get_mut(&self.peer) {
+            *reserved = reserved.saturating_sub(self.bytes);
+            if *reserved == 0 {
+                inner.reserved.remove(&self.peer);
+            }
+        }
     }
 }
 
 impl Ledger {
     /// An empty ledger.
     pub(crate) fn new(limits: Limits) -> Self {
-        Self { limits, inner: Mutex::default() }
+        Self { limits, uploads: Arc::new(Places::new("uploads", limits.uploads)), inner: Mutex::default() }
     }
 
     /// The bounds.
@@ -129,25 +178,26 @@ impl Ledger {
         self.limits
     }
 
-    /// Takes room for an upload of so many bytes, the most possible if that is not known.
-    pub(crate) fn reserve(self: &Arc<Self>, announced: Option<u64>) -> Result<Room, Refused> {
-        let max = self.limits.blob_bytes;
-        let bytes = announced.unwrap_or(max);
-        if bytes > max {
-            return Err(Refused::TooLarge { max, got: bytes });
+    /// Takes room for a client's upload of so many bytes, the most possible if that is not known.
+    pub(crate) fn reserve(self: &Arc<Self>, peer: Peer, announced: Option<u64>) -> Result<Room, Refused> {
+        let (blob_max, max) = (self.limits.blob_bytes, self.limits.unregistered_bytes);
+        let bytes = announced.unwrap_or(blob_max);
+        if bytes > blob_max {
+            return Err(Refused::TooLarge { max: blob_max, got: bytes });
         }
         let mut inner = self.lock();
-        let waiting: u64 = inner.waiting.values().map(|(size, _)| size).sum();
-        let held = waiting.saturating_add(inner.reserved).saturating_add(inner.spilt);
-        if held.saturating_add(bytes) > self.limits.unregistered_bytes {
-            return Err(Refused::Quota { held, max: self.limits.unregistered_bytes });
+        let held = inner.held(None).saturating_add(inner.spilt);
+        if held.saturating_add(bytes) > max {
+            return Err(Refused::Quota { held, max });
         }
-        if inner.uploads >= self.limits.uploads {
-            return Err(Refused::Busy(inner.uploads));
+        let (held, max) = (inner.held(Some(peer)), share(max, blob_max));
+        if held.saturating_add(bytes) > max {
+            return Err(Refused::Share { held, max });
         }
-        inner.uploads += 1;
-        inner.reserved += bytes;
-        Ok(Room { ledger: Arc::clone(self), bytes })
+        let place = self.uploads.take(peer)?;
+        *inner.reserved.entry(peer).or_default() += bytes;
+        drop(inner);
+        Ok(Room { ledger: Arc::clone(self), peer, bytes, _place: place })
     }
 
     /// Looks at every blob that is here: registered ones leave the ledger, unregistered ones enter it, and those that
@@ -191,8 +241,8 @@ impl Ledger {
     fn is_overdue(&self, id: BlobId, size: u64) -> bool {
         let now = Instant::now();
         let mut inner = self.lock();
-        let (_, since) = inner.waiting.entry(id).or_insert((size, now));
-        now.duration_since(*since) >= self.limits.keep
+        let blob = inner.waiting.entry(id).or_insert(Waiting { size, since: now, sender: None });
+        now.duration_since(blob.since) >= self.limits.keep
     }
 
     // Each change is a single insertion, removal or sum.
@@ -203,27 +253,46 @@ impl Ledger {
 
 #[cfg(test)]
 mod tests {
+    use std::net::{IpAddr, Ipv4Addr};
+
     use super::*;
 
-    fn ledger() -> Arc<Ledger> {
-        let limits = Limits { blob_bytes: 10, unregistered_bytes: 25, uploads: 2, keep: Duration::ZERO };
+    fn peer(n: u8) -> Peer {
+        IpAddr::from(Ipv4Addr::new(10, 0, 0, n)).into()
+    }
+
+    fn ledger(unregistered_bytes: u64) -> Arc<Ledger> {
+        let limits = Limits { blob_bytes: 10, unregistered_bytes, uploads: 2, ..Limits::default() };
         Arc::new(Ledger::new(limits))
     }
 
     #[test]
     fn each_bound_has_its_refusal() {
-        let ledger = ledger();
-        assert_eq!(ledger.reserve(Some(11)).err(), Some(Refused::TooLarge { max: 10, got: 11 }));
-        let (one, two) = (ledger.reserve(Some(5)).unwrap(), ledger.reserve(None).unwrap());
+        let ledger = ledger(25);
+        assert_eq!(ledger.reserve(peer(1), Some(11)).err(), Some(Refused::TooLarge { max: 10, got: 11 }));
+        let (one, two) = (ledger.reserve(peer(1), Some(5)).unwrap(), ledger.reserve(peer(2), None).unwrap());
         assert_eq!((one.bytes(), two.bytes()), (5, 10));
-        assert_eq!(ledger.reserve(Some(5)).err(), Some(Refused::Busy(2)));
+        let all = Full::All { what: "uploads", max: 2 };
+        assert_eq!(ledger.reserve(peer(3), Some(5)).err(), Some(Refused::Busy(all)));
         one.keep(BlobId::of_raw(b"x"), 5);
-        assert_eq!(ledger.reserve(None).map(|room| room.bytes()).ok(), Some(10));
+        assert_eq!(ledger.reserve(peer(3), None).map(|room| room.bytes()).ok(), Some(10));
         two.keep(BlobId::of_raw(b"y"), 10);
-        assert_eq!(ledger.reserve(Some(11)).err(), Some(Refused::TooLarge { max: 10, got: 11 }));
-        let last = ledger.reserve(Some(10)).unwrap();
-        assert_eq!(ledger.reserve(Some(1)).err(), Some(Refused::Quota { held: 25, max: 25 }));
+        assert_eq!(ledger.reserve(peer(3), Some(11)).err(), Some(Refused::TooLarge { max: 10, got: 11 }));
+        let last = ledger.reserve(peer(3), Some(10)).unwrap();
+        assert_eq!(ledger.reserve(peer(3), Some(1)).err(), Some(Refused::Quota { held: 25, max: 25 }));
         drop(last);
-        assert!(ledger.reserve(Some(10)).is_ok());
+        assert!(ledger.reserve(peer(3), Some(10)).is_ok());
+    }
+
+    #[test]
+    fn one_client_has_half_at_most() {
+        let ledger = ledger(25);
+        let first = ledger.reserve(peer(1), Some(8)).unwrap();
+        let busy = Full::Share { what: "uploads", max: 1 };
+        assert_eq!(ledger.reserve(peer(1), Some(1)).err(), Some(Refused::Busy(busy)));
+        first.keep(BlobId::of_raw(b"x"), 8);
+        assert_eq!(ledger.reserve(peer(1), Some(5)).err(), Some(Refused::Share { held: 8, max: 12 }));
+        assert!(ledger.reserve(peer(1), Some(4)).is_ok());
+        assert!(ledger.reserve(peer(2), Some(10)).is_ok());
     }
 }

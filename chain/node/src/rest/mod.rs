@@ -7,6 +7,7 @@
 pub(crate) mod access;
 pub(crate) mod blobs;
 pub(crate) mod ledger;
+pub(crate) mod places;
 pub(crate) mod ui;
 
 #[cfg(test)]
@@ -25,7 +26,7 @@ use axum::{
 };
 use serde_json::json;
 
-use self::ledger::Ledger;
+use self::{ledger::Ledger, places::Places};
 use crate::{
     abci::{info::Info, query::Queries},
     engine::pulse::Pulse,
@@ -51,6 +52,8 @@ pub(crate) struct Rest {
     pub(crate) blob_readers: Vec<[u8; 48]>,
     /// What is counted and timed.
     pub(crate) metrics: Arc<Metrics>,
+    /// Blobs on their way out.
+    pub(crate) downloads: Arc<Places>,
     /// Wakes the embedded engine: a blob that was waited for may be here.
     pub(crate) pulse: Arc<Pulse>,
     /// The chain's address prefix and coin, which pages need before they can ask anything.
@@ -59,6 +62,13 @@ pub(crate) struct Rest {
     pub(crate) denom: String,
     /// Where the page's files are.
     pub(crate) ui: Option<PathBuf>,
+}
+
+impl Rest {
+    /// Room for as many downloads as a node serves.
+    pub(crate) fn downloads() -> Arc<Places> {
+        Arc::new(Places::new("downloads", blobs::DOWNLOADS))
+    }
 }
 
 /// Who serves the RPC.

@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     io::{Read, Write},
-    net::{SocketAddr, TcpStream},
+    net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream},
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -25,6 +25,7 @@ use tokio::sync::watch;
 use super::{
     Rest, access,
     ledger::{Ledger, Limits},
+    places::Places,
     router,
 };
 use crate::{
@@ -35,6 +36,9 @@ use crate::{
     rpc::Node,
     testing::{Counter, Rig},
 };
+
+/// Downloads at the same time.
+const DOWNLOADS: usize = 16;
 
 /// An application that knows blobs, images and one guard, which lets one account see.
 #[derive(Default)]
@@ -169,12 +173,19 @@ impl Server {
             blob_readers: vec![reader().public()],
             metrics: Arc::new(metrics),
             ledger: ledger.clone(),
+            downloads: Arc::new(Places::new("downloads", DOWNLOADS)),
             pulse: rig.pulse.clone(),
             prefix: "aceso".into(),
             denom: "uaceso".into(),
             ui: None,
         });
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            // As many as one client may have downloads.
+            .max_blocking_threads(DOWNLOADS / 2)
+            .enable_all()
+            .build()
+            .unwrap();
         let (stop, stopped) = watch::channel(false);
         let (listener, address) = runtime.block_on(net::bind("--rest", "127.0.0.1:0")).unwrap();
         runtime.spawn(net::serve(listener, router(rest), stopped));
@@ -215,7 +226,7 @@ impl Server {
 }
 
 fn limits() -> Limits {
-    Limits { blob_bytes: 3 << 20, unregistered_bytes: 5 << 20, uploads: 2, keep: Duration::from_secs(3600) }
+    Limits { blob_bytes: 3 << 20, unregistered_bytes: 5 << 20, uploads: 2, ..Limits::default() }
 }
 
 #[test]
@@ -274,6 +285,69 @@ fn too_much_is_refused() {
     let _ = stream.read_to_end(&mut rest);
     assert!(!rest.starts_with(b"HTTP/1.1 200"));
     assert_eq!(server.blobs.list(None, 9).len(), 1);
+}
+
+#[test]
+fn who_sends_too_slowly_loses_the_place() {
+    let server = Server::start(Limits { grace: Duration::from_millis(300), ..limits() });
+    let mut slow = TcpStream::connect(server.address).unwrap();
+    slow.write_all(b"POST /aceso/blobs/v1 HTTP/1.1\r\nhost: x\r\ncontent-length: 100000\r\n\r\n").unwrap();
+    let mut trickle = slow.try_clone().unwrap();
+    let trickling = std::thread::spawn(move || {
+        while trickle.write_all(b"x").is_ok() {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    });
+    // Until then the place is taken: one of two is all that an address may have.
+    while server.ledger.reserve(IpAddr::from(Ipv4Addr::LOCALHOST).into(), Some(1)).is_ok() {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let busy = server.put(b"x");
+    assert_eq!((busy.status, &busy.json()["code"]), (503, &Value::from(14)));
+    slow.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    let mut answer = [0; 12];
+    slow.read_exact(&mut answer).unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 408");
+    drop(slow);
+    assert_eq!(server.put(b"x").status, 200);
+    trickling.join().unwrap();
+}
+
+#[test]
+fn clients_that_do_not_read_hold_nobody_up() {
+    const BYTES: usize = 24 << 20;
+    let room = Limits { blob_bytes: BYTES as u64, unregistered_bytes: BYTES as u64, ..limits() };
+    let server = Server::start(room);
+    let cid = server.put(&vec![7; BYTES]).json()["cid"].as_str().unwrap().to_owned();
+    server.register(&cid);
+    let path = format!("/ipfs/{cid}");
+    let readers: Vec<_> = (0..DOWNLOADS / 2)
+        .map(|_| {
+            let mut stream = TcpStream::connect(server.address).unwrap();
+            stream.write_all(format!("GET {path} HTTP/1.1\r\nhost: x\r\n\r\n").as_bytes()).unwrap();
+            let mut answer = [0; 12];
+            stream.read_exact(&mut answer).unwrap();
+            assert_eq!(&answer, b"HTTP/1.1 200");
+            stream
+        })
+        .collect();
+    // Time to send all that the sockets take, far less than the blob has.
+    std::thread::sleep(Duration::from_millis(500));
+    assert_eq!(server.get("/rpc/status", &[]).json()["result"]["node_info"]["network"], "test-1");
+    let refused = server.get(&path, &[]);
+    assert_eq!((refused.status, &refused.json()["code"]), (503, &Value::from(14)));
+    assert!(refused.json()["message"].as_str().unwrap().starts_with("8 downloads of this address are running"));
+    drop(readers);
+    while server.get(&path, &[("range", "bytes=0-0")]).status != 206 {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn quotes_may_stand_in_a_request_line() {
+    let server = Server::start(limits());
+    let block = server.get("/rpc/block?height=\"1\"", &[]);
+    assert_eq!((block.status, &block.json()["result"]["block"]["header"]["height"]), (200, &Value::from("1")));
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! JSON-RPC over HTTP: POST with one request or a batch, GET with the method in the path, and CORS for browsers.
 //!
 //! Source of statuses and texts: CometBFT 0.38's `rpc/jsonrpc/server`. A POST that can be read is answered with 200,
-//! whatever the methods say; a GET whose method fails is answered with 500.
+//! whatever the methods say and also if it is too long a batch; a GET whose method fails is answered with 500.
 
 use std::{sync::Arc, time::Duration};
 
@@ -74,9 +74,10 @@ async fn root(State(node): State<Arc<Node>>, body: Body) -> Response {
     };
     let requests = match value {
         Value::Array(values) if values.len() > BATCH_MAX => {
-            return failed(RpcError::invalid_request(format!(
-                "batch request exceeds maximum allowed number of requests ({BATCH_MAX})"
-            )));
+            let error = RpcError::invalid_request(format!(
+                "batch request exceeds maximum ({BATCH_MAX}) allowed number of requests"
+            ));
+            return json(StatusCode::OK, &envelope(Value::Null, Err(error)));
         }
         Value::Array(values) => values,
         single => vec![single],

@@ -166,6 +166,23 @@ pub(crate) fn validator(info: &validator::Info) -> Value {
     })
 }
 
+/// A set of validators; the first proposes.
+pub(crate) fn validator_set(set: &[validator::Info]) -> Value {
+    json!({"validators": set.iter().map(validator).collect::<Vec<_>>(), "proposer": set.first().map(validator)})
+}
+
+/// Round 0 of one validator of some power that has not voted yet.
+pub(crate) fn no_votes(power: u64) -> Value {
+    let (votes, bits) = (["nil-Vote"], format!("BA{{1:_}} 0/{power} = 0.00"));
+    json!({
+        "round": 0,
+        "prevotes": votes,
+        "prevotes_bit_array": bits,
+        "precommits": votes,
+        "precommits_bit_array": bits,
+    })
+}
+
 fn validator_updates(updates: &[validator::Update]) -> Value {
     if updates.is_empty() {
         return Value::Null;
@@ -218,7 +235,7 @@ pub(crate) fn block_results(height: u64, results: &response::FinalizeBlock) -> V
     json!({
         "height": height.to_string(),
         "txs_results": if txs.is_empty() { Value::Null } else { txs.into() },
-        "finalize_block_events": events(&results.events),
+        "finalize_block_events": if results.events.is_empty() { Value::Null } else { events(&results.events) },
         "validator_updates": validator_updates(&results.validator_updates),
         "consensus_param_updates": results.consensus_param_updates.as_ref().map(consensus_params),
         "app_hash": base64(results.app_hash.as_bytes()),

@@ -42,6 +42,8 @@ pub(crate) const METHODS: &[(&str, &[&str])] = &[
     ("tx_search", &["query", "prove", "page", "per_page", "order_by"]),
     ("block_search", &["query", "page", "per_page", "order_by"]),
     ("validators", &["height", "page", "per_page"]),
+    ("dump_consensus_state", &[]),
+    ("consensus_state", &[]),
     ("consensus_params", &["height"]),
     ("unconfirmed_txs", &["limit"]),
     ("num_unconfirmed_txs", &[]),
@@ -50,6 +52,7 @@ pub(crate) const METHODS: &[(&str, &[&str])] = &[
     ("broadcast_tx_async", &["tx"]),
     ("abci_query", &["path", "data", "height", "prove"]),
     ("abci_info", &[]),
+    ("broadcast_evidence", &["evidence"]),
 ];
 
 /// The parameters' names of a method.
@@ -99,6 +102,8 @@ fn answer(node: &Arc<Node>, method: &str, params: &Params) -> Answer {
         "tx_search" => tx_search(node, params),
         "block_search" => block_search(node, params),
         "validators" => validators(node, params),
+        "dump_consensus_state" => dump_consensus_state(node),
+        "consensus_state" => consensus_state(node),
         "consensus_params" => consensus_params(node, params),
         "unconfirmed_txs" => unconfirmed_txs(node, params),
         "num_unconfirmed_txs" => Ok(waiting(node, node.mempool.size().count, Value::Null)),
@@ -106,6 +111,9 @@ fn answer(node: &Arc<Node>, method: &str, params: &Params) -> Answer {
         "broadcast_tx_async" => broadcast_tx_async(node, params),
         "abci_query" => abci_query(node, params),
         "abci_info" => Ok(abci_info(node)),
+        "broadcast_evidence" => Err(RpcError::internal(
+            "evidence is not taken here: this chain has one validator, in this process, and nobody to accuse it",
+        )),
         _ => Err(RpcError::method_not_found()),
     }
 }
@@ -113,12 +121,7 @@ fn answer(node: &Arc<Node>, method: &str, params: &Params) -> Answer {
 fn status(node: &Node) -> Answer {
     let latest = require(node, node.store.height())?;
     let earliest = require(node, 1)?;
-    let power = node
-        .store
-        .validators(latest.block.header.height.value())
-        .map_err(RpcError::internal)?
-        .and_then(|set| set.into_iter().find(|info| info.address == node.address()))
-        .map_or(0, |info| info.power());
+    let power = power(node, latest.block.header.height.value())?;
     Ok(json!({
         "node_info": node.node_info(),
         "sync_info": {
@@ -138,6 +141,12 @@ fn status(node: &Node) -> Answer {
             "voting_power": power.to_string(),
         },
     }))
+}
+
+/// This validator's power at a height.
+fn power(node: &Node, height: u64) -> Result<u64, RpcError> {
+    let set = node.store.validators(height).map_err(RpcError::internal)?.unwrap_or_default();
+    Ok(set.iter().find(|info| info.address == node.address()).map_or(0, |info| info.power()))
 }
 
 fn blockchain(node: &Node, params: &Params) -> Answer {
@@ -251,7 +260,7 @@ fn tx_search(node: &Node, params: &Params) -> Answer {
     let prove = params.flag("prove")?;
     let found = node.store.search_txs(&query).map_err(RpcError::internal)?;
     let total = found.len();
-    let txs = paged(found, params)?.into_iter().map(|place| found_tx(node, place, prove));
+    let txs = paged(found, params, "asc")?.into_iter().map(|place| found_tx(node, place, prove));
     Ok(json!({"txs": txs.collect::<Result<Vec<_>, _>>()?, "total_count": total.to_string()}))
 }
 
@@ -259,7 +268,7 @@ fn block_search(node: &Node, params: &Params) -> Answer {
     let query = query(params)?;
     let found = node.store.search_blocks(&query).map_err(RpcError::internal)?;
     let total = found.len();
-    let blocks = paged(found, params)?.into_iter().map(|height| {
+    let blocks = paged(found, params, "desc")?.into_iter().map(|height| {
         let stored = require(node, height)?;
         Ok::<_, RpcError>(json!({"block_id": shape::block_id(&stored.id), "block": shape::block(&stored.block)}))
     });
@@ -282,6 +291,58 @@ fn validators(node: &Node, params: &Params) -> Answer {
         "count": shown.len().to_string(),
         "validators": shown,
         "total": total.to_string(),
+    }))
+}
+
+/// The round that waits for something to put into a block. A chain of one validator has no votes to show: it casts them
+/// when it makes the block.
+fn consensus_state(node: &Node) -> Answer {
+    let latest = require(node, node.store.height())?;
+    let height = latest.block.header.height.value() + 1;
+    Ok(json!({"round_state": {
+        "height/round/step": format!("{height}/0/1"),
+        "start_time": shape::time(latest.block.header.time),
+        "proposal_block_hash": "",
+        "locked_block_hash": "",
+        "valid_block_hash": "",
+        "height_vote_set": [shape::no_votes(power(node, height)?)],
+        "proposer": {"address": shape::hex(node.address().as_bytes()), "index": 0},
+    }}))
+}
+
+/// The same with every member that CometBFT prints.
+fn dump_consensus_state(node: &Node) -> Answer {
+    let latest = require(node, node.store.height())?;
+    let height = latest.block.header.height.value();
+    let set = |height| {
+        let set = node.store.validators(height).map_err(RpcError::internal)?.unwrap_or_default();
+        Ok::<_, RpcError>(shape::validator_set(&set))
+    };
+    let time = shape::time(latest.block.header.time);
+    Ok(json!({
+        "round_state": {
+            "height": (height + 1).to_string(),
+            "round": 0,
+            "step": 1,
+            "start_time": time,
+            "commit_time": time,
+            "validators": set(height + 1)?,
+            "proposal": null,
+            "proposal_block": null,
+            "proposal_block_parts": null,
+            "locked_round": -1,
+            "locked_block": null,
+            "locked_block_parts": null,
+            "valid_round": -1,
+            "valid_block": null,
+            "valid_block_parts": null,
+            "votes": [shape::no_votes(power(node, height + 1)?)],
+            "commit_round": -1,
+            "last_commit": null,
+            "last_validators": set(height)?,
+            "triggered_timeout_precommit": false,
+        },
+        "peers": [],
     }))
 }
 
@@ -387,8 +448,9 @@ fn abci_info(node: &Node) -> Value {
     }})
 }
 
+/// The transaction; none is an empty one, as in CometBFT, and the application says what that is.
 fn transaction(params: &Params) -> Result<Bytes, RpcError> {
-    params.bytes("tx")?.ok_or_else(|| RpcError::invalid_params("the parameter tx is missing"))
+    Ok(params.bytes("tx")?.unwrap_or_default())
 }
 
 fn query(params: &Params) -> Result<Query, RpcError> {
@@ -426,14 +488,15 @@ fn require(node: &Node, height: u64) -> Result<StoredBlock, RpcError> {
     stored.ok_or_else(|| RpcError::internal(format!("there is no block {height} yet")))
 }
 
-/// One page of what was found, in the order asked for.
-fn paged<T: Clone>(found: BTreeSet<T>, params: &Params) -> Result<Vec<T>, RpcError> {
+/// One page of what was found, in the order asked for, or in that which is the method's own.
+fn paged<T: Clone>(found: BTreeSet<T>, params: &Params, own: &str) -> Result<Vec<T>, RpcError> {
     let page = page(found.len(), params)?;
     let all = found.iter().cloned();
-    match params.text("order_by")?.as_deref() {
-        None | Some("" | "asc") => Ok(all.skip(page.start).take(page.len()).collect()),
-        Some("desc") => Ok(all.rev().skip(page.start).take(page.len()).collect()),
-        Some(_) => Err(RpcError::internal("expected order_by to be either `asc` or `desc` or empty")),
+    let asked = params.text("order_by")?.filter(|order| !order.is_empty());
+    match asked.as_deref().unwrap_or(own) {
+        "asc" => Ok(all.skip(page.start).take(page.len()).collect()),
+        "desc" => Ok(all.rev().skip(page.start).take(page.len()).collect()),
+        _ => Err(RpcError::internal("expected order_by to be either `asc` or `desc` or empty")),
     }
 }
 

@@ -4,7 +4,7 @@
 //! or [`ws`]. Everything that a client can reach is bounded: bytes of a body, requests of a batch, entries of a search,
 //! subscriptions, the time that a method takes, and how many methods work at once.
 //!
-//! Absent: peers, evidence, the consensus dump. Start at [`http::router`].
+//! Absent: peers and evidence; of the consensus state only what a chain of one validator has. Start at [`http::router`].
 
 pub(crate) mod get_tx;
 pub(crate) mod http;

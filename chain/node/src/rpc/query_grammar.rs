@@ -2,7 +2,8 @@
 //!
 //! Operators are `=`, `<`, `<=`, `>`, `>=`, `CONTAINS` and `EXISTS`; a value is text in single quotes, a bare number,
 //! `DATE yyyy-mm-dd` or `TIME` with RFC 3339. Source: CometBFT 0.38's `libs/pubsub/query/syntax`. As there, a condition
-//! holds when one value of its key satisfies it, and a number compares with the number that an attribute begins with.
+//! holds when one value of its key satisfies it. A subscription compares a number with the number that an attribute
+//! begins with; a search, as CometBFT's `state/txindex/kv`, only with attributes that are numbers.
 
 use std::collections::BTreeMap;
 
@@ -162,7 +163,13 @@ impl Condition {
         }
     }
 
-    /// Whether one value satisfies it.
+    /// Whether one indexed value satisfies it: `100uaceso` is no number there.
+    pub(crate) fn matches_indexed(&self, value: &str) -> bool {
+        let is_number = || Number::scan(value).is_some_and(|(_, length)| length == value.len());
+        self.matches(value) && (!matches!(self.operand, Operand::Number(_)) || is_number())
+    }
+
+    /// Whether one value of an event satisfies it.
     pub(crate) fn matches(&self, value: &str) -> bool {
         match (&self.operand, self.operator) {
             (_, Operator::Exists) => true,
@@ -369,6 +376,15 @@ mod tests {
         assert!(holds("a.t > TIME 2020-01-01T00:00:00Z", "a.t", "2020-01-01T00:00:01Z"));
         assert!(holds("a.d = DATE 2020-01-01", "a.d", "2020-01-01"));
         assert!(!holds("tm.event='Tx' AND tx.hash='AB'", "tm.event", "Tx"));
+    }
+
+    #[test]
+    fn a_search_takes_whole_numbers_only() {
+        let query = Query::parse("transfer.amount > 99").unwrap();
+        let matches = |value: &str| query.conditions()[0].matches_indexed(value);
+        assert!(matches("100") && matches("100.5") && matches("99.5"));
+        assert!(!matches("100uaceso") && !matches("99") && !matches("100.") && !matches(""));
+        assert!(Query::parse("a.b = '100uaceso'").unwrap().conditions()[0].matches_indexed("100uaceso"));
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! subscription forwards into that queue. A client that does not read is let go: its subscriptions end with an error,
 //! and when even that cannot be sent the connection is dropped.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     extract::{
@@ -46,7 +46,7 @@ async fn serve(node: Arc<Node>, socket: WebSocket) {
     let (sink, mut stream) = socket.split();
     let (queue, waiting) = mpsc::channel(QUEUE);
     let mut writer = tokio::spawn(write(sink, waiting));
-    let mut client = Client { node, queue, subscriptions: BTreeMap::new() };
+    let mut client = Client { node, queue, subscriptions: Vec::new() };
     loop {
         let received = tokio::select! {
             received = tokio::time::timeout(READ_TIMEOUT, stream.next()) => received,
@@ -91,8 +91,8 @@ async fn write(mut sink: SplitSink<WebSocket, Message>, mut waiting: mpsc::Recei
 struct Client {
     node: Arc<Node>,
     queue: mpsc::Sender<Value>,
-    /// The query's text → the task that forwards its events.
-    subscriptions: BTreeMap<String, JoinHandle<()>>,
+    /// Queries and the tasks that forward their events. Two ways to write one query are one query.
+    subscriptions: Vec<(Query, JoinHandle<()>)>,
 }
 
 impl Client {
@@ -121,27 +121,30 @@ impl Client {
     }
 
     fn subscribe(&mut self, id: &Value, params: Value) -> Result<Value, RpcError> {
-        self.subscriptions.retain(|_, forwarding| !forwarding.is_finished());
+        self.subscriptions.retain(|(_, forwarding)| !forwarding.is_finished());
         let query = query(params)?;
         if self.subscriptions.len() >= self.node.limits.subscriptions {
             let limit = self.node.limits.subscriptions;
             return Err(RpcError::internal(format!("max_subscriptions_per_client {limit} reached")));
         }
-        if self.subscriptions.contains_key(query.text()) {
+        if self.position(&query).is_some() {
             return Err(RpcError::internal("already subscribed"));
         }
-        let text = query.text().to_owned();
-        let subscription = self.node.hub.subscribe(query).map_err(RpcError::internal)?;
-        let forwarding = forward(subscription, self.queue.clone(), id.clone(), text.clone());
-        self.subscriptions.insert(text, tokio::spawn(forwarding));
+        let subscription = self.node.hub.subscribe(query.clone()).map_err(RpcError::internal)?;
+        let forwarding = forward(subscription, self.queue.clone(), id.clone(), query.text().to_owned());
+        self.subscriptions.push((query, tokio::spawn(forwarding)));
         Ok(json!({}))
+    }
+
+    fn position(&self, query: &Query) -> Option<usize> {
+        self.subscriptions.iter().position(|(known, _)| known.conditions() == query.conditions())
     }
 
     fn unsubscribe(&mut self, params: Value) -> Result<Value, RpcError> {
         let query = query(params)?;
-        match self.subscriptions.remove(query.text()) {
-            Some(forwarding) => {
-                forwarding.abort();
+        match self.position(&query) {
+            Some(at) => {
+                self.subscriptions.remove(at).1.abort();
                 Ok(json!({}))
             }
             None => Err(RpcError::internal("subscription not found")),

@@ -1,27 +1,44 @@
 //! Questions that contracts ask the chain.
 //!
 //! Kinds that this chain does not know are answered with `SystemError::UnsupportedRequest`; an error behind a known
-//! kind is told by codespace and number, as in wasmd's `query_plugins.go`.
+//! kind is told in the words of the contract that was asked, else by codespace and number, as in wasmd's
+//! `query_plugins.go`.
 
 use aceso_types::guest::AcesoQuery;
 use cosmwasm_std::{
-    Addr, BalanceResponse, BankQuery, Binary, Checksum, CodeInfoResponse, ContractInfoResponse, ContractResult,
-    DenomMetadata, DenomMetadataResponse, DenomUnit, GrpcQuery, QueryRequest, SupplyResponse, SystemError,
-    SystemResult, WasmQuery, coin,
+    Addr, AllDenomMetadataResponse, BalanceResponse, BankQuery, Binary, Checksum, CodeInfoResponse, Coin,
+    ContractInfoResponse, ContractResult, DenomMetadata, DenomMetadataResponse, DenomUnit, GrpcQuery, QueryRequest,
+    SupplyResponse, SystemError, SystemResult, WasmQuery, coin,
 };
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     code::Code,
     components::{
-        WASM, bank, models, reads,
+        BANK, WASM, bank, models, reads,
         wasm::{call::json, code, instance, keys, verbs},
     },
     error::{Outcome, Stop},
     query,
     run::Run,
-    store::Read,
+    store::{Part, Read},
 };
+
+/// Coins of one account that a contract hears of at most.
+const COINS_MAX: usize = 256;
+
+/// A question that `cosmwasm-std` 3 has no more, and that contracts compiled before go on asking.
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum OldBankQuery {
+    AllBalances { address: String },
+}
+
+/// The answer to [`OldBankQuery::AllBalances`].
+#[derive(Serialize)]
+struct AllBalancesResponse {
+    amount: Vec<Coin>,
+}
 
 /// What a contract hears.
 type Heard = SystemResult<ContractResult<Binary>>;
@@ -38,21 +55,21 @@ pub(super) fn answer(run: &mut Run<'_>, request: &[u8]) -> Outcome<Heard> {
     if !matches!(kind, "bank" | "custom" | "wasm" | "grpc") {
         return Ok(unsupported(kind));
     }
-    let request = match serde_json::from_value::<QueryRequest<AcesoQuery>>(value) {
-        Ok(request) => request,
-        Err(e) => return invalid(e.to_string()),
-    };
-    let answered = match request {
-        QueryRequest::Bank(query) => bank(run, query),
-        QueryRequest::Custom(query) => custom(run, query),
-        QueryRequest::Wasm(query) => wasm(run, query),
-        QueryRequest::Grpc(query) => grpc(run, &query),
-        _ => return Ok(unsupported("query")),
+    let answered = match value.get("bank").map(OldBankQuery::deserialize) {
+        Some(Ok(OldBankQuery::AllBalances { address })) => all_balances(run, &address),
+        _ => match serde_json::from_value::<QueryRequest<AcesoQuery>>(value) {
+            Ok(QueryRequest::Bank(query)) => bank(run, query),
+            Ok(QueryRequest::Custom(query)) => custom(run, query),
+            Ok(QueryRequest::Wasm(query)) => wasm(run, query),
+            Ok(QueryRequest::Grpc(query)) => grpc(run, &query),
+            Ok(_) => return Ok(unsupported("query")),
+            Err(e) => return invalid(e.to_string()),
+        },
     };
     match answered {
         Ok(heard) => Ok(heard),
         Err(Stop::Refused(fault)) if fault.code != Code::OutOfGas => {
-            Ok(SystemResult::Ok(ContractResult::Err(fault.redacted())))
+            Ok(SystemResult::Ok(ContractResult::Err(fault.told())))
         }
         Err(stop) => Err(stop),
     }
@@ -78,27 +95,53 @@ fn bank(run: &mut Run<'_>, query: BankQuery) -> Outcome<Heard> {
             ok(&SupplyResponse::new(coin(amount, denom)))
         }
         BankQuery::DenomMetadata { denom } if denom == run.chain.denom => {
-            let known = bank::metadata(&denom);
-            let units = known.denom_units.into_iter().map(|unit| DenomUnit {
-                denom: unit.denom,
-                exponent: unit.exponent,
-                aliases: unit.aliases,
-            });
-            ok(&DenomMetadataResponse::new(DenomMetadata {
-                description: known.description,
-                denom_units: units.collect(),
-                base: known.base,
-                display: known.display,
-                name: known.name,
-                symbol: known.symbol,
-                uri: known.uri,
-                uri_hash: known.uri_hash,
-            }))
+            ok(&DenomMetadataResponse::new(metadata(&denom)))
         }
         BankQuery::DenomMetadata { denom } => Err(Code::KeyNotFound
             .because(format_args!("metadata of {}", denom.chars().take(128).collect::<String>()))
             .into()),
+        // There is one coin that anything is known of, so pages do not matter.
+        BankQuery::AllDenomMetadata { .. } => {
+            ok(&AllDenomMetadataResponse::new(vec![metadata(&run.chain.denom)], None))
+        }
         _ => Ok(unsupported("bank")),
+    }
+}
+
+fn all_balances(run: &mut Run<'_>, address: &str) -> Outcome<Heard> {
+    let address = run.chain.address(address)?;
+    let prefix = bank::balances_prefix(address.as_str());
+    let rows = run.page(BANK, &Part::first(prefix.clone(), COINS_MAX + 1))?;
+    if rows.len() > COINS_MAX {
+        return Err(Code::Limit.because(format_args!("{address} has more than {COINS_MAX} coins")).into());
+    }
+    let mut amount = Vec::with_capacity(rows.len());
+    for row in &rows {
+        let (denom, stored) = bank::row_of(&prefix, row)?;
+        match stored.saturating_sub(run.reserved(address.as_str(), &denom)) {
+            0 => {}
+            spendable => amount.push(coin(spendable, denom)),
+        }
+    }
+    ok(&AllBalancesResponse { amount })
+}
+
+fn metadata(denom: &str) -> DenomMetadata {
+    let known = bank::metadata(denom);
+    let units = known.denom_units.into_iter().map(|unit| DenomUnit {
+        denom: unit.denom,
+        exponent: unit.exponent,
+        aliases: unit.aliases,
+    });
+    DenomMetadata {
+        description: known.description,
+        denom_units: units.collect(),
+        base: known.base,
+        display: known.display,
+        name: known.name,
+        symbol: known.symbol,
+        uri: known.uri,
+        uri_hash: known.uri_hash,
     }
 }
 

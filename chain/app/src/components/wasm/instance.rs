@@ -28,6 +28,11 @@ pub(super) fn need(state: &mut impl Read, address: &Address) -> Outcome<Contract
     get(state, address)?.ok_or_else(|| Code::NoSuchContract.because(format_args!("address {address}")).into())
 }
 
+/// A contract that is to be changed; wasmd calls the request invalid where there is none.
+pub(super) fn known(state: &mut impl Read, address: &Address) -> Outcome<ContractInfo> {
+    get(state, address)?.ok_or_else(|| Code::InvalidRequest.because("unknown contract").into())
+}
+
 /// Writes a contract's row.
 pub(super) fn put(state: &mut impl Write, address: &Address, info: &ContractInfo) -> Outcome<()> {
     state.put(WASM, keys::contract(address.as_str()), info)

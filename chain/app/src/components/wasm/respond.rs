@@ -1,7 +1,8 @@
 //! Carries out what a contract answered: its events, then its submessages in order, each with its reply.
 //!
 //! Source: wasmd `x/wasm/keeper/msg_dispatcher.go` and `events.go`. A submessage runs in a frame of its own; a contract
-//! that asked for a reply hears of its failure by codespace and number only, while the log has every word.
+//! that asked for a reply hears of its failure in the words of the contract that failed, else by codespace and number
+//! only, while the log has every word.
 
 use aceso_vm::Entry;
 use cosmwasm_std::{
@@ -56,8 +57,7 @@ pub(super) fn carry_out(
     tell(run, contract, &answer)?;
     let mut data = answer.data;
     for sub in answer.messages {
-        let replied = dispatch(run, contract, code, sub).map_err(|stop| stop.within("dispatch: submessages"))?;
-        data = replied.or(data);
+        data = dispatch(run, contract, code, sub)?.or(data);
     }
     Ok(data.map(Into::into))
 }
@@ -82,7 +82,7 @@ fn dispatch(run: &mut Run<'_>, contract: &Address, code: &CodeRow, sub: Sub) -> 
             if fault.reach == Reach::Tx || matches!(reply_on, ReplyOn::Never | ReplyOn::Success) {
                 return Err(fault.into());
             }
-            SubMsgResult::Err(fault.redacted())
+            SubMsgResult::Err(fault.told())
         }
     };
     reply(run, contract, code, &Reply { id, payload, gas_used, result }).map_err(|stop| stop.within("reply"))
@@ -140,8 +140,9 @@ fn reply(run: &mut Run<'_>, contract: &Address, code: &CodeRow, reply: &Reply) -
     run.emit(Event::new("reply").with("_contract_address", contract.as_str()));
     run.deeper(|run| {
         let answer = call::<Answer>(run, contract, code, Entry::Reply, &[&json(reply)?], true)?;
-        let answer = answer.map_err(|e| Code::ExecuteFailed.because(e))?;
-        Ok(carry_out(run, contract, code, answer)?.map(Into::into))
+        let answer = answer.map_err(|e| Code::ExecuteFailed.spoken(e))?;
+        let data = carry_out(run, contract, code, answer).map_err(|stop| stop.within("dispatch"))?;
+        Ok(data.map(Into::into))
     })
 }
 

@@ -140,8 +140,8 @@ pub(super) fn instantiate(run: &mut Run<'_>, making: &Making<'_>) -> Outcome<(Ad
         );
         let sender = message_info(creator, &making.funds)?;
         let answer = call(run, &address, &code, Entry::Instantiate, &[&sender, making.msg], true)?;
-        let answer = answer.map_err(|e| Code::InstantiateFailed.because(e))?;
-        let data = respond::carry_out(run, &address, &code, answer)?;
+        let answer = answer.map_err(|e| Code::InstantiateFailed.spoken(e))?;
+        let data = respond::carry_out(run, &address, &code, answer).map_err(|stop| stop.within("dispatch"))?;
         Ok((address, data))
     })
 }
@@ -163,7 +163,7 @@ pub(super) fn execute(
         run.emit(Event::new("execute").with("_contract_address", contract.as_str()));
         let sender = message_info(sender, funds)?;
         let answer = call(run, contract, &code, Entry::Execute, &[&sender, msg], true)?;
-        let answer = answer.map_err(|e| Code::ExecuteFailed.because(e))?;
+        let answer = answer.map_err(|e| Code::ExecuteFailed.spoken(e))?;
         respond::carry_out(run, contract, &code, answer)
     })
 }
@@ -177,7 +177,7 @@ pub(super) fn migrate(
     msg: &[u8],
 ) -> Outcome<Option<Vec<u8>>> {
     run.deeper(|run| {
-        let info = instance::need(run, contract)?;
+        let info = instance::known(run, contract)?;
         if info.admin != sender.as_str() {
             return Err(Code::Unauthorized.because("can not migrate").into());
         }
@@ -193,14 +193,14 @@ pub(super) fn migrate(
             let who =
                 MigrateInfo { sender: Addr::unchecked(sender.as_str()), old_migrate_version: old.migrate_version };
             let answer = call(run, contract, &new, Entry::Migrate, &[msg, &json(&who)?], true)?;
-            Some(answer.map_err(|e| Code::MigrationFailed.because(e))?)
+            Some(answer.map_err(|e| Code::MigrationFailed.spoken(e))?)
         };
         instance::change_code(run, contract, &info, code_id, msg)?;
         run.emit(
             Event::new("migrate").with("code_id", code_id.to_string()).with("_contract_address", contract.as_str()),
         );
         match answer {
-            Some(answer) => respond::carry_out(run, contract, &new, answer),
+            Some(answer) => respond::carry_out(run, contract, &new, answer).map_err(|stop| stop.within("dispatch")),
             None => Ok(None),
         }
     })
@@ -209,7 +209,7 @@ pub(super) fn migrate(
 /// `MsgUpdateAdmin`, and with an empty admin `MsgClearAdmin`.
 pub(crate) fn update_admin(run: &mut Run<'_>, sender: &str, contract: &str, admin: &str) -> Outcome<()> {
     let (sender, contract) = (run.chain.address(sender)?, run.chain.address(contract)?);
-    let info = instance::need(run, &contract)?;
+    let info = instance::known(run, &contract)?;
     if info.admin != sender.as_str() {
         return Err(Code::Unauthorized.because("can not modify contract").into());
     }
@@ -236,7 +236,7 @@ pub(crate) fn smart(run: &mut Run<'_>, contract: &Address, msg: &[u8]) -> Outcom
     run.queries += 1;
     let answer = call::<Binary>(run, contract, &code, Entry::Query, &[msg], false);
     run.queries -= 1;
-    Ok(answer?.map_err(|e| Code::QueryFailed.because(e))?.into())
+    Ok(answer?.map_err(|e| Code::QueryFailed.spoken(e))?.into())
 }
 
 fn message_info(sender: &Address, funds: &Coins) -> Outcome<Vec<u8>> {

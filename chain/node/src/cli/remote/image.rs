@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use aceso_client::{GasLimit, any};
 use aceso_inference::image::{Limits, decode};
 use aceso_types::msg::MsgRegisterImage;
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand};
 use serde_json::json;
 
@@ -31,7 +31,7 @@ enum Verb {
         /// The contract whose permit every read needs; without it the image is public.
         #[arg(long, default_value = "")]
         guard: String,
-        /// The modality, where the file does not carry it (DICOM CS, such as DX).
+        /// The modality (DICOM CS, such as DX); needed where the file does not carry it, as no PNG does.
         #[arg(long, default_value = "")]
         modality: String,
         /// The body part, likewise (such as CHEST).
@@ -52,7 +52,14 @@ impl Image {
         let Verb::Register { image, guard, modality, body_part, term, signer, at } = self.verb;
         let bytes = file(&image)?;
         // What no read could decode is not worth its fee.
-        decode(&bytes, Limits::default()).with_context(|| format!("{} is no image to read", image.display()))?;
+        let decoded =
+            decode(&bytes, Limits::default()).with_context(|| format!("{} is no image to read", image.display()))?;
+        if decoded.modality().is_none() && modality.is_empty() {
+            bail!(
+                "{} names no modality, no model would read it, and a registration cannot be changed: say --modality (DX, CR, …)",
+                image.display()
+            );
+        }
         let (client, key) = (at.connect()?, signer.key()?);
         let (cid, size) = client.put_blob(&bytes[..])?;
         let owner = client.address(&key);

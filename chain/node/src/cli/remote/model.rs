@@ -6,7 +6,7 @@ use aceso_client::{GasLimit, any};
 use aceso_types::{
     manifest::Onnx,
     msg::{MsgRegisterBlob, MsgRegisterModel},
-    query::{ModelStatus, QueryModel},
+    query::{BlobRow, BlobStatus, ModelStatus, QueryBlob, QueryModel},
 };
 use anyhow::{Context, Result, bail};
 use clap::Args;
@@ -44,8 +44,11 @@ impl Register {
         if manifest.onnx != Onnx::of(blob, &onnx) {
             bail!("the manifest names {}, and the file is {blob}", manifest.onnx.blob);
         }
-        let message = MsgRegisterBlob { owner: author.clone(), cid: blob.to_string(), size, term: self.term };
-        client.send(&key, vec![any(&message)], GasLimit::Auto)?;
+        let registered = client.ask(&QueryBlob { cid: blob.to_string() })?;
+        if !is_registered(registered.as_ref(), size)? {
+            let message = MsgRegisterBlob { owner: author.clone(), cid: blob.to_string(), size, term: self.term };
+            client.send(&key, vec![any(&message)], GasLimit::Auto)?;
+        }
         client.wait_available(&blob)?;
         let message = MsgRegisterModel { author, manifest: manifest.encode() };
         let tx = client.send(&key, vec![any(&message)], GasLimit::Auto)?;
@@ -55,5 +58,29 @@ impl Register {
             bail!("the chain did not admit the model: {}", row.reason);
         }
         report(output, &tx, Some(("model", &model)))
+    }
+}
+
+/// Whether a registration can be joined: by another model over the same file, or by an attempt that got no further.
+fn is_registered(row: Option<&BlobRow>, size: u64) -> Result<bool> {
+    match row.filter(|row| row.status() != BlobStatus::Expired) {
+        None => Ok(false),
+        Some(row) if row.size == size => Ok(true),
+        Some(row) => bail!("{} is registered by {} with {} bytes, and has {size}", row.cid, row.owner, row.size),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_same_blob_in_its_term_is_joined() {
+        let row = |status: BlobStatus| BlobRow { size: 7, status: status.into(), ..Default::default() };
+        assert!(!is_registered(None, 7).unwrap());
+        assert!(!is_registered(Some(&row(BlobStatus::Expired)), 7).unwrap());
+        assert!(is_registered(Some(&row(BlobStatus::Pending)), 7).unwrap());
+        assert!(is_registered(Some(&row(BlobStatus::Available)), 7).unwrap());
+        assert!(is_registered(Some(&row(BlobStatus::Available)), 8).is_err());
     }
 }
