@@ -100,6 +100,16 @@ fn hear(socket: &mut WebSocket<MaybeTlsStream<TcpStream>>) -> Value {
     }
 }
 
+/// The next message under an id; events of other subscriptions may come first.
+fn hear_of(socket: &mut WebSocket<MaybeTlsStream<TcpStream>>, id: &str) -> Value {
+    loop {
+        let heard = hear(socket);
+        if heard["id"] == id {
+            return heard;
+        }
+    }
+}
+
 #[test]
 fn stock_types_decode_every_answer() {
     let server = Server::start();
@@ -336,21 +346,16 @@ fn subscriptions_bring_what_was_asked_for() {
     assert_eq!(hear(&mut socket), json!({"jsonrpc": "2.0", "id": "blocks", "result": {}}));
     let asked = format!("tm.event='Tx' AND tx.hash='{}'", hash("a=1"));
     say(&mut socket, "txs", "subscribe", json!({"query": asked}));
-    assert_eq!(hear(&mut socket)["result"], json!({}));
+    assert_eq!(hear_of(&mut socket, "txs")["result"], json!({}));
     say(&mut socket, "again", "subscribe", json!({"query": asked}));
-    assert_eq!(hear(&mut socket)["error"]["data"], "already subscribed");
+    assert_eq!(hear_of(&mut socket, "again")["error"]["data"], "already subscribed");
     let spaced = asked.replace('=', " =  ");
     say(&mut socket, "spaced", "subscribe", json!({"query": spaced}));
-    assert_eq!(hear(&mut socket)["error"]["data"], "already subscribed");
+    assert_eq!(hear_of(&mut socket, "spaced")["error"]["data"], "already subscribed");
     say(&mut socket, "wrong", "subscribe", json!({"query": "tm.event="}));
-    assert_eq!(hear(&mut socket)["error"]["code"], -32603);
+    assert_eq!(hear_of(&mut socket, "wrong")["error"]["code"], -32603);
     say(&mut socket, "status", "status", json!({}));
-    let status = loop {
-        let heard = hear(&mut socket);
-        if heard["id"] == "status" {
-            break heard;
-        }
-    };
+    let status = hear_of(&mut socket, "status");
     assert_eq!(status["result"]["node_info"]["network"], "test-1");
 
     say(&mut socket, "send", "broadcast_tx_sync", json!({"tx": super::json::base64(b"a=1")}));
@@ -371,22 +376,11 @@ fn subscriptions_bring_what_was_asked_for() {
     assert_eq!(tx["result"]["events"]["pair.key"], json!(["a"]));
 
     say(&mut socket, "stop", "unsubscribe", json!({"query": spaced}));
-    let stopped = loop {
-        let heard = hear(&mut socket);
-        if heard["id"] == "stop" {
-            break heard;
-        }
-    };
+    let stopped = hear_of(&mut socket, "stop");
     assert_eq!(stopped["result"], json!({}));
     say(&mut socket, "stop", "unsubscribe_all", json!({}));
     say(&mut socket, "none", "unsubscribe_all", json!({}));
-    loop {
-        let heard = hear(&mut socket);
-        if heard["id"] == "none" {
-            assert_eq!(heard["error"]["data"], "subscription not found");
-            break;
-        }
-    }
+    assert_eq!(hear_of(&mut socket, "none")["error"]["data"], "subscription not found");
 }
 
 #[test]
