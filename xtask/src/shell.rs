@@ -10,8 +10,9 @@ use anyhow::{Context, Result, bail};
 /// The clone's root. Asked when it runs: a target folder may be shared by clones, and what was compiled in one of them
 /// is taken as it is in the next.
 pub(crate) fn root() -> PathBuf {
-    let manifest = std::env::var_os("CARGO_MANIFEST_DIR").map_or_else(|| PathBuf::from("."), PathBuf::from);
-    manifest.parent().map_or_else(|| manifest.clone(), Path::to_path_buf)
+    let told = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
+    let here = told.or_else(|| std::env::current_dir().ok()).unwrap_or_else(|| PathBuf::from("."));
+    here.ancestors().find(|folder| folder.join("xtask/Cargo.toml").is_file()).unwrap_or(&here).to_path_buf()
 }
 
 /// Where cargo builds: `CARGO_TARGET_DIR`, else `target` in the clone.
