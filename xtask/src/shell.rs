@@ -1,7 +1,7 @@
 //! Running other programs: where, with what, and what is said when they fail.
 
 use std::{
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::{Command, Output, Stdio},
 };
 
