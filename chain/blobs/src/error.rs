@@ -9,6 +9,15 @@ use aceso_types::blob::BlobId;
 
 use crate::node::NodeFault;
 
+/// A blob where another had to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Other {
+    /// What had to come.
+    pub want: BlobId,
+    /// What came.
+    pub got: BlobId,
+}
+
 /// Every way in which a call on the store fails.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -28,13 +37,8 @@ pub enum BlobError {
         max: u64,
     },
     /// A stream that had to be one blob was another.
-    #[error("the bytes are blob {got}, not {want}")]
-    Other {
-        /// What had to come.
-        want: BlobId,
-        /// What came.
-        got: BlobId,
-    },
+    #[error("the bytes are blob {}, not {}", .0.got, .0.want)]
+    Other(Box<Other>),
     /// Nobody put this blob, or it was removed.
     #[error("blob {id} is not here")]
     Missing {

@@ -26,7 +26,7 @@ mod store;
 mod writer;
 
 pub use compact::Compacted;
-pub use error::{BlobError, Place};
+pub use error::{BlobError, Other, Place};
 pub use import::{Put, import};
 pub use node::NodeFault;
 pub use reader::BlobReader;

@@ -23,7 +23,7 @@ use aceso_types::blob::BlobId;
 
 use crate::{
     dag::{self, Blocks, Cursor},
-    error::{self, BlobError, Place},
+    error::{self, BlobError, Other, Place},
     import::{self, Put},
     index::Index,
     pack::{self, Found, Packs},
@@ -120,7 +120,7 @@ impl BlobStore {
             if put.id == *want && put.size == size {
                 Ok(())
             } else {
-                Err(BlobError::Other { want: *want, got: put.id })
+                Err(BlobError::Other(Box::new(Other { want: *want, got: put.id })))
             }
         })
     }

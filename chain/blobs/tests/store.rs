@@ -153,6 +153,23 @@ fn a_stream_that_fails_leaves_no_blob() {
 }
 
 #[test]
+fn another_stream_than_the_one_asked_for_becomes_no_blob() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    let bytes = [5; 2 * MIB];
+    let id = store.put(&bytes[..], u64::MAX).unwrap().id;
+    store.remove(&id).unwrap();
+    let size = bytes.len() as u64;
+    let other = store.put_as(&id, size, &[6; 2 * MIB][..]);
+    assert!(matches!(other, Err(BlobError::Other(other)) if other.want == id && other.got != id));
+    assert!(matches!(store.put_as(&id, size, &bytes[1..]), Err(BlobError::Other(_))));
+    assert!(matches!(store.put_as(&id, size - 1, &bytes[..]), Err(BlobError::TooLarge { .. })));
+    assert_eq!(store.list(None, 9), []);
+    assert_eq!(store.put_as(&id, size, &bytes[..]).unwrap().id, id);
+    assert_eq!(store.read(&id, size).unwrap(), bytes);
+}
+
+#[test]
 fn an_unknown_blob_is_named() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(dir.path());

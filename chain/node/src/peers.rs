@@ -222,7 +222,7 @@ impl Peers {
         match self.blobs.put_as(id, size, answer.body_mut().as_reader()) {
             Ok(_) => Ok(()),
             Err(BlobError::Input(e)) => Err(unreachable(e.to_string())),
-            Err(reason @ (BlobError::Other { .. } | BlobError::TooLarge { .. })) => {
+            Err(reason @ (BlobError::Other(_) | BlobError::TooLarge { .. })) => {
                 Err(PeerError::Lied { url: url(), reason })
             }
             Err(error) => Err(PeerError::Store(error)),
