@@ -156,11 +156,11 @@ fn a_stream_that_fails_leaves_no_blob() {
 fn another_stream_than_the_one_asked_for_becomes_no_blob() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(dir.path());
-    let bytes = [5; 2 * MIB];
+    let bytes = vec![5; 2 * MIB];
     let id = store.put(&bytes[..], u64::MAX).unwrap().id;
     store.remove(&id).unwrap();
     let size = bytes.len() as u64;
-    let other = store.put_as(&id, size, &[6; 2 * MIB][..]);
+    let other = store.put_as(&id, size, &vec![6; 2 * MIB][..]);
     assert!(matches!(other, Err(BlobError::Other(other)) if other.want == id && other.got != id));
     assert!(matches!(store.put_as(&id, size, &bytes[1..]), Err(BlobError::Other(_))));
     assert!(matches!(store.put_as(&id, size - 1, &bytes[..]), Err(BlobError::TooLarge { .. })));
