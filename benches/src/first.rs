@@ -99,6 +99,10 @@ impl Bench {
         let (key, _) = Key::generate()?;
         let address = key.address("aceso");
         let fund = format!("{address}=1000000000000000uaceso");
+        // The blob that is put is larger than what a node takes by default.
+        let config = home.path().join("node/config");
+        fs::create_dir_all(&config)?;
+        fs::write(config.join("aceso.toml"), "blob_bytes = 1073741824\n")?;
         let (node, at) = dev::start(Path::new(&binary), home.path(), ["--fund", &fund])?;
         let client = Client::connect(&at.rpc, &at.rest)?;
         Ok(Self { node, home, client, key, address })
