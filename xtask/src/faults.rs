@@ -5,7 +5,12 @@ use std::process::{Command, ExitCode, Stdio};
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
-use crate::{prepare, shell::say, test::Count, tools};
+use crate::{
+    prepare,
+    shell::{program, quiet, say},
+    test::Count,
+    tools,
+};
 
 /// Runs the long form of every scenario, or as the arguments say.
 pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
@@ -37,10 +42,17 @@ pub(crate) fn suite() -> Result<Count> {
     Ok(count)
 }
 
+/// The scenarios in namespaces of their own: what they make of networks goes with them, and nobody has to be root.
 fn network() -> Result<Command> {
     tools::iproute()?;
     let (engine, binaries) = (tools::cometbft()?, prepare::binaries()?);
-    let mut command = Command::new(binaries.join("network"));
+    let mut command = Command::new("unshare");
+    if quiet(program("id", &["-u"]))?.trim() != "0" {
+        command.arg("--map-root-user");
+    }
+    // Names of namespaces are kept under /run.
+    command.args(["--net", "--mount", "bash", "-c"]);
+    command.arg("mount -t tmpfs tmpfs /run && ip link set lo up && exec \"$0\" \"$@\"").arg(binaries.join("network"));
     command.arg("--node").arg(binaries.join("aceso")).arg("--engine").arg(engine).stdin(Stdio::null());
     Ok(command)
 }
