@@ -300,6 +300,11 @@ impl Node {
         self.state().map(|(height, _)| height)
     }
 
+    /// The end of the application's log, once it has ended by itself.
+    pub(crate) fn last_words(&mut self) -> Option<String> {
+        self.app_ended().then(|| tail(&self.home.join("aceso.log")))
+    }
+
     fn app_ended(&mut self) -> bool {
         self.app.as_mut().is_some_and(|child| child.try_wait().is_ok_and(|status| status.is_some()))
     }

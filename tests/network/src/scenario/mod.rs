@@ -1,6 +1,7 @@
 //! What happens to a network, one file per kind of trouble.
 
 mod byzantine;
+mod disk;
 mod kills;
 mod partitions;
 
@@ -24,6 +25,7 @@ pub(crate) struct Scenario {
 pub(crate) const ALL: &[Scenario] = &[
     Scenario { name: "kills", about: "kill -9 of application, engine or both under load", run: kills::run },
     Scenario { name: "partitions", about: "2|2, 3|1, flapping, a slow line", run: partitions::run },
+    Scenario { name: "disk", about: "a validator's disk is full, then read-only", run: disk::run },
     Scenario {
         name: "byzantine",
         about: "a validator that lies: proposals, extensions, signatures",
