@@ -6,12 +6,18 @@ use anyhow::{Context, Result};
 
 use crate::{
     prepare,
-    shell::{program, quiet, root, say},
+    shell::{own_network, quiet, root, say},
     test::Count,
+    tools,
 };
 
 /// Runs every page of `docs/`.
 pub(crate) fn suite() -> Result<Count> {
+    // The pages' commands reach no registry: whatever they would fetch is here before.
+    tools::iproute()?;
+    tools::cometbft()?;
+    prepare::contracts()?;
+    prepare::page()?;
     let binaries = prepare::binaries()?;
     let path = std::env::var("PATH").unwrap_or_default();
     let path = format!("{}:{path}", binaries.display());
@@ -27,8 +33,8 @@ pub(crate) fn suite() -> Result<Count> {
         say(&format!("docs/{name}"));
         // Whatever a page leaves running ends with it.
         let guard = "trap 'kill $(jobs -p) 2>/dev/null || true; wait || true' EXIT\n";
-        let mut bash = program("timeout", &["300", "bash", "-euo", "pipefail", "-c", &format!("{guard}{script}")]);
-        bash.env("PATH", &path);
+        let mut bash = own_network("exec timeout 300 bash -euo pipefail -c \"$0\"")?;
+        bash.arg(format!("{guard}{script}")).env("PATH", &path);
         match quiet(bash) {
             Ok(_) => count.passed += 1,
             Err(error) => {

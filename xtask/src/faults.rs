@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::{
     prepare,
-    shell::{program, quiet, say},
+    shell::{own_network, say},
     test::Count,
     tools,
 };
@@ -42,17 +42,17 @@ pub(crate) fn suite() -> Result<Count> {
     Ok(count)
 }
 
-/// The scenarios in namespaces of their own: what they make of networks goes with them, and nobody has to be root.
+/// The scenarios in namespaces of their own: what they make of networks goes with them.
 fn network() -> Result<Command> {
     tools::iproute()?;
     let (engine, binaries) = (tools::cometbft()?, prepare::binaries()?);
-    let mut command = Command::new("unshare");
-    if quiet(program("id", &["-u"]))?.trim() != "0" {
-        command.arg("--map-root-user");
-    }
-    // Names of namespaces are kept under /run.
-    command.args(["--net", "--mount", "bash", "-c"]);
-    command.arg("mount -t tmpfs tmpfs /run && ip link set lo up && exec \"$0\" \"$@\"").arg(binaries.join("network"));
-    command.arg("--node").arg(binaries.join("aceso")).arg("--engine").arg(engine).stdin(Stdio::null());
+    let mut command = own_network("exec \"$0\" \"$@\"")?;
+    command
+        .arg(binaries.join("network"))
+        .arg("--node")
+        .arg(binaries.join("aceso"))
+        .arg("--engine")
+        .arg(engine)
+        .stdin(Stdio::null());
     Ok(command)
 }

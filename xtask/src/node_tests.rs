@@ -37,7 +37,7 @@ pub(crate) fn browser() -> Result<Count> {
 }
 
 fn install(folder: &str) -> Result<()> {
-    prepare::npm(folder, &["ci", "--no-audit", "--no-fund", "--silent"], &[])
+    prepare::npm(folder, &["ci", "--prefer-offline", "--no-audit", "--no-fund", "--silent"], &[])
 }
 
 /// Runs a package's tests.

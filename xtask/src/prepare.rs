@@ -109,7 +109,7 @@ pub(crate) fn page() -> Result<PathBuf> {
     tools::node()?;
     let verifier = verifier()?;
     say("building the page");
-    npm("sdk", &["ci", "--no-audit", "--no-fund", "--silent"], &[])?;
+    npm("sdk", &["ci", "--prefer-offline", "--no-audit", "--no-fund", "--silent"], &[])?;
     npm("sdk/dapp", &["run", "--silent", "build"], &[("ACESO_VERIFY_WASM", &verifier)])?;
     Ok(root().join("sdk/dapp/dist"))
 }

@@ -34,6 +34,19 @@ pub(crate) fn program(name: impl AsRef<std::ffi::OsStr>, arguments: &[&str]) -> 
     command
 }
 
+/// A script in a network of its own, with nothing but a loopback device: no port in it is in use, and what it makes of
+/// networks goes with it. Nobody has to be root. More arguments are the script's `$0`, `$1` and so on.
+pub(crate) fn own_network(script: &str) -> Result<Command> {
+    let mut command = program("unshare", &[]);
+    if quiet(program("id", &["-u"]))?.trim() != "0" {
+        command.arg("--map-root-user");
+    }
+    // Names of further namespaces are kept under /run.
+    let before = "mount -t tmpfs tmpfs /run && ip link set lo up";
+    command.args(["--net", "--mount", "bash", "-euo", "pipefail", "-c", &format!("{before}\n{script}")]);
+    Ok(command)
+}
+
 /// Says on standard error what is being done.
 pub(crate) fn say(what: &str) {
     eprintln!("· {what}");
