@@ -13,7 +13,7 @@
 
 use std::{
     io::Read,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -74,6 +74,9 @@ pub(crate) enum PeerError {
         /// What the store said.
         reason: BlobError,
     },
+    /// There is nobody to ask.
+    #[error("no peer is named in blob_peers")]
+    Nobody,
     /// There is no key to sign a request with.
     #[error("this node has no attestation key to sign with")]
     NoKey,
@@ -119,7 +122,7 @@ impl Peer {
         standing.until = Some(Instant::now() + pause);
     }
 
-    fn standing(&self) -> std::sync::MutexGuard<'_, Standing> {
+    fn standing(&self) -> MutexGuard<'_, Standing> {
         self.standing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -158,7 +161,7 @@ impl Peers {
 
     /// Asks the peers one after the other until one sends the blob. The error is the last peer's.
     fn bring(&self, id: &BlobId, size: u64) -> Result<(), PeerError> {
-        let mut last = PeerError::Refused { url: "blob_peers".into(), status: 0, message: "no peer is named".into() };
+        let mut last = PeerError::Nobody;
         for peer in &self.peers {
             if peer.rests() {
                 last = PeerError::Resting(peer.url.clone());

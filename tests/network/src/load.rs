@@ -18,10 +18,12 @@ use aceso_client::{Account, Client, ClientError, Key};
 use anyhow::{Result, bail};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use cosmos_sdk_proto::cosmos::tx::v1beta1::TxBody;
-use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use crate::{net::Net, random::Random};
+use crate::{
+    net::{Net, ask},
+    random::Random,
+};
 
 /// What every account owns at first.
 pub(crate) const FUNDS: u128 = 1_000_000_000_000;
@@ -189,11 +191,7 @@ struct Signed {
 
 /// Where a node has a transaction, and its code.
 fn found(rpc: &str, hash: &str) -> Option<(u64, u64)> {
-    let config = ureq::Agent::config_builder().timeout_global(Some(Duration::from_secs(2))).http_status_as_error(false);
-    let agent: ureq::Agent = config.build().into();
-    let text = agent.get(format!("{rpc}/tx?hash=0x{hash}")).call().ok()?.body_mut().read_to_string().ok()?;
-    let answer: Value = serde_json::from_str(&text).ok()?;
-    let result = answer.get("result")?;
+    let result = ask(rpc, &format!("tx?hash=0x{hash}"), Duration::from_secs(2)).ok()?;
     Some((result["height"].as_str()?.parse().ok()?, result["tx_result"]["code"].as_u64()?))
 }
 

@@ -277,14 +277,7 @@ impl Drop for Net {
 impl Node {
     /// What the engine answers to a GET.
     pub(crate) fn get(&self, path: &str) -> Result<Value> {
-        let config = Agent::config_builder().timeout_global(Some(Duration::from_secs(5))).http_status_as_error(false);
-        let agent: Agent = config.build().into();
-        let text = agent.get(format!("{}/{path}", self.rpc)).call()?.body_mut().read_to_string()?;
-        let mut answer: Value = serde_json::from_str(&text)?;
-        match answer.get_mut("result").map(Value::take) {
-            Some(result) => Ok(result),
-            None => bail!("{path}: {}", answer["error"]),
-        }
+        ask(&self.rpc, path, Duration::from_secs(5))
     }
 
     /// The height of the application and its hash.
@@ -307,6 +300,18 @@ impl Node {
 
     fn app_ended(&mut self) -> bool {
         self.app.as_mut().is_some_and(|child| child.try_wait().is_ok_and(|status| status.is_some()))
+    }
+}
+
+/// What an engine answers to a GET within a time.
+pub(crate) fn ask(rpc: &str, path: &str, patience: Duration) -> Result<Value> {
+    let agent: Agent =
+        Agent::config_builder().timeout_global(Some(patience)).http_status_as_error(false).build().into();
+    let text = agent.get(format!("{rpc}/{path}")).call()?.body_mut().read_to_string()?;
+    let mut answer: Value = serde_json::from_str(&text)?;
+    match answer.get_mut("result").map(Value::take) {
+        Some(result) => Ok(result),
+        None => bail!("{path}: {}", answer["error"]),
     }
 }
 
