@@ -1,0 +1,41 @@
+#!/usr/bin/env python3
+"""ONNX Runtime on one thread, told what to do line by line, so that a bench can take turns with it.
+
+`load FILE` makes a session; `run N` runs it N times on a fixed image and answers
+{"seconds": per run, "output": the first output's bytes in hexadecimal}. Needs onnxruntime and numpy.
+"""
+import json
+import sys
+import time
+
+import numpy as np
+import onnxruntime as ort
+
+
+def main():
+    session, feed = None, None
+    for line in sys.stdin:
+        verb, argument = line.strip().split(" ", 1)
+        if verb == "load":
+            options = ort.SessionOptions()
+            options.intra_op_num_threads = options.inter_op_num_threads = 1
+            options.log_severity_level = 3
+            start = time.perf_counter()
+            session = ort.InferenceSession(argument, options, providers=["CPUExecutionProvider"])
+            seconds = time.perf_counter() - start
+            image = session.get_inputs()[0]
+            index = np.arange(np.prod(image.shape), dtype=np.uint64)
+            feed = {image.name: (index * 31 + (index >> 8) * 7).astype(np.uint8).reshape(image.shape)}
+            answer = {"seconds": seconds, "version": ort.__version__}
+        else:
+            output = session.run(None, feed)[0]
+            start = time.perf_counter()
+            for _ in range(int(argument)):
+                session.run(None, feed)
+            seconds = (time.perf_counter() - start) / int(argument)
+            answer = {"seconds": seconds, "output": output.tobytes().hex()}
+        print(json.dumps(answer), flush=True)
+
+
+if __name__ == "__main__":
+    main()
