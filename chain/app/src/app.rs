@@ -9,6 +9,7 @@ use std::{
 };
 
 use aceso_blobs::BlobStore;
+use aceso_inference::Kernels;
 use aceso_state::{Delta, FailPoint, Options, Staged, Store};
 use aceso_types::{BlobId, Height, genesis::Params};
 use aceso_vm::{Tier, Vm, VmConfig};
@@ -56,6 +57,8 @@ pub struct Config {
     pub keep_heights: u64,
     /// Bytes of models that stay ready in memory.
     pub model_cache_bytes: u64,
+    /// What models are computed with. Changes time, never results.
+    pub kernels: Kernels,
     /// Directory of what is known of snapshots.
     pub snapshot_dir: PathBuf,
     /// Heights between two snapshots for state sync; 0 for none. [`crate::SNAPSHOTS_OFFERED`] of them must fit into the
@@ -79,6 +82,7 @@ impl Config {
             fetch: None,
             keep_heights: 10_000,
             model_cache_bytes: 1 << 30,
+            kernels: Kernels::default(),
             snapshot_dir: home.join("snapshots"),
             snapshot_interval: 0,
             tier: Tier::default(),
@@ -171,7 +175,7 @@ impl App {
             vm: Vm::new(engine)?,
             blobs: config.blobs,
             fetch: config.fetch,
-            models: ModelCache::new(config.model_cache_bytes),
+            models: ModelCache::new(config.model_cache_bytes, config.kernels),
             good_signatures: Default::default(),
         };
         upgrade::check_start(&mut View(store.snapshot()), store.latest().0, config.upgrades)?;

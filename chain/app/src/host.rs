@@ -8,8 +8,8 @@ use std::{
 };
 
 use aceso_blobs::BlobStore;
-use aceso_inference::Model;
-use aceso_types::{BlobId, ModelId};
+use aceso_inference::{Kernels, Model, ModelRefused, admit_with};
+use aceso_types::{BlobId, Manifest, ModelId};
 use aceso_vm::{Vm, with_stack};
 
 use crate::{error::AppError, tx::authenticate::GoodSignatures};
@@ -42,6 +42,7 @@ pub(crate) fn on_deep_stack<T: Send>(work: impl FnOnce() -> T + Send) -> Result<
 /// Models that are ready to run, the least recently used forgotten first.
 pub(crate) struct ModelCache {
     bytes_max: u64,
+    kernels: Kernels,
     loaded: Mutex<Loaded>,
 }
 
@@ -53,8 +54,13 @@ struct Loaded {
 }
 
 impl ModelCache {
-    pub(crate) fn new(bytes_max: u64) -> Self {
-        Self { bytes_max, loaded: Mutex::default() }
+    pub(crate) fn new(bytes_max: u64, kernels: Kernels) -> Self {
+        Self { bytes_max, kernels, loaded: Mutex::default() }
+    }
+
+    /// Admits a model for this machine's kernels; [`ModelCache::put`] keeps it.
+    pub(crate) fn admit(&self, onnx: &[u8], manifest: &Manifest) -> Result<Model, ModelRefused> {
+        admit_with(onnx, manifest, self.kernels)
     }
 
     /// Models in memory, and bytes of them.

@@ -249,7 +249,7 @@ mod tests {
             vm: Vm::new(VmConfig::new(dir.path().join("wasm"))).unwrap(),
             blobs: Arc::new(blobs),
             fetch: None,
-            models: ModelCache::new(0),
+            models: ModelCache::new(0, Default::default()),
             good_signatures: Default::default(),
         };
         let settings = Settings {

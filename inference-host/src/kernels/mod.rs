@@ -40,6 +40,7 @@ pub(crate) struct Scratch {
     bytes: Vec<u8>,
     words: Vec<i16>,
     sums: Vec<i32>,
+    floats: Vec<f32>,
 }
 
 /// At least so many elements, of whatever is in them.

@@ -25,7 +25,12 @@ use crate::{
 fn each_set(op: impl Fn() -> Op, inputs: &[&[u8]], len: usize, mut check: impl FnMut(KernelSet, Vec<u8>)) {
     for set in Kernels::available() {
         let prepared = Kernels::new(set).unwrap().chosen().prepare(op());
-        let mut scratch = Scratch { bytes: vec![0xa5; 4096], words: vec![0x5a5a; 4096], sums: vec![-1; 4096] };
+        let mut scratch = Scratch {
+            bytes: vec![0xa5; 4096],
+            words: vec![0x5a5a; 4096],
+            sums: vec![-1; 4096],
+            floats: vec![f32::NAN; 4096],
+        };
         for _ in 0..2 {
             let mut y = vec![0xee; len];
             prepared.run(inputs, &mut y, &mut scratch);

@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use aceso_inference::{Model, admit, meter};
+use aceso_inference::{Model, meter};
 use aceso_types::{
     BlobId, Gas, Manifest, ModelId,
     guest::ModelInfo,
@@ -121,7 +121,7 @@ pub(crate) fn register_msg(run: &mut Run<'_>, msg: &MsgRegisterModel) -> Outcome
         let bytes = blobs::bytes(host, &cid, blob.size)?;
         // A simulation decodes nothing that its sender did not pay for: the price is the same without the work.
         if run.mode != Mode::Simulate {
-            let model = admit(&bytes, &manifest).map_err(|e| Code::ModelRefused.because(e))?;
+            let model = host.models.admit(&bytes, &manifest).map_err(|e| Code::ModelRefused.because(e))?;
             admit_row(run, &mut row, &manifest, &model, bytes)?;
             host.models.put(id, Arc::new(model));
         }
@@ -203,7 +203,7 @@ pub(crate) fn end_block(state: &mut impl Write, host: &Host, height: u64) -> Out
             continue;
         }
         match available_bytes(state, host, &cid, height)? {
-            Ok(bytes) => match admit(&bytes, &manifest) {
+            Ok(bytes) => match host.models.admit(&bytes, &manifest) {
                 Ok(model) => {
                     note(&mut row, &model);
                     state.set(MODELS, keys::onnx(&manifest.onnx.digest.to_string()), bytes)?;
@@ -254,7 +254,10 @@ pub(crate) fn load(run: &mut Run<'_>, id: &ModelId) -> Outcome<Option<(ModelRow,
     let manifest = manifest(&row)?;
     let key = keys::onnx(&manifest.onnx.digest.to_string());
     let Some(bytes) = run.delta.get(MODELS, &key)? else { return Err(damaged(MODELS, &key).into()) };
-    let model = admit(&bytes, &manifest)
+    let model = run
+        .host
+        .models
+        .admit(&bytes, &manifest)
         .map_err(|e| AppError::Host(format!("model {id} was admitted on chain and is refused here: {e}")))?;
     let model = Arc::new(model);
     run.host.models.put(*id, model.clone());

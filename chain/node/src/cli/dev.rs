@@ -155,6 +155,7 @@ pub(crate) fn open(
     options.state_dir = home.state_dir();
     options.vm_cache_dir = home.code_dir();
     options.keep_heights = config.keep_heights;
+    options.kernels = config.kernels(home)?;
     options.snapshot_dir = home.snapshots_dir();
     options.snapshot_interval = 0;
     change(&mut options);

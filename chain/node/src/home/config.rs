@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use aceso_inference::{KernelSet, Kernels};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde::Deserialize;
 
@@ -29,6 +30,7 @@ pub(crate) struct Config {
     pub(crate) blob_peers: Vec<String>,
     pub(crate) blob_readers: Vec<String>,
     pub(crate) blob_fetch_seconds: u64,
+    pub(crate) inference_kernels: String,
 }
 
 impl Default for Config {
@@ -47,6 +49,7 @@ impl Default for Config {
             blob_peers: Vec::new(),
             blob_readers: Vec::new(),
             blob_fetch_seconds: 60,
+            inference_kernels: KernelSet::Auto.to_string(),
         }
     }
 }
@@ -78,6 +81,15 @@ impl Config {
             })
         };
         self.blob_readers.iter().map(key).collect()
+    }
+
+    /// What models are computed with.
+    pub(crate) fn kernels(&self, home: &Home) -> Result<Kernels, HomeError> {
+        let chosen = self.inference_kernels.parse().and_then(Kernels::new);
+        chosen.map_err(|e| HomeError::Malformed {
+            path: home.config_file(),
+            reason: format!("inference_kernels: {e}"),
+        })
     }
 
     /// Bounds of the mempool for blocks of so many bytes.
@@ -125,6 +137,21 @@ mod tests {
             std::fs::write(home.config_file(), wrong).unwrap();
             let refused = Config::load_or_create(&home).unwrap_err().to_string();
             assert!(refused.contains(word) && refused.contains("aceso.toml") && !refused.contains('\n'), "{refused}");
+        }
+    }
+
+    #[test]
+    fn kernels_that_this_machine_has() {
+        let home = Home::at("/nowhere");
+        let kernels = |name: &str| {
+            let config = Config { inference_kernels: name.into(), ..Config::default() };
+            config.kernels(&home).map(|kernels| kernels.set()).map_err(|e| e.to_string())
+        };
+        assert_eq!(kernels("scalar"), Ok(KernelSet::Scalar));
+        assert_eq!(kernels("auto").ok(), Kernels::available().last().copied());
+        for wrong in ["simd128", "fast", ""] {
+            let refused = kernels(wrong).unwrap_err();
+            assert!(refused.contains("aceso.toml") && refused.contains("inference_kernels: "), "{refused}");
         }
     }
 

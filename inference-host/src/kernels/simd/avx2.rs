@@ -2,7 +2,7 @@
 
 use std::arch::x86_64::*;
 
-use super::lanes::{Lanes, Task};
+use super::lanes::{Lanes, Range, Task};
 
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Avx2;
@@ -94,12 +94,16 @@ impl Lanes for Avx2 {
     }
 
     #[inline(always)]
-    unsafe fn store_interleaved(v: [__m256i; 4], to: *mut u8) {
+    unsafe fn finish(sums: [__m256i; 4], scales: [__m256i; 4], range: &Range<__m256i>, to: *mut u8) {
         unsafe {
-            let mask = _mm256_set1_epi32(0xff);
-            let words = _mm256_packs_epi32(_mm256_and_si256(v[0], mask), _mm256_and_si256(v[1], mask));
+            let whole = |v: usize| {
+                let value = _mm256_mul_ps(_mm256_cvtepi32_ps(sums[v]), _mm256_castsi256_ps(scales[v]));
+                _mm256_cvtps_epi32(_mm256_min_ps(value, _mm256_castsi256_ps(range.hi)))
+            };
+            let words = _mm256_adds_epi16(_mm256_packs_epi32(whole(0), whole(1)), range.zero_words);
             let bytes = _mm_packus_epi16(_mm256_castsi256_si128(words), _mm256_extracti128_si256::<1>(words));
-            _mm_storeu_si128(to.cast(), bytes);
+            let least = _mm_max_epu8(bytes, _mm256_castsi256_si128(range.lo_bytes));
+            _mm_storeu_si128(to.cast(), _mm_xor_si128(least, _mm256_castsi256_si128(range.flip)));
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::arch::x86_64::*;
 
-use super::lanes::{Lanes, Task};
+use super::lanes::{Lanes, Range, Task};
 
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Vnni;
@@ -98,11 +98,16 @@ impl Lanes for Vnni {
     }
 
     #[inline(always)]
-    unsafe fn store_interleaved(v: [__m512i; 4], to: *mut u8) {
+    unsafe fn finish(sums: [__m512i; 4], scales: [__m512i; 4], range: &Range<__m512i>, to: *mut u8) {
         unsafe {
-            let low = v.map(|v| _mm512_and_si512(v, _mm512_set1_epi32(0xff)));
-            let words = [_mm512_packs_epi32(low[0], low[1]), _mm512_packs_epi32(low[2], low[3])];
-            _mm512_storeu_si512(to.cast(), _mm512_packus_epi16(words[0], words[1]));
+            let whole = |v: usize| {
+                let value = _mm512_mul_ps(_mm512_cvtepi32_ps(sums[v]), _mm512_castsi512_ps(scales[v]));
+                _mm512_cvtps_epi32(_mm512_min_ps(value, _mm512_castsi512_ps(range.hi)))
+            };
+            let words = |a, b| _mm512_adds_epi16(_mm512_packs_epi32(whole(a), whole(b)), range.zero_words);
+            let bytes = _mm512_packus_epi16(words(0, 1), words(2, 3));
+            let bytes = _mm512_xor_si512(_mm512_max_epu8(bytes, range.lo_bytes), range.flip);
+            _mm512_storeu_si512(to.cast(), bytes);
         }
     }
 

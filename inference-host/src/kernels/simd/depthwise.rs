@@ -4,10 +4,10 @@
 //! ([`Lanes::interleave`]), and each output in whose window that column lies takes them from the registers: with three
 //! columns and a stride of one, every column serves three outputs.
 
-use std::marker::PhantomData;
+use std::{hint::black_box, marker::PhantomData};
 
 use super::{
-    lanes::{Lanes, Lines, Range, Task, quad},
+    lanes::{Lanes, Lines, Range, Task, block, finish, quad},
     plane,
 };
 use crate::{
@@ -31,11 +31,6 @@ pub(super) struct Depthwise<L> {
     begin: Lines,
     scales: Lines,
     lanes: PhantomData<L>,
-}
-
-/// Channels of a block.
-fn block<L: Lanes>() -> usize {
-    L::STEP * L::LANES
 }
 
 impl<L: Lanes> Depthwise<L> {
@@ -62,9 +57,9 @@ impl<L: Lanes> Depthwise<L> {
             let words = &weights.words[channel * weights.depth..][..weights.depth];
             let (first, (vector, lane)) = (channel / block::<L>(), L::lane_of(channel % block::<L>()));
             for (c, r) in (0..columns).flat_map(|c| (0..tall).map(move |r| (c, r))) {
-                let taps = (r * L::STEP..rows).map(|row| words[row * columns + c]);
+                let taps: Vec<i16> = (r * L::STEP..rows).take(L::STEP).map(|row| words[row * columns + c]).collect();
                 let at = ((first * columns + c) * tall + r) * L::STEP + vector;
-                quads.set(at * L::LANES + lane, quad::<L>(taps));
+                quads.set(at * L::LANES + lane, quad::<L>(&taps));
             }
             let (bias, scale) = conv.requant.of(channel);
             let sum = words.iter().fold(0i32, |sum, &word| sum.wrapping_add(i32::from(word)));
@@ -212,43 +207,37 @@ impl<L: Lanes> Strips<'_, L> {
                     sums[v] = begin;
                 }
             }
+            let per_column = tall * L::STEP * L::LANES;
+            let span = (P - 1) * stride + (columns - 1) * dilated + 1;
             for rows in 0..tall {
                 // Taps below the window have no weight; they read the last row.
                 let line = |tap: usize| (rows * L::STEP + tap).min(kernel[0] - 1) * dilation[0] * self.line;
-                let lines = [0, 1, 2, 3].map(line);
-                for at in 0..(P - 1) * stride + (columns - 1) * dilated + 1 {
-                    let x = strip.x.add(at * self.pixel);
-                    let taps = L::interleave(lines.map(|line| x.add(line)));
+                let mut taps = [0, 1, 2, 3].map(|tap| strip.x.add(line(tap)));
+                let quads = strip.quads.add(rows * L::STEP * L::LANES);
+                for at in 0..span {
+                    let x = L::interleave(taps);
+                    taps = taps.map(|tap| tap.wrapping_add(self.pixel));
                     for (p, sums) in sums.iter_mut().enumerate() {
-                        let Some(tap) = at.checked_sub(p * stride) else { continue };
+                        // What lies before this output's window wraps, and is beyond its columns too.
+                        let tap = at.wrapping_sub(p * stride);
                         let column = tap / dilated;
-                        if column >= columns || tap % dilated != 0 {
-                            continue;
-                        }
-                        let quads = strip.quads.add((column * tall + rows) * L::STEP * L::LANES);
-                        for v in 0..L::STEP {
-                            sums[v] = L::dot(sums[v], taps[v], L::load(quads.add(v * L::LANES)));
+                        if column < columns && tap % dilated == 0 {
+                            let quads = quads.add(column.wrapping_mul(per_column));
+                            for v in 0..L::STEP {
+                                sums[v] = L::dot(sums[v], x[v], L::load(quads.add(v * L::LANES)));
+                            }
                         }
                     }
                 }
             }
+            // A copy, because what is indexed lies in memory, and the sums above must be in registers.
+            let sums = black_box(sums);
             let mut scales = [L::splat(0); 4];
             for (v, scale) in scales.iter_mut().enumerate().take(L::STEP) {
                 *scale = L::load(strip.scales.add(v * L::LANES));
             }
-            for (p, sums) in sums.iter().enumerate() {
-                let mut bytes = *sums;
-                for v in 0..L::STEP {
-                    bytes[v] = L::requantise(sums[v], scales[v], &strip.range);
-                }
-                let y = strip.y.add(p * self.op.channels);
-                if strip.width == block::<L>() {
-                    L::store_interleaved(bytes, y);
-                } else {
-                    let mut whole = [0u8; 64];
-                    L::store_interleaved(bytes, whole.as_mut_ptr());
-                    y.copy_from_nonoverlapping(whole.as_ptr(), strip.width);
-                }
+            for (p, &sums) in sums.iter().enumerate() {
+                finish::<L>(sums, scales, &strip.range, strip.y.add(p * self.op.channels), strip.width);
             }
         }
     }

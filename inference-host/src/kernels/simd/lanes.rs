@@ -48,12 +48,13 @@ pub(super) trait Lanes: Copy + Debug + Send + Sync + 'static {
     unsafe fn add(a: Self::V, b: Self::V) -> Self::V;
     /// Writes the low bytes of the first `count` lanes.
     unsafe fn store_bytes(v: Self::V, to: *mut u8, count: usize);
-    /// Reads [`Lanes::STEP`] times `STEP · LANES` numbers, and makes quads of one number of each. The order of quads is
-    /// [`Lanes::lane_of`]; only the first `STEP` vectors count.
+    /// Reads [`Lanes::STEP`] times a *block*, `STEP · LANES` numbers, and makes quads of one number of each. The order of
+    /// quads is [`Lanes::lane_of`]; only the first `STEP` vectors count.
     unsafe fn interleave(taps: [*const u8; 4]) -> [Self::V; 4];
-    /// Writes the low bytes of what [`Lanes::interleave`] has spread, in the order of memory; `STEP · LANES` bytes.
-    unsafe fn store_interleaved(v: [Self::V; 4], to: *mut u8);
-    /// The vector and the lane in which [`Lanes::interleave`] puts number `at`.
+    /// Requantises a block that lies in `STEP` vectors in the order of [`Lanes::lane_of`], and writes its bytes in the
+    /// order of memory.
+    unsafe fn finish(sums: [Self::V; 4], scales: [Self::V; 4], range: &Range<Self::V>, to: *mut u8);
+    /// The vector and the lane of a block's number `at`.
     fn lane_of(at: usize) -> (usize, usize);
     /// Runs a task that is compiled for these instructions.
     unsafe fn enter<T: Task<Self>>(task: T);
@@ -70,10 +71,20 @@ pub(super) trait Lanes: Copy + Debug + Send + Sync + 'static {
 }
 
 /// [`crate::formula::Range`] in vectors: `lo − zero` and `hi − zero` as f32, and `zero`.
+///
+/// The rest serves those who narrow with saturation: bounds are integers and rounding never falls, so clamping to `lo`
+/// after rounding is clamping before it, as long as `hi` was before: conversion to an integer turns whatever is too small
+/// *and* whatever is too large into the least integer. There a result that can be negative is 128 higher in between.
 pub(super) struct Range<V> {
     pub(super) lo: V,
     pub(super) hi: V,
     pub(super) zero: V,
+    /// `zero` in words of 16 bits, 128 higher if `lo` is negative.
+    pub(super) zero_words: V,
+    /// `lo` in bytes, likewise.
+    pub(super) lo_bytes: V,
+    /// What takes the 128 away again: the top bit of each byte, or nothing.
+    pub(super) flip: V,
 }
 
 impl<V: Copy> Range<V> {
@@ -82,8 +93,19 @@ impl<V: Copy> Range<V> {
     #[inline(always)]
     pub(super) unsafe fn new<L: Lanes<V = V>>(range: crate::formula::Range) -> Self {
         let [lo, hi] = range.bounds().map(|bound| bound.to_bits().cast_signed());
+        let (up, flip) = if range.lo < 0 { (128, 0x80) } else { (0, 0) };
+        let words = crate::kernels::narrow(range.zero + up).to_le_bytes();
         // SAFETY: the caller's.
-        unsafe { Self { lo: L::splat(lo), hi: L::splat(hi), zero: L::splat(range.zero) } }
+        unsafe {
+            Self {
+                lo: L::splat(lo),
+                hi: L::splat(hi),
+                zero: L::splat(range.zero),
+                zero_words: L::splat(i32::from_le_bytes([words[0], words[1], words[0], words[1]])),
+                lo_bytes: L::splat(i32::from_le_bytes([crate::formula::byte(range.lo + up); 4])),
+                flip: L::splat(i32::from_le_bytes([flip; 4])),
+            }
+        }
     }
 }
 
@@ -115,11 +137,43 @@ impl Lines {
     }
 }
 
-/// A quad of numbers of 8 bits ([`Lanes::STEP`] 4) or 16 bits (2), little-endian; less than `STEP` are filled up by zeros.
-#[allow(clippy::cast_sign_loss, clippy::cast_possible_truncation, reason = "numbers fit, in two's complement")]
-pub(super) fn quad<L: Lanes>(numbers: impl Iterator<Item = i16>) -> i32 {
-    let bits = 32 / L::STEP;
-    let mask = if L::STEP == 4 { 0xff } else { 0xffff };
-    let join = |quad, (at, number)| quad | ((i32::from(number) as u32 & mask) << (at * bits));
-    numbers.take(L::STEP).enumerate().fold(0u32, join).cast_signed()
+/// A quad of numbers of 8 bits ([`Lanes::STEP`] 4) or 16 bits (2), little-endian: the first of them, filled up by zeros.
+pub(super) fn quad<L: Lanes>(numbers: &[i16]) -> i32 {
+    let mut whole = [0i16; 4];
+    let count = numbers.len().min(L::STEP);
+    whole[..count].copy_from_slice(&numbers[..count]);
+    if L::STEP == 4 {
+        i32::from_le_bytes(whole.map(|number| number.to_le_bytes()[0]))
+    } else {
+        i32::from(whole[0]) & 0xffff | i32::from(whole[1]) << 16
+    }
+}
+
+/// Numbers of a block.
+pub(super) fn block<L: Lanes>() -> usize {
+    L::STEP * L::LANES
+}
+
+/// [`Lanes::finish`], of which only the first `width` bytes are written.
+///
+/// # Safety
+/// The processor has the instructions of `L`; there is room for as many bytes.
+#[inline(always)]
+pub(super) unsafe fn finish<L: Lanes>(
+    sums: [L::V; 4],
+    scales: [L::V; 4],
+    range: &Range<L::V>,
+    to: *mut u8,
+    width: usize,
+) {
+    // SAFETY: the caller's; a block has at most 64 numbers.
+    unsafe {
+        if width >= block::<L>() {
+            L::finish(sums, scales, range, to);
+        } else {
+            let mut whole = [0u8; 64];
+            L::finish(sums, scales, range, whole.as_mut_ptr());
+            to.copy_from_nonoverlapping(whole.as_ptr(), width);
+        }
+    }
 }

@@ -102,9 +102,11 @@ impl<L: Lanes> Set for Vectors<L> {
 }
 
 /// A set whose weights must fit 8 bits once centred, and the set that takes all others.
+#[cfg(target_arch = "x86_64")]
 #[derive(Debug)]
 struct Bytes<A, B>(Vectors<A>, Vectors<B>);
 
+#[cfg(target_arch = "x86_64")]
 impl<A: Lanes, B: Lanes> Set for Bytes<A, B> {
     fn prepare(&self, op: Op) -> Box<dyn Run> {
         let faster = match &op {

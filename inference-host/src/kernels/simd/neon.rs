@@ -2,7 +2,7 @@
 
 use std::arch::aarch64::*;
 
-use super::lanes::{Lanes, Task};
+use super::lanes::{Lanes, Range, Task};
 
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Neon;
@@ -94,10 +94,10 @@ impl Lanes for Neon {
     }
 
     #[inline(always)]
-    unsafe fn store_interleaved(v: [int32x4_t; 4], to: *mut u8) {
+    unsafe fn finish(sums: [int32x4_t; 4], scales: [int32x4_t; 4], range: &Range<int32x4_t>, to: *mut u8) {
         unsafe {
-            let words = vcombine_s16(vmovn_s32(v[0]), vmovn_s32(v[1]));
-            vst1_s8(to.cast(), vmovn_s16(words));
+            let words = |v: usize| vmovn_s32(Self::requantise(sums[v], scales[v], range));
+            vst1_s8(to.cast(), vmovn_s16(vcombine_s16(words(0), words(1))));
         }
     }
 

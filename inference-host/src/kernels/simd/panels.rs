@@ -1,17 +1,18 @@
 //! Convolutions and matrix products, over weights in panels.
 //!
 //! A panel is the weights of up to four vectors of output channels, in the order in which a tile reads them:
-//! `[run][step][vector][lane]`, a quad each. A *run* is what a window reads side by side in the plane: a whole row of
+//! `[run][step][vector][lane]`, a quad each. Whole blocks of channels lie in the order in which sums are narrowed to
+//! bytes ([`Lanes::lane_of`]). A *run* is what a window reads side by side in the plane: a whole row of
 //! taps, or one tap's channels where there are groups or dilation. Windows are not gathered: a tile reads the plane where
 //! it is.
 //!
 //! The order of loops is that of the caches: a piece of the input that fits the second one, for it each panel, for it each
 //! tile.
 
-use std::marker::PhantomData;
+use std::{hint::black_box, marker::PhantomData};
 
 use super::{
-    lanes::{Lanes, Lines, Range, Task, quad},
+    lanes::{Lanes, Lines, Range, Task, block, finish, quad},
     plane::{self, SLACK},
 };
 use crate::{
@@ -94,26 +95,36 @@ impl Weights {
             for first in (0..padded).step_by(panel::<L>()) {
                 let width = panel::<L>().min(padded - first);
                 for (start, step) in (0..runs).flat_map(|r| (0..steps).map(move |s| (r * run, s * L::STEP))) {
-                    for output in first..first + width {
-                        if output < outputs {
-                            let row = &rows.words[(group * outputs + output) * rows.depth + start..][..run];
-                            quads.set(at, quad::<L>(row[step..].iter().copied()));
-                        }
-                        at += 1;
+                    for output in first..outputs.min(first + width) {
+                        let row = &rows.words[(group * outputs + output) * rows.depth + start..][..run];
+                        quads.set(at + lane::<L>(output - first, width), quad::<L>(&row[step..]));
                     }
+                    at += width;
                 }
             }
             for output in 0..outputs {
                 let row = group * outputs + output;
+                let first = output / panel::<L>() * panel::<L>();
+                let place = group * padded + first + lane::<L>(output - first, panel::<L>().min(padded - first));
                 let (bias, scale) = requant.of(row);
                 let words = &rows.words[row * rows.depth..][..rows.depth];
                 let sum = words.iter().fold(0i32, |sum, &word| sum.wrapping_add(i32::from(word)));
-                begin.set(group * padded + output, bias.wrapping_sub(sum.wrapping_mul(zero)));
-                scales.set(group * padded + output, scale.to_bits().cast_signed());
+                begin.set(place, bias.wrapping_sub(sum.wrapping_mul(zero)));
+                scales.set(place, scale.to_bits().cast_signed());
             }
         }
         Some(Self { outputs, run, steps, runs, quads, begin, scales })
     }
+}
+
+/// Where a panel of `width` lanes has its channel `at`.
+fn lane<L: Lanes>(at: usize, width: usize) -> usize {
+    let index = at / block::<L>();
+    if (index + 1) * block::<L>() > width {
+        return at;
+    }
+    let (vector, lane) = L::lane_of(at % block::<L>());
+    (index * L::STEP + vector) * L::LANES + lane
 }
 
 /// Output channels of a whole panel.
@@ -321,6 +332,7 @@ impl<V: Copy> Work<'_, V> {
             }
             let mut quads = panel.quads;
             for &run in self.runs {
+                let x = x.map(|x| x.add(run).cast::<i32>());
                 for step in 0..self.steps {
                     let mut w = [L::splat(0); N];
                     for (n, w) in w.iter_mut().enumerate() {
@@ -328,7 +340,7 @@ impl<V: Copy> Work<'_, V> {
                     }
                     quads = quads.add(N * L::LANES);
                     for (x, sums) in x.iter().zip(&mut sums) {
-                        let x = L::splat(x.add(run + step * 4).cast::<i32>().read_unaligned());
+                        let x = L::splat(x.add(step).read_unaligned());
                         for (sum, &w) in sums.iter_mut().zip(&w) {
                             *sum = L::dot(*sum, x, w);
                         }
@@ -340,9 +352,17 @@ impl<V: Copy> Work<'_, V> {
             for (n, scale) in scales.iter_mut().enumerate() {
                 *scale = L::load(panel.scales.add(n * L::LANES));
             }
+            // A copy, because what is indexed lies in memory, and the sums above must be in registers.
+            let sums = black_box(sums);
             for sums in sums.iter().take(count) {
-                for (n, (&sum, &scale)) in sums.iter().zip(&scales).enumerate() {
-                    let bytes = L::requantise(sum, scale, self.range);
+                let blocks = N / L::STEP;
+                for first in (0..blocks).map(|index| index * L::STEP) {
+                    let of = |from: &[V; N]| [0, 1, 2, 3].map(|v| from[first + v.min(L::STEP - 1)]);
+                    let width = panel.width - first * L::LANES;
+                    finish::<L>(of(sums), of(&scales), self.range, y.add(first * L::LANES), width);
+                }
+                for n in blocks * L::STEP..N {
+                    let bytes = L::requantise(sums[n], scales[n], self.range);
                     let width = (panel.width - n * L::LANES).min(L::LANES);
                     L::store_bytes(bytes, y.add(n * L::LANES), width);
                 }

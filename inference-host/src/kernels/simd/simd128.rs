@@ -2,7 +2,7 @@
 
 use std::arch::wasm32::*;
 
-use super::lanes::{Lanes, Task};
+use super::lanes::{Lanes, Range, Task};
 
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Simd128;
@@ -83,9 +83,9 @@ impl Lanes for Simd128 {
     }
 
     #[inline(always)]
-    unsafe fn store_interleaved(v: [v128; 4], to: *mut u8) {
-        let mask = i32x4_splat(0xff);
-        let words = u16x8_narrow_i32x4(v128_and(v[0], mask), v128_and(v[1], mask));
+    unsafe fn finish(sums: [v128; 4], scales: [v128; 4], range: &Range<v128>, to: *mut u8) {
+        let low = |v: usize| v128_and(unsafe { Self::requantise(sums[v], scales[v], range) }, i32x4_splat(0xff));
+        let words = u16x8_narrow_i32x4(low(0), low(1));
         let bytes = i64x2_extract_lane::<0>(u8x16_narrow_i16x8(words, words)).to_le_bytes();
         unsafe { to.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) }
     }
