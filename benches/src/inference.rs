@@ -1,15 +1,16 @@
 //! What does a run of a model cost, beside ONNX Runtime on one thread, and against what gas is priced for?
 //!
 //! `cargo xtask bench inference [--python PATH]`: the bundled model, and networks of the published shapes with weights from
-//! a seed, which `benches/peers/onnxruntime/models.py` writes. The two take turns, round by round, and medians are
-//! compared; a ratio is printed only if both give the same bytes. `PATH` is a Python with onnx, onnxruntime and numpy;
-//! without one there is no peer and only the bundled model.
+//! a seed, which `benches/peers/onnxruntime/models.py` writes. The two take turns, round by round, and medians of the time
+//! on the processor are compared, so that other work on the machine counts for neither; a ratio is printed only if both
+//! give the same bytes. `PATH` is a Python with onnx, onnxruntime and numpy; without one there is no peer and only the
+//! bundled model.
 
 use std::{
     io::{BufRead, BufReader, Write},
     path::{Path, PathBuf},
     process::{Child, ChildStdin, ChildStdout, Command, Stdio},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use aceso_inference::{KernelSet, Kernels, Model, admit_with, meter};
@@ -18,8 +19,9 @@ use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 
 const NETWORKS: [&str; 3] = ["resnet18", "mobilenet_v2", "resnet50"];
-/// Least time of one turn, so that the clock's grain does not matter.
-const TURN: f64 = 0.05;
+/// Time of one turn, so that the clock's grain of some 4 ms does not matter, and most runs in it.
+const TURN: Duration = Duration::from_millis(200);
+const RUNS_MAX: u32 = 5000;
 /// Wasm gas of a second, as prices are meant.
 const GAS_PER_MS: f64 = 1e9;
 
@@ -79,7 +81,8 @@ fn network(
         let load = start.elapsed().as_secs_f64() * 1e3;
         let image = image(&model)?;
         let once = turn(&model, &image, 1)?;
-        let runs = (TURN / once.seconds).ceil().clamp(1.0, 1000.0) as u32;
+        let once_micros = Duration::from_secs_f64(once.seconds).as_micros().max(1);
+        let runs = u32::try_from(TURN.as_micros() / once_micros).unwrap_or(RUNS_MAX).clamp(1, RUNS_MAX);
         let mut against = peer.as_deref_mut().filter(|_| index == 0);
         let (mut ours, mut theirs) = (Vec::new(), Vec::new());
         for _ in 0..if set == KernelSet::Scalar { rounds.min(5) } else { rounds } {
@@ -123,12 +126,22 @@ struct Turn {
 
 fn turn(model: &Model, image: &Tensor, runs: u32) -> Result<Turn> {
     let mut output = Vec::new();
-    let start = Instant::now();
+    let (start, began) = (on_processor(), Instant::now());
     for _ in 0..runs {
         output = model.run(std::slice::from_ref(image))?;
     }
-    let seconds = start.elapsed().as_secs_f64() / f64::from(runs);
+    let elapsed = match (start, on_processor()) {
+        (Some(start), Some(end)) if end > start => end - start,
+        _ => began.elapsed(),
+    };
+    let seconds = elapsed.as_secs_f64() / f64::from(runs);
     Ok(Turn { seconds, output: output.first().context("the model has no output")?.data().to_vec() })
+}
+
+/// How long this thread has been on a processor, where the system says so (Linux).
+fn on_processor() -> Option<Duration> {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
+    text.split(' ').next()?.parse().ok().map(Duration::from_nanos)
 }
 
 /// Our output as the peer gives it: as floats, where the graph ends in DequantizeLinear.
@@ -188,7 +201,8 @@ impl Peer {
         writeln!(self.to, "{line}")?;
         let mut answer = String::new();
         self.from.read_line(&mut answer)?;
-        serde_json::from_str(&answer).context("ONNX Runtime did not answer: Python needs the packages onnxruntime and numpy")
+        serde_json::from_str(&answer)
+            .context("ONNX Runtime did not answer: Python needs the packages onnxruntime and numpy")
     }
 }
 

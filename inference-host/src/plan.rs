@@ -16,7 +16,8 @@ const PEAK_MAX: u64 = 256 << 20;
 
 /// What a run costs, the same for every input and on every machine.
 ///
-/// Reckoned from the graph as it is written; what a set of kernels really takes may be less, and is at most twice that.
+/// Reckoned from the graph as it is written. What a set of kernels really takes depends on its layouts: packed weights are
+/// at most twice as large, and the input of a product may exist a second time with its padding, in numbers of 16 bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Facts {
     /// Multiplications with accumulation.

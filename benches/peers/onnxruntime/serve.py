@@ -2,7 +2,7 @@
 """ONNX Runtime on one thread, told what to do line by line, so that a bench can take turns with it.
 
 `load MEAN DEVIATION FILE` makes a session whose image, if it is float, is normalised by these (in millionths); `run N` runs it N times on a fixed image and answers
-{"seconds": per run, "output": the first output's bytes in hexadecimal}. Needs onnxruntime and numpy.
+{"seconds": on the processor per run, "output": the first output's bytes in hexadecimal}. Needs onnxruntime and numpy.
 """
 import json
 import sys
@@ -35,10 +35,10 @@ def main():
             answer = {"seconds": seconds, "version": ort.__version__}
         else:
             output = session.run(None, feed)[0]
-            start = time.perf_counter()
+            start = time.process_time()
             for _ in range(int(argument)):
                 session.run(None, feed)
-            seconds = (time.perf_counter() - start) / int(argument)
+            seconds = (time.process_time() - start) / int(argument)
             answer = {"seconds": seconds, "output": output.tobytes().hex()}
         print(json.dumps(answer), flush=True)
 

@@ -68,10 +68,18 @@ fn zero(signed: bool, byte: u8) -> i32 {
     number(signed, byte)
 }
 
+/// Some multipliers are so large that sums leave 32 bits, and some results are cut off as Relu and Clip do.
 fn requant(rows: usize, per_row: bool, y: (bool, u8), draw: &mut dyn FnMut(usize) -> Vec<u8>) -> Requant {
-    let scales = draw(if per_row { rows } else { 1 }).iter().map(|&b| (f32::from(b) + 1.0) * 3.1e-6).collect();
+    let scale = |&b: &u8| if b % 16 == 0 { 250.0 } else { (f32::from(b) + 1.0) * 3.1e-6 };
+    let scales = draw(if per_row { rows } else { 1 }).iter().map(scale).collect();
     let bias = draw(rows).iter().map(|&b| i32::from(b) * 57 - 7000).collect();
-    Requant { scales, bias, range: Range::of(y.0, zero(y.0, y.1)) }
+    let (range, zero) = (Range::of(y.0, zero(y.0, y.1)), zero(y.0, y.1));
+    let range = match draw(1)[0] % 3 {
+        0 => range,
+        1 => range.within(zero, range.hi),
+        _ => range.within(-20, 60),
+    };
+    Requant { scales, bias, range }
 }
 
 fn filter(rows: usize, depth: usize, order: Order, signed: bool, bytes: Vec<u8>, zeros: Vec<i32>) -> Filter {

@@ -86,10 +86,7 @@ impl Config {
     /// What models are computed with.
     pub(crate) fn kernels(&self, home: &Home) -> Result<Kernels, HomeError> {
         let chosen = self.inference_kernels.parse().and_then(Kernels::new);
-        chosen.map_err(|e| HomeError::Malformed {
-            path: home.config_file(),
-            reason: format!("inference_kernels: {e}"),
-        })
+        chosen.map_err(|e| HomeError::Malformed { path: home.config_file(), reason: format!("inference_kernels: {e}") })
     }
 
     /// Bounds of the mempool for blocks of so many bytes.
