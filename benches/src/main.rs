@@ -24,6 +24,8 @@ const NAMES: [(&str, &str); 5] = [
     ("inference", "runs of models, beside ONNX Runtime with --python PATH"),
     ("state", "roots, commits, reads, proofs"),
     ("sync", "a state that is cut into chunks, served and restored"),
+    // Run by the program that makes networks.
+    ("net", "four validators: pace, finality, reads with their proofs"),
 ];
 
 fn main() -> ExitCode {
