@@ -96,8 +96,14 @@ impl Lanes for Neon {
     #[inline(always)]
     unsafe fn finish(sums: [int32x4_t; 4], scales: [int32x4_t; 4], range: &Range<int32x4_t>, to: *mut u8) {
         unsafe {
-            let words = |v: usize| vmovn_s32(Self::requantise(sums[v], scales[v], range));
-            vst1_s8(to.cast(), vmovn_s16(vcombine_s16(words(0), words(1))));
+            let whole = |v: usize| {
+                let value = vmulq_f32(vcvtq_f32_s32(sums[v]), vreinterpretq_f32_s32(scales[v]));
+                vqmovn_s32(vcvtnq_s32_f32(vminq_f32(value, vreinterpretq_f32_s32(range.hi))))
+            };
+            let words = vcombine_s16(whole(0), whole(1));
+            let bytes = vqmovun_s16(vqaddq_s16(words, vreinterpretq_s16_s32(range.zero_words)));
+            let least = vmax_u8(bytes, vget_low_u8(vreinterpretq_u8_s32(range.lo_bytes)));
+            vst1_u8(to, veor_u8(least, vget_low_u8(vreinterpretq_u8_s32(range.flip))));
         }
     }
 

@@ -84,9 +84,13 @@ impl Lanes for Simd128 {
 
     #[inline(always)]
     unsafe fn finish(sums: [v128; 4], scales: [v128; 4], range: &Range<v128>, to: *mut u8) {
-        let low = |v: usize| v128_and(unsafe { Self::requantise(sums[v], scales[v], range) }, i32x4_splat(0xff));
-        let words = u16x8_narrow_i32x4(low(0), low(1));
-        let bytes = i64x2_extract_lane::<0>(u8x16_narrow_i16x8(words, words)).to_le_bytes();
+        let whole = |v: usize| {
+            let value = f32x4_mul(f32x4_convert_i32x4(sums[v]), scales[v]);
+            i32x4_trunc_sat_f32x4(f32x4_nearest(f32x4_min(value, range.hi)))
+        };
+        let words = i16x8_add_sat(i16x8_narrow_i32x4(whole(0), whole(1)), range.zero_words);
+        let bytes = v128_xor(u8x16_max(u8x16_narrow_i16x8(words, words), range.lo_bytes), range.flip);
+        let bytes = i64x2_extract_lane::<0>(bytes).to_le_bytes();
         unsafe { to.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) }
     }
 
