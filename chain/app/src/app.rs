@@ -118,6 +118,25 @@ pub struct Stats {
     pub blob_bytes: u64,
     /// Registered blobs that too few validators have said to hold; no more than are looked at in one go.
     pub blobs_pending: u64,
+    /// Calls whose machine code was in memory, and calls for which it was read from disk or compiled.
+    pub code_asked: Asked,
+    /// Uses of a model that was ready in memory, and of one that was made ready first.
+    pub model_asked: Asked,
+    /// Signatures that were verified before, and those that were verified now.
+    pub signature_asked: Asked,
+    /// Calls that found all instances of contracts taken.
+    pub instances_refused: u64,
+    /// Snapshots that others are offered.
+    pub snapshots: u64,
+}
+
+/// How often a cache had what it was asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Asked {
+    /// It had it.
+    pub hits: u64,
+    /// It had not.
+    pub misses: u64,
 }
 
 /// The chain that runs.
@@ -384,18 +403,24 @@ impl App {
     /// What is held at this moment, for whoever watches the node.
     pub fn stats(&self) -> Stats {
         let engine = self.host.vm.stats();
-        let (models, model_bytes) = self.host.models.size();
+        let models = self.host.models.stats();
+        let (hits, misses) = self.host.good_signatures.asked();
         // A store that cannot be read says so where it is needed.
         let (blobs, blob_bytes) = self.host.blobs.usage().map_or((0, 0), |usage| (usage.blobs, usage.pack_bytes));
         Stats {
             codes: engine.codes as u64,
             code_bytes: engine.code_bytes as u64,
             instances: engine.instances.into(),
-            models: models as u64,
-            model_bytes,
+            models: models.models,
+            model_bytes: models.bytes,
             blobs,
             blob_bytes,
             blobs_pending: self.wanted_blobs().len() as u64,
+            code_asked: Asked { hits: engine.code_hits, misses: engine.code_misses },
+            model_asked: Asked { hits: models.hits, misses: models.misses },
+            signature_asked: Asked { hits, misses },
+            instances_refused: engine.refused,
+            snapshots: self.snapshots.offered(&self.store).count() as u64,
         }
     }
 

@@ -36,7 +36,9 @@ pub(crate) struct Host {
 
 /// Runs work on a stack that holds as many contracts inside each other as the rules allow.
 pub(crate) fn on_deep_stack<T: Send>(work: impl FnOnce() -> T + Send) -> Result<T, AppError> {
-    with_stack(QUERIES_MAX, work).map_err(AppError::Thread)
+    // That may be another thread; what is traced there still belongs to the block or the question.
+    let span = tracing::Span::current();
+    with_stack(QUERIES_MAX, || span.in_scope(work)).map_err(AppError::Thread)
 }
 
 /// Models that are ready to run, the least recently used forgotten first.
@@ -50,6 +52,17 @@ struct Loaded {
     models: BTreeMap<ModelId, (Arc<Model>, u64)>,
     bytes: u64,
     uses: u64,
+    hits: u64,
+    misses: u64,
+}
+
+/// What the cache of models holds, and how often it was asked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct ModelStats {
+    pub(crate) models: u64,
+    pub(crate) bytes: u64,
+    pub(crate) hits: u64,
+    pub(crate) misses: u64,
 }
 
 impl ModelCache {
@@ -57,19 +70,23 @@ impl ModelCache {
         Self { bytes_max, loaded: Mutex::default() }
     }
 
-    /// Models in memory, and bytes of them.
-    pub(crate) fn size(&self) -> (usize, u64) {
+    pub(crate) fn stats(&self) -> ModelStats {
         let loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
-        (loaded.models.len(), loaded.bytes)
+        let Loaded { hits, misses, bytes, .. } = *loaded;
+        ModelStats { models: loaded.models.len() as u64, bytes, hits, misses }
     }
 
     pub(crate) fn get(&self, id: &ModelId) -> Option<Arc<Model>> {
         let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
         loaded.uses += 1;
         let now = loaded.uses;
-        let (model, used) = loaded.models.get_mut(id)?;
-        *used = now;
-        Some(model.clone())
+        let found = loaded.models.get_mut(id).map(|(model, used)| {
+            *used = now;
+            model.clone()
+        });
+        let count = if found.is_some() { &mut loaded.hits } else { &mut loaded.misses };
+        *count += 1;
+        found
     }
 
     pub(crate) fn put(&self, id: ModelId, model: Arc<Model>) {

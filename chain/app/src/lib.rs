@@ -29,7 +29,7 @@ mod tx;
 pub mod upgrade;
 
 pub use address::genesis_contract;
-pub use app::{App, ChainInfo, Config, Stats, WantedBlob};
+pub use app::{App, Asked, ChainInfo, Config, Stats, WantedBlob};
 pub use components::COMPONENTS;
 pub use error::AppError;
 pub use host::Fetch;

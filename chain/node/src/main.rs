@@ -22,6 +22,7 @@ mod net;
 mod peers;
 mod rest;
 mod rpc;
+mod trace;
 
 #[cfg(test)]
 mod testing;

@@ -24,7 +24,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use tendermint::Time;
 use ureq::Agent;
 
-use crate::{application::Application, rest::access};
+use crate::{application::Application, metrics::meters::Fetching, rest::access};
 
 /// How often the thread looks at what the chain waits for.
 const PERIOD: Duration = Duration::from_millis(200);
@@ -137,6 +137,7 @@ pub(crate) struct Peers {
     /// How long a block waits.
     patience: Duration,
     agent: Agent,
+    meters: Fetching,
 }
 
 impl Peers {
@@ -156,7 +157,13 @@ impl Peers {
             .max_redirects(0)
             .build();
         let peers = urls.iter().map(peer).collect();
-        Self { peers, chain_id: chain_id.into(), keys: Box::new(keys), blobs, patience, agent: agent.into() }
+        let (chain_id, keys, agent) = (chain_id.into(), Box::new(keys), agent.into());
+        Self { peers, chain_id, keys, blobs, patience, agent, meters: Fetching::default() }
+    }
+
+    /// The peers, telling what they do.
+    pub(crate) fn watched(self, meters: Fetching) -> Self {
+        Self { meters, ..self }
     }
 
     /// Asks the peers one after the other until one sends the blob. The error is the last peer's.
@@ -169,6 +176,7 @@ impl Peers {
             }
             let outcome = self.ask(peer, id, size);
             peer.note(&outcome);
+            self.count(&outcome);
             match outcome {
                 Ok(()) => {
                     tracing::debug!(blob = %id, peer = peer.url, "fetched");
@@ -185,6 +193,24 @@ impl Peers {
             }
         }
         Err(last)
+    }
+
+    fn count(&self, outcome: &Result<(), PeerError>) {
+        let reason = match outcome {
+            Ok(()) => {
+                self.meters.fetched.inc();
+                return;
+            }
+            Err(PeerError::Lied { .. }) => {
+                self.meters.banned.inc();
+                "lied"
+            }
+            Err(PeerError::Unreachable { .. }) => "unreachable",
+            Err(PeerError::Refused { .. }) => "refused",
+            // Not the peer's doing.
+            Err(PeerError::Nobody | PeerError::NoKey | PeerError::Store(_) | PeerError::Resting(_)) => return,
+        };
+        self.meters.failed.count(reason, 1);
     }
 
     /// Asks a peer, signing with the next key where one does not count for it.
@@ -232,20 +258,26 @@ impl Peers {
         }
     }
 
-    /// Fetches those of these blobs that are not here. False once the store takes no more.
-    fn bring_missing(&self, wanted: &[WantedBlob]) -> bool {
+    /// Fetches those of these blobs that are not here, and answers how many could not be had; nothing once the store takes
+    /// no more.
+    fn bring_missing(&self, wanted: &[WantedBlob]) -> Option<i64> {
+        let mut missing = 0;
         for blob in wanted {
             match self.blobs.has(&blob.id) {
                 Ok(true) => continue,
                 Ok(false) => {}
                 Err(e) => tracing::warn!(blob = %blob.id, "fetched again: {e}"),
             }
-            if let Err(PeerError::Store(e)) = self.bring(&blob.id, blob.size) {
-                tracing::error!(blob = %blob.id, "cannot keep what peers send: {e}");
-                return false;
+            match self.bring(&blob.id, blob.size) {
+                Ok(()) => {}
+                Err(PeerError::Store(e)) => {
+                    tracing::error!(blob = %blob.id, "cannot keep what peers send: {e}");
+                    return None;
+                }
+                Err(_) => missing += 1,
             }
         }
-        true
+        Some(missing)
     }
 
     /// Looks for what is missing until `stopped`; a blob that has come is told to `arrived`.
@@ -255,10 +287,14 @@ impl Peers {
         }
         let (mut after, mut next_round) = (None, Instant::now());
         while !stopped() {
-            let mut well = self.bring_missing(&app.wanted_blobs());
+            let missing = self.bring_missing(&app.wanted_blobs());
+            if let Some(missing) = missing {
+                self.meters.missing.set(missing);
+            }
+            let mut well = missing.is_some();
             if well && Instant::now() >= next_round {
                 let (page, next) = app.live_blobs(after.as_ref(), PAGE);
-                well = self.bring_missing(&page);
+                well = self.bring_missing(&page).is_some();
                 if next.is_none() {
                     next_round = Instant::now() + ROUND;
                 }

@@ -9,6 +9,7 @@ use aceso_types::{Height, TxIndex, msg::MsgAttest};
 use bytes::Bytes;
 use prost::Message;
 use tendermint::{abci::types::ExecTxResult, consensus, v0_38::abci::request::FinalizeBlock, validator::Update};
+use tracing::{Span, field::Empty};
 
 use crate::{
     chain::{self, Chain},
@@ -44,6 +45,7 @@ pub(crate) fn execute(
     let mut results = Vec::with_capacity(request.txs.len());
     let mut gas_used: u64 = 0;
     for (index, bytes) in request.txs.iter().enumerate() {
+        let span = tracing::info_span!("tx", index, hash = Empty, code = Empty, gas = Empty).entered();
         let done = match attestation(bytes) {
             Some(attest) if index == 0 => attested(chain, block, delta, &attest)?,
             _ => {
@@ -51,6 +53,7 @@ pub(crate) fn execute(
                 deliver(host, chain, block, delta, bytes, index, gas_used)?
             }
         };
+        note(&span, &done);
         gas_used = gas_used.saturating_add(done.gas_used.min(done.gas_wanted));
         results.push(done.into());
     }
@@ -109,6 +112,20 @@ fn attested(chain: &Chain, block: Block, delta: &mut Delta, attest: &MsgAttest) 
     Ok(Done { fault: None, data: Vec::new(), events, gas_wanted: 0, gas_used: 0 })
 }
 
+/// Tells whoever traces what became of a transaction, without the text of a refusal.
+fn note(span: &Span, done: &Done) {
+    span.record("gas", done.gas_used);
+    match &done.fault {
+        Some(fault) => {
+            span.record("code", fault.code.number());
+            tracing::debug!(codespace = fault.code.space(), "refused");
+        }
+        None => {
+            span.record("code", 0);
+        }
+    }
+}
+
 fn deliver(
     host: &Host,
     chain: &Arc<Chain>,
@@ -122,6 +139,9 @@ fn deliver(
         Ok(tx) => tx,
         Err(fault) => return Ok(Done::refused(fault)),
     };
+    if !Span::current().is_disabled() {
+        Span::current().record("hash", hex::encode_upper(tx.hash));
+    }
     // More than any block has is refused by the transaction's own checks.
     let (wanted, most) = (tx.gas_limit(), chain.block_gas.unwrap_or(u64::MAX));
     if wanted <= most && wanted > most.saturating_sub(gas_used) {

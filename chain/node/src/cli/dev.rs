@@ -26,10 +26,11 @@ use crate::{
     application::Application,
     engine::{Engine, EngineError, Parts, commit::Signer, events::Hub, mempool::Mempool, pulse::Pulse, store::Store},
     home::{Home, config::Config, genesis::Document},
-    metrics::Metrics,
+    metrics::{Metrics, meters::Meters},
     net,
     rest::{self, Rest, Rpc, ledger::Ledger},
     rpc::{self, Node},
+    trace::LogArgs,
 };
 
 /// How often unregistered blobs are looked for.
@@ -72,7 +73,7 @@ pub(crate) struct Args {
 }
 
 /// Runs the verb.
-pub(crate) fn run(args: Args, output: Output) -> anyhow::Result<()> {
+pub(crate) fn run(args: Args, output: Output, log: &LogArgs) -> anyhow::Result<()> {
     if let Some(address) = &args.grpc {
         eprintln!("note: gRPC is not served yet, nothing listens at {address}; RPC and REST are");
     }
@@ -82,24 +83,32 @@ pub(crate) fn run(args: Args, output: Output) -> anyhow::Result<()> {
     let home = args.home.home()?;
     let _lock = home.lock()?;
     let document = home.begin(&args.chain.beginning()?, proof_spec()?)?;
+    let (config, meters) = (Config::load_or_create(&home)?, Meters::default());
+    let _exporter = log.start_node(&meters, config.collector(&home, document.origin.chain_id.as_str())?)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let served = runtime.block_on(serve(&args, &home, document, output));
+    let served = runtime.block_on(serve(&args, &home, &config, document, &meters, output));
     // Threads that still answer somebody get a moment to finish.
     runtime.shutdown_timeout(Duration::from_secs(2));
     served
 }
 
-async fn serve(args: &Args, home: &Home, document: Document, output: Output) -> anyhow::Result<()> {
+async fn serve(
+    args: &Args,
+    home: &Home,
+    config: &Config,
+    document: Document,
+    meters: &Meters,
+    output: Output,
+) -> anyhow::Result<()> {
     let (rpc_listener, rpc_at) = net::bind("--rpc", &args.rpc).await?;
     let (rest_listener, rest_at) = net::bind("--rest", &args.rest).await?;
-    let config = Config::load_or_create(home)?;
     let blobs = Arc::new(BlobStore::open(&home.blobs_dir(), aceso_blobs::Options::default())?);
-    let app = open(home, &config, &blobs, |options| options.fail_point = args.die_in_commit.map(dying))?;
-    let metrics = Arc::new(Metrics::new(app));
+    let app = open(home, config, &blobs, |options| options.fail_point = args.die_in_commit.map(dying))?;
+    let metrics = Arc::new(Metrics::new(app, meters));
     let app: Arc<dyn Application> = Arc::clone(&metrics) as Arc<dyn Application>;
 
     let (ended, mut engine_ended) = mpsc::channel(1);
-    let chain = start(args, home, &config, &document, app, &blobs, rpc_at)?;
+    let chain = start(args, home, config, meters, &document, app, &blobs, rpc_at)?;
     let (node, pulse) = (chain.node, chain.pulse);
     let engine = std::thread::Builder::new()
         .name("engine".into())
@@ -179,10 +188,12 @@ struct Running {
     pulse: Arc<Pulse>,
 }
 
+#[allow(clippy::too_many_arguments, reason = "each is another part of the node")]
 fn start(
     args: &Args,
     home: &Home,
     config: &Config,
+    meters: &Meters,
     document: &Document,
     app: Arc<dyn Application>,
     blobs: &Arc<BlobStore>,
@@ -191,10 +202,11 @@ fn start(
     let pulse = Arc::new(Pulse::default());
     let store = Arc::new(Store::open(&home.blocks_file())?);
     let limits = config.mempool(document.origin.params.block.max_bytes);
-    let mempool = Arc::new(Mempool::new(checks::Mempool::new(Arc::clone(&app)), limits, Arc::clone(&pulse)));
+    let mempool = Mempool::new(checks::Mempool::new(Arc::clone(&app)), limits, Arc::clone(&pulse));
+    let mempool = Arc::new(mempool.watched(meters.waiting.clone()));
     let hub = Arc::new(Hub::default());
     let signer = Signer::new(home.validator()?);
-    let voter = Arc::new(Voter::new(home.attest_keys()?, Arc::clone(blobs)));
+    let voter = Arc::new(Voter::new(home.attest_keys()?, Arc::clone(blobs)).watched(meters.extension.clone()));
     let limits = config.rpc();
     let node = Arc::new(Node {
         origin: document.origin.clone(),

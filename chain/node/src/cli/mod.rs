@@ -14,17 +14,12 @@ pub(crate) mod remote;
 pub(crate) mod snapshot;
 pub(crate) mod start;
 
-use std::{
-    io::{IsTerminal, Write},
-    path::PathBuf,
-    process::ExitCode,
-};
+use std::{io::Write, path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 use serde_json::{Value, json};
-use tracing_subscriber::EnvFilter;
 
-use crate::home::Home;
+use crate::{home::Home, trace::LogArgs};
 
 #[derive(Parser)]
 #[command(
@@ -44,9 +39,8 @@ struct Cli {
     /// Print one JSON object instead of text.
     #[arg(long, global = true)]
     json: bool,
-    /// What to log: a level, or levels by part such as `info,aceso::engine=debug`.
-    #[arg(long, global = true, default_value = "warn", value_name = "FILTER")]
-    log: String,
+    #[command(flatten)]
+    log: LogArgs,
 }
 
 #[derive(Subcommand)]
@@ -123,7 +117,7 @@ impl Output {
 pub(crate) fn run() -> ExitCode {
     let cli = Cli::parse();
     let output = Output { json: cli.json };
-    match log(&cli.log).and_then(|()| cli.verb.run(output)) {
+    match cli.verb.run(output, &cli.log) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             let line = one_line(&error);
@@ -138,11 +132,15 @@ pub(crate) fn run() -> ExitCode {
 }
 
 impl Verb {
-    fn run(self, output: Output) -> anyhow::Result<()> {
+    fn run(self, output: Output, log: &LogArgs) -> anyhow::Result<()> {
+        // Nodes begin to log when they know from their configuration who else listens.
+        if !matches!(self, Self::Dev(_) | Self::Start(_)) {
+            log.start()?;
+        }
         match self {
-            Self::Dev(args) => dev::run(args, output),
+            Self::Dev(args) => dev::run(args, output, log),
             Self::Init(args) => init::run(&args, output),
-            Self::Start(args) => start::run(args, output),
+            Self::Start(args) => start::run(args, output, log),
             Self::Localnet(args) => localnet::run(&args, output),
             Self::Snapshot(args) => snapshot::run(&args, output),
             Self::Keys(args) => keys::run(args, output),
@@ -156,17 +154,6 @@ impl Verb {
             Self::Read(args) => args.run(output),
         }
     }
-}
-
-fn log(filter: &str) -> anyhow::Result<()> {
-    let filter = EnvFilter::try_new(filter)
-        .map_err(|e| anyhow::anyhow!("--log {filter:?}: {e}; write for instance --log info"))?;
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
-        .init();
-    Ok(())
 }
 
 /// An error and what caused it, without repeating a cause that the error already quotes.

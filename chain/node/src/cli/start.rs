@@ -13,7 +13,7 @@ use tokio::{
 use super::{HomeArg, Output, dev};
 use crate::{
     abci::{
-        consensus::Consensus,
+        consensus::{COMMIT_WAIT, Consensus},
         info::Info,
         mempool::Mempool,
         query::Queries,
@@ -24,13 +24,14 @@ use crate::{
     application::Application,
     engine::pulse::Pulse,
     home::{config::Config, genesis::Document},
-    metrics::Metrics,
+    metrics::{Metrics, meters::Meters},
     net,
     peers::Peers,
     rest::{
         self, Rest, Rpc,
         ledger::{Ledger, Limits},
     },
+    trace::LogArgs,
 };
 
 /// Options of the verb.
@@ -57,7 +58,7 @@ pub(crate) struct Args {
 }
 
 /// Runs the verb.
-pub(crate) fn run(args: Args, output: Output) -> anyhow::Result<()> {
+pub(crate) fn run(args: Args, output: Output, log: &LogArgs) -> anyhow::Result<()> {
     let address: Address = args.abci.parse()?;
     let home = args.home.home()?;
     let _lock = home.lock()?;
@@ -68,29 +69,31 @@ pub(crate) fn run(args: Args, output: Output) -> anyhow::Result<()> {
         );
     }
     server::check_free(&address)?;
-    let config = Config::load_or_create(&home)?;
+    let (config, meters) = (Config::load_or_create(&home)?, Meters::default());
     let blobs = Arc::new(BlobStore::open(&home.blobs_dir(), aceso_blobs::Options::default())?);
     let document = home.has_genesis().then(|| home.genesis()).transpose()?;
-    let peers = document.as_ref().map(|document| {
+    let chain_id = document.as_ref().map_or("", |document| document.origin.chain_id.as_str());
+    let _exporter = log.start_node(&meters, config.collector(&home, chain_id)?)?;
+    let peers = document.as_ref().map(|_| {
         let patience = Duration::from_secs(config.blob_fetch_seconds);
-        let chain_id = document.origin.chain_id.as_str();
         let keys = home.attest_key_reader();
-        Arc::new(Peers::new(&config.blob_peers, chain_id, keys, Arc::clone(&blobs), patience))
+        let peers = Peers::new(&config.blob_peers, chain_id, keys, Arc::clone(&blobs), patience);
+        Arc::new(peers.watched(meters.fetching.clone()))
     });
     let app = dev::open(&home, &config, &blobs, |options| {
         options.fetch = peers.clone().map(|peers| peers as Arc<dyn Fetch>);
         options.snapshot_interval = config.snapshot_interval;
     })?;
-    let metrics = Arc::new(Metrics::new(app));
+    let metrics = Arc::new(Metrics::new(app, &meters));
     let app: Arc<dyn Application> = Arc::clone(&metrics) as Arc<dyn Application>;
-    let voter = Arc::new(Voter::new(home.attest_keys()?, Arc::clone(&blobs)));
+    let voter = Arc::new(Voter::new(home.attest_keys()?, Arc::clone(&blobs)).watched(meters.extension.clone()));
     let consensus = Consensus::new(Arc::clone(&app), voter);
     let (mempool, info) = (Mempool::new(Arc::clone(&app)), Info::new(Arc::clone(&app)));
     let snapshot = Snapshot::new(Arc::clone(&app));
     let (queries, height) = (Queries::new(Arc::clone(&app)), info.info().last_block_height);
     let blob_readers = config.blob_readers(&home)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(async {
+    let ended = runtime.block_on(async {
         let (stop, stopped) = watch::channel(false);
         let beside = Beside { info: info.clone(), queries, blobs, metrics, blob_readers, config: config.uploads() };
         let rest = match document {
@@ -112,14 +115,19 @@ pub(crate) fn run(args: Args, output: Output) -> anyhow::Result<()> {
             let rest = rest.as_deref().unwrap_or("not served: the home holds no genesis.json");
             format!("the application waits for CometBFT at {}\n  rest  {rest}", args.abci)
         })?;
+        let between = consensus.between_blocks();
         let ended = tokio::select! {
-            served = server::serve(address, consensus, mempool, info, snapshot) => Ok(served?),
-            () = stopping => Ok(()),
+            served = server::serve(address, consensus, mempool, info, snapshot, meters.queues) => Ok(served?),
+            // The engine is answered until the block that is executed is committed, and hears nothing after it.
+            () = async { stopping.await; between.closed(COMMIT_WAIT).await } => Ok(()),
         };
         // The receivers may all be gone, which is what is wanted.
         let _ = stop.send(true);
         ended
-    })
+    });
+    // Threads that still answer somebody get a moment to finish.
+    runtime.shutdown_timeout(Duration::from_secs(2));
+    ended
 }
 
 /// What REST is served from beside CometBFT.

@@ -87,7 +87,6 @@ impl Engine {
             .commit_with(&txs, &results.tx_results, || self.parts.consensus.commit())
             .map_err(|source| EngineError::Application { stage: "Commit", height, source })?;
         self.parts.store.show(height);
-        tracing::info!(height, txs = txs.len(), app_hash = %results.app_hash, "committed block");
 
         self.tip = Tip {
             height,

@@ -6,7 +6,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use serde::Deserialize;
 
 use super::{Home, HomeError, read, write_new};
-use crate::{engine::mempool, rest::ledger, rpc};
+use crate::{engine::mempool, rest::ledger, rpc, trace::Collector};
 
 const FILE_MAX: u64 = 64 << 10;
 
@@ -29,6 +29,7 @@ pub(crate) struct Config {
     pub(crate) blob_peers: Vec<String>,
     pub(crate) blob_readers: Vec<String>,
     pub(crate) blob_fetch_seconds: u64,
+    pub(crate) otlp_endpoint: String,
 }
 
 impl Default for Config {
@@ -47,6 +48,7 @@ impl Default for Config {
             blob_peers: Vec::new(),
             blob_readers: Vec::new(),
             blob_fetch_seconds: 60,
+            otlp_endpoint: String::new(),
         }
     }
 }
@@ -78,6 +80,12 @@ impl Config {
             })
         };
         self.blob_readers.iter().map(key).collect()
+    }
+
+    /// Where spans of a chain go, if anywhere.
+    pub(crate) fn collector(&self, home: &Home, chain_id: &str) -> Result<Option<Collector>, HomeError> {
+        Collector::at(&self.otlp_endpoint, chain_id)
+            .map_err(|reason| HomeError::Malformed { path: home.config_file(), reason })
     }
 
     /// Bounds of the mempool for blocks of so many bytes.
@@ -138,5 +146,25 @@ mod tests {
         assert_eq!(config.blob_readers(&home).unwrap(), [[7; 48]]);
         config.blob_readers.push("AAAA".into());
         assert!(config.blob_readers(&home).unwrap_err().to_string().contains("blob_readers: \"AAAA\""));
+    }
+
+    #[test]
+    fn a_collector_has_a_url() {
+        let home = Home::at("/nowhere");
+        let at = |endpoint: &str| {
+            let config = Config { otlp_endpoint: endpoint.into(), ..Config::default() };
+            config.collector(&home, "chain-1").map(|collector| collector.is_some()).map_err(|e| e.to_string())
+        };
+        assert_eq!(
+            (at(""), at("http://127.0.0.1:4318"), at("https://collector/otlp/")),
+            (Ok(false), Ok(true), Ok(true))
+        );
+        for wrong in ["127.0.0.1:4318", "grpc://127.0.0.1:4317", "http://", "http:// x"] {
+            let refused = at(wrong).unwrap_err();
+            assert!(
+                refused.contains("aceso.toml") && refused.contains(&format!("otlp_endpoint {wrong:?}")),
+                "{refused}"
+            );
+        }
     }
 }

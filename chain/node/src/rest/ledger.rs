@@ -15,6 +15,7 @@ use aceso_types::{BlobId, query::QueryBlob};
 use super::places::{Full, Place, Places, share};
 use crate::{
     abci::query::{Queries, QueryError},
+    metrics::Traffic,
     net::Peer,
 };
 
@@ -176,6 +177,17 @@ impl Ledger {
     /// The bounds.
     pub(crate) fn limits(&self) -> Limits {
         self.limits
+    }
+
+    /// What uploads have brought and may still bring.
+    pub(crate) fn traffic(&self) -> Traffic {
+        let inner = self.lock();
+        Traffic {
+            uploads: self.uploads.taken() as u64,
+            downloads: 0,
+            unregistered: inner.waiting.len() as u64,
+            unregistered_bytes: inner.held(None),
+        }
     }
 
     /// Takes room for a client's upload of so many bytes, the most possible if that is not known.

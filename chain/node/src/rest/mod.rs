@@ -18,19 +18,20 @@ use std::{path::PathBuf, sync::Arc};
 use aceso_blobs::BlobStore;
 use axum::{
     Router,
-    extract::State,
+    extract::{MatchedPath, Request, State},
     http::{Method, StatusCode, Uri, header},
-    middleware,
+    middleware::{self, Next},
     response::{IntoResponse, Response},
     routing::{get, post},
 };
 use serde_json::json;
+use tracing::{Instrument, field::Empty};
 
 use self::{ledger::Ledger, places::Places};
 use crate::{
     abci::{info::Info, query::Queries},
     engine::pulse::Pulse,
-    metrics::{self, Metrics},
+    metrics::{self, Metrics, Traffic},
     rpc::{COMETBFT_VERSION, Node, http},
 };
 
@@ -69,6 +70,10 @@ impl Rest {
     pub(crate) fn downloads() -> Arc<Places> {
         Arc::new(Places::new("downloads", blobs::DOWNLOADS))
     }
+
+    fn traffic(&self) -> Traffic {
+        Traffic { downloads: self.downloads.taken() as u64, ..self.ledger.traffic() }
+    }
 }
 
 /// Who serves the RPC.
@@ -96,7 +101,22 @@ pub(crate) fn router(rest: Arc<Rest>) -> Router {
         .fallback(other)
         .with_state(rest)
         .layer(middleware::from_fn(http::cors))
+        .layer(middleware::from_fn(traced))
         .nest("/rpc", rpc)
+}
+
+/// Puts a span around an answer. It names the route, not what was asked for there.
+async fn traced(request: Request, next: Next) -> Response {
+    let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
+    match route.as_deref() {
+        // Asked every few seconds by machines.
+        None | Some("/health" | "/ready" | "/metrics") => return next.run(request).await,
+        Some(_) => {}
+    }
+    let span = tracing::info_span!("http", method = request.method().as_str(), route, status = Empty);
+    let response = next.run(request).instrument(span.clone()).await;
+    span.record("status", response.status().as_u16());
+    response
 }
 
 /// Whether clients may be sent here: there is a chain, and its engine is not catching up with it.
@@ -131,7 +151,7 @@ fn catching_up(rpc: &str) -> Result<bool, String> {
 
 /// What Prometheus asks for.
 async fn metrics(State(rest): State<Arc<Rest>>) -> Response {
-    let text = tokio::task::spawn_blocking(move || rest.metrics.text()).await;
+    let text = tokio::task::spawn_blocking(move || rest.metrics.text(rest.traffic())).await;
     match text {
         Ok(Ok(text)) => ([(header::CONTENT_TYPE, metrics::CONTENT_TYPE)], text).into_response(),
         Ok(Err(e)) => refuse(StatusCode::INTERNAL_SERVER_ERROR, 13, e),

@@ -163,7 +163,7 @@ impl Server {
         let blobs = Arc::new(BlobStore::open(&home.path().join("blobs"), Default::default()).unwrap());
         let ledger = Arc::new(Ledger::new(limits));
         let options = aceso_app::Config::new(home.path(), Arc::clone(&blobs));
-        let metrics = crate::metrics::Metrics::new(aceso_app::App::open(options).unwrap());
+        let metrics = crate::metrics::Metrics::new(aceso_app::App::open(options).unwrap(), &Default::default());
         let rest = Arc::new(Rest {
             chain_id: node.origin.chain_id.to_string(),
             info: node.info.clone(),

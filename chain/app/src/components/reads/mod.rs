@@ -12,7 +12,7 @@ mod read;
 
 pub(crate) use images::{get as image, info as image_info, register as register_image};
 pub(crate) use permits::{Journal, Permit, permit, uses, write_journal};
-pub(crate) use read::{OpenRead, finish, price, start};
+pub(crate) use read::{OpenRead, finish, price, span, start};
 
 /// Prefixes and keys of lists, for queries.
 pub(crate) mod lists {

@@ -12,6 +12,7 @@ use aceso_types::{
     query::{ImageRow, ModelRow},
     receipt::{Consent, Disclosure, Outcome as Result_, VERSION, outputs_digest},
 };
+use tracing::Span;
 
 use crate::{
     code::{Code, Fault},
@@ -31,6 +32,17 @@ use crate::{
 const READ: u64 = 40_000_000_000;
 /// Wasm gas of each byte of the file: fetching, hashing and parsing 200 MB a second.
 const READ_BYTE: u64 = 5_000;
+
+/// The span of a step of a read, `open` or `infer`. It names what stands on the chain, and nothing of what is in the
+/// picture. Those who time reads know these spans by their target.
+pub(crate) fn span(step: &'static str, mode: Mode, model: &ModelId, image: Option<&str>) -> Span {
+    let mode = match mode {
+        Mode::Deliver => "block",
+        Mode::Simulate => "simulation",
+        Mode::Check | Mode::Recheck | Mode::Query => "query",
+    };
+    tracing::info_span!(target: "aceso_app::read", "read", step, mode, %model, image)
+}
 
 /// A read that has begun and waits for the model's outputs.
 #[derive(Clone, Debug)]

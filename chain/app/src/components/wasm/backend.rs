@@ -209,6 +209,7 @@ impl Models for Frame<'_, '_> {
     fn run(&mut self, model: &ModelId, inputs: &[Tensor]) -> HostResult<Vec<Tensor>> {
         let loaded = models::load(self.run, model);
         let Some((_, ready)) = self.told(loaded)? else { return Err(HostError::NotFound) };
+        let _span = reads::span("infer", self.run.mode, model, None).entered();
         match ready.run(inputs) {
             Ok(outputs) => Ok(outputs),
             Err(error @ aceso_inference::InferError::Rounding) => {
@@ -239,7 +240,9 @@ impl Blobs for Frame<'_, '_> {
     }
 
     fn read(&mut self, model: &ModelId, cid: &str, purpose: &str) -> HostResult<(u32, Tensor)> {
+        let span = reads::span("open", self.run.mode, model, Some(cid)).entered();
         let outcome = reads::start(self.run, &self.contract, model, cid, purpose);
+        drop(span);
         self.told(outcome)
     }
 
