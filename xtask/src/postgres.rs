@@ -63,8 +63,9 @@ impl Database {
             command
         };
         quiet(command("initdb", &["-U", "aceso", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"]))?;
-        let mut start = command("postgres", &["-c", "listen_addresses=", "-c", "fsync=off", "-k"]);
-        start.arg(&folder).stdout(Stdio::null()).stderr(File::create(scratch.join("postgres.log"))?);
+        let socket = format!("unix_socket_directories={}", folder.display());
+        let mut start = command("postgres", &["-c", "listen_addresses=", "-c", "fsync=off", "-c", &socket]);
+        start.stdout(Stdio::null()).stderr(File::create(scratch.join("postgres.log"))?);
         let server = Running::start(&mut start)?;
         let database = Self { bin: bin.into(), folder, server };
         wait("the database answers", || Ok(database.ask("SELECT 1", &[]).is_ok()))?;
