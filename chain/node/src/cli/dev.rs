@@ -22,6 +22,7 @@ use super::{
     init::{Chain, proof_spec},
 };
 use crate::{
+    Build,
     abci::{consensus::Consensus, info::Info, mempool as checks, query::Queries, vote::Voter},
     application::Application,
     engine::{Engine, EngineError, Parts, commit::Signer, events::Hub, mempool::Mempool, pulse::Pulse, store::Store},
@@ -73,7 +74,7 @@ pub(crate) struct Args {
 }
 
 /// Runs the verb.
-pub(crate) fn run(args: Args, output: Output, log: &LogArgs) -> anyhow::Result<()> {
+pub(crate) fn run(args: Args, build: Build, output: Output, log: &LogArgs) -> anyhow::Result<()> {
     if let Some(address) = &args.grpc {
         eprintln!("note: gRPC is not served yet, nothing listens at {address}; RPC and REST are");
     }
@@ -85,8 +86,8 @@ pub(crate) fn run(args: Args, output: Output, log: &LogArgs) -> anyhow::Result<(
     let document = home.begin(&args.chain.beginning()?, proof_spec()?)?;
     let (config, meters) = (Config::load_or_create(&home)?, Meters::default());
     let _exporter = log.start_node(&meters, config.collector(&home, document.origin.chain_id.as_str())?)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let served = runtime.block_on(serve(&args, &home, &config, document, &meters, output));
+    let runtime = config.runtime()?;
+    let served = runtime.block_on(serve(&args, &home, &config, document, &meters, build, output));
     // Threads that still answer somebody get a moment to finish.
     runtime.shutdown_timeout(Duration::from_secs(2));
     served
@@ -98,12 +99,16 @@ async fn serve(
     config: &Config,
     document: Document,
     meters: &Meters,
+    build: Build,
     output: Output,
 ) -> anyhow::Result<()> {
     let (rpc_listener, rpc_at) = net::bind("--rpc", &args.rpc).await?;
     let (rest_listener, rest_at) = net::bind("--rest", &args.rest).await?;
     let blobs = Arc::new(BlobStore::open(&home.blobs_dir(), aceso_blobs::Options::default())?);
-    let app = open(home, config, &blobs, |options| options.fail_point = args.die_in_commit.map(dying))?;
+    let app = open(home, config, &blobs, |options| {
+        options.fail_point = args.die_in_commit.map(dying);
+        build(options);
+    })?;
     let metrics = Arc::new(Metrics::new(app, meters));
     let app: Arc<dyn Application> = Arc::clone(&metrics) as Arc<dyn Application>;
 
@@ -163,9 +168,9 @@ pub(crate) fn open(
     let mut options = aceso_app::Config::new(home.path(), Arc::clone(blobs));
     options.state_dir = home.state_dir();
     options.vm_cache_dir = home.code_dir();
-    options.keep_heights = config.keep_heights;
     options.snapshot_dir = home.snapshots_dir();
     options.snapshot_interval = 0;
+    config.apply(&mut options);
     change(&mut options);
     Ok(App::open(options)?)
 }

@@ -19,7 +19,7 @@ use std::{io::Write, path::PathBuf, process::ExitCode};
 use clap::{Parser, Subcommand};
 use serde_json::{Value, json};
 
-use crate::{home::Home, trace::LogArgs};
+use crate::{Build, home::Home, trace::LogArgs};
 
 #[derive(Parser)]
 #[command(
@@ -114,10 +114,10 @@ impl Output {
 }
 
 /// Reads the command line, does what it says, and returns the exit code.
-pub(crate) fn run() -> ExitCode {
+pub(crate) fn run(build: Build) -> ExitCode {
     let cli = Cli::parse();
     let output = Output { json: cli.json };
-    match cli.verb.run(output, &cli.log) {
+    match cli.verb.run(build, output, &cli.log) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             let line = one_line(&error);
@@ -132,17 +132,17 @@ pub(crate) fn run() -> ExitCode {
 }
 
 impl Verb {
-    fn run(self, output: Output, log: &LogArgs) -> anyhow::Result<()> {
+    fn run(self, build: Build, output: Output, log: &LogArgs) -> anyhow::Result<()> {
         // Nodes begin to log when they know from their configuration who else listens.
         if !matches!(self, Self::Dev(_) | Self::Start(_)) {
             log.start()?;
         }
         match self {
-            Self::Dev(args) => dev::run(args, output, log),
+            Self::Dev(args) => dev::run(args, build, output, log),
             Self::Init(args) => init::run(&args, output),
-            Self::Start(args) => start::run(args, output, log),
+            Self::Start(args) => start::run(args, build, output, log),
             Self::Localnet(args) => localnet::run(&args, output),
-            Self::Snapshot(args) => snapshot::run(&args, output),
+            Self::Snapshot(args) => snapshot::run(&args, build, output),
             Self::Keys(args) => keys::run(args, output),
             Self::Model(args) => model::run(args, output),
             Self::Blob(args) => blob::run(args, output),

@@ -39,7 +39,7 @@ pub(crate) enum Format {
 /// What to log, and how.
 #[derive(clap::Args, Clone, Debug)]
 pub(crate) struct LogArgs {
-    /// What to log: a level, or levels by part such as `info,aceso::engine=debug`.
+    /// What to log: a level, or levels by part such as `info,aceso_node::engine=debug`.
     #[arg(long, global = true, default_value = "warn", value_name = "FILTER")]
     log: String,
     /// How to log: text for people, or one JSON object a line.
