@@ -126,7 +126,8 @@ impl Programs {
         let key: Value = serde_json::from_slice(&fs::read(second.join("config/attest_key.json"))?)?;
         let reader = key["pub_key"]["value"].as_str().context("the node has no attestation key")?;
         settings(first, format!("blob_readers = [{reader:?}]\n"))?;
-        let validator = self.start(first, &[])?;
+        // The journey's own pace is one for a network of one.
+        let validator = self.start(first, &[("CMT_CONSENSUS_TIMEOUT_COMMIT", "300ms".into())])?;
         settings(second, format!("blob_peers = [\"http://{}\"]\n", validator.rest))?;
         let name = quiet(self.cometbft(&["show-node-id"], first))?;
         let node = self.start(
@@ -171,10 +172,9 @@ fn whole(database: &Database, report: &Value) -> Result<()> {
         wait("the journey is written", || Ok(!rows()?.is_empty()))?;
         ensure!(rows()?.len() == 1, "{hash} is there more than once");
     }
-    // Each payee of a claim is in its event under the same key.
-    let repeated = database.ask("SELECT event FROM payments GROUP BY event HAVING count(*) = 4", &[])?;
-    ensure!(repeated.len() == 3, "{} claims have four payments", repeated.len());
-    Ok(())
+    // Each payee of a claim is in its event under the same key. The last claim is among what was refused or paid after.
+    let repeated = "SELECT event FROM payments GROUP BY event HAVING count(*) = 4";
+    wait("three claims are written", || Ok(database.ask(repeated, &[])?.len() == 3))
 }
 
 /// A transaction of this moment is written.
