@@ -2,21 +2,22 @@
 //!
 //! The application below has no clock, so the times are taken here: [`Metrics`] is the application, with a watch held
 //! to every call, and a span around it ([`crate::trace`]). What other parts count by themselves is in [`meters`]; what
-//! the application holds is asked at the moment when somebody reads the page. Nothing here changes an answer.
+//! is held is asked at the moment when somebody reads the page ([`held`]). Nothing here changes an answer.
 
+mod held;
 pub(crate) mod meters;
 
 use std::{
     fmt,
-    sync::{Mutex, MutexGuard, PoisonError, atomic::Ordering},
+    sync::{Mutex, MutexGuard, PoisonError},
     time::Instant,
 };
 
-use aceso_app::{App, Asked, WantedBlob};
+use aceso_app::{App, WantedBlob};
 use aceso_types::BlobId;
 use prometheus_client::{
     encoding::{EncodeLabelSet, EncodeLabelValue, text::encode},
-    metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
+    metrics::{counter::Counter, family::Family, histogram::Histogram},
     registry::{Registry, Unit},
 };
 use tendermint::{
@@ -25,7 +26,11 @@ use tendermint::{
 };
 use tracing::{Span, field::Empty};
 
-use self::meters::{Meters, times};
+pub(crate) use self::held::Traffic;
+use self::{
+    held::Held,
+    meters::{Meters, times},
+};
 use crate::application::{Application, Fault};
 
 /// The content type of [`Metrics::text`].
@@ -58,11 +63,6 @@ struct Outcome {
 }
 
 #[derive(Clone, Copy, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct Cache {
-    cache: &'static str,
-}
-
-#[derive(Clone, Copy, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct Way {
     way: &'static str,
 }
@@ -79,8 +79,6 @@ pub(crate) struct Metrics {
     reads: Counter,
     chunks: Family<Way, Counter>,
     senders_banned: Counter,
-    hits: Family<Cache, Counter>,
-    misses: Family<Cache, Counter>,
     held: Held,
     /// The block in progress.
     block: Mutex<Option<Block>>,
@@ -102,49 +100,13 @@ struct Tally {
     reads: u64,
 }
 
-/// What is asked when the metrics are read.
-#[derive(Default)]
-struct Held {
-    height: Gauge,
-    codes: Gauge,
-    code_bytes: Gauge,
-    instances: Gauge,
-    instances_refused: Counter,
-    models: Gauge,
-    model_bytes: Gauge,
-    blobs: Gauge,
-    blob_bytes: Gauge,
-    blobs_pending: Gauge,
-    uploads: Gauge,
-    downloads: Gauge,
-    unregistered: Gauge,
-    unregistered_bytes: Gauge,
-    snapshots: Gauge,
-    resident: Gauge,
-    descriptors: Gauge,
-}
-
-/// What goes through the REST port, and what came through it and waits to be registered.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Traffic {
-    /// Uploads that run.
-    pub(crate) uploads: u64,
-    /// Downloads that run.
-    pub(crate) downloads: u64,
-    /// Blobs that nobody has registered yet.
-    pub(crate) unregistered: u64,
-    /// Bytes of them, and those that uploads in flight may still bring.
-    pub(crate) unregistered_bytes: u64,
-}
-
 impl Metrics {
     /// Watches an application; what other parts count goes onto the same page.
     pub(crate) fn new(app: App, meters: &Meters) -> Self {
         let mut registry = Registry::with_prefix("aceso");
         let (stages, outcomes) = (times::<Of>(), Family::<Outcome, Counter>::default());
         let (gas, reads, senders_banned) = (Counter::default(), Counter::default(), Counter::default());
-        let (chunks, hits, misses) = (Family::default(), Family::default(), Family::default());
-        let held = Held::default();
+        let (chunks, held) = (Family::default(), Held::default());
         let help = "Time of the ABCI calls by stage";
         registry.register_with_unit("stage", help, Unit::Seconds, stages.clone());
         registry.register("transactions", "Transactions in executed blocks", outcomes.clone());
@@ -154,30 +116,7 @@ impl Metrics {
         registry.register("snapshot_chunks", help, Family::clone(&chunks));
         let help = "Senders that the engine was told to ban, for chunks of snapshots";
         registry.register("snapshot_senders_banned", help, senders_banned.clone());
-        registry.register("cache_hits", "Times that a cache had what was asked for", Family::clone(&hits));
-        registry.register("cache_misses", "Times that it had not", Family::clone(&misses));
-        let help = "Calls that found all instances of contracts taken";
-        registry.register("instances_refused", help, held.instances_refused.clone());
-        for (name, help, gauge) in [
-            ("height", "The latest committed block", &held.height),
-            ("codes_loaded", "Contracts whose machine code is in memory", &held.codes),
-            ("codes_loaded_bytes", "Bytes of machine code in memory", &held.code_bytes),
-            ("instances", "Contracts that run at this moment", &held.instances),
-            ("models_loaded", "Models in memory", &held.models),
-            ("models_loaded_bytes", "Bytes of models in memory", &held.model_bytes),
-            ("blobs", "Blobs on this machine", &held.blobs),
-            ("blobs_bytes", "Bytes of the blobs' packs", &held.blob_bytes),
-            ("blobs_pending", "Registered blobs that too few validators have said to hold", &held.blobs_pending),
-            ("uploads", "Uploads that run", &held.uploads),
-            ("downloads", "Downloads that run", &held.downloads),
-            ("blobs_unregistered", "Blobs that nobody has registered yet", &held.unregistered),
-            ("blobs_unregistered_bytes", "Bytes of them and of uploads in flight", &held.unregistered_bytes),
-            ("snapshots", "Snapshots that other nodes are offered", &held.snapshots),
-            ("process_resident_memory_bytes", "Resident memory of this process", &held.resident),
-            ("process_open_fds", "Open file descriptors of this process", &held.descriptors),
-        ] {
-            registry.register(name, help, gauge.clone());
-        }
+        held.register(&mut registry);
         meters.register(&mut registry);
         let outcome = |outcome| outcomes.get_or_create_owned(&Outcome { outcome });
         Self {
@@ -189,8 +128,6 @@ impl Metrics {
             reads,
             chunks,
             senders_banned,
-            hits,
-            misses,
             held,
             block: Mutex::default(),
             registry,
@@ -199,36 +136,7 @@ impl Metrics {
 
     /// Everything, in the OpenMetrics text format.
     pub(crate) fn text(&self, traffic: Traffic) -> Result<String, fmt::Error> {
-        let (stats, held) = (self.app.stats(), &self.held);
-        let (resident, descriptors) = process();
-        for (gauge, value) in [
-            (&held.height, self.app.info().last_block_height.value()),
-            (&held.codes, stats.codes),
-            (&held.code_bytes, stats.code_bytes),
-            (&held.instances, stats.instances),
-            (&held.models, stats.models),
-            (&held.model_bytes, stats.model_bytes),
-            (&held.blobs, stats.blobs),
-            (&held.blob_bytes, stats.blob_bytes),
-            (&held.blobs_pending, stats.blobs_pending),
-            (&held.uploads, traffic.uploads),
-            (&held.downloads, traffic.downloads),
-            (&held.unregistered, traffic.unregistered),
-            (&held.unregistered_bytes, traffic.unregistered_bytes),
-            (&held.snapshots, stats.snapshots),
-            (&held.resident, resident),
-            (&held.descriptors, descriptors),
-        ] {
-            gauge.set(i64::try_from(value).unwrap_or(i64::MAX));
-        }
-        // The application counts these itself; they never go back while it is open.
-        held.instances_refused.inner().store(stats.instances_refused, Ordering::Relaxed);
-        for (cache, Asked { hits, misses }) in
-            [("code", stats.code_asked), ("model", stats.model_asked), ("signature", stats.signature_asked)]
-        {
-            self.hits.get_or_create(&Cache { cache }).inner().store(hits, Ordering::Relaxed);
-            self.misses.get_or_create(&Cache { cache }).inner().store(misses, Ordering::Relaxed);
-        }
+        self.held.set(self.app.info().last_block_height.value(), &self.app.stats(), traffic);
         let mut text = String::new();
         encode(&mut text, &self.registry)?;
         Ok(text)
@@ -278,15 +186,6 @@ impl Metrics {
     fn chunk(&self, way: &'static str) {
         self.chunks.get_or_create(&Way { way }).inc();
     }
-}
-
-/// Resident bytes and open files of this process; zero where the system does not tell.
-fn process() -> (u64, u64) {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let kib = line.and_then(|line| line.trim().trim_end_matches("kB").trim().parse::<u64>().ok());
-    let files = std::fs::read_dir("/proc/self/fd").map_or(0, |files| files.count() as u64);
-    (kib.unwrap_or_default().saturating_mul(1024), files)
 }
 
 impl Application for Metrics {
