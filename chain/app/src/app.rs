@@ -65,7 +65,7 @@ pub struct Config {
     pub tier: Tier,
     /// The upgrades that this binary knows.
     pub upgrades: &'static [Upgrade],
-    /// Called between a commit's write and its flush, by tests of crashes.
+    /// Called in the middle of commits, by tests of crashes.
     pub fail_point: Option<FailPoint>,
 }
 

@@ -22,7 +22,10 @@ pub enum StateError {
         path: PathBuf,
     },
     /// The folder holds something that this code did not write, or bytes that changed since.
-    #[error("state is corrupt: {what}")]
+    #[error(
+        "state is corrupt: {what}; restore the home from a copy, or remove the folder of the state, which the next \
+         start then builds anew from blocks or a snapshot"
+    )]
     Corrupt {
         /// What was expected and what was found.
         what: String,
@@ -74,6 +77,14 @@ pub enum StateError {
         version: u64,
         /// The latest committed version.
         latest: u64,
+    },
+    /// The height before is not kept, or there was none.
+    #[error("height {version} cannot be undone: {why}")]
+    NoWayBack {
+        /// The latest height.
+        version: u64,
+        /// What is missing.
+        why: &'static str,
     },
     /// Nothing was committed yet, so there is no tree to prove anything in.
     #[error("height {version} has no proofs: nothing was committed up to it")]

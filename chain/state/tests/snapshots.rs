@@ -8,8 +8,8 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use aceso_state::{
-    Blame, CHUNK_BYTES, CHUNK_MAX, Changes, ChunkFault, Export, KEY_MAX, Manifest, Options, Order, RestoreError,
-    StateError, Store, verify,
+    Blame, CHUNK_BYTES, CHUNK_MAX, Changes, ChunkFault, Export, KEY_MAX, Manifest, Moment, Options, Order,
+    RestoreError, StateError, Store, verify,
 };
 use common::{COMPONENTS, Model, block, open};
 use proptest::prelude::*;
@@ -395,8 +395,8 @@ fn a_restoration_that_is_cut_off_leaves_a_new_store() {
     let images = Arc::new(Mutex::new(Vec::new()));
     let fail = {
         let (home, dir, images) = (home.clone(), dir.path().to_path_buf(), Arc::clone(&images));
-        move |_| {
-            if home.join("restoring").exists() {
+        move |_, moment: Moment<'_>| {
+            if matches!(moment, Moment::Written(_)) && home.join("restoring").exists() {
                 let mut images = images.lock().unwrap();
                 let image = dir.join(format!("image-{}", images.len()));
                 copy(&home, &image);

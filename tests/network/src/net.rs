@@ -216,6 +216,21 @@ impl Net {
         }
     }
 
+    /// Starts a validator whose application will die in one of its next commits, and waits until it has.
+    pub(crate) fn doom(&mut self, number: usize, commit: u64, when: &str, patience: Duration) -> Result<()> {
+        self.kill(number, Which::Both);
+        self.start_app(number, &["--die-in-commit", &commit.to_string(), "--die-when", when])?;
+        self.start_engine(number, &[])?;
+        let begun = Instant::now();
+        while !self.nodes[number].app_ended() {
+            if begun.elapsed() > patience {
+                bail!("validator {number} has not died in its commit {commit} ({when})");
+            }
+            sleep(POLL);
+        }
+        Ok(())
+    }
+
     /// Starts again whatever has ended: an engine ends by itself when its application has gone.
     pub(crate) fn revive(&mut self) -> Result<()> {
         for number in 0..self.nodes.len() {

@@ -1,24 +1,15 @@
 //! `aceso dev`: a chain of one validator in this process, with RPC and REST.
 
-use std::{
-    net::SocketAddr,
-    path::PathBuf,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::Duration,
-};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use aceso_app::App;
 use aceso_blobs::BlobStore;
-use aceso_state::FailPoint;
-use rustix::process::{Signal, getpid, kill_process};
 use serde_json::json;
 use tokio::sync::{Semaphore, mpsc, watch};
 
 use super::{
     HomeArg, Output,
+    die::Deaths,
     init::{Chain, proof_spec},
 };
 use crate::{
@@ -65,10 +56,8 @@ pub(crate) struct Args {
     /// Directory of the page's files.
     #[arg(long, value_name = "DIR")]
     ui: Option<PathBuf>,
-    /// For tests of crashes: dies as by `kill -9` in the Nth commit from the start on, when the state's rows are with the
-    /// operating system and not yet flushed to the disk.
-    #[arg(long, hide = true, value_name = "N")]
-    die_in_commit: Option<u64>,
+    #[command(flatten)]
+    deaths: Deaths,
 }
 
 /// Runs the verb.
@@ -94,7 +83,7 @@ async fn serve(args: &Args, home: &Home, document: Document, output: Output) -> 
     let (rest_listener, rest_at) = net::bind("--rest", &args.rest).await?;
     let config = Config::load_or_create(home)?;
     let blobs = Arc::new(BlobStore::open(&home.blobs_dir(), aceso_blobs::Options::default())?);
-    let app = open(home, &config, &blobs, |options| options.fail_point = args.die_in_commit.map(dying))?;
+    let app = open(home, &config, &blobs, |options| options.fail_point = args.deaths.fail_point())?;
     let metrics = Arc::new(Metrics::new(app));
     let app: Arc<dyn Application> = Arc::clone(&metrics) as Arc<dyn Application>;
 
@@ -159,18 +148,6 @@ pub(crate) fn open(
     options.snapshot_interval = 0;
     change(&mut options);
     Ok(App::open(options)?)
-}
-
-/// Ends the process in its `nth` commit; see [`Args::die_in_commit`].
-fn dying(nth: u64) -> FailPoint {
-    let commits = AtomicU64::new(0);
-    Arc::new(move |_| {
-        if commits.fetch_add(1, Ordering::Relaxed) + 1 == nth {
-            // The signal is the point; should the system not let it through, nothing may be flushed all the same.
-            let _ = kill_process(getpid(), Signal::KILL);
-            std::process::abort();
-        }
-    })
 }
 
 struct Running {

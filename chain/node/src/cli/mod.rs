@@ -6,6 +6,7 @@
 
 pub(crate) mod blob;
 pub(crate) mod dev;
+pub(crate) mod die;
 pub(crate) mod init;
 pub(crate) mod keys;
 pub(crate) mod localnet;

@@ -10,7 +10,7 @@ use tokio::{
     sync::watch,
 };
 
-use super::{HomeArg, Output, dev};
+use super::{HomeArg, Output, dev, die::Deaths};
 use crate::{
     abci::{
         consensus::Consensus,
@@ -54,6 +54,8 @@ pub(crate) struct Args {
     /// Directory of the page's files.
     #[arg(long, value_name = "DIR")]
     ui: Option<PathBuf>,
+    #[command(flatten)]
+    deaths: Deaths,
 }
 
 /// Runs the verb.
@@ -80,6 +82,7 @@ pub(crate) fn run(args: Args, output: Output) -> anyhow::Result<()> {
     let app = dev::open(&home, &config, &blobs, |options| {
         options.fetch = peers.clone().map(|peers| peers as Arc<dyn Fetch>);
         options.snapshot_interval = config.snapshot_interval;
+        options.fail_point = args.deaths.fail_point();
     })?;
     let metrics = Arc::new(Metrics::new(app));
     let app: Arc<dyn Application> = Arc::clone(&metrics) as Arc<dyn Application>;

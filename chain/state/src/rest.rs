@@ -1,0 +1,216 @@
+//! What is done to a store while no block is made: going back, dropping old heights, giving space back.
+//!
+//! A version notes the values that it replaced (in the history) and the rows that it made useless (which stay until the
+//! window has passed it), and adds rows under its own number. So it can be undone from what is there: the notes go back
+//! into the latest table, and everything under its number goes. Each step is one atomic, flushed write: a process that
+//! dies in between has done it or has not.
+
+use std::ops::Bound;
+use std::sync::PoisonError;
+
+use crate::disk::{Rows, Table};
+use crate::error::StateError;
+use crate::store::{Head, Store, head_row};
+use crate::tree::root_at;
+use crate::window::{VERSIONS_AT_REST, made_useless, prune};
+use crate::{history, keys};
+
+impl Store {
+    /// Undoes the latest version; the one before it, which is the latest then.
+    ///
+    /// What follows can be staged and committed again, and gives the same roots for the same changes. Memory: the
+    /// values that the version replaced.
+    ///
+    /// # Errors
+    /// [`StateError::NoWayBack`] if nothing is committed, if the version is the first one, or if the one before has left
+    /// the window or was never here. After any other error the store must be closed.
+    pub fn roll_back(&self) -> Result<u64, StateError> {
+        let _one_at_a_time = self.committing().lock().unwrap_or_else(PoisonError::into_inner);
+        let head = self.head();
+        let version = head.version;
+        let refuse = |why| StateError::NoWayBack { version, why };
+        if version == 0 {
+            return Err(refuse("nothing was committed yet"));
+        }
+        let before = version - 1;
+        if before < head.oldest {
+            return Err(refuse("the height before it is not kept"));
+        }
+        let Some((_, root)) = root_at(&head.view, keys::APP, before)? else {
+            return Err(refuse("it is the first height; remove the folder of the state to begin anew"));
+        };
+        let mut rows = Rows::default();
+        for (table, row) in made_useless(&head.view, version)? {
+            if table == Table::History {
+                restore_value(&head, &row, &mut rows)?;
+                rows.remove(Table::History, row);
+            }
+        }
+        rows.remove(Table::Stale, keys::stale(version));
+        for tree in (0..=self.components().len()).filter_map(|tree| u8::try_from(tree).ok()) {
+            rows.remove(Table::Roots, keys::root(tree, version));
+            let (lower, upper) = (keys::root(tree, version), keys::root(tree, version.saturating_add(1)));
+            for row in head.view.range(Table::Nodes, Bound::Included(lower), Bound::Excluded(upper)) {
+                rows.remove(Table::Nodes, row?.0);
+            }
+        }
+        self.put_head(head, rows, (before, root), None)?;
+        Ok(before)
+    }
+
+    /// Drops the heights before the latest but `keep` of them, at least one; the oldest one that is left.
+    ///
+    /// Interrupted, it has dropped some of them.
+    ///
+    /// # Errors
+    /// As [`Store::commit`].
+    pub fn prune(&self, keep: u64) -> Result<u64, StateError> {
+        let _one_at_a_time = self.committing().lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            let head = self.head();
+            let wanted = head.version.saturating_sub(keep.max(1));
+            if wanted <= head.oldest {
+                return Ok(head.oldest);
+            }
+            let mut rows = Rows::default();
+            let oldest = prune(&head.view, head.oldest, wanted, VERSIONS_AT_REST, &mut rows)?;
+            let latest = (head.version, head.root);
+            self.put_head(head, rows, latest, Some(oldest))?;
+        }
+    }
+
+    /// Writes the files anew without what was removed or replaced. Interrupted, nothing is lost.
+    ///
+    /// # Errors
+    /// [`StateError::NoSpace`], [`StateError::Store`], [`StateError::Corrupt`].
+    pub fn compact(&self) -> Result<(), StateError> {
+        let _one_at_a_time = self.committing().lock().unwrap_or_else(PoisonError::into_inner);
+        self.head().disk.compact()
+    }
+
+    /// Writes rows together with the head that they lead to.
+    fn put_head(
+        &self,
+        head: Head,
+        mut rows: Rows,
+        (version, root): (u64, [u8; 32]),
+        oldest: Option<u64>,
+    ) -> Result<(), StateError> {
+        let oldest = oldest.unwrap_or(head.oldest);
+        rows.put(Table::Meta, keys::META_HEAD.to_vec(), head_row(version, &root, oldest));
+        head.disk.write(version, rows)?;
+        let view = head.disk.view();
+        self.set_head(Head { view, version, root, oldest, ..head });
+        Ok(())
+    }
+}
+
+/// Puts the value that a note of the history tells back into the latest table.
+fn restore_value(head: &Head, note: &[u8], rows: &mut Rows) -> Result<(), StateError> {
+    let broken = || StateError::corrupt(format!("a history row of {} bytes has no key", note.len()));
+    let (component, key) = note.first().zip(keys::key_of_history(note)).ok_or_else(broken)?;
+    let missing = || StateError::corrupt("a replaced value that is listed is not there");
+    let replaced = head.view.get(Table::History, note)?.ok_or_else(missing)?;
+    let latest = keys::latest(*component, &key);
+    match history::decode(replaced)? {
+        Some(value) => rows.put(Table::Latest, latest, value),
+        None => rows.remove(Table::Latest, latest),
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+    use std::path::Path;
+
+    use super::*;
+    use crate::{Changes, Options};
+
+    const TABLES: [Table; 6] = [Table::Meta, Table::Latest, Table::History, Table::Nodes, Table::Roots, Table::Stale];
+
+    fn open(dir: &Path, keep: u64) -> Store {
+        Store::open(dir, Options::new(&["bank", "wasm"], keep)).unwrap()
+    }
+
+    fn commit(store: &Store, version: u64) {
+        let mut changes = Changes::new();
+        for n in 0..if version % 5 == 0 { 0 } else { 30 } {
+            let key = format!("key/{}", (version * 7 + n * n) % 97).into_bytes();
+            if (version + n).is_multiple_of(3) {
+                changes.remove("bank", &key);
+            } else {
+                changes.set(["bank", "wasm"][usize::from(n % 7 == 0)], key, version.to_be_bytes().repeat(4)).unwrap();
+            }
+        }
+        store.commit(store.stage(version, &changes).unwrap()).unwrap();
+    }
+
+    fn rows(store: &Store) -> Vec<Vec<(Vec<u8>, Vec<u8>)>> {
+        let all = |table| store.view().range(table, Bound::Unbounded, Bound::Unbounded).map(Result::unwrap).collect();
+        TABLES.map(all).to_vec()
+    }
+
+    #[test]
+    fn an_undone_version_leaves_no_row() {
+        let dir = tempfile::tempdir().unwrap();
+        let (store, other) = (open(&dir.path().join("a"), 100), open(&dir.path().join("b"), 100));
+        (1..=20).for_each(|version| commit(&store, version));
+        (1..=13).for_each(|version| commit(&other, version));
+        for version in (13..20).rev() {
+            assert_eq!(store.roll_back().unwrap(), version);
+            assert_eq!(store.latest().0, version);
+        }
+        assert_eq!(rows(&store), rows(&other));
+        assert_eq!(store.latest(), other.latest());
+        drop(store);
+        let store = open(&dir.path().join("a"), 100);
+        (14..=25).for_each(|version| {
+            commit(&store, version);
+            commit(&other, version);
+        });
+        assert_eq!(rows(&store), rows(&other));
+    }
+
+    #[test]
+    fn what_is_not_kept_cannot_be_undone() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = open(dir.path(), 2);
+        let refused = |store: &Store| match store.roll_back() {
+            Err(StateError::NoWayBack { version, why }) => (version, why),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(refused(&store), (0, "nothing was committed yet"));
+        commit(&store, 1);
+        let first = store.latest();
+        assert_eq!(refused(&store), (1, "it is the first height; remove the folder of the state to begin anew"));
+        (2..=9).for_each(|version| commit(&store, version));
+        assert_eq!(store.oldest(), 7);
+        assert_eq!((store.roll_back().unwrap(), store.roll_back().unwrap()), (8, 7));
+        assert_eq!(refused(&store), (7, "the height before it is not kept"));
+        assert_ne!(store.latest(), first);
+    }
+
+    #[test]
+    fn pruning_and_compacting_keep_what_is_kept() {
+        let dir = tempfile::tempdir().unwrap();
+        let (store, other) = (open(&dir.path().join("a"), 1_000), open(&dir.path().join("b"), 3));
+        (1..=200).for_each(|version| {
+            commit(&store, version);
+            commit(&other, version);
+        });
+        assert_eq!((store.prune(300).unwrap(), store.prune(199).unwrap()), (0, 1));
+        assert_eq!(store.prune(3).unwrap(), 197);
+        store.compact().unwrap();
+        assert_eq!(rows(&store), rows(&other));
+        drop(store);
+        let store = open(&dir.path().join("a"), 3);
+        assert_eq!((store.latest(), store.oldest()), (other.latest(), 197));
+        assert_eq!(store.snapshot_at(198).unwrap().root(), other.snapshot_at(198).unwrap().root());
+        commit(&store, 201);
+        commit(&other, 201);
+        assert_eq!(rows(&store), rows(&other));
+        assert_eq!(store.prune(0).unwrap(), 200);
+    }
+}
