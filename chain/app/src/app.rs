@@ -208,6 +208,7 @@ impl App {
         start.write(&self.host, self.upgrades, &mut delta)?;
         let chain = Chain::load(&mut Bare(&mut delta)).map_err(halted)?;
         let root = self.store.stage(start.height, &delta.clone().into_changes())?.root();
+        start.check_root(&root)?;
         *self.chain.write().unwrap_or_else(PoisonError::into_inner) = chain;
         self.reset_mempool(Some(&delta));
         self.progress().begun = Some((start.height, delta));
@@ -503,6 +504,6 @@ fn height_of(height: u64) -> block::Height {
     block::Height::try_from(height).unwrap_or_default()
 }
 
-fn hash_of(root: &[u8]) -> AppHash {
+pub(crate) fn hash_of(root: &[u8]) -> AppHash {
     AppHash::try_from(root.to_vec()).unwrap_or_default()
 }

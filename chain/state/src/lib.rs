@@ -37,6 +37,7 @@ mod restore;
 mod snapshot;
 mod stage;
 mod store;
+mod supposed;
 mod tree;
 mod walk;
 mod window;

@@ -4,6 +4,8 @@ use alloc::{string::String, vec::Vec};
 
 use serde::{Deserialize, Serialize};
 
+use crate::exported::State;
+
 /// Why an `app_state` cannot start a chain.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -44,6 +46,10 @@ pub struct Genesis {
     /// The ICS23 proof specification of the app hash, as JSON of `cosmos.ics23.v1.ProofSpec`. Published here so that
     /// a receipt's verifier finds it beside the validators it trusts; it must be the one that the state is built with.
     pub proof_spec: serde_json::Value,
+    /// The state of a chain that ran before, with which this one goes on: accounts, contracts and all else are in it.
+    /// There are no `balances` and no `contracts` then, and `attesters` only if other validators take over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<State>,
 }
 
 /// A contract that is there from the start, as `MsgInstantiateContract2` would make it.
@@ -239,6 +245,12 @@ impl Genesis {
                 return refuse("contracts.salt", alloc::format!("that of {label:?} has {length} bytes, not 1 to 64"));
             }
         }
+        if let Some(state) = &self.state {
+            state.check().or_else(|reason| refuse("state.components", reason))?;
+            if !self.balances.is_empty() || !self.contracts.is_empty() {
+                return refuse("state", "beside a state there can be no balances and no contracts".into());
+            }
+        }
         self.params.check().or_else(|reason| refuse("params", reason))
     }
 }
@@ -280,6 +292,7 @@ mod tests {
                 salt: "s".into(),
             }],
             proof_spec: serde_json::Value::Null,
+            state: None,
         }
     }
 
@@ -309,6 +322,12 @@ mod tests {
         );
         assert_eq!(refused(|g| g.attesters[0].bls_key.clear()), "attesters");
         assert_eq!(refused(|g| g.contracts[0].salt.clear()), "contracts.salt");
+        let state = State { height: 1, app_hash: String::new(), components: Vec::new() };
+        let mut beside = specimen();
+        beside.state = Some(state.clone());
+        assert!(matches!(beside.check(), Err(GenesisError::Field { field: "state", .. })));
+        (beside.balances, beside.contracts) = (Vec::new(), Vec::new());
+        assert_eq!(beside.check(), Ok(()));
         assert_eq!(refused(|g| g.params.downtime_window = DOWNTIME_WINDOW_MAX + 1), "params");
         assert_eq!(refused(|g| g.params.power_share_max_bps = 0), "params");
         assert!(matches!(Genesis::decode(b"{}"), Err(GenesisError::Malformed(_))));

@@ -3,7 +3,7 @@
 //! Plain data with an encoding each, and the checks that need nothing but the bytes. Identifiers first ([`ids`],
 //! [`blob`]), then what a read is made of ([`tensor`], [`manifest`]), what a transaction carries ([`msg`]), what a
 //! contract says to its host ([`guest`]), what stays behind ([`receipt`], [`journal`]) and what is asked about it
-//! ([`query`]). [`genesis`] is where a chain starts; [`gas`] is the one scale of work.
+//! ([`query`]). [`genesis`] is where a chain starts, with the state of another one if [`exported`] says so; [`gas`] is the one scale of work.
 //!
 //! No state, no I/O, no clock: this crate is `no_std` and also runs in browsers and contracts.
 
@@ -12,6 +12,7 @@
 extern crate alloc;
 
 pub mod blob;
+pub mod exported;
 pub mod gas;
 pub mod genesis;
 pub mod guest;

@@ -258,6 +258,7 @@ impl Net {
             params: Params::default(),
             contracts: vec![],
             proof_spec: serde_json::from_str(&aceso_state::proof_spec_json()).unwrap(),
+            state: None,
         };
         change(&mut genesis);
         request::InitChain {

@@ -11,6 +11,7 @@ pub(crate) mod init;
 pub(crate) mod keys;
 pub(crate) mod localnet;
 pub(crate) mod model;
+pub(crate) mod operate;
 pub(crate) mod remote;
 pub(crate) mod snapshot;
 pub(crate) mod start;
@@ -60,6 +61,16 @@ enum Verb {
     Start(start::Args),
     /// Run a network of CometBFT validators on this machine.
     Localnet(localnet::Args),
+    /// Say how a node is, running or not.
+    Status(operate::status::Args),
+    /// Undo the latest heights of a stopped node.
+    Rollback(operate::rollback::Args),
+    /// Drop old heights of a stopped node.
+    Prune(operate::prune::Args),
+    /// Give space that nothing needs back to the disk.
+    Compact(operate::compact::Args),
+    /// Write the state of a stopped node as a genesis file.
+    Export(operate::export::Args),
     /// Show, take and check the snapshots that other nodes join from.
     Snapshot(snapshot::Args),
     /// Keep accounts in plain files.
@@ -145,6 +156,11 @@ impl Verb {
             Self::Init(args) => init::run(&args, output),
             Self::Start(args) => start::run(args, output),
             Self::Localnet(args) => localnet::run(&args, output),
+            Self::Status(args) => operate::status::run(&args, output),
+            Self::Rollback(args) => operate::rollback::run(&args, output),
+            Self::Prune(args) => operate::prune::run(&args, output),
+            Self::Compact(args) => operate::compact::run(&args, output),
+            Self::Export(args) => operate::export::run(&args, output),
             Self::Snapshot(args) => snapshot::run(&args, output),
             Self::Keys(args) => keys::run(args, output),
             Self::Model(args) => model::run(args, output),

@@ -34,6 +34,15 @@ impl Home {
         self.config().join("config.toml")
     }
 
+    /// Where CometBFT's RPC listens by its configuration, as a URL; none if that does not say.
+    pub(crate) fn engine_rpc(&self) -> Option<String> {
+        let text = String::from_utf8(read(&self.cometbft_file(), FILE_MAX).ok()?).ok()?;
+        let table: toml::Table = text.parse().ok()?;
+        let at = table.get("rpc")?.get("laddr")?.as_str()?.strip_prefix("tcp://")?.to_owned();
+        // Where it listens everywhere it listens here.
+        Some(format!("http://{}", at.replace("0.0.0.0", "127.0.0.1")))
+    }
+
     /// Makes CometBFT rest for so many milliseconds between two blocks, and answers with the file that says so.
     ///
     /// The next block's header, which commits the state of this one, is no later: every block moves the application's
@@ -118,6 +127,7 @@ mod tests {
         let text = fs::read_to_string(&path).unwrap();
         assert!(text.ends_with("[consensus]\ntimeout_commit = \"10ms\"\n"), "{text}");
         assert_eq!(home.set_block_time(10).unwrap(), path);
+        assert_eq!(home.engine_rpc(), None);
         let refused = home.set_block_time(20).unwrap_err().to_string();
         assert!(refused.starts_with("--block-time \"20\":") && refused.contains("config.toml"), "{refused}");
         assert_eq!(fs::read_to_string(&path).unwrap(), text);
@@ -134,6 +144,11 @@ mod tests {
             block_time: 1000,
             local: true,
         };
+        let directory = tempfile::tempdir().unwrap();
+        let home = Home::at(directory.path());
+        let _lock = home.lock().unwrap();
+        home.write_engine(&engine).unwrap();
+        assert_eq!(home.engine_rpc().as_deref(), Some("http://127.0.0.1:1"));
         let read: toml::Table = engine.toml().parse().unwrap();
         assert_eq!(read["moniker"].as_str(), Some("a \"b\""));
         assert_eq!(read["p2p"]["persistent_peers"].as_str(), Some("aa@127.0.0.1:3,bb@127.0.0.1:4"));

@@ -16,6 +16,7 @@
 
 pub(crate) mod cometbft;
 pub(crate) mod config;
+pub(crate) mod folders;
 pub(crate) mod genesis;
 pub(crate) mod keys;
 pub(crate) mod validator;
@@ -150,6 +151,13 @@ impl Home {
         }
     }
 
+    /// Whether a node has the home for itself at this moment.
+    pub(crate) fn is_locked(&self) -> bool {
+        let Ok(file) = File::open(self.0.join("LOCK")) else { return false };
+        // A lock that is given here goes with the file.
+        flock(&file, FlockOperation::NonBlockingLockExclusive) == Err(rustix::io::Errno::WOULDBLOCK)
+    }
+
     /// Whether a chain begins here.
     pub(crate) fn has_genesis(&self) -> bool {
         self.genesis_file().exists()
@@ -212,7 +220,7 @@ impl Home {
         self.0.join("config")
     }
 
-    fn data(&self) -> PathBuf {
+    pub(crate) fn data(&self) -> PathBuf {
         self.0.join("data")
     }
 }
@@ -263,7 +271,9 @@ mod tests {
         let lock = home.lock().unwrap();
         let refused = home.lock().unwrap_err();
         assert!(refused.to_string().starts_with("another node is using"), "{refused}");
+        assert!(home.is_locked());
         drop(lock);
+        assert!(!home.is_locked() && !Home::at("/nowhere").is_locked());
         assert!(home.lock().is_ok());
     }
 
