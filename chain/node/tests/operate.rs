@@ -153,6 +153,12 @@ fn a_node_says_how_it_is() {
     assert!(still["disk"]["state"].as_u64().unwrap() > 0 && still["disk"]["blocks.redb"].as_u64().unwrap() > 0);
     assert_eq!((&still["blobs_wanted"], &still["upgrade"]), (&json!(0), &Value::Null));
 
+    assert_eq!(still["snapshots"], json!([]));
+    told(&home, &["snapshot", "take"]);
+    assert_eq!(told(&home, &["status"])["snapshots"], json!([hashes.len().to_string()]));
+    told(&home, &["rollback", "--keep-blocks"]);
+    assert_eq!(told(&home, &["status"])["snapshots"], json!([]));
+
     let node = Node::start(&home, &[]);
     let at = ["status", "--node", &node.rpc, "--rest", &node.rest, "--json"];
     let (_, out, error) = run(&at);
@@ -230,4 +236,106 @@ fn verbs_that_are_cut_off_lose_nothing() {
         hashes.extend_from_slice(&now[same..]);
         assert_eq!(node.stop(), 0);
     }
+}
+
+/// Copies the keys of a validator into a home that has none.
+fn with_keys_of(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to.join("config")).unwrap();
+    for key in ["config/priv_validator_key.json", "config/attest_key.json"] {
+        std::fs::copy(from.join(key), to.join(key)).unwrap();
+    }
+}
+
+#[test]
+fn a_state_goes_on_as_another_chain() {
+    let directory = tempfile::tempdir().unwrap();
+    let home = directory.path().join("home");
+    let (wallet, hashes, _) = stopped(&home, 5);
+    let last = hashes.len() as u64;
+    let file = directory.path().join("exported.json");
+    let at = file.to_str().unwrap();
+    let exported = told(&home, &["export", "--out", at]);
+    assert_eq!(number(&exported["initial_height"]), last + 1);
+    // The same bytes wherever they go.
+    assert_eq!(told(&home, &["export", "--out", at])["sha256"], exported["sha256"]);
+    let (_, out, error) = run(&["export", "--home", home.to_str().unwrap()]);
+    assert_eq!(out.as_bytes(), std::fs::read(&file).unwrap(), "{error}");
+
+    let other = directory.path().join("other");
+    with_keys_of(&home, &other);
+    let begun = told(&other, &["init", "--genesis", at]);
+    assert_eq!(begun["chain_id"], exported["chain_id"]);
+    assert_eq!(std::fs::read(other.join("config/genesis.json")).unwrap(), std::fs::read(&file).unwrap());
+    let node = Node::start(&other, &[]);
+    let first = node.call("block", json!({"height": (last + 1).to_string()})).unwrap();
+    assert_eq!(first["block"]["header"]["app_hash"], exported["app_hash"]);
+    assert_eq!(first["block"]["header"]["last_block_id"]["hash"], "");
+    let balance = wallet.account(&node).unwrap().sequence;
+    assert_eq!(balance, 5);
+    let sent = send(&node, &wallet, 3);
+    assert_all_there(&node, &sent);
+    let made = self::hashes(&node, last + 1);
+    assert_eq!(node.stop(), 0);
+    assert!(refused(&other, &["rollback", "--heights", "100"]).contains("the blocks of this chain begin at"));
+    // Killed, it executes again what it has decided; also from its first block on.
+    std::fs::remove_dir_all(other.join("data/state")).unwrap();
+    let node = Node::start(&other, &[]);
+    assert_eq!(self::hashes(&node, last + 1)[..made.len()], made);
+    assert_eq!(node.stop(), 0);
+
+    let trial = directory.path().join("trial");
+    told(&trial, &["init", "--genesis", at, "--own-validator"]);
+    let node = Node::start(&trial, &[]);
+    assert_all_there(&node, &send(&node, &wallet, 2));
+    assert_eq!(node.stop(), 0);
+    let status = told(&trial, &["status"]);
+    assert_eq!((&status["own_power"], &status["power"]), (&json!("10"), &json!("10")));
+}
+
+#[test]
+fn a_genesis_that_cannot_be_is_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let home = directory.path().join("home");
+    let (_, hashes, _) = stopped(&home, 2);
+    let file = directory.path().join("exported.json");
+    let at = file.to_str().unwrap();
+    for (verb, words) in [
+        (vec!["export", "--height", "1000"], "is not committed yet"),
+        (vec!["export", "--chain-id", "bad id!"], "the name of a chain is"),
+        (vec!["export", "--out", "/nowhere/file"], "cannot write /nowhere/file"),
+        (vec!["init", "--genesis", at], "holds a chain already"),
+    ] {
+        let told = refused(&home, &verb);
+        assert!(told.contains(words), "{verb:?}: {told}");
+    }
+    told(&home, &["export", "--out", at]);
+    let new = directory.path().join("new");
+    let whole: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+    let wrong = |change: &dyn Fn(&mut Value)| {
+        let mut document = whole.clone();
+        change(&mut document);
+        std::fs::write(&file, document.to_string()).unwrap();
+        refused(&new, &["init", "--genesis", at])
+    };
+    let next = hashes.len() as u64 + 1;
+    let told = wrong(&|document| document["initial_height"] = "1".into());
+    assert!(told.contains(&format!("initial_height is 1, and the state in it ends just before {next}")), "{told}");
+    let told = wrong(&|document| document["app_state"]["state"]["components"][0]["rows"][0][0] = "%61".into());
+    assert!(told.contains("is not the spelling of a key"), "{told}");
+    let told = wrong(&|document| document["app_state"]["balances"] = json!([{"address": "a", "coins": []}]));
+    assert!(told.contains("no balances"), "{told}");
+    std::fs::write(&file, &whole.to_string()[..500]).unwrap();
+    assert!(refused(&new, &["init", "--genesis", at]).contains("exported.json: EOF"));
+    assert!(refused(&new, &["init", "--genesis", "/nowhere"]).contains("cannot read /nowhere"));
+    assert_eq!(run(&["init", "--genesis", at, "--chain-id", "x-1"]).0, 2);
+    assert_eq!(run(&["init", "--own-validator"]).0, 2);
+
+    // What only the state itself can tell is told at the start.
+    let mut document = whole.clone();
+    document["app_state"]["params"]["memo_bytes_max"] = 1.into();
+    std::fs::write(&file, document.to_string()).unwrap();
+    with_keys_of(&home, &new);
+    self::told(&new, &["init", "--genesis", at]);
+    let told = refused(&new, &["dev", "--rpc", "127.0.0.1:0", "--rest", "127.0.0.1:0"]);
+    assert!(told.contains("app_state.state.app_hash") && told.contains("it was cut or changed"), "{told}");
 }

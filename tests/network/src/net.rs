@@ -231,6 +231,19 @@ impl Net {
         Ok(())
     }
 
+    /// Runs a verb of the node, or else of its engine, over the home of a validator that is stopped.
+    pub(crate) fn over(&self, number: usize, which: Which, arguments: &[&str]) -> Result<String> {
+        let program = if which == Which::App { &self.programs.node } else { &self.programs.engine };
+        let mut command = command(self.spaces.as_ref(), number, program);
+        command.args(arguments).arg("--home").arg(&self.nodes[number].home).stdin(Stdio::null());
+        let output = command.output().with_context(|| format!("cannot start {}", program.display()))?;
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
+        if !output.status.success() {
+            bail!("{} of validator {number}: {}", arguments.join(" "), text(&output.stderr));
+        }
+        Ok(text(&output.stdout))
+    }
+
     /// Starts again whatever has ended: an engine ends by itself when its application has gone.
     pub(crate) fn revive(&mut self) -> Result<()> {
         for number in 0..self.nodes.len() {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use aceso_app::{
-    App, Config,
+    App, AtRest, Config,
     attest::{AttestKey, extension},
 };
 use aceso_blobs::{BlobStore, Options};
@@ -226,6 +226,17 @@ impl Net {
         let mut config = Config::new(self.dir.path(), self.blobs.clone());
         change(&mut config);
         self.app = App::open(config).unwrap();
+    }
+
+    /// Ends the application, looks at its state, and starts it again.
+    pub(crate) fn at_rest<T>(&mut self, look: impl FnOnce(&AtRest) -> T) -> T {
+        let elsewhere = tempfile::tempdir().unwrap();
+        let other = App::open(Config::new(elsewhere.path(), self.blobs.clone())).unwrap();
+        drop(std::mem::replace(&mut self.app, other));
+        let config = Config::new(self.dir.path(), self.blobs.clone());
+        let seen = look(&AtRest::open(&config.state_dir).unwrap().unwrap());
+        self.app = App::open(config).unwrap();
+        seen
     }
 
     /// An application in a home of its own that has never seen a block.

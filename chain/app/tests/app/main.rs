@@ -7,6 +7,7 @@ mod authority;
 mod blocks;
 mod coins;
 mod contracts;
+mod export;
 mod fixture;
 mod guests;
 mod queries;

@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use aceso_app::App;
-use aceso_blobs::BlobStore;
+use aceso_blobs::{BlobStore, Recovery};
 use serde_json::json;
 use tokio::sync::{Semaphore, mpsc, watch};
 
@@ -82,7 +82,7 @@ async fn serve(args: &Args, home: &Home, document: Document, output: Output) -> 
     let (rpc_listener, rpc_at) = net::bind("--rpc", &args.rpc).await?;
     let (rest_listener, rest_at) = net::bind("--rest", &args.rest).await?;
     let config = Config::load_or_create(home)?;
-    let blobs = Arc::new(BlobStore::open(&home.blobs_dir(), aceso_blobs::Options::default())?);
+    let blobs = Arc::new(blobs(home)?);
     let app = open(home, &config, &blobs, |options| options.fail_point = args.deaths.fail_point())?;
     let metrics = Arc::new(Metrics::new(app));
     let app: Arc<dyn Application> = Arc::clone(&metrics) as Arc<dyn Application>;
@@ -131,6 +131,19 @@ async fn serve(args: &Args, home: &Home, document: Document, output: Output) -> 
     // The engine ends between two blocks, so that nothing has to be done again at the next start.
     let joined = tokio::task::spawn_blocking(move || engine.join()).await?;
     outcome.and_then(|()| joined.map_err(|_| anyhow::anyhow!("the engine's thread panicked; see the lines above")))
+}
+
+/// Opens the blobs of a home, and says what a crash or the disk has done to them: lost ones are fetched or put again.
+pub(crate) fn blobs(home: &Home) -> anyhow::Result<BlobStore> {
+    let blobs = BlobStore::open(&home.blobs_dir(), aceso_blobs::Options::default())?;
+    let Recovery { torn_bytes, damaged_bytes, damaged_roots, .. } = blobs.recovery();
+    if torn_bytes > 0 {
+        tracing::info!(torn_bytes, "blobs: unfinished writes were cut off");
+    }
+    if damaged_bytes > 0 || damaged_roots > 0 {
+        tracing::warn!(damaged_bytes, damaged_roots, "blobs: the disk has changed what was written, some are lost here");
+    }
+    Ok(blobs)
 }
 
 /// Opens the application of a home. Whoever does not say otherwise takes no snapshots and fetches nothing.

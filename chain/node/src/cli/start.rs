@@ -71,7 +71,7 @@ pub(crate) fn run(args: Args, output: Output) -> anyhow::Result<()> {
     }
     server::check_free(&address)?;
     let config = Config::load_or_create(&home)?;
-    let blobs = Arc::new(BlobStore::open(&home.blobs_dir(), aceso_blobs::Options::default())?);
+    let blobs = Arc::new(dev::blobs(&home)?);
     let document = home.has_genesis().then(|| home.genesis()).transpose()?;
     let peers = document.as_ref().map(|document| {
         let patience = Duration::from_secs(config.blob_fetch_seconds);

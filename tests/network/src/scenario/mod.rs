@@ -4,6 +4,7 @@ mod byzantine;
 mod disk;
 mod kills;
 mod partitions;
+mod rollback;
 mod torn;
 
 use anyhow::Result;
@@ -25,6 +26,7 @@ pub(crate) struct Scenario {
 /// In the order in which they run.
 pub(crate) const ALL: &[Scenario] = &[
     Scenario { name: "kills", about: "kill -9 of application, engine or both under load", run: kills::run },
+    Scenario { name: "rollback", about: "a validator goes back some heights and comes again", run: rollback::run },
     Scenario { name: "torn", about: "kill -9, and files that end too early or wrong", run: torn::run },
     Scenario { name: "partitions", about: "2|2, 3|1, flapping, a slow line", run: partitions::run },
     Scenario { name: "disk", about: "a validator's disk is full, then read-only", run: disk::run },

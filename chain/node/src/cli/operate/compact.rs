@@ -2,13 +2,12 @@
 
 use std::path::PathBuf;
 
-use aceso_blobs::BlobStore;
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
 use super::Stopped;
 use crate::{
-    cli::{HomeArg, Output},
+    cli::{HomeArg, Output, dev},
     home::folders::{bytes_of, shown},
 };
 
@@ -46,7 +45,7 @@ pub(crate) fn run(args: &Args, output: Output) -> Result<()> {
         Ok(())
     })?);
     parts.push(measured("blobs", home.blobs_dir(), || {
-        let blobs = BlobStore::open(&home.blobs_dir(), aceso_blobs::Options::default())?;
+        let blobs = dev::blobs(&home)?;
         let damaged = blobs.compact()?.damaged;
         if !damaged.is_empty() {
             let names: Vec<String> = damaged.iter().map(ToString::to_string).collect();

@@ -3,15 +3,14 @@
 //! Of a home whose node is stopped everything is read from its files. Of a running one the files can tell less, and the
 //! node itself is asked; of a node elsewhere that is all there is.
 
-use aceso_app::{AtRest, Facts};
-use aceso_blobs::BlobStore;
+use aceso_app::{AtRest, Facts, SNAPSHOTS_OFFERED};
 use aceso_client::Client;
 use aceso_types::query::{Page, QueryUpgrade, QueryValidators, ValidatorRow};
 use anyhow::{Context, Result};
 use serde_json::{Map, Value, json};
 
 use crate::{
-    cli::{HomeArg, Output},
+    cli::{HomeArg, Output, dev},
     engine::store::Store,
     home::{Home, HomeError, folders::shown},
 };
@@ -63,7 +62,6 @@ fn of_home(home: &Home, rest: &str) -> Result<Map<String, Value>> {
         "running": running,
         "chain_id": document.origin.chain_id,
         "engine": if home.blocks_file().exists() { "embedded" } else { "cometbft" },
-        "snapshots": home.snapshot_heights().iter().map(u64::to_string).collect::<Vec<_>>(),
     }));
     if running {
         let node = home.engine_rpc().unwrap_or_else(|| RPC.into());
@@ -82,6 +80,7 @@ fn of_home(home: &Home, rest: &str) -> Result<Map<String, Value>> {
         let _lock = home.lock()?;
         told.extend(at_rest(home)?);
     }
+    told.insert("snapshots".into(), snapshots(home, &told).into());
     let own = home.validator_file().exists().then(|| home.validator()).transpose()?;
     if let Some(own) = own {
         let key = hex::encode(own.verification_key().to_bytes());
@@ -100,6 +99,15 @@ fn of_home(home: &Home, rest: &str) -> Result<Map<String, Value>> {
     Ok(told)
 }
 
+/// Heights of the snapshots that are offered to others: the last ones of those that can still be read.
+fn snapshots(home: &Home, told: &Map<String, Value>) -> Vec<String> {
+    let of = |name: &str| told.get(name).and_then(Value::as_str).and_then(|text| text.parse::<u64>().ok());
+    let (oldest, height) = (of("oldest").unwrap_or(0), of("height").unwrap_or(u64::MAX));
+    let mut heights = home.snapshot_heights();
+    heights.retain(|at| (oldest..=height).contains(at));
+    heights.split_off(heights.len().saturating_sub(SNAPSHOTS_OFFERED)).iter().map(u64::to_string).collect()
+}
+
 /// What the files of a stopped node say.
 fn at_rest(home: &Home) -> Result<Map<String, Value>> {
     let Some(state) = AtRest::open(&home.state_dir())? else { return Ok(members(json!({"height": "0"}))) };
@@ -114,7 +122,7 @@ fn at_rest(home: &Home) -> Result<Map<String, Value>> {
         told.insert("blocks".into(), json!([blocks.earliest()?.to_string(), blocks.decided()?.to_string()]));
     }
     let Some(Facts { nanos, validators, power, upgrade, blobs, .. }) = state.facts()? else { return Ok(told) };
-    let store = BlobStore::open(&home.blobs_dir(), aceso_blobs::Options::default())?;
+    let store = dev::blobs(home)?;
     let mut held = 0;
     for blob in &blobs {
         held += usize::from(store.has(&blob.id)?);
