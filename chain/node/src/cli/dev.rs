@@ -141,7 +141,11 @@ pub(crate) fn blobs(home: &Home) -> anyhow::Result<BlobStore> {
         tracing::info!(torn_bytes, "blobs: unfinished writes were cut off");
     }
     if damaged_bytes > 0 || damaged_roots > 0 {
-        tracing::warn!(damaged_bytes, damaged_roots, "blobs: the disk has changed what was written, some are lost here");
+        tracing::warn!(
+            damaged_bytes,
+            damaged_roots,
+            "blobs: the disk has changed what was written, some are lost here"
+        );
     }
     Ok(blobs)
 }
