@@ -54,6 +54,8 @@ pub struct Config {
     pub fetch: Option<Arc<dyn Fetch>>,
     /// How many heights back stay readable and provable.
     pub keep_heights: u64,
+    /// Bytes of contracts' machine code that stay in memory.
+    pub code_cache_bytes: usize,
     /// Bytes of models that stay ready in memory.
     pub model_cache_bytes: u64,
     /// Directory of what is known of snapshots.
@@ -78,6 +80,7 @@ impl Config {
             blobs,
             fetch: None,
             keep_heights: 10_000,
+            code_cache_bytes: 256 << 20,
             model_cache_bytes: 1 << 30,
             snapshot_dir: home.join("snapshots"),
             snapshot_interval: 0,
@@ -166,7 +169,7 @@ impl App {
         let store = Store::open(&config.state_dir, options)?;
         let snapshots = Snapshots::open(&config.snapshot_dir, config.snapshot_interval, config.keep_heights, &store)?;
         let mut engine = VmConfig::new(config.vm_cache_dir);
-        engine.tier = config.tier;
+        (engine.tier, engine.code_bytes) = (config.tier, config.code_cache_bytes);
         let host = Host {
             vm: Vm::new(engine)?,
             blobs: config.blobs,

@@ -30,6 +30,7 @@ mod store;
 mod tx;
 pub mod upgrade;
 
+pub use aceso_vm::Tier;
 pub use address::genesis_contract;
 pub use app::{App, ChainInfo, Config, Stats, WantedBlob};
 pub use components::COMPONENTS;

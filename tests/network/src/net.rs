@@ -326,6 +326,12 @@ impl Node {
         self.app_ended().then(|| tail(&self.home.join("aceso.log")))
     }
 
+    /// The processes that run: what each is, and its number.
+    pub(crate) fn processes(&self) -> impl Iterator<Item = (&'static str, u32)> {
+        let of = |child: &Option<Child>, name| child.as_ref().map(|child| (name, child.id()));
+        of(&self.app, "application").into_iter().chain(of(&self.engine, "engine"))
+    }
+
     fn app_ended(&mut self) -> bool {
         self.app.as_mut().is_some_and(|child| child.try_wait().is_ok_and(|status| status.is_some()))
     }

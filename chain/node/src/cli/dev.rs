@@ -13,6 +13,7 @@ use super::{
     init::{Chain, proof_spec},
 };
 use crate::{
+    Build,
     abci::{consensus::Consensus, info::Info, mempool as checks, query::Queries, vote::Voter},
     application::Application,
     engine::{Engine, EngineError, Parts, commit::Signer, events::Hub, mempool::Mempool, pulse::Pulse, store::Store},
@@ -61,7 +62,7 @@ pub(crate) struct Args {
 }
 
 /// Runs the verb.
-pub(crate) fn run(args: Args, output: Output) -> anyhow::Result<()> {
+pub(crate) fn run(args: Args, build: Build, output: Output) -> anyhow::Result<()> {
     if let Some(address) = &args.grpc {
         eprintln!("note: gRPC is not served yet, nothing listens at {address}; RPC and REST are");
     }
@@ -71,24 +72,34 @@ pub(crate) fn run(args: Args, output: Output) -> anyhow::Result<()> {
     let home = args.home.home()?;
     let _lock = home.lock()?;
     let document = home.begin(&args.chain.beginning()?, proof_spec()?)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let served = runtime.block_on(serve(&args, &home, document, output));
+    let config = Config::load_or_create(&home)?;
+    let runtime = config.runtime()?;
+    let served = runtime.block_on(serve(&args, &home, &config, document, build, output));
     // Threads that still answer somebody get a moment to finish.
     runtime.shutdown_timeout(Duration::from_secs(2));
     served
 }
 
-async fn serve(args: &Args, home: &Home, document: Document, output: Output) -> anyhow::Result<()> {
+async fn serve(
+    args: &Args,
+    home: &Home,
+    config: &Config,
+    document: Document,
+    build: Build,
+    output: Output,
+) -> anyhow::Result<()> {
     let (rpc_listener, rpc_at) = net::bind("--rpc", &args.rpc).await?;
     let (rest_listener, rest_at) = net::bind("--rest", &args.rest).await?;
-    let config = Config::load_or_create(home)?;
     let blobs = Arc::new(blobs(home)?);
-    let app = open(home, &config, &blobs, |options| options.fail_point = args.deaths.fail_point())?;
+    let app = open(home, config, &blobs, |options| {
+        options.fail_point = args.deaths.fail_point();
+        build(options);
+    })?;
     let metrics = Arc::new(Metrics::new(app));
     let app: Arc<dyn Application> = Arc::clone(&metrics) as Arc<dyn Application>;
 
     let (ended, mut engine_ended) = mpsc::channel(1);
-    let chain = start(args, home, &config, &document, app, &blobs, rpc_at)?;
+    let chain = start(args, home, config, &document, app, &blobs, rpc_at)?;
     let (node, pulse) = (chain.node, chain.pulse);
     let engine = std::thread::Builder::new()
         .name("engine".into())
@@ -160,9 +171,9 @@ pub(crate) fn open(
     let mut options = aceso_app::Config::new(home.path(), Arc::clone(blobs));
     options.state_dir = home.state_dir();
     options.vm_cache_dir = home.code_dir();
-    options.keep_heights = config.keep_heights;
     options.snapshot_dir = home.snapshots_dir();
     options.snapshot_interval = 0;
+    config.apply(&mut options);
     change(&mut options);
     Ok(App::open(options)?)
 }

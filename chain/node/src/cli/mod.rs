@@ -26,7 +26,7 @@ use clap::{Parser, Subcommand};
 use serde_json::{Value, json};
 use tracing_subscriber::EnvFilter;
 
-use crate::home::Home;
+use crate::{Build, home::Home};
 
 #[derive(Parser)]
 #[command(
@@ -132,10 +132,10 @@ impl Output {
 }
 
 /// Reads the command line, does what it says, and returns the exit code.
-pub(crate) fn run() -> ExitCode {
+pub(crate) fn run(build: Build) -> ExitCode {
     let cli = Cli::parse();
     let output = Output { json: cli.json };
-    match log(&cli.log).and_then(|()| cli.verb.run(output)) {
+    match log(&cli.log).and_then(|()| cli.verb.run(build, output)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             let line = one_line(&error);
@@ -150,18 +150,18 @@ pub(crate) fn run() -> ExitCode {
 }
 
 impl Verb {
-    fn run(self, output: Output) -> anyhow::Result<()> {
+    fn run(self, build: Build, output: Output) -> anyhow::Result<()> {
         match self {
-            Self::Dev(args) => dev::run(args, output),
+            Self::Dev(args) => dev::run(args, build, output),
             Self::Init(args) => init::run(&args, output),
-            Self::Start(args) => start::run(args, output),
+            Self::Start(args) => start::run(args, build, output),
             Self::Localnet(args) => localnet::run(&args, output),
             Self::Status(args) => operate::status::run(&args, output),
             Self::Rollback(args) => operate::rollback::run(&args, output),
             Self::Prune(args) => operate::prune::run(&args, output),
             Self::Compact(args) => operate::compact::run(&args, output),
             Self::Export(args) => operate::export::run(&args, output),
-            Self::Snapshot(args) => snapshot::run(&args, output),
+            Self::Snapshot(args) => snapshot::run(&args, build, output),
             Self::Keys(args) => keys::run(args, output),
             Self::Model(args) => model::run(args, output),
             Self::Blob(args) => blob::run(args, output),

@@ -12,7 +12,10 @@ use tendermint::{
 };
 
 use super::{HomeArg, Output, dev};
-use crate::home::{Home, config::Config};
+use crate::{
+    Build,
+    home::{Home, config::Config},
+};
 
 /// Options of the verb.
 #[derive(clap::Args)]
@@ -36,12 +39,12 @@ enum Verb {
 }
 
 /// Runs the verb.
-pub(crate) fn run(args: &Args, output: Output) -> Result<()> {
+pub(crate) fn run(args: &Args, build: Build, output: Output) -> Result<()> {
     let home = args.home.home()?;
     let _lock = home.lock()?;
     let config = Config::load_or_create(&home)?;
     let blobs = Arc::new(dev::blobs(&home)?);
-    let app = dev::open(&home, &config, &blobs, |_| {})?;
+    let app = dev::open(&home, &config, &blobs, build)?;
     match args.verb {
         Verb::List => {}
         Verb::Take => app.take_snapshot()?,

@@ -12,6 +12,7 @@ use tokio::{
 
 use super::{HomeArg, Output, dev, die::Deaths};
 use crate::{
+    Build,
     abci::{
         consensus::Consensus,
         info::Info,
@@ -59,7 +60,7 @@ pub(crate) struct Args {
 }
 
 /// Runs the verb.
-pub(crate) fn run(args: Args, output: Output) -> anyhow::Result<()> {
+pub(crate) fn run(args: Args, build: Build, output: Output) -> anyhow::Result<()> {
     let address: Address = args.abci.parse()?;
     let home = args.home.home()?;
     let _lock = home.lock()?;
@@ -83,6 +84,7 @@ pub(crate) fn run(args: Args, output: Output) -> anyhow::Result<()> {
         options.fetch = peers.clone().map(|peers| peers as Arc<dyn Fetch>);
         options.snapshot_interval = config.snapshot_interval;
         options.fail_point = args.deaths.fail_point();
+        build(options);
     })?;
     let metrics = Arc::new(Metrics::new(app));
     let app: Arc<dyn Application> = Arc::clone(&metrics) as Arc<dyn Application>;
@@ -92,7 +94,7 @@ pub(crate) fn run(args: Args, output: Output) -> anyhow::Result<()> {
     let snapshot = Snapshot::new(Arc::clone(&app));
     let (queries, height) = (Queries::new(Arc::clone(&app)), info.info().last_block_height);
     let blob_readers = config.blob_readers(&home)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let runtime = config.runtime()?;
     runtime.block_on(async {
         let (stop, stopped) = watch::channel(false);
         let beside = Beside { info: info.clone(), queries, blobs, metrics, blob_readers, config: config.uploads() };

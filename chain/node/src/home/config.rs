@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use aceso_app::Tier;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde::Deserialize;
+use tokio::runtime::Runtime;
 
 use super::{Home, HomeError, read, write_new};
 use crate::{engine::mempool, rest::ledger, rpc};
@@ -29,6 +31,18 @@ pub(crate) struct Config {
     pub(crate) blob_peers: Vec<String>,
     pub(crate) blob_readers: Vec<String>,
     pub(crate) blob_fetch_seconds: u64,
+    pub(crate) threads: u16,
+    pub(crate) compiler: Compiler,
+    pub(crate) code_cache_bytes: usize,
+    pub(crate) model_cache_bytes: u64,
+}
+
+/// Which compiler makes machine code of contracts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Compiler {
+    Cranelift,
+    Winch,
 }
 
 impl Default for Config {
@@ -47,6 +61,10 @@ impl Default for Config {
             blob_peers: Vec::new(),
             blob_readers: Vec::new(),
             blob_fetch_seconds: 60,
+            threads: 0,
+            compiler: Compiler::Cranelift,
+            code_cache_bytes: 256 << 20,
+            model_cache_bytes: 1 << 30,
         }
     }
 }
@@ -66,6 +84,26 @@ impl Config {
     /// The configuration's text with the blobs' peers in it.
     pub(crate) fn with_peers(urls: &[String]) -> String {
         TEMPLATE.replacen("blob_peers = []", &format!("blob_peers = {urls:?}"), 1)
+    }
+
+    /// What the application is opened with.
+    pub(crate) fn apply(&self, options: &mut aceso_app::Config) {
+        options.keep_heights = self.keep_heights;
+        options.tier = match self.compiler {
+            Compiler::Cranelift => Tier::Cranelift,
+            Compiler::Winch => Tier::Winch,
+        };
+        options.code_cache_bytes = self.code_cache_bytes;
+        options.model_cache_bytes = self.model_cache_bytes;
+    }
+
+    /// The threads that serve sockets; blocks are executed by one, whatever this says.
+    pub(crate) fn runtime(&self) -> std::io::Result<Runtime> {
+        let mut builder = tokio::runtime::Builder::new_multi_thread();
+        if self.threads > 0 {
+            builder.worker_threads(self.threads.into());
+        }
+        builder.enable_all().build()
     }
 
     /// Attestation keys of nodes that may fetch guarded blobs.
@@ -119,9 +157,14 @@ mod tests {
         assert_eq!(Config::load_or_create(&home).unwrap(), Config::default());
         std::fs::write(home.config_file(), "mempool_txs = 7").unwrap();
         assert_eq!(Config::load_or_create(&home).unwrap().mempool_txs, 7);
-        for (wrong, word) in
-            [("mempol_txs = 7", "mempol_txs"), ("mempool_txs = -1", "-1"), ("=", "line 1"), ("\u{0}", "line 1")]
-        {
+        for (wrong, word) in [
+            ("mempol_txs = 7", "mempol_txs"),
+            ("compiler = \"gcc\"", "gcc"),
+            ("threads = 70000", "70000"),
+            ("mempool_txs = -1", "-1"),
+            ("=", "line 1"),
+            ("\u{0}", "line 1"),
+        ] {
             std::fs::write(home.config_file(), wrong).unwrap();
             let refused = Config::load_or_create(&home).unwrap_err().to_string();
             assert!(refused.contains(word) && refused.contains("aceso.toml") && !refused.contains('\n'), "{refused}");

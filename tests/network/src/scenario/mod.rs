@@ -5,6 +5,7 @@ mod disk;
 mod kills;
 mod partitions;
 mod rollback;
+pub(crate) mod soak;
 mod torn;
 
 use anyhow::Result;
@@ -35,6 +36,7 @@ pub(crate) const ALL: &[Scenario] = &[
         about: "a validator that lies: proposals, extensions, signatures",
         run: byzantine::run,
     },
+    Scenario { name: "soak", about: "transfers, contract calls, reads and blobs side by side", run: soak::run },
 ];
 
 /// Validators of every scenario: one may fail.
@@ -48,6 +50,15 @@ fn running(programs: &Programs, spaces: bool) -> Result<(Net, Accounts)> {
     net.start_all()?;
     net.wait_for(&net.all(), 2, std::time::Duration::from_secs(60))?;
     Ok((net, accounts))
+}
+
+/// The same without namespaces, for these accounts.
+fn running_with(programs: &Programs, accounts: &Accounts) -> Result<Net> {
+    let plan = Plan { validators: VALIDATORS, spaces: false, block_time: 200, funds: accounts.funds() };
+    let mut net = Net::prepare(programs, &plan)?;
+    net.start_all()?;
+    net.wait_for(&net.all(), 2, std::time::Duration::from_secs(60))?;
+    Ok(net)
 }
 
 /// The same, with nothing started yet.
