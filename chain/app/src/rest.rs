@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use aceso_state::{Options, StateError, Store};
+use aceso_state::{Options, Store};
 use aceso_types::query::ValidatorRow;
 use tendermint::AppHash;
 
@@ -83,23 +83,7 @@ impl AtRest {
     /// # Errors
     /// [`AppError::State`], before anything is done, if the height to go back to is not kept or there was none.
     pub fn roll_back(&self, heights: u64) -> Result<u64, AppError> {
-        let (latest, _) = self.store.latest();
-        let (target, oldest) = (latest.saturating_sub(heights), self.store.oldest());
-        if target < oldest && latest > oldest {
-            return Err(StateError::Pruned { version: target, oldest }.into());
-        }
-        if target == 0 && latest > 1 {
-            return Err(StateError::NoWayBack {
-                version: 1,
-                why: "it is the first height; remove the folder of the state to begin anew",
-            }
-            .into());
-        }
-        let mut height = latest;
-        for _ in 0..heights {
-            height = self.store.roll_back()?;
-        }
-        Ok(height)
+        Ok(self.store.roll_back(heights)?)
     }
 
     /// Drops the heights before the latest but `keep` of them; the lowest one that is left.

@@ -78,13 +78,13 @@ pub enum StateError {
         /// The latest committed version.
         latest: u64,
     },
-    /// The height before is not kept, or there was none.
-    #[error("height {version} cannot be undone: {why}")]
+    /// There is no height to go back to.
+    #[error(
+        "nothing lies before the first height (the latest is {latest}); remove the folder of the state to begin anew"
+    )]
     NoWayBack {
         /// The latest height.
-        version: u64,
-        /// What is missing.
-        why: &'static str,
+        latest: u64,
     },
     /// Nothing was committed yet, so there is no tree to prove anything in.
     #[error("height {version} has no proofs: nothing was committed up to it")]

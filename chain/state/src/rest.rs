@@ -11,34 +11,39 @@ use std::sync::PoisonError;
 use crate::disk::{Rows, Table};
 use crate::error::StateError;
 use crate::store::{Head, Store, head_row};
-use crate::tree::root_at;
+use crate::tree::{EMPTY_ROOT, root_at};
 use crate::window::{VERSIONS_AT_REST, made_useless, prune};
 use crate::{history, keys};
 
 impl Store {
-    /// Undoes the latest version; the one before it, which is the latest then.
+    /// Undoes the latest versions, one after the other; the one that is the latest then. Interrupted, some of them are
+    /// undone.
     ///
     /// What follows can be staged and committed again, and gives the same roots for the same changes. Memory: the
-    /// values that the version replaced.
+    /// values that a version replaced.
     ///
     /// # Errors
-    /// [`StateError::NoWayBack`] if nothing is committed, if the version is the first one, or if the one before has left
-    /// the window or was never here. After any other error the store must be closed.
-    pub fn roll_back(&self) -> Result<u64, StateError> {
+    /// Before anything is done [`StateError::Pruned`] if the version to go back to has left the window or was never
+    /// here, and [`StateError::NoWayBack`] if there is none. After any other error the store must be closed.
+    pub fn roll_back(&self, versions: u64) -> Result<u64, StateError> {
         let _one_at_a_time = self.committing().lock().unwrap_or_else(PoisonError::into_inner);
+        let (latest, _) = self.latest();
+        let target = latest.saturating_sub(versions);
+        if self.snapshot_at(target)?.root() == EMPTY_ROOT {
+            return Err(StateError::NoWayBack { latest });
+        }
+        while self.latest().0 > target {
+            self.undo()?;
+        }
+        Ok(target)
+    }
+
+    /// Undoes the latest version, which has one before it in the window.
+    fn undo(&self) -> Result<(), StateError> {
         let head = self.head();
-        let version = head.version;
-        let refuse = |why| StateError::NoWayBack { version, why };
-        if version == 0 {
-            return Err(refuse("nothing was committed yet"));
-        }
-        let before = version - 1;
-        if before < head.oldest {
-            return Err(refuse("the height before it is not kept"));
-        }
-        let Some((_, root)) = root_at(&head.view, keys::APP, before)? else {
-            return Err(refuse("it is the first height; remove the folder of the state to begin anew"));
-        };
+        let (version, before) = (head.version, head.version.saturating_sub(1));
+        let missing = || StateError::corrupt(format!("the app tree does not have the root of height {before}"));
+        let (_, root) = root_at(&head.view, keys::APP, before)?.ok_or_else(missing)?;
         let mut rows = Rows::default();
         for (table, row) in made_useless(&head.view, version)? {
             if table == Table::History {
@@ -54,8 +59,7 @@ impl Store {
                 rows.remove(Table::Nodes, row?.0);
             }
         }
-        self.put_head(head, rows, (before, root), None)?;
-        Ok(before)
+        self.put_head(head, rows, (before, root), None)
     }
 
     /// Drops the heights before the latest but `keep` of them, at least one; the oldest one that is left.
@@ -158,9 +162,10 @@ mod tests {
         let (store, other) = (open(&dir.path().join("a"), 100), open(&dir.path().join("b"), 100));
         (1..=20).for_each(|version| commit(&store, version));
         (1..=13).for_each(|version| commit(&other, version));
-        for version in (13..20).rev() {
-            assert_eq!(store.roll_back().unwrap(), version);
-            assert_eq!(store.latest().0, version);
+        for versions in [1, 4, 2] {
+            let target = store.latest().0 - versions;
+            assert_eq!(store.roll_back(versions).unwrap(), target);
+            assert_eq!(store.latest().0, target);
         }
         assert_eq!(rows(&store), rows(&other));
         assert_eq!(store.latest(), other.latest());
@@ -177,19 +182,30 @@ mod tests {
     fn what_is_not_kept_cannot_be_undone() {
         let dir = tempfile::tempdir().unwrap();
         let store = open(dir.path(), 2);
-        let refused = |store: &Store| match store.roll_back() {
-            Err(StateError::NoWayBack { version, why }) => (version, why),
-            other => panic!("{other:?}"),
-        };
-        assert_eq!(refused(&store), (0, "nothing was committed yet"));
+        let refused = |versions| store.roll_back(versions).unwrap_err().to_string();
+        assert_eq!(
+            refused(1),
+            "nothing lies before the first height (the latest is 0); remove the folder of the state to begin anew"
+        );
         commit(&store, 1);
-        let first = store.latest();
-        assert_eq!(refused(&store), (1, "it is the first height; remove the folder of the state to begin anew"));
+        assert!(matches!(store.roll_back(1), Err(StateError::NoWayBack { latest: 1 })));
         (2..=9).for_each(|version| commit(&store, version));
-        assert_eq!(store.oldest(), 7);
-        assert_eq!((store.roll_back().unwrap(), store.roll_back().unwrap()), (8, 7));
-        assert_eq!(refused(&store), (7, "the height before it is not kept"));
-        assert_ne!(store.latest(), first);
+        let latest = store.latest();
+        assert_eq!(refused(3), "height 6 is pruned, the oldest one kept is 7");
+        assert_eq!((store.latest(), store.roll_back(0).unwrap()), (latest, 9));
+        assert_eq!(store.roll_back(2).unwrap(), 7);
+        assert_eq!(refused(1), "height 6 is pruned, the oldest one kept is 7");
+        assert_eq!(refused(100), "height 0 is pruned, the oldest one kept is 7");
+    }
+
+    /// A chain that begins above 1, as one that goes on with the state of another does.
+    #[test]
+    fn nothing_lies_before_the_first_height() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = open(dir.path(), 100);
+        (42..=45).for_each(|version| commit(&store, version));
+        assert!(matches!(store.roll_back(4), Err(StateError::NoWayBack { latest: 45 })));
+        assert_eq!((store.latest().0, store.roll_back(3).unwrap()), (45, 42));
     }
 
     #[test]
