@@ -37,7 +37,7 @@ use crate::{
 };
 
 /// The version of the rules. Another number means that old blocks cannot be replayed.
-pub(crate) const APP_VERSION: u64 = 1;
+pub const APP_VERSION: u64 = 1;
 /// Rows that are read to answer what a validator should attest.
 const WANTED_MAX: usize = blobs::PENDING_MAX;
 

@@ -83,7 +83,7 @@ impl Export {
             chain_id: chain.id,
             initial_height,
             time,
-            consensus: consensus::Params { version: None, ..chain.consensus.to_engine() },
+            consensus: chain.consensus.to_engine(),
             validators: validators::infos(&table)?,
             state: delta,
             genesis,

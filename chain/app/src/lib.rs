@@ -32,7 +32,7 @@ pub mod upgrade;
 
 pub use aceso_vm::Tier;
 pub use address::genesis_contract;
-pub use app::{App, ChainInfo, Config, Stats, WantedBlob};
+pub use app::{APP_VERSION, App, ChainInfo, Config, Stats, WantedBlob};
 pub use components::COMPONENTS;
 pub use error::AppError;
 pub use export::Export;

@@ -38,7 +38,8 @@ use crate::{Build, home::Home};
     aceso keys add alice                   a new account\n  \
     aceso blob stat scan.dcm               the name that a file will have\n  \
     aceso localnet --validators 4          a network on this machine, under CometBFT\n  \
-    aceso start --abci tcp://127.0.0.1:26658   the application for a CometBFT node"
+    aceso start --abci tcp://127.0.0.1:26658   the application for a CometBFT node\n  \
+    aceso status                           how the node is, running or not"
 )]
 struct Cli {
     #[command(subcommand)]

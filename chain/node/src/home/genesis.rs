@@ -336,7 +336,8 @@ fn params() -> consensus::Params {
         validator: consensus::params::ValidatorParams {
             pub_key_types: vec![tendermint::public_key::Algorithm::Ed25519],
         },
-        version: None,
+        // CometBFT takes it from the application when it starts, and from here when it goes back a height.
+        version: Some(consensus::params::VersionParams { app: aceso_app::APP_VERSION }),
         abci: consensus::params::AbciParams { vote_extensions_enable_height: Some(1u32.into()) },
     }
 }
@@ -366,6 +367,7 @@ mod tests {
         assert_eq!(made.app.balances[0].coins.len(), 2);
         assert_eq!(made.json["consensus_params"]["abci"]["vote_extensions_enable_height"], "1");
         assert_eq!(made.json["consensus_params"]["block"]["max_bytes"], "4194304");
+        assert_eq!(made.json["consensus_params"]["version"]["app"], "1");
         let again = home.begin(&beginning(std::slice::from_ref(&fund)), Value::Null).unwrap();
         assert_eq!(again.json, made.json);
         assert!(home.begin(&Beginning::default(), Value::Null).is_ok());

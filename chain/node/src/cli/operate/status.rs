@@ -226,7 +226,9 @@ fn lines(told: &Value) -> Vec<String> {
     line("time", text("time"));
     line("app hash", text("app_hash"));
     line("app hash", text("app_hash_before").map(|hash| format!("{hash} before that block")));
-    line("state", text("oldest").map(|oldest| format!("from height {oldest} on")));
+    // Before the first height lies nothing.
+    let oldest = text("oldest").map(|oldest| if oldest == "0" { "1".into() } else { oldest });
+    line("state", oldest.map(|oldest| format!("from height {oldest} on")));
     if let (Some(first), Some(last)) = (told["blocks"][0].as_str(), told["blocks"][1].as_str()) {
         line("blocks", Some(format!("{first} to {last}")));
     }
