@@ -281,16 +281,25 @@ impl Disk {
         self.db.persist(PersistMode::SyncData).map_err(failed)
     }
 
-    /// Writes every table anew without what was removed or replaced. Whatever moment it is interrupted at, the tables
-    /// hold the same rows.
-    pub(crate) fn compact(&self) -> Result<(), StateError> {
-        let failed = |error| failure(&self.tables.dir, error);
+    /// The same rows in a store of its own beside this one, in files without what was removed or replaced and without
+    /// a journal of what is in them; to be put in this one's place with [`Disk::take_place`].
+    pub(crate) fn copied(&self) -> Result<Self, StateError> {
+        let dir = &self.tables.dir;
+        let failed = |error| failure(dir, error);
+        let place = dir.join(RESTORING);
+        remove(&place).map_err(|error| failure(dir, error.into()))?;
+        let copy = Self::attach(dir, &place, self.cache_bytes, Arc::clone(&self._lock))?;
+        let view = self.view();
         for (table, _) in Table::ALL {
-            let keyspace = self.tables.of(table);
-            keyspace.rotate_memtable_and_wait().map_err(failed)?;
-            keyspace.major_compact().map_err(failed)?;
+            let mut rows = copy.tables.of(table).start_ingestion().map_err(failed)?;
+            for row in view.range(table, Bound::Unbounded, Bound::Unbounded) {
+                let (key, value) = row?;
+                rows.write(key, value).map_err(failed)?;
+            }
+            rows.finish().map_err(failed)?;
         }
-        self.db.persist(PersistMode::SyncAll).map_err(failed)
+        copy.db.persist(PersistMode::SyncAll).map_err(failed)?;
+        Ok(Self { fail: self.fail.clone(), ..copy })
     }
 }
 

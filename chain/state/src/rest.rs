@@ -6,11 +6,11 @@
 //! dies in between has done it or has not.
 
 use std::ops::Bound;
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError};
 
 use crate::disk::{Rows, Table};
 use crate::error::StateError;
-use crate::store::{Head, Store, head_row};
+use crate::store::{Head, Store, head_row, read_head};
 use crate::tree::{EMPTY_ROOT, root_at};
 use crate::window::{VERSIONS_AT_REST, made_useless, prune};
 use crate::{history, keys};
@@ -83,13 +83,17 @@ impl Store {
         }
     }
 
-    /// Writes the files anew without what was removed or replaced. Interrupted, nothing is lost.
+    /// Writes the state anew without what was removed or replaced, and puts that in its place in one atomic step.
+    /// Interrupted, nothing is lost. It needs room for a second copy; snapshots that were taken before must not be
+    /// used any more.
     ///
     /// # Errors
     /// [`StateError::NoSpace`], [`StateError::Store`], [`StateError::Corrupt`].
     pub fn compact(&self) -> Result<(), StateError> {
         let _one_at_a_time = self.committing().lock().unwrap_or_else(PoisonError::into_inner);
-        self.head().disk.compact()
+        let disk = Arc::new(self.head().disk.copied()?.take_place()?);
+        self.set_head(read_head(disk)?);
+        Ok(())
     }
 
     /// Writes rows together with the head that they lead to.

@@ -19,7 +19,7 @@ use crate::{
 
 The node must be stopped. State, blobs and the blocks of an embedded chain are written anew without what was removed or
 replaced. It may be interrupted at any moment: nothing is lost. While it runs it needs room for a second copy of the
-largest table.")]
+state.")]
 pub(crate) struct Args {
     #[command(flatten)]
     home: HomeArg,
@@ -38,12 +38,7 @@ pub(crate) fn run(args: &Args, output: Output) -> Result<()> {
     let Stopped { home, state, blocks, _lock } = stopped;
     let mut parts = Vec::new();
 
-    parts.push(measured("state", home.state_dir(), || {
-        state.compact()?;
-        // Journals are shortened when the state is closed.
-        drop(state);
-        Ok(())
-    })?);
+    parts.push(measured("state", home.state_dir(), || Ok(state.compact()?))?);
     parts.push(measured("blobs", home.blobs_dir(), || {
         let blobs = dev::blobs(&home)?;
         let damaged = blobs.compact()?.damaged;
