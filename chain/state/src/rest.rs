@@ -144,7 +144,7 @@ mod tests {
 
     fn commit(store: &Store, version: u64) {
         let mut changes = Changes::new();
-        for n in 0..if version % 5 == 0 { 0 } else { 30 } {
+        for n in 0..if version.is_multiple_of(5) { 0 } else { 30 } {
             let key = format!("key/{}", (version * 7 + n * n) % 97).into_bytes();
             if (version + n).is_multiple_of(3) {
                 changes.remove("bank", &key);
