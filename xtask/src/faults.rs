@@ -45,14 +45,18 @@ pub(crate) fn suite() -> Result<Count> {
 /// The scenarios in namespaces of their own: what they make of networks goes with them.
 fn network() -> Result<Command> {
     tools::iproute()?;
-    let (engine, binaries) = (tools::cometbft()?, prepare::binaries()?);
+    let (engine, binaries, contracts) = (tools::cometbft()?, prepare::binaries()?, prepare::contracts()?);
     let mut command = own_network("exec \"$0\" \"$@\"")?;
     command
         .arg(binaries.join("network"))
         .arg("--node")
         .arg(binaries.join("aceso"))
+        .arg("--next")
+        .arg(binaries.join("aceso-next"))
         .arg("--engine")
         .arg(engine)
+        .arg("--contracts")
+        .arg(contracts)
         .stdin(Stdio::null());
     Ok(command)
 }

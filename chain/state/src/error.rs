@@ -143,6 +143,12 @@ pub enum StateError {
         /// The store's own error.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// The system gave no thread for a part of the work. Nothing was changed.
+    #[error("no thread for a snapshot's rows: {source}")]
+    Thread {
+        /// The system's error.
+        source: std::io::Error,
+    },
 }
 
 impl StateError {

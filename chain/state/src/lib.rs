@@ -14,6 +14,7 @@
 //! No clock, no thread and no randomness decides anything here, and no transaction format is known. The store below
 //! has worker threads that merge files; they change time, never contents. Start at [`Store`].
 
+mod ahead;
 mod branch;
 mod changes;
 mod chunk;

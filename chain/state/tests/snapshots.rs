@@ -379,7 +379,11 @@ fn copy(from: &Path, to: &Path) {
         if entry.path().is_dir() {
             copy(&entry.path(), &target);
         } else {
-            std::fs::copy(entry.path(), target).unwrap();
+            // The store may merge files meanwhile.
+            match std::fs::copy(entry.path(), target) {
+                Err(gone) if gone.kind() == std::io::ErrorKind::NotFound => {}
+                copied => drop(copied.unwrap()),
+            }
         }
     }
 }
@@ -409,7 +413,8 @@ fn a_restoration_that_is_cut_off_leaves_a_new_store() {
     restore(&new, export.manifest(), root, &chunks).unwrap();
     assert_eq!(new.latest(), store.latest());
     let images = std::mem::take(&mut *images.lock().unwrap());
-    assert_eq!(images.len(), chunks.len() + 1);
+    // Four chunks at a time, and the head.
+    assert_eq!(images.len(), chunks.len().div_ceil(4) + 1);
     for image in images {
         assert!(image.join("restoring").exists());
         let cut = open(&image, 5);

@@ -6,7 +6,7 @@
 
 use std::{collections::BTreeMap, thread::sleep, time::Duration, time::Instant};
 
-use aceso_client::{Client, Key};
+use aceso_client::Key;
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 
@@ -88,9 +88,9 @@ fn read_blocks(net: &Net, height: u64, ledger: &Ledger) -> Result<()> {
 fn balances(net: &Net, accounts: &Accounts, ledger: &Ledger) -> Result<()> {
     let mut told: Vec<BTreeMap<String, u128>> = Vec::new();
     for node in &net.nodes {
-        let client = Client::connect(&node.rpc, &node.rest)?;
+        let client = node.client()?;
         let of = |key: &Key| Ok((client.address(key), client.balance(&client.address(key))?));
-        told.push(accounts.keys.iter().chain([&accounts.sink]).map(of).collect::<Result<_>>()?);
+        told.push(accounts.all().map(of).collect::<Result<_>>()?);
     }
     ensure!(told.windows(2).all(|pair| pair[0] == pair[1]), "the validators tell different balances: {told:?}");
     let Some(told) = told.first() else { bail!("no validator") };
@@ -99,7 +99,7 @@ fn balances(net: &Net, accounts: &Accounts, ledger: &Ledger) -> Result<()> {
     let sent: u128 = ledger.values().map(|(_, amount)| amount).sum();
     ensure!(received == sent, "{sent} coins were acknowledged and {received} arrived");
     let (total, fees): (u128, u128) = (told.values().sum(), fees(net)?);
-    let first = FUNDS * (accounts.keys.len() as u128 + 1);
+    let first = FUNDS * accounts.all().count() as u128;
     ensure!(total + fees == first, "{total} coins and {fees} of fees are not the {first} of the genesis");
     Ok(())
 }
@@ -107,7 +107,7 @@ fn balances(net: &Net, accounts: &Accounts, ledger: &Ledger) -> Result<()> {
 /// Coins that fees have brought, of the account that collects them.
 fn fees(net: &Net) -> Result<u128> {
     let node = &net.nodes[0];
-    let client = Client::connect(&node.rpc, &node.rest)?;
+    let client = node.client()?;
     let account = fee_collector(node)?;
     Ok(client.balance(&account)?)
 }

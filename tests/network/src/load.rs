@@ -39,17 +39,27 @@ pub(crate) struct Accounts {
     pub(crate) keys: Vec<Key>,
     /// Who gets all that is sent.
     pub(crate) sink: Key,
+    /// Who decides on validators and upgrades, and does all that is not part of the load.
+    pub(crate) authority: Key,
+    /// The words of the authority's key.
+    pub(crate) words: String,
 }
 
 impl Accounts {
     pub(crate) fn new(workers: usize) -> Result<Self> {
         let keys: Result<Vec<Key>, ClientError> = (0..workers).map(|_| Key::generate().map(|(key, _)| key)).collect();
-        Ok(Self { keys: keys?, sink: Key::generate()?.0 })
+        let (authority, words) = Key::generate()?;
+        Ok(Self { keys: keys?, sink: Key::generate()?.0, authority, words })
+    }
+
+    /// Everybody who owns coins at first.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Key> {
+        self.keys.iter().chain([&self.sink, &self.authority])
     }
 
     /// `--fund` of a network that this load will run on.
     pub(crate) fn funds(&self) -> Vec<String> {
-        self.keys.iter().chain([&self.sink]).map(|key| format!("{}={FUNDS}uaceso", key.address("aceso"))).collect()
+        self.all().map(|key| format!("{}={FUNDS}uaceso", key.address("aceso"))).collect()
     }
 }
 

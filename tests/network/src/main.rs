@@ -13,6 +13,7 @@ use std::{path::PathBuf, process::ExitCode, time::Instant};
 use anyhow::{Context, Result};
 use serde_json::json;
 
+mod home;
 mod judge;
 mod load;
 mod net;
@@ -25,7 +26,7 @@ use net::Programs;
 use random::Random;
 
 const HELP: &str = "\
-network --node BIN --engine COMETBFT [--only SCENARIO] [--quick] [--seed N] [--json]
+network --node BIN --next BIN --engine COMETBFT --contracts DIR [--only SCENARIO] [--quick] [--seed N] [--json]
 network --list
 
 Runs fault scenarios; see `cargo xtask help`, task faults.
@@ -35,7 +36,9 @@ Runs fault scenarios; see `cargo xtask help`, task faults.
 #[derive(Default)]
 struct Arguments {
     node: PathBuf,
+    next: PathBuf,
     engine: PathBuf,
+    contracts: PathBuf,
     only: Option<String>,
     quick: bool,
     seed: Option<u64>,
@@ -60,6 +63,8 @@ fn parse() -> Result<Option<Arguments>> {
     while let Some(argument) = parser.next()? {
         match argument {
             Long("node") => arguments.node = parser.value()?.into(),
+            Long("next") => arguments.next = parser.value()?.into(),
+            Long("contracts") => arguments.contracts = parser.value()?.into(),
             Long("engine") => arguments.engine = parser.value()?.into(),
             Long("only") => arguments.only = Some(parser.value()?.string()?),
             Long("seed") => arguments.seed = Some(parser.value()?.parse()?),
@@ -76,7 +81,13 @@ fn parse() -> Result<Option<Arguments>> {
             other => return Err(other.unexpected().into()),
         }
     }
-    for (name, path) in [("node", &arguments.node), ("engine", &arguments.engine)] {
+    let needed = [
+        ("node", &arguments.node),
+        ("next", &arguments.next),
+        ("engine", &arguments.engine),
+        ("contracts", &arguments.contracts),
+    ];
+    for (name, path) in needed {
         anyhow::ensure!(!path.as_os_str().is_empty(), "--{name} is missing; `cargo xtask faults` gives it");
     }
     Ok(Some(arguments))
@@ -84,9 +95,12 @@ fn parse() -> Result<Option<Arguments>> {
 
 /// Runs the scenarios one after the other; true if all went as they should.
 fn run(arguments: &Arguments) -> Result<bool> {
+    let there = |path: &PathBuf| path.canonicalize().with_context(|| format!("no {}", path.display()));
     let programs = Programs {
-        node: arguments.node.canonicalize().with_context(|| format!("no {}", arguments.node.display()))?,
+        node: there(&arguments.node)?,
+        next: there(&arguments.next)?,
         engine: arguments.engine.clone(),
+        contracts: there(&arguments.contracts)?,
     };
     let chosen: Vec<_> =
         scenario::ALL.iter().filter(|one| arguments.only.as_deref().is_none_or(|name| name == one.name)).collect();

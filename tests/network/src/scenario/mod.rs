@@ -1,15 +1,24 @@
 //! What happens to a network, one file per kind of trouble.
 
 mod byzantine;
+mod catchup;
 mod disk;
+mod fill;
 mod kills;
+mod liars;
 mod partitions;
+mod statesync;
+mod upgrade;
 
+use aceso_client::GasLimit;
+use aceso_types::{BlobId, msg::MsgRegisterBlob};
 use anyhow::Result;
+
+use fill::Fill;
 
 use crate::{
     load::Accounts,
-    net::{Net, Plan, Programs},
+    net::{Net, Node, Plan, Programs, Which},
     random::Random,
 };
 
@@ -31,10 +40,18 @@ pub(crate) const ALL: &[Scenario] = &[
         about: "a validator that lies: proposals, extensions, signatures",
         run: byzantine::run,
     },
+    Scenario { name: "statesync", about: "a fifth node joins by state sync and validates", run: statesync::run },
+    Scenario { name: "liars", about: "a node joins among peers that lie of snapshots and blobs", run: liars::run },
+    Scenario { name: "upgrade", about: "halt at a height, another binary, go on", run: upgrade::run },
+    Scenario { name: "catchup", about: "a node executes the chain from its first block on", run: catchup::run },
 ];
 
 /// Validators of every scenario: one may fail.
 const VALIDATORS: usize = 4;
+/// Milliseconds between two blocks while something is measured: the nodes that go on leave room for the one that joins.
+const PACE: u64 = 1000;
+/// Bytes of a blob.
+const BLOB: u64 = 300_000;
 /// Accounts that send.
 const WORKERS: usize = 4;
 
@@ -48,7 +65,34 @@ fn running(programs: &Programs, spaces: bool) -> Result<(Net, Accounts)> {
 
 /// The same, with nothing started yet.
 fn prepared(programs: &Programs, spaces: bool) -> Result<(Net, Accounts)> {
+    paced(programs, spaces, 200)
+}
+
+/// The same, with so many milliseconds between two blocks.
+fn paced(programs: &Programs, spaces: bool, block_time: u64) -> Result<(Net, Accounts)> {
     let accounts = Accounts::new(WORKERS)?;
-    let plan = Plan { validators: VALIDATORS, spaces, block_time: 200, funds: accounts.funds() };
+    let authority = accounts.authority.address("aceso");
+    let plan = Plan { validators: VALIDATORS, spaces, block_time, funds: accounts.funds(), authority };
     Ok((Net::prepare(programs, &plan)?, accounts))
+}
+
+/// Ends all engines and starts them at the pace of a network that is watched instead of rushed.
+fn slow_down(net: &mut Net) -> Result<()> {
+    let top = net.top();
+    net.pace(PACE)?;
+    net.all().into_iter().for_each(|number| net.kill(number, Which::Engine));
+    net.start_all()?;
+    net.wait_for(&net.all(), top + 1, std::time::Duration::from_secs(60))
+}
+
+/// Puts a small blob at a node and registers it; the seed makes its bytes.
+fn put_blob(node: &Node, accounts: &Accounts, seed: u64) -> Result<BlobId> {
+    let mut random = Random::new(seed);
+    let bytes: Vec<u8> = (0..BLOB / 8).flat_map(|_| random.next().to_le_bytes()).collect();
+    let client = node.client()?;
+    let (id, size) = client.put_blob(&bytes[..])?;
+    let owner = client.address(&accounts.authority);
+    let message = MsgRegisterBlob { owner, cid: id.to_string(), size, term: 100_000 };
+    client.send(&accounts.authority, vec![aceso_client::any(&message)], GasLimit::Auto)?;
+    Ok(id)
 }
