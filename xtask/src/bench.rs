@@ -5,12 +5,15 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 
 use crate::{
-    prepare,
+    faults, prepare,
     shell::{program, root},
 };
 
 /// Builds what is measured and runs the bench.
 pub(crate) fn run(arguments: Vec<String>) -> Result<ExitCode> {
+    if arguments.first().is_some_and(|name| name == "net") {
+        return faults::bench(&arguments[1..]);
+    }
     let contracts = prepare::contracts()?;
     let binaries = prepare::binaries()?;
     let mut command = program(binaries.join("bench"), &[]);

@@ -21,6 +21,24 @@ pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
     Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
+/// Runs a load of half an hour, or as long as the arguments say, while memory and handles are watched.
+pub(crate) fn soak(arguments: &[String]) -> Result<ExitCode> {
+    let (minutes, rest) = match arguments {
+        [flag, minutes, rest @ ..] if flag == "--minutes" => (minutes.as_str(), rest),
+        rest => ("30", rest),
+    };
+    let mut all = vec!["--soak".to_owned(), minutes.to_owned()];
+    all.extend_from_slice(rest);
+    run(&all)
+}
+
+/// What networks take for things.
+pub(crate) fn bench(arguments: &[String]) -> Result<ExitCode> {
+    let mut all = vec!["--bench".to_owned()];
+    all.extend_from_slice(arguments);
+    run(&all)
+}
+
 /// The short form as a suite: every scenario is a case.
 pub(crate) fn suite() -> Result<Count> {
     let mut command = network()?;
@@ -45,7 +63,7 @@ pub(crate) fn suite() -> Result<Count> {
 /// The scenarios in namespaces of their own: what they make of networks goes with them.
 fn network() -> Result<Command> {
     tools::iproute()?;
-    let (engine, binaries, contracts) = (tools::cometbft()?, prepare::binaries()?, prepare::contracts()?);
+    let (engine, contracts, binaries) = (tools::cometbft()?, prepare::contracts()?, prepare::binaries()?);
     let mut command = own_network("exec \"$0\" \"$@\"")?;
     command
         .arg(binaries.join("network"))
@@ -55,8 +73,7 @@ fn network() -> Result<Command> {
         .arg(binaries.join("aceso-next"))
         .arg("--engine")
         .arg(engine)
-        .arg("--contracts")
-        .arg(contracts)
+        .env("ACESO_CONTRACTS", contracts)
         .stdin(Stdio::null());
     Ok(command)
 }

@@ -33,6 +33,8 @@ cargo xtask <task>
                               one JSON object a line; `bench list` names them
   faults [--quick] [--seed N] [--only SCENARIO]
                               networks of real validators: kills, partitions, liars (`--list` names them)
+  soak [--minutes N] [--seed N]
+                              half an hour of mixed load on four validators; memory and handles must not grow
   lint                        formatting, clippy, licences and duplicate crates
   golden                      records protocol vectors anew (a change of protocol: read the files' headers first)
   sample FILE                 writes a synthetic chest image as DICOM
@@ -61,6 +63,7 @@ fn run(task: &str, arguments: Vec<String>) -> Result<ExitCode> {
         "test" => test::run(arguments),
         "bench" => bench::run(arguments),
         "faults" => faults::run(&arguments),
+        "soak" => faults::soak(&arguments),
         "lint" => lint::all().map(|()| ExitCode::SUCCESS),
         "golden" => test::golden().map(|()| ExitCode::SUCCESS),
         "sample" => demo::sample(&arguments),

@@ -6,7 +6,6 @@
 
 use std::{collections::BTreeMap, thread::sleep, time::Duration, time::Instant};
 
-use aceso_client::Key;
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 
@@ -89,8 +88,8 @@ fn balances(net: &Net, accounts: &Accounts, ledger: &Ledger) -> Result<()> {
     let mut told: Vec<BTreeMap<String, u128>> = Vec::new();
     for node in &net.nodes {
         let client = node.client()?;
-        let of = |key: &Key| Ok((client.address(key), client.balance(&client.address(key))?));
-        told.push(accounts.all().map(of).collect::<Result<_>>()?);
+        let owners = accounts.people().map(|key| client.address(key)).chain(accounts.contracts.iter().cloned());
+        told.push(owners.map(|owner| Ok((owner.clone(), client.balance(&owner)?))).collect::<Result<_>>()?);
     }
     ensure!(told.windows(2).all(|pair| pair[0] == pair[1]), "the validators tell different balances: {told:?}");
     let Some(told) = told.first() else { bail!("no validator") };
@@ -99,7 +98,7 @@ fn balances(net: &Net, accounts: &Accounts, ledger: &Ledger) -> Result<()> {
     let sent: u128 = ledger.values().map(|(_, amount)| amount).sum();
     ensure!(received == sent, "{sent} coins were acknowledged and {received} arrived");
     let (total, fees): (u128, u128) = (told.values().sum(), fees(net)?);
-    let first = FUNDS * accounts.all().count() as u128;
+    let first = FUNDS * accounts.people().count() as u128;
     ensure!(total + fees == first, "{total} coins and {fees} of fees are not the {first} of the genesis");
     Ok(())
 }

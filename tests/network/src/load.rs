@@ -43,23 +43,28 @@ pub(crate) struct Accounts {
     pub(crate) authority: Key,
     /// The words of the authority's key.
     pub(crate) words: String,
+    /// Who does other things at the same time.
+    pub(crate) guests: Vec<Key>,
+    /// Contracts that own coins which were somebody's.
+    pub(crate) contracts: Vec<String>,
 }
 
 impl Accounts {
     pub(crate) fn new(workers: usize) -> Result<Self> {
         let keys: Result<Vec<Key>, ClientError> = (0..workers).map(|_| Key::generate().map(|(key, _)| key)).collect();
         let (authority, words) = Key::generate()?;
-        Ok(Self { keys: keys?, sink: Key::generate()?.0, authority, words })
+        let sink = Key::generate()?.0;
+        Ok(Self { keys: keys?, sink, authority, words, guests: Vec::new(), contracts: Vec::new() })
     }
 
     /// Everybody who owns coins at first.
-    pub(crate) fn all(&self) -> impl Iterator<Item = &Key> {
-        self.keys.iter().chain([&self.sink, &self.authority])
+    pub(crate) fn people(&self) -> impl Iterator<Item = &Key> {
+        self.keys.iter().chain([&self.sink, &self.authority]).chain(&self.guests)
     }
 
     /// `--fund` of a network that this load will run on.
     pub(crate) fn funds(&self) -> Vec<String> {
-        self.all().map(|key| format!("{}={FUNDS}uaceso", key.address("aceso"))).collect()
+        self.people().map(|key| format!("{}={FUNDS}uaceso", key.address("aceso"))).collect()
     }
 }
 
@@ -200,7 +205,7 @@ struct Signed {
 }
 
 /// Where a node has a transaction, and its code.
-fn found(rpc: &str, hash: &str) -> Option<(u64, u64)> {
+pub(crate) fn found(rpc: &str, hash: &str) -> Option<(u64, u64)> {
     let result = ask(rpc, &format!("tx?hash=0x{hash}"), Duration::from_secs(2)).ok()?;
     Some((result["height"].as_str()?.parse().ok()?, result["tx_result"]["code"].as_u64()?))
 }

@@ -8,15 +8,22 @@
 
 #![allow(clippy::disallowed_methods, reason = "tests of the rim: they have clocks and end processes")]
 
-use std::{path::PathBuf, process::ExitCode, time::Instant};
+use std::{
+    path::PathBuf,
+    process::ExitCode,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Context, Result};
 use serde_json::json;
 
+mod bench;
+mod clinic;
 mod home;
 mod judge;
 mod load;
 mod net;
+mod pace;
 mod proxy;
 mod random;
 mod scenario;
@@ -24,12 +31,15 @@ mod space;
 
 use net::Programs;
 use random::Random;
+use scenario::soak;
 
 const HELP: &str = "\
-network --node BIN --next BIN --engine COMETBFT --contracts DIR [--only SCENARIO] [--quick] [--seed N] [--json]
+network --node BIN --next BIN --engine COMETBFT [--only SCENARIO] [--quick] [--seed N] [--json]
+network --node BIN --next BIN --engine COMETBFT --soak MINUTES [--seed N] [--json]
+network --node BIN --next BIN --engine COMETBFT --bench [--quick] [--json]
 network --list
 
-Runs fault scenarios; see `cargo xtask help`, task faults.
+Runs fault scenarios, a long load, or the bench; see `cargo xtask help`, tasks faults, soak and bench.
 ";
 
 /// What the command line says.
@@ -38,11 +48,12 @@ struct Arguments {
     node: PathBuf,
     next: PathBuf,
     engine: PathBuf,
-    contracts: PathBuf,
     only: Option<String>,
     quick: bool,
     seed: Option<u64>,
     json: bool,
+    soak: Option<u64>,
+    bench: bool,
 }
 
 fn main() -> ExitCode {
@@ -64,12 +75,13 @@ fn parse() -> Result<Option<Arguments>> {
         match argument {
             Long("node") => arguments.node = parser.value()?.into(),
             Long("next") => arguments.next = parser.value()?.into(),
-            Long("contracts") => arguments.contracts = parser.value()?.into(),
             Long("engine") => arguments.engine = parser.value()?.into(),
             Long("only") => arguments.only = Some(parser.value()?.string()?),
             Long("seed") => arguments.seed = Some(parser.value()?.parse()?),
             Long("quick") => arguments.quick = true,
             Long("json") => arguments.json = true,
+            Long("soak") => arguments.soak = Some(parser.value()?.parse()?),
+            Long("bench") => arguments.bench = true,
             Long("list") => {
                 scenario::ALL.iter().for_each(|one| println!("{:<12} {}", one.name, one.about));
                 return Ok(None);
@@ -81,12 +93,7 @@ fn parse() -> Result<Option<Arguments>> {
             other => return Err(other.unexpected().into()),
         }
     }
-    let needed = [
-        ("node", &arguments.node),
-        ("next", &arguments.next),
-        ("engine", &arguments.engine),
-        ("contracts", &arguments.contracts),
-    ];
+    let needed = [("node", &arguments.node), ("next", &arguments.next), ("engine", &arguments.engine)];
     for (name, path) in needed {
         anyhow::ensure!(!path.as_os_str().is_empty(), "--{name} is missing; `cargo xtask faults` gives it");
     }
@@ -96,36 +103,56 @@ fn parse() -> Result<Option<Arguments>> {
 /// Runs the scenarios one after the other; true if all went as they should.
 fn run(arguments: &Arguments) -> Result<bool> {
     let there = |path: &PathBuf| path.canonicalize().with_context(|| format!("no {}", path.display()));
-    let programs = Programs {
-        node: there(&arguments.node)?,
-        next: there(&arguments.next)?,
-        engine: arguments.engine.clone(),
-        contracts: there(&arguments.contracts)?,
-    };
+    let programs =
+        Programs { node: there(&arguments.node)?, next: there(&arguments.next)?, engine: arguments.engine.clone() };
+    if arguments.bench {
+        bench::run(&programs, arguments.quick, &mut |row| {
+            let text = |field: &str| row[field].as_str().unwrap_or_default().to_owned();
+            let line =
+                || format!("{:<52} {:>10.1} {}", text("case"), row["ours"].as_f64().unwrap_or_default(), text("unit"));
+            println!("{}", if arguments.json { row.to_string() } else { line() });
+        })?;
+        return Ok(true);
+    }
+    let seed = arguments.seed.unwrap_or_else(random::seed);
+    if let Some(minutes) = arguments.soak {
+        let work = |random: &mut Random| soak::run_for(&programs, Duration::from_secs(60 * minutes), random);
+        return Ok(told(arguments, "soak", &format!("a load of {minutes} minutes"), seed, work));
+    }
     let chosen: Vec<_> =
         scenario::ALL.iter().filter(|one| arguments.only.as_deref().is_none_or(|name| name == one.name)).collect();
     anyhow::ensure!(!chosen.is_empty(), "there is no scenario {:?}; --list names them", arguments.only);
-    let seed = arguments.seed.unwrap_or_else(random::seed);
     let mut well = true;
     for one in chosen {
-        let (begun, mut random) = (Instant::now(), Random::new(seed));
-        eprintln!("· {}: {} (seed {seed})", one.name, one.about);
-        let outcome = (one.run)(&programs, arguments.quick, &mut random);
-        let seconds = begun.elapsed().as_secs();
-        well &= outcome.is_ok();
-        if arguments.json {
-            let error = outcome.as_ref().err().map(|e| format!("{e:#}"));
-            let facts = outcome.as_ref().ok();
-            println!(
-                "{}",
-                json!({"scenario": one.name, "ok": outcome.is_ok(), "seed": seed, "seconds": seconds, "facts": facts, "error": error})
-            );
-        } else {
-            match &outcome {
-                Ok(facts) => println!("{}: as it should be, {seconds} s: {}", one.name, facts.join("; ")),
-                Err(error) => println!("{}: FAILED after {seconds} s (seed {seed}): {error:#}", one.name),
-            }
-        }
+        well &= told(arguments, one.name, one.about, seed, |random| (one.run)(&programs, arguments.quick, random));
     }
     Ok(well)
+}
+
+/// Runs one scenario and says what came of it; true if it went as it should.
+fn told(
+    arguments: &Arguments,
+    name: &str,
+    about: &str,
+    seed: u64,
+    work: impl FnOnce(&mut Random) -> Result<Vec<String>>,
+) -> bool {
+    let (begun, mut random) = (Instant::now(), Random::new(seed));
+    eprintln!("· {name}: {about} (seed {seed})");
+    let outcome = work(&mut random);
+    let seconds = begun.elapsed().as_secs();
+    if arguments.json {
+        let (error, facts) = (outcome.as_ref().err().map(|e| format!("{e:#}")), outcome.as_ref().ok());
+        let ok = outcome.is_ok();
+        println!(
+            "{}",
+            json!({"scenario": name, "ok": ok, "seed": seed, "seconds": seconds, "facts": facts, "error": error})
+        );
+    } else {
+        match &outcome {
+            Ok(facts) => println!("{name}: as it should be, {seconds} s: {}", facts.join("; ")),
+            Err(error) => println!("{name}: FAILED after {seconds} s (seed {seed}): {error:#}"),
+        }
+    }
+    outcome.is_ok()
 }

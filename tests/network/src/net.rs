@@ -33,8 +33,6 @@ pub(crate) struct Programs {
     /// The same as a next release, which knows an upgrade.
     pub(crate) next: PathBuf,
     pub(crate) engine: PathBuf,
-    /// The folder of the contracts.
-    pub(crate) contracts: PathBuf,
 }
 
 /// How a network is made.
@@ -295,6 +293,12 @@ impl Node {
     /// The end of the application's log, once it has ended by itself.
     pub(crate) fn last_words(&mut self) -> Option<String> {
         self.app_ended().then(|| tail(&self.home.join(LOG)))
+    }
+
+    /// The processes that run: what each is, and its number.
+    pub(crate) fn processes(&self) -> impl Iterator<Item = (&'static str, u32)> {
+        let of = |child: &Option<Child>, name| child.as_ref().map(|child| (name, child.id()));
+        of(&self.app, "application").into_iter().chain(of(&self.engine, "engine"))
     }
 
     fn app_ended(&mut self) -> bool {

@@ -86,6 +86,8 @@ laddr = "tcp://{p2p}"
 persistent_peers = {peers:?}
 addr_book_strict = {strict}
 allow_duplicate_ip = {local}
+# Small messages are not collected for a tenth of a second, as they are by default: each step of a block waits for some.
+flush_throttle_timeout = "10ms"
 
 [mempool]
 max_tx_bytes = 4194304
@@ -93,6 +95,8 @@ max_tx_bytes = 4194304
 [consensus]
 timeout_propose = "{propose}ms"
 timeout_commit = "{block_time}ms"
+# How long a thread that has nothing to tell a peer sleeps before it looks again; the default is a tenth of a second.
+peer_gossip_sleep_duration = "10ms"
 
 [instrumentation]
 # Prometheus metrics of the engine; those of the application are on its REST port under /metrics.
@@ -140,5 +144,7 @@ mod tests {
         assert_eq!(read["p2p"]["addr_book_strict"].as_bool(), Some(false));
         assert_eq!(read["consensus"]["timeout_commit"].as_str(), Some("1000ms"));
         assert_eq!(read["consensus"]["timeout_propose"].as_str(), Some("3000ms"));
+        assert_eq!(read["consensus"]["peer_gossip_sleep_duration"].as_str(), Some("10ms"));
+        assert_eq!(read["p2p"]["flush_throttle_timeout"].as_str(), Some("10ms"));
     }
 }

@@ -11,7 +11,7 @@ use cosmos_sdk_proto::{
 use prost::Message;
 use tendermint_proto::v0_38::abci::response::Value;
 
-use super::{prepared, put_blob};
+use super::{prepared, publish};
 use crate::{
     judge::judge,
     load::{Accounts, Load},
@@ -84,8 +84,7 @@ fn lies(net: &Net, accounts: &Accounts, proxy: &Proxy, kind: &Kind) -> Result<St
         let mut blobs = 0;
         while blobs < 3 || proxy.lies() == before {
             ensure!(blobs < 40, "{blobs} blobs became available and the liar has not lied");
-            let id = put_blob(&net.nodes[blobs % LIAR], accounts, net.top())?;
-            net.nodes[0].client()?.wait_available(&id)?;
+            publish(&net.nodes[blobs % LIAR], accounts, net.top())?;
             blobs += 1;
         }
     } else {

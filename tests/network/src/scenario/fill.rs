@@ -1,12 +1,12 @@
 //! A state of some size: rows of a contract, written by transactions.
 
-use std::{fs, time::Instant};
+use std::time::Instant;
 
 use aceso_client::GasLimit;
-use anyhow::{Context, Result};
+use anyhow::Result;
 use serde_json::json;
 
-use crate::{load::Accounts, net::Net};
+use crate::{clinic::Visitor, load::Accounts, net::Net};
 
 /// Rows of a transaction: at a thousand bytes each they take most of a block's gas.
 const ROWS: u64 = 5_000;
@@ -24,17 +24,13 @@ impl Fill {
     /// Uploads the probe and has it write.
     pub(super) fn run(&self, net: &Net, accounts: &Accounts) -> Result<String> {
         let begun = Instant::now();
-        let (client, key) = (net.nodes[0].client()?, &accounts.authority);
-        let sender = client.address(key);
-        let wasm = fs::read(net.programs.contracts.join("probe.wasm")).context("no probe.wasm")?;
-        let stored = client.send(key, vec![client.msg_store(&sender, &wasm)], GasLimit::Auto)?;
-        let code = stored.attribute("store_code", "code_id").context("no code")?.parse()?;
-        let made = client.send(key, vec![client.msg_instantiate(&sender, code, "rows", &json!({}))], GasLimit::Auto)?;
-        let contract = made.attribute("instantiate", "_contract_address").context("no contract")?;
+        let by = Visitor::new(&net.nodes[0], accounts.authority.clone())?;
+        let contract = by.deploy("probe", &json!({}))?;
         for from in (0..self.rows).step_by(usize::try_from(ROWS)?) {
             let count = ROWS.min(self.rows - from);
             let fill = json!({"fill": {"from": from, "rows": count, "bytes": self.bytes}});
-            client.send(key, vec![client.msg_execute(&sender, contract, &fill, 0)], GasLimit::Fixed(GAS))?;
+            let message = by.client.msg_execute(&by.address, &contract, &fill, 0);
+            by.client.send(&by.key, vec![message], GasLimit::Fixed(GAS))?;
         }
         Ok(format!("{} rows of {} bytes written in {} s", self.rows, self.bytes, begun.elapsed().as_secs()))
     }

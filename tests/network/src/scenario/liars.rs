@@ -16,7 +16,7 @@ use prost::Message;
 use sha2::{Digest, Sha256};
 use tendermint_proto::v0_38::abci::response::Value;
 
-use super::{Fill, paced, put_blob, slow_down, statesync::settings};
+use super::{Fill, paced, publish, slow_down, statesync::settings};
 use crate::{
     judge::judge,
     load::{Accounts, Load},
@@ -105,7 +105,7 @@ fn joins(net: &mut Net, proxies: &[Proxy], heard: &str) -> Result<String> {
 fn blobs(net: &Net, accounts: &Accounts, fakes: &[Fake]) -> Result<String> {
     let fetcher = net.nodes[FETCHER].client()?;
     for seed in [1, 2] {
-        let id = put_blob(&net.nodes[0], accounts, seed)?;
+        let id = publish(&net.nodes[0], accounts, seed)?;
         net.wait_until("a blob from the honest peer", PATIENCE, |_| {
             fetcher.get_blob(&id).is_ok_and(|bytes| bytes.is_some())
         })?;

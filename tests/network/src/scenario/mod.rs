@@ -7,16 +7,17 @@ mod fill;
 mod kills;
 mod liars;
 mod partitions;
+pub(crate) mod soak;
 mod statesync;
 mod upgrade;
 
-use aceso_client::GasLimit;
-use aceso_types::{BlobId, msg::MsgRegisterBlob};
+use aceso_types::BlobId;
 use anyhow::Result;
 
 use fill::Fill;
 
 use crate::{
+    clinic::Visitor,
     load::Accounts,
     net::{Net, Node, Plan, Programs, Which},
     random::Random,
@@ -44,6 +45,7 @@ pub(crate) const ALL: &[Scenario] = &[
     Scenario { name: "liars", about: "a node joins among peers that lie of snapshots and blobs", run: liars::run },
     Scenario { name: "upgrade", about: "halt at a height, another binary, go on", run: upgrade::run },
     Scenario { name: "catchup", about: "a node executes the chain from its first block on", run: catchup::run },
+    Scenario { name: "soak", about: "transfers, contract calls, reads and blobs side by side", run: soak::run },
 ];
 
 /// Validators of every scenario: one may fail.
@@ -52,6 +54,8 @@ const VALIDATORS: usize = 4;
 const PACE: u64 = 1000;
 /// Bytes of a blob.
 const BLOB: u64 = 300_000;
+/// For how many blocks it is kept.
+const TERM: u64 = 100_000;
 /// Accounts that send.
 const WORKERS: usize = 4;
 
@@ -63,6 +67,14 @@ fn running(programs: &Programs, spaces: bool) -> Result<(Net, Accounts)> {
     Ok((net, accounts))
 }
 
+/// The same without namespaces, for these accounts.
+fn running_with(programs: &Programs, accounts: &Accounts) -> Result<Net> {
+    let mut net = Net::prepare(programs, &plan(accounts, false, 200))?;
+    net.start_all()?;
+    net.wait_for(&net.all(), 2, std::time::Duration::from_secs(60))?;
+    Ok(net)
+}
+
 /// The same, with nothing started yet.
 fn prepared(programs: &Programs, spaces: bool) -> Result<(Net, Accounts)> {
     paced(programs, spaces, 200)
@@ -71,9 +83,12 @@ fn prepared(programs: &Programs, spaces: bool) -> Result<(Net, Accounts)> {
 /// The same, with so many milliseconds between two blocks.
 fn paced(programs: &Programs, spaces: bool, block_time: u64) -> Result<(Net, Accounts)> {
     let accounts = Accounts::new(WORKERS)?;
+    Ok((Net::prepare(programs, &plan(&accounts, spaces, block_time))?, accounts))
+}
+
+fn plan(accounts: &Accounts, spaces: bool, block_time: u64) -> Plan {
     let authority = accounts.authority.address("aceso");
-    let plan = Plan { validators: VALIDATORS, spaces, block_time, funds: accounts.funds(), authority };
-    Ok((Net::prepare(programs, &plan)?, accounts))
+    Plan { validators: VALIDATORS, spaces, block_time, funds: accounts.funds(), authority }
 }
 
 /// Ends all engines and starts them at the pace of a network that is watched instead of rushed.
@@ -85,14 +100,9 @@ fn slow_down(net: &mut Net) -> Result<()> {
     net.wait_for(&net.all(), top + 1, std::time::Duration::from_secs(60))
 }
 
-/// Puts a small blob at a node and registers it; the seed makes its bytes.
-fn put_blob(node: &Node, accounts: &Accounts, seed: u64) -> Result<BlobId> {
+/// Publishes a small blob at a node, until it is available; the seed makes its bytes.
+fn publish(node: &Node, accounts: &Accounts, seed: u64) -> Result<BlobId> {
     let mut random = Random::new(seed);
     let bytes: Vec<u8> = (0..BLOB / 8).flat_map(|_| random.next().to_le_bytes()).collect();
-    let client = node.client()?;
-    let (id, size) = client.put_blob(&bytes[..])?;
-    let owner = client.address(&accounts.authority);
-    let message = MsgRegisterBlob { owner, cid: id.to_string(), size, term: 100_000 };
-    client.send(&accounts.authority, vec![aceso_client::any(&message)], GasLimit::Auto)?;
-    Ok(id)
+    Visitor::new(node, accounts.authority.clone())?.publish(&bytes, TERM)
 }
