@@ -17,6 +17,7 @@ use sha2::{Digest as _, Sha256};
 use crate::changes::{KEY_MAX, VALUE_MAX, is_key};
 use crate::chunk::{ENTRIES, PIECE, RECORDS_MAX, Scan};
 use crate::disk::{Disk, Rows, Table};
+use crate::error::StateError;
 use crate::grow::Growing;
 use crate::keys;
 use crate::manifest::{CHUNK_MAX, Manifest};

@@ -23,7 +23,7 @@ use crate::{
 /// The one that keeps few heights and offers no snapshot.
 const FORGETFUL: usize = 3;
 /// Heights that it keeps.
-const KEPT: u64 = 20;
+const KEPT: u64 = 10;
 /// How long a state of a gigabyte may take until its node follows.
 const MUST: Duration = Duration::from_secs(60);
 /// How long a network may take to make blocks.
