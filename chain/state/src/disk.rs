@@ -83,9 +83,34 @@ impl Rows {
     pub(crate) fn remove(&mut self, table: Table, key: Vec<u8>) {
         self.0.push((table, key, None));
     }
+}
+
+/// Many rows for [`Disk::load`], in one piece of memory: what is small is more than its bytes on its own.
+#[derive(Debug, Default)]
+pub(crate) struct Bulk {
+    bytes: Vec<u8>,
+    places: Vec<Place>,
+}
+
+/// Where a row's key and value begin and end.
+#[derive(Debug)]
+struct Place {
+    table: Table,
+    key: usize,
+    value: usize,
+    end: usize,
+}
+
+impl Bulk {
+    pub(crate) fn put(&mut self, table: Table, key: &[u8], value: &[u8]) {
+        let begin = self.bytes.len();
+        self.bytes.extend_from_slice(key);
+        self.bytes.extend_from_slice(value);
+        self.places.push(Place { table, key: begin, value: begin + key.len(), end: self.bytes.len() });
+    }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.places.is_empty()
     }
 }
 
@@ -191,22 +216,20 @@ impl Disk {
 
     /// Writes many rows of a store that nobody reads yet: past journal and buffers, straight into sorted files. They
     /// survive a loss of power when this returns; after an error some of them may be there.
-    pub(crate) fn load(&self, version: u64, rows: Rows) -> Result<(), StateError> {
+    pub(crate) fn load(&self, version: u64, rows: Bulk) -> Result<(), StateError> {
         let failed = |error| failure(&self.tables.dir, error);
-        let mut rows = rows.0;
-        rows.sort_unstable_by(|(a, one, _), (b, other, _)| (*a as u8, one).cmp(&(*b as u8, other)));
-        if rows.windows(2).any(|pair| matches!(pair, [(a, one, _), (b, other, _)] if a == b && one == other)) {
+        let Bulk { bytes, mut places } = rows;
+        let key = |place: &Place| bytes.get(place.key..place.value).unwrap_or_default();
+        places.sort_unstable_by(|a, b| (a.table as u8, key(a)).cmp(&(b.table as u8, key(b))));
+        if places.windows(2).any(|pair| matches!(pair, [a, b] if a.table == b.table && key(a) == key(b))) {
             return Err(StateError::corrupt("a row is to be written twice"));
         }
-        for part in rows.chunk_by(|(a, ..), (b, ..)| a == b) {
-            let Some((table, ..)) = part.first() else { continue };
-            let mut files = self.tables.of(*table).start_ingestion().map_err(failed)?;
-            for (_, key, value) in part {
-                match value {
-                    Some(value) => files.write(key.as_slice(), value.as_slice()),
-                    None => files.write_tombstone(key.as_slice()),
-                }
-                .map_err(failed)?;
+        for part in places.chunk_by(|a, b| a.table == b.table) {
+            let Some(first) = part.first() else { continue };
+            let mut files = self.tables.of(first.table).start_ingestion().map_err(failed)?;
+            for place in part {
+                let value = bytes.get(place.value..place.end).unwrap_or_default();
+                files.write(key(place), value).map_err(failed)?;
             }
             files.finish().map_err(failed)?;
         }
@@ -381,10 +404,10 @@ mod tests {
         let open = || Disk::open(dir.path(), 1 << 20, None, Rows::default).unwrap();
         let disk = open();
         let rows = |from: u8| {
-            let mut rows = Rows::default();
+            let mut rows = Bulk::default();
             for key in (from..from + 9).rev() {
-                rows.put(Table::Latest, vec![key], vec![key; 100]);
-                rows.put(Table::Nodes, vec![key], vec![key; 30]);
+                rows.put(Table::Latest, &[key], &[key; 100]);
+                rows.put(Table::Nodes, &[key], &[key; 30]);
             }
             rows
         };
@@ -407,10 +430,10 @@ mod tests {
     fn a_row_is_not_loaded_twice() {
         let dir = tempfile::tempdir().unwrap();
         let disk = Disk::open(dir.path(), 1 << 20, None, Rows::default).unwrap();
-        let mut rows = Rows::default();
-        rows.put(Table::Latest, vec![1], vec![1]);
-        rows.put(Table::Nodes, vec![1], vec![1]);
-        rows.put(Table::Latest, vec![1], vec![2]);
+        let mut rows = Bulk::default();
+        rows.put(Table::Latest, &[1], &[1]);
+        rows.put(Table::Nodes, &[1], &[1]);
+        rows.put(Table::Latest, &[1], &[2]);
         assert!(matches!(disk.load(1, rows), Err(StateError::Corrupt { .. })));
     }
 

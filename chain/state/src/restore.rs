@@ -16,7 +16,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::changes::{KEY_MAX, VALUE_MAX, is_key};
 use crate::chunk::{ENTRIES, PIECE, RECORDS_MAX, Scan};
-use crate::disk::{Disk, Rows, Table};
+use crate::disk::{Bulk, Disk, Rows, Table};
 use crate::error::StateError;
 use crate::grow::Growing;
 use crate::keys;
@@ -36,7 +36,7 @@ pub struct Restore {
     /// Where the rows go, until it is put in place or removed.
     disk: Option<Arc<Disk>>,
     /// Proven rows that are not handed to the writer yet.
-    rows: Rows,
+    rows: Bulk,
     /// Writes rows of chunks before.
     writer: Option<JoinHandle<Result<(), StateError>>>,
     /// The next chunk; none after a false one.
@@ -86,7 +86,7 @@ impl Store {
         Ok(Restore {
             manifest,
             disk: Some(Arc::new(disk)),
-            rows: Rows::default(),
+            rows: Bulk::default(),
             writer: None,
             next: Some(0),
             complete: 0,
@@ -140,8 +140,8 @@ impl Restore {
     /// Checks the next chunk and has its entries written, which [`Store::finish_restore`] waits for.
     ///
     /// After an error that blames the sender the right chunk can follow; after any other one the snapshot is over. It
-    /// may be an error of writing what came before. Memory: the rows of twice [`CHUNKS_AT_ONCE`] chunks, and a value
-    /// that comes in pieces.
+    /// may be an error of writing what came before. Memory: the rows of twice [`CHUNKS_AT_ONCE`] chunks, and twice
+    /// a value that comes in pieces.
     pub fn apply(&mut self, index: u32, chunk: &[u8]) -> Result<(), RestoreError> {
         let want = self.manifest.digests.get(usize::try_from(index).unwrap_or(usize::MAX));
         let Some(want) = want.filter(|_| self.next == Some(index)) else {
@@ -195,7 +195,7 @@ impl Drop for Restore {
 /// What a chunk changes: how many trees are complete, the one that grows, the value that comes in pieces.
 type State<'a> = (&'a Manifest, &'a mut u8, &'a mut Option<Growing>, &'a mut Option<Long>);
 
-fn read((manifest, complete, growing, long): State<'_>, chunk: &[u8], rows: &mut Rows) -> Result<(), ChunkFault> {
+fn read((manifest, complete, growing, long): State<'_>, chunk: &[u8], rows: &mut Bulk) -> Result<(), ChunkFault> {
     let mut scan = Scan::new(chunk);
     match (scan.byte(), &long) {
         (Some(PIECE), Some(_)) => piece(long, scan.rest(), rows),
@@ -219,7 +219,7 @@ fn part(
     (manifest, complete, growing, long): State<'_>,
     scan: &mut Scan<'_>,
     records: &mut usize,
-    rows: &mut Rows,
+    rows: &mut Bulk,
 ) -> Result<(), ChunkFault> {
     let height = manifest.height;
     let cut = |scan: &Scan<'_>| ChunkFault::Form { at: scan.at() };
@@ -257,7 +257,7 @@ fn part(
         } else {
             let value = scan.bytes(len).ok_or_else(|| cut(scan))?;
             if is_key(key) {
-                rows.put(Table::Latest, row, value.to_vec());
+                rows.put(Table::Latest, &row, value);
             } else if value != name.as_bytes() {
                 return Err(ChunkFault::Sentinel { component });
             }
@@ -281,14 +281,14 @@ fn part(
         if growing.take().and_then(|tree| tree.finish(rows)) != Some(*root) {
             return Err(ChunkFault::Proof { component });
         }
-        rows.put(Table::Roots, keys::root(component, height), root.to_vec());
+        rows.put(Table::Roots, &keys::root(component, height), root);
         *complete = want;
     }
     Ok(())
 }
 
 /// Adds a piece to the value that is incomplete.
-fn piece(long: &mut Option<Long>, bytes: &[u8], rows: &mut Rows) -> Result<(), ChunkFault> {
+fn piece(long: &mut Option<Long>, bytes: &[u8], rows: &mut Bulk) -> Result<(), ChunkFault> {
     let Some(mut value) = long.take() else { return Err(ChunkFault::Turn) };
     value.bytes.extend_from_slice(bytes);
     let len = value.bytes.len();
@@ -302,7 +302,7 @@ fn piece(long: &mut Option<Long>, bytes: &[u8], rows: &mut Rows) -> Result<(), C
     if <[u8; 32]>::from(Sha256::digest(&value.bytes)) != value.hash {
         return Err(ChunkFault::Pieces { len });
     }
-    rows.put(Table::Latest, value.row, value.bytes);
+    rows.put(Table::Latest, &value.row, &value.bytes);
     Ok(())
 }
 

@@ -9,6 +9,8 @@ use std::path::PathBuf;
 use super::{Home, HomeError, read, write_new};
 
 const FILE_MAX: u64 = 1 << 20;
+/// Most bytes a second of one connection between engines.
+const RATE: u64 = 51_200_000;
 
 /// Where a CometBFT node listens and whom it calls.
 #[derive(Clone, Debug)]
@@ -88,6 +90,9 @@ addr_book_strict = {strict}
 allow_duplicate_ip = {local}
 # Small messages are not collected for a tenth of a second, as they are by default: each step of a block waits for some.
 flush_throttle_timeout = "10ms"
+# Most bytes a second of one connection. The default is a tenth of it: a node that joins by state sync would wait for it.
+send_rate = {RATE}
+recv_rate = {RATE}
 
 [mempool]
 max_tx_bytes = 4194304
@@ -145,6 +150,8 @@ mod tests {
         assert_eq!(read["consensus"]["timeout_commit"].as_str(), Some("1000ms"));
         assert_eq!(read["consensus"]["timeout_propose"].as_str(), Some("3000ms"));
         assert_eq!(read["consensus"]["peer_gossip_sleep_duration"].as_str(), Some("10ms"));
+        assert_eq!(read["p2p"]["send_rate"].as_integer(), Some(51_200_000));
+        assert_eq!(read["p2p"]["recv_rate"].as_integer(), Some(51_200_000));
         assert_eq!(read["p2p"]["flush_throttle_timeout"].as_str(), Some("10ms"));
     }
 }

@@ -86,6 +86,8 @@ fn lies(net: &Net, accounts: &Accounts, proxy: &Proxy, kind: &Kind) -> Result<St
             ensure!(blobs < 40, "{blobs} blobs became available and the liar has not lied");
             publish(&net.nodes[blobs % LIAR], accounts, net.top())?;
             blobs += 1;
+            // A blob takes the same number of blocks each time, and proposers take turns.
+            net.wait_for(&honest, net.top() + blobs as u64 % 3, PATIENCE)?;
         }
     } else {
         // Long enough to propose several times.
