@@ -3,6 +3,8 @@
 //! Nothing reaches the disk before Commit. CometBFT may crash between FinalizeBlock and Commit; it then replays the
 //! block, and the same changes are staged again.
 
+mod execute;
+
 use std::{
     path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
@@ -10,7 +12,7 @@ use std::{
 
 use aceso_blobs::BlobStore;
 use aceso_state::{Delta, FailPoint, Options, Staged, Store};
-use aceso_types::{BlobId, Height, genesis::Params};
+use aceso_types::{BlobId, Digest, Height, genesis::Params, transcript};
 use aceso_vm::{Tier, Vm, VmConfig};
 use bytes::Bytes;
 use tendermint::{
@@ -18,20 +20,26 @@ use tendermint::{
     v0_38::abci::{request, response},
 };
 
+use self::execute::{Executed, Scene};
 use crate::{
     COMPONENTS,
     block::{self as blocks, after},
     chain::{self, Chain},
-    components::{blobs, models, validators},
+    components::{
+        blobs, models,
+        reads::{script::Written, told},
+        validators,
+    },
+    divergence::{Divergence, Votes},
     error::{AppError, Stop},
-    event,
     gas::Meter,
     genesis::{Start, nanos},
-    host::{Fetch, Host, ModelCache, on_deep_stack},
+    host::{Fetch, Host, ModelCache},
     query,
     run::{Block, Mode, Run},
     snapshots::Snapshots,
     store::{Bare, View},
+    transcripts::Transcripts,
     tx::{self, decode::Tx, signed},
     upgrade::{self, Upgrade},
 };
@@ -63,6 +71,10 @@ pub struct Config {
     /// Heights between two snapshots for state sync; 0 for none. [`crate::SNAPSHOTS_OFFERED`] of them must fit into the
     /// heights that are kept.
     pub snapshot_interval: u64,
+    /// Directory of the transcripts of blocks that have read.
+    pub transcript_dir: PathBuf,
+    /// Blocks that the engine is told to keep, counted back from the latest; 0 for all.
+    pub keep_blocks: u64,
     /// The engine's compiler. Changes time, never results.
     pub tier: Tier,
     /// The upgrades that this binary knows.
@@ -84,6 +96,8 @@ impl Config {
             model_cache_bytes: 1 << 30,
             snapshot_dir: home.join("snapshots"),
             snapshot_interval: 0,
+            transcript_dir: home.join("transcripts"),
+            keep_blocks: 0,
             tier: Tier::default(),
             upgrades: upgrade::KNOWN,
             fail_point: None,
@@ -151,6 +165,9 @@ pub struct App {
     /// The state that the mempool's transactions have made of the latest one.
     mempool: Mutex<Option<Delta>>,
     snapshots: Snapshots,
+    transcripts: Transcripts,
+    /// What the others' votes say of reads.
+    votes: Mutex<Votes>,
 }
 
 #[derive(Default)]
@@ -158,7 +175,7 @@ struct Progress {
     /// Between InitChain and the first Commit: the first height, and what genesis says.
     begun: Option<(u64, Delta)>,
     /// Between FinalizeBlock and Commit.
-    staged: Option<Staged>,
+    staged: Option<(Staged, Option<Written>)>,
 }
 
 impl App {
@@ -168,6 +185,7 @@ impl App {
         options.fail = config.fail_point;
         let store = Store::open(&config.state_dir, options)?;
         let snapshots = Snapshots::open(&config.snapshot_dir, config.snapshot_interval, config.keep_heights, &store)?;
+        let transcripts = Transcripts::open(&config.transcript_dir, config.keep_blocks)?;
         let mut engine = VmConfig::new(config.vm_cache_dir);
         (engine.tier, engine.code_bytes) = (config.tier, config.code_cache_bytes);
         let host = Host {
@@ -179,9 +197,10 @@ impl App {
         };
         upgrade::check_start(&mut View(store.snapshot()), store.latest().0, config.upgrades)?;
         let chain = Chain::load(&mut View(store.snapshot())).map_err(halted)?;
-        let (block, mempool) = (Mutex::default(), Mutex::default());
+        let (block, mempool, votes) = (Mutex::default(), Mutex::default(), Mutex::default());
         let upgrades = config.upgrades;
-        let app = Self { store, host, upgrades, chain: RwLock::new(chain), block, mempool, snapshots };
+        let app =
+            Self { store, host, upgrades, chain: RwLock::new(chain), block, mempool, snapshots, transcripts, votes };
         app.reset_mempool(None);
         Ok(app)
     }
@@ -292,30 +311,61 @@ impl App {
             chain = migrated.ok_or(AppError::Order("an upgrade removed the chain's settings"))?;
         }
         let block = Block { height: Height(height), nanos: nanos(request.time) };
-        let results =
-            on_deep_stack(|| blocks::execute(&self.host, &chain, block, &mut delta, &request))?.map_err(halted)?;
-        // CometBFT may crash between this answer and Commit, so nothing reaches disk yet.
-        let staged = self.store.stage(height, &delta.into_changes())?;
-        let app_hash = hash_of(&staged.root());
-        progress.staged = Some(staged);
-        Ok(response::FinalizeBlock {
-            events: event::to_abci(upgraded.into_iter().chain(results.events).collect()),
-            tx_results: results.txs,
-            validator_updates: results.validators,
-            consensus_param_updates: results.consensus,
-            app_hash,
-        })
+        let scene = Scene { chain, block, delta, request: &request, upgraded };
+        let Executed { staged, answer, transcript } = self.execute_or_replay(&scene)?;
+        progress.staged = Some((staged, transcript));
+        Ok(answer)
     }
 
     /// Makes the finalized block durable.
     pub fn commit(&self) -> Result<response::Commit, AppError> {
         let mut progress = self.progress();
-        let staged = progress.staged.take().ok_or(AppError::Order("a commit came before its block"))?;
+        let (staged, transcript) = progress.staged.take().ok_or(AppError::Order("a commit came before its block"))?;
+        if let Some(written) = &transcript {
+            // Before the state that knows of it: after a crash between the two it is written again.
+            self.transcripts.write(staged.version(), written)?;
+        }
         self.store.commit(staged)?;
         progress.begun = None;
         self.reload()?;
-        // Blocks are kept: their bytes are what a replaying node starts from.
-        Ok(response::Commit { data: Bytes::new(), retain_height: height_of(0) })
+        let retain = self.retain_height();
+        self.transcripts.prune(retain);
+        Ok(response::Commit { data: Bytes::new(), retain_height: height_of(retain) })
+    }
+
+    /// The first block that the engine has to keep; 0 for all. Never beyond what a node needs that restores the oldest
+    /// snapshot on offer, nor beyond the age at which evidence is no longer taken.
+    fn retain_height(&self) -> u64 {
+        let height = self.store.latest().0;
+        let age = self.current().map_or(height, |chain| chain.consensus.evidence_age_blocks);
+        let snapshot = self.snapshots.oldest_offered(&self.store).unwrap_or(height);
+        self.transcripts.retain(height, snapshot.min(height.saturating_sub(age)))
+    }
+
+    /// The encoded transcript of a committed block's open reads; none if it has not read, or not here.
+    pub fn transcript(&self, height: u64) -> Result<Option<Vec<u8>>, AppError> {
+        let Some((_, mut state)) = self.committed() else { return Ok(None) };
+        let Some(digest) = told::digest(&mut state, height).map_err(halted)? else { return Ok(None) };
+        Ok(self.transcripts.read(height)?.filter(|bytes| transcript::digest(bytes) == digest))
+    }
+
+    /// The digest of a block's transcript; none if it has not read.
+    pub fn transcript_digest(&self, height: u64) -> Result<Option<Digest>, AppError> {
+        let Some((_, mut state)) = self.committed() else { return Ok(None) };
+        told::digest(&mut state, height).map_err(halted)
+    }
+
+    /// The latest committed block that has read, and the digest of its transcript.
+    pub fn latest_reads(&self) -> Option<(u64, Digest)> {
+        told::latest(&mut self.committed()?.1).unwrap_or_default()
+    }
+
+    /// Takes in what another validator's vote says of reads. Answers once more than two thirds say that they came to
+    /// something else than here.
+    pub fn hear_vote(&self, request: &request::VerifyVoteExtension) -> Option<Divergence> {
+        let (_, mut state) = self.committed()?;
+        let mut votes = self.votes.lock().unwrap_or_else(PoisonError::into_inner);
+        votes.hear(&mut state, self.store.latest().0, request).unwrap_or_default()
     }
 
     /// The snapshots that others can restore from here, oldest first.

@@ -7,7 +7,7 @@
 
 use aceso_types::{
     Digest,
-    msg::{Availability, Extension, Held},
+    msg::{Availability, Extension, Held, Reads},
 };
 use blst::{
     BLST_ERROR,
@@ -27,6 +27,8 @@ const REQUEST: &[u8] = b"ACESO_BLS_REQ_BLS12381G2_XMD:SHA-256_SSWU_RO_POP_";
 pub const EXTENSION_BYTES_MAX: usize = 64 << 10;
 /// Bytes of an encoded entry of an extension: a CID of 59 characters, a signature, two numbers and their frames.
 const HELD_BYTES_MAX: usize = 59 + 96 + 2 * 10 + 12;
+/// Bytes of an encoded statement about reads: a number, a digest and their frames.
+const READS_BYTES_MAX: usize = 10 + 32 + 5;
 
 /// Why an attestation key or signature is not one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -139,14 +141,23 @@ pub fn add_up(signatures: &[Vec<u8>]) -> Result<[u8; 96], AttestError> {
     Ok(sum.to_signature().to_bytes())
 }
 
-/// The vote extension of a validator that holds these blobs: as many as fit, in the order given.
-pub fn extension(key: &AttestKey, chain_id: &str, held: impl Iterator<Item = WantedBlob>) -> Extension {
+/// The vote extension of a validator whose latest reads came to `reads` and that holds these blobs: as many as fit, in
+/// the order given; none for a validator that has no key to attest with.
+pub fn extension(
+    reads: Option<(u64, Digest)>,
+    key: Option<&AttestKey>,
+    chain_id: &str,
+    held: impl Iterator<Item = WantedBlob>,
+) -> Extension {
+    let reads = reads.map(|(height, digest)| Reads { height, digest: digest.0.into() });
+    let Some(key) = key else { return Extension { held: Vec::new(), reads } };
     let entry = |blob: WantedBlob| {
         let cid = blob.id.to_string();
         let signature = key.sign(&Availability::sign_bytes(chain_id, &cid, blob.size, blob.expires));
         Held { cid, size: blob.size, expires: blob.expires, signature: signature.into() }
     };
-    Extension { held: held.take(EXTENSION_BYTES_MAX / HELD_BYTES_MAX).map(entry).collect() }
+    let most = (EXTENSION_BYTES_MAX - READS_BYTES_MAX) / HELD_BYTES_MAX;
+    Extension { held: held.take(most).map(entry).collect(), reads }
 }
 
 #[cfg(test)]
@@ -223,7 +234,9 @@ mod tests {
             size: u64::MAX,
             expires: u64::MAX,
         });
-        let extension = extension(&key(1), "chain", endless.take(400));
+        let reads = Some((u64::MAX, Digest([7; 32])));
+        assert_eq!(extension(reads, None, "chain", endless.clone()).encoded_len(), READS_BYTES_MAX);
+        let extension = extension(reads, Some(&key(1)), "chain", endless.take(400));
         assert!(extension.encoded_len() <= EXTENSION_BYTES_MAX && extension.held.len() > 300);
     }
 }

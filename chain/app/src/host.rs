@@ -19,10 +19,34 @@ pub(crate) const QUERIES_MAX: u32 = 10;
 /// Most contracts that call each other by messages in one transaction (wasmd `MaxCallDepth`).
 pub(crate) const CALLS_MAX: u32 = 100;
 
-/// Brings bytes that the state calls available and this machine does not have.
+/// Brings what the state calls available and this machine does not have.
 pub trait Fetch: Send + Sync {
-    /// Returns when the blob is in the store, or with the reason why it could not be brought in time.
+    /// Asks whoever may hold a blob once, and returns when it is in the store or with the reason why nobody sent it.
     fn fetch(&self, id: &BlobId, size: u64) -> Result<(), String>;
+
+    /// The same for a blob without which block `height` cannot be executed. It is asked for again and again, in turn
+    /// with what others say of the block's reads: such a [`Testimony`](crate::Testimony), encoded, goes to `judge`.
+    /// Returns when the blob is in the store or a testimony was accepted, or with the reason why neither came in time.
+    fn fetch_for(
+        &self,
+        id: &BlobId,
+        size: u64,
+        height: u64,
+        judge: &mut dyn FnMut(&[u8]) -> Verdict,
+    ) -> Result<(), String>;
+}
+
+/// What becomes of a testimony.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It is true. Nothing else is needed for the block.
+    Accepted,
+    /// It is not true, or nothing at all.
+    Lie(String),
+    /// Nobody can say yet, or not here.
+    Unjudged(String),
+    /// This machine fails, and nothing that others send will change that.
+    Failed,
 }
 
 /// See the module.

@@ -106,6 +106,14 @@ impl Snapshots {
         response::ListSnapshots { snapshots: snapshots.collect() }
     }
 
+    /// The height of the oldest snapshot on offer, or of the one that comes first; none if there will be none.
+    pub(crate) fn oldest_offered(&self, store: &Store) -> Option<u64> {
+        let (latest, oldest) = (store.latest().0, store.oldest());
+        let offered = self.shelf.latest(SNAPSHOTS_OFFERED).into_iter().map(|export| export.manifest().height());
+        let due = latest.checked_rem(self.interval).map(|over| latest - over);
+        offered.filter(|height| *height >= oldest).chain(due).min()
+    }
+
     /// `LoadSnapshotChunk`: the chunk, or nothing if it cannot be had here any more.
     pub(crate) fn chunk(&self, store: &Store, request: &request::LoadSnapshotChunk) -> response::LoadSnapshotChunk {
         let height = request.height.value();

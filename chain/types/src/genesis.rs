@@ -126,6 +126,8 @@ pub struct Params {
     pub blob_price_micro: u64,
     /// Blocks between an availability statement and its effect, so that everyone can prefetch.
     pub available_delay: u64,
+    /// Blocks for which nodes hold a blob on when its term is over, so that who lags can still fetch it.
+    pub blob_grace: u64,
     /// Most bytes of a memo.
     pub memo_bytes_max: u64,
     /// Most signatures of one transaction.
@@ -162,6 +164,7 @@ impl Default for Params {
             blob_term_max: 10_000_000,
             blob_price_micro: 1,
             available_delay: 1,
+            blob_grace: 1_000,
             memo_bytes_max: 256,
             signatures_max: 7,
             upload_everybody: true,
@@ -187,6 +190,7 @@ impl Params {
         bounded("simulate_gas_max", self.simulate_gas_max, 1_000_000, u64::MAX)?;
         bounded("wasm_bytes_max", self.wasm_bytes_max, 64 << 10, 64 << 20)?;
         bounded("available_delay", self.available_delay, 0, 1_000)?;
+        bounded("blob_grace", self.blob_grace, 0, 10_000_000)?;
         bounded("signatures_max", self.signatures_max, 1, 100)?;
         bounded("validators_min", self.validators_min, 1, 1_000)?;
         bounded("power_share_max_bps", self.power_share_max_bps, 1, WHOLE_BPS)?;

@@ -184,12 +184,26 @@ impl Availability {
     }
 }
 
-/// A validator's vote extension: the blobs that it holds and that are not available yet.
+/// A validator's vote extension: the blobs that it holds and that are not available yet, and what it has read.
 #[derive(Clone, PartialEq, Eq, prost::Message)]
 pub struct Extension {
     /// One entry per blob, oldest registration first.
     #[prost(message, repeated, tag = "1")]
     pub held: Vec<Held>,
+    /// The latest committed block with open reads, if there has been one.
+    #[prost(message, optional, tag = "2")]
+    pub reads: Option<Reads>,
+}
+
+/// What a validator's open reads of a block came to.
+#[derive(Clone, PartialEq, Eq, prost::Message)]
+pub struct Reads {
+    /// The block.
+    #[prost(uint64, tag = "1")]
+    pub height: u64,
+    /// The digest of its transcript, 32 bytes.
+    #[prost(bytes = "vec", tag = "2")]
+    pub digest: Vec<u8>,
 }
 
 /// One blob that a validator holds.

@@ -12,7 +12,14 @@ use tendermint::{abci::types::ExecTxResult, consensus, v0_38::abci::request::Fin
 
 use crate::{
     chain::{self, Chain},
-    components::{blobs, models, validators},
+    components::{
+        blobs, models,
+        reads::{
+            script::{Script, Written},
+            told,
+        },
+        validators,
+    },
     error::{Outcome, Stop},
     event::Event,
     gas::Meter,
@@ -29,16 +36,19 @@ pub(crate) struct Results {
     pub(crate) validators: Vec<Update>,
     /// The engine's parameters, if they change.
     pub(crate) consensus: Option<consensus::Params>,
+    /// What its open reads came to, if it has read.
+    pub(crate) transcript: Option<Written>,
 }
 
 /// Executes a decided block on top of `delta`. Infallible by contract: a bad transaction yields a result with a code,
-/// a bad machine stops.
+/// a bad machine stops. `script` takes down what the block reads, and may know it beforehand.
 pub(crate) fn execute(
     host: &Host,
     chain: &Arc<Chain>,
     block: Block,
     delta: &mut Delta,
     request: &FinalizeBlock,
+    mut script: Script,
 ) -> Outcome<Results> {
     let mut events = begin(chain, block, delta, request)?;
     let mut results = Vec::with_capacity(request.txs.len());
@@ -48,14 +58,18 @@ pub(crate) fn execute(
             Some(attest) if index == 0 => attested(chain, block, delta, &attest)?,
             _ => {
                 let index = TxIndex(u32::try_from(index).unwrap_or(u32::MAX));
-                deliver(host, chain, block, delta, bytes, index, gas_used)?
+                deliver((host, &mut script), chain, block, delta, bytes, index, gas_used)?
             }
         };
         gas_used = gas_used.saturating_add(done.gas_used.min(done.gas_wanted));
         results.push(done.into());
     }
-    let (validators, consensus) = end(host, chain, block, delta, &mut events)?;
-    Ok(Results { events, txs: results, validators, consensus })
+    let (validators, consensus) = end((host, &mut script), chain, block, delta, &mut events)?;
+    let transcript = script.finish(&chain.id, block.height)?;
+    if let Some(written) = &transcript {
+        told::put(&mut Bare(delta), block.height.0, &written.digest)?;
+    }
+    Ok(Results { events, txs: results, validators, consensus, transcript })
 }
 
 /// What is due before the transactions: the clock of the state, how validators behaved, and blobs whose delay or term is
@@ -72,7 +86,7 @@ fn begin(chain: &Chain, block: Block, delta: &mut Delta, request: &FinalizeBlock
 /// What is due after them: who signs from now on, blobs that lost their attesters, models that waited for their blobs.
 /// Answers what the engine has to change.
 fn end(
-    host: &Host,
+    (host, script): (&Host, &mut Script),
     chain: &Chain,
     block: Block,
     delta: &mut Delta,
@@ -84,7 +98,7 @@ fn end(
         blobs::begin_sweep(state)?;
     }
     events.extend(blobs::end_block(state, height)?);
-    events.extend(models::end_block(state, host, height)?);
+    events.extend(models::end_block(state, host, script, height)?);
     let consensus = Some(chain::consensus(state)?).filter(|new| *new != chain.consensus);
     Ok((changed.updates, consensus.map(|new| new.to_engine())))
 }
@@ -110,7 +124,7 @@ fn attested(chain: &Chain, block: Block, delta: &mut Delta, attest: &MsgAttest) 
 }
 
 fn deliver(
-    host: &Host,
+    (host, script): (&Host, &mut Script),
     chain: &Arc<Chain>,
     block: Block,
     delta: &mut Delta,
@@ -129,7 +143,10 @@ fn deliver(
     }
     let mut run = Run::new(host, chain.clone(), block, Mode::Deliver, delta, Meter::new(0));
     run.tx.index = index;
-    tx::deliver(&mut run, &tx)
+    run.script = std::mem::take(script);
+    let done = tx::deliver(&mut run, &tx);
+    *script = run.script;
+    done
 }
 
 /// Runs a transaction as a block would, for its gas and its events only.

@@ -186,7 +186,9 @@ pub(crate) struct Net {
     pub(crate) blobs: Arc<BlobStore>,
     pub(crate) height: u64,
     pub(crate) dir: TempDir,
-    attest: AttestKey,
+    /// The transactions of every block and what they came to, that of height 1 first.
+    pub(crate) blocks: Vec<(Vec<Bytes>, response::FinalizeBlock)>,
+    pub(crate) attest: AttestKey,
 }
 
 impl Net {
@@ -212,7 +214,7 @@ impl Net {
 
     fn begin(app: App, blobs: Arc<BlobStore>, dir: TempDir, change: impl FnOnce(&mut Genesis)) -> Self {
         let attest = AttestKey::generate(&[7; 32]).unwrap();
-        let mut net = Self { app, blobs, height: 0, dir, attest };
+        let mut net = Self { app, blobs, height: 0, dir, blocks: Vec::new(), attest };
         net.app.init_chain(net.genesis(change)).unwrap();
         assert!(net.block(vec![]).tx_results.is_empty());
         net
@@ -234,7 +236,7 @@ impl Net {
         let blobs = Arc::new(BlobStore::open(&dir.path().join("blobs"), Options::default()).unwrap());
         let app = App::open(Config::new(dir.path(), blobs.clone())).unwrap();
         let attest = AttestKey::generate(&[7; 32]).unwrap();
-        Self { app, blobs, height: self.height, dir, attest }
+        Self { app, blobs, height: self.height, dir, blocks: Vec::new(), attest }
     }
 
     pub(crate) fn genesis(&self, change: impl FnOnce(&mut Genesis)) -> request::InitChain {
@@ -299,7 +301,7 @@ impl Net {
 
     pub(crate) fn propose(&self, txs: Vec<Vec<u8>>) -> Vec<Bytes> {
         let held = self.app.wanted_blobs().into_iter().filter(|blob| self.blobs.has(&blob.id).unwrap());
-        let vote_extension = extension(&self.attest, CHAIN, held).encode_to_vec().into();
+        let vote_extension = extension(self.app.latest_reads(), Some(&self.attest), CHAIN, held).encode_to_vec().into();
         let address: [u8; 20] = Sha256::digest(consensus_key())[..20].try_into().unwrap();
         let vote = ExtendedVoteInfo {
             validator: Validator { address, power: 10_u32.into() },
@@ -336,7 +338,14 @@ impl Net {
     /// Executes without committing.
     pub(crate) fn finalize(&mut self, txs: Vec<Bytes>) -> response::FinalizeBlock {
         self.height += 1;
-        self.app.finalize_block(block_of(self.height, txs)).unwrap()
+        let done = self.app.finalize_block(block_of(self.height, txs.clone())).unwrap();
+        self.blocks.push((txs, done.clone()));
+        done
+    }
+
+    /// The transactions of a block, and what they came to.
+    pub(crate) fn done(&self, at: u64) -> &(Vec<Bytes>, response::FinalizeBlock) {
+        &self.blocks[usize::try_from(at).unwrap() - 1]
     }
 
     /// One transaction in a block of its own.

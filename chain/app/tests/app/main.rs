@@ -8,11 +8,13 @@ mod blocks;
 mod coins;
 mod contracts;
 mod fixture;
-mod guests;
 mod queries;
 mod reads;
+mod replay;
 mod shipped;
 mod signing;
 mod spoiled;
 mod sync;
 mod validators;
+
+use aceso_test_support::guests;
