@@ -16,6 +16,7 @@ mod abci;
 mod address;
 mod application;
 mod cli;
+mod divergence;
 mod engine;
 mod home;
 mod metrics;

@@ -8,8 +8,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use aceso_app::{App, WantedBlob};
-use aceso_types::BlobId;
+use aceso_app::{App, Divergence, WantedBlob};
+use aceso_types::{BlobId, Digest};
 use prometheus_client::{
     encoding::{EncodeLabelSet, EncodeLabelValue, text::encode},
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
@@ -232,6 +232,18 @@ impl Application for Metrics {
 
     fn attests(&self, height: u64) -> Vec<Vec<u8>> {
         self.app.attests(height)
+    }
+
+    fn latest_reads(&self) -> Option<(u64, Digest)> {
+        self.app.latest_reads()
+    }
+
+    fn hear_vote(&self, request: &request::VerifyVoteExtension) -> Option<Divergence> {
+        self.app.hear_vote(request)
+    }
+
+    fn transcript(&self, height: u64) -> Result<Option<Vec<u8>>, Fault> {
+        Application::transcript(&self.app, height)
     }
 
     fn expects_blocks(&self) -> bool {

@@ -3,13 +3,15 @@
 //! Every node that executes blocks needs the bytes of registered blobs before they become available, and a validator
 //! says that it holds one only when it does. So a thread looks at what the chain waits for, and at leisure through all
 //! blobs whose term is not over (after a state sync this is how they come), and fetches what is not here from the REST
-//! ports of the peers in the configuration. A block that needs a blob which is still missing waits for it, bounded
-//! ([`Fetch`]).
+//! ports of the peers in the configuration. A block that needs a blob which is still missing waits for it, bounded, or
+//! for what a peer says of the block's reads ([`transcripts`]).
 //!
 //! Nothing is believed: the stream is cut and hashed on its way into the store, at most as many bytes are taken as the
 //! chain registered, and a peer that sends other bytes is left alone for an hour. One that cannot be reached is asked
 //! again later and later. Requests are signed with the attestation key, since guarded images are handed to nobody else
 //! ([`crate::rest::access`]).
+
+mod transcripts;
 
 use std::{
     io::Read,
@@ -17,7 +19,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use aceso_app::{Fetch, WantedBlob, attest::AttestKey};
+use aceso_app::{Fetch, Verdict, WantedBlob, attest::AttestKey};
 use aceso_blobs::{BlobError, BlobStore};
 use aceso_types::BlobId;
 use base64::{Engine, engine::general_purpose::STANDARD};
@@ -66,13 +68,13 @@ pub(crate) enum PeerError {
         /// The first words of its answer.
         message: String,
     },
-    /// It sent other bytes than were asked for.
-    #[error("{url} sent other bytes than asked for ({reason}), and is left alone for an hour")]
+    /// It sent something else than was asked for.
+    #[error("{url} sent something else than was asked for ({reason}), and is left alone for an hour")]
     Lied {
         /// The peer.
         url: String,
-        /// What the store said.
-        reason: BlobError,
+        /// What shows it.
+        reason: String,
     },
     /// There is nobody to ask.
     #[error("no peer is named in blob_peers")]
@@ -83,6 +85,14 @@ pub(crate) enum PeerError {
     /// This node's own store fails.
     #[error(transparent)]
     Store(BlobError),
+    /// What it says of a block cannot be judged yet.
+    #[error("{url}: {reason}")]
+    Unjudged {
+        /// The peer.
+        url: String,
+        /// Why.
+        reason: String,
+    },
     /// It failed a moment ago.
     #[error("{0} is left alone for the moment")]
     Resting(String),
@@ -214,19 +224,12 @@ impl Peers {
             .build()
             .call();
         let unreachable = |reason: String| PeerError::Unreachable { url: url(), reason };
-        let mut answer = answer.map_err(|e| unreachable(e.to_string()))?;
-        let status = answer.status().as_u16();
-        if status != 200 {
-            let mut text = Vec::new();
-            let read = answer.body_mut().as_reader().take(REFUSAL_MAX).read_to_end(&mut text);
-            let message = read.map_or_else(|e| e.to_string(), |_| String::from_utf8_lossy(&text).trim().to_owned());
-            return Err(PeerError::Refused { url: url(), status, message });
-        }
+        let mut answer = willing(peer, answer)?;
         match self.blobs.put_as(id, size, answer.body_mut().as_reader()) {
             Ok(_) => Ok(()),
             Err(BlobError::Input(e)) => Err(unreachable(e.to_string())),
             Err(reason @ (BlobError::Other(_) | BlobError::TooLarge { .. })) => {
-                Err(PeerError::Lied { url: url(), reason })
+                Err(PeerError::Lied { url: url(), reason: reason.to_string() })
             }
             Err(error) => Err(PeerError::Store(error)),
         }
@@ -270,22 +273,57 @@ impl Peers {
     }
 }
 
+/// The answer of a peer that gives what it was asked for.
+fn willing(
+    peer: &Peer,
+    answer: Result<ureq::http::Response<ureq::Body>, ureq::Error>,
+) -> Result<ureq::http::Response<ureq::Body>, PeerError> {
+    let url = || peer.url.clone();
+    let mut answer = answer.map_err(|e| PeerError::Unreachable { url: url(), reason: e.to_string() })?;
+    let status = answer.status().as_u16();
+    if status == 200 {
+        return Ok(answer);
+    }
+    let mut text = Vec::new();
+    let read = answer.body_mut().as_reader().take(REFUSAL_MAX).read_to_end(&mut text);
+    let message = read.map_or_else(|e| e.to_string(), |_| String::from_utf8_lossy(&text).trim().to_owned());
+    Err(PeerError::Refused { url: url(), status, message })
+}
+
 impl Fetch for Peers {
     fn fetch(&self, id: &BlobId, size: u64) -> Result<(), String> {
+        self.bring(id, size).map_err(|e| e.to_string())
+    }
+
+    fn fetch_for(
+        &self,
+        id: &BlobId,
+        size: u64,
+        height: u64,
+        judge: &mut dyn FnMut(&[u8]) -> Verdict,
+    ) -> Result<(), String> {
         let end = Instant::now() + self.patience;
         loop {
-            match self.bring(id, size) {
+            let blob = match self.bring(id, size) {
                 Ok(()) => return Ok(()),
-                Err(e) if Instant::now() >= end || matches!(e, PeerError::Store(_)) => return Err(e.to_string()),
-                Err(e) => tracing::warn!(blob = %id, "a block waits for a blob: {e}"),
+                Err(e @ PeerError::Store(_)) => return Err(e.to_string()),
+                Err(e) => e,
+            };
+            let reason = match self.testify(height, judge) {
+                Ok(()) => return Ok(()),
+                Err(e) => format!("{blob}; nor is there word of what the block has read: {e}"),
+            };
+            if Instant::now() >= end {
+                return Err(reason);
             }
+            tracing::warn!(height, blob = %id, "a block waits for a blob: {reason}");
             std::thread::sleep(AGAIN);
         }
     }
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use std::{
         io::Write,
         net::{TcpListener, TcpStream},
@@ -295,6 +333,11 @@ mod tests {
 
     /// A peer that answers every request with these bytes.
     fn peer(answer: Vec<u8>) -> String {
+        peer_with(move |_| answer.clone())
+    }
+
+    /// A peer that answers a request by its first line.
+    pub(super) fn peer_with(answer: impl Fn(&str) -> Vec<u8> + Send + 'static) -> String {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         std::thread::spawn(move || {
@@ -308,19 +351,20 @@ mod tests {
                     }
                     head.push(byte[0]);
                 }
+                let head = String::from_utf8_lossy(&head);
                 // The other side may have had enough of it.
-                let _ = stream.write_all(&answer);
+                let _ = stream.write_all(&answer(head.lines().next().unwrap_or_default()));
             }
         });
         url
     }
 
-    fn sends(body: &[u8]) -> Vec<u8> {
+    pub(super) fn sends(body: &[u8]) -> Vec<u8> {
         let head = format!("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {}\r\n\r\n", body.len());
         [head.as_bytes(), body].concat()
     }
 
-    fn peers(urls: &[String], patience: u64) -> (tempfile::TempDir, Peers) {
+    pub(super) fn peers(urls: &[String], patience: u64) -> (tempfile::TempDir, Peers) {
         let directory = tempfile::tempdir().unwrap();
         let blobs = Arc::new(BlobStore::open(directory.path(), Default::default()).unwrap());
         let keys = || vec![AttestKey::generate(&[1; 32]).unwrap()];
@@ -368,7 +412,11 @@ mod tests {
     fn a_block_waits_no_longer_than_it_was_told() {
         let (_directory, peers) = peers(&[], 300);
         let begun = Instant::now();
-        let refused = peers.fetch(&BlobId::of_raw(b"x"), 1).unwrap_err();
+        let id = BlobId::of_raw(b"x");
+        assert!(peers.fetch(&id, 1).unwrap_err().contains("no peer is named"));
+        assert!(begun.elapsed().as_millis() < 300, "it asks once");
+        let begun = Instant::now();
+        let refused = peers.fetch_for(&id, 1, 5, &mut |_| Verdict::Accepted).unwrap_err();
         assert!(refused.contains("no peer is named"), "{refused}");
         assert!((300..5000).contains(&begun.elapsed().as_millis()));
     }

@@ -182,7 +182,13 @@ impl Application for Counter {
 pub(crate) struct Here;
 
 impl crate::abci::vote::Extend for Here {
-    fn extension(&self, chain_id: &str, _: Vec<WantedBlob>, _: &[Vec<u8>]) -> bytes::Bytes {
+    fn extension(
+        &self,
+        chain_id: &str,
+        _: Option<(u64, aceso_types::Digest)>,
+        _: Vec<WantedBlob>,
+        _: &[Vec<u8>],
+    ) -> bytes::Bytes {
         format!("here on {chain_id}").into()
     }
 }

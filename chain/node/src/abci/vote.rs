@@ -1,4 +1,4 @@
-//! What this validator adds to its votes: which of the wanted blobs it holds.
+//! What this validator adds to its votes: what its latest reads came to, and which of the wanted blobs it holds.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -7,6 +7,7 @@ use aceso_app::{
     attest::{self, AttestKey},
 };
 use aceso_blobs::BlobStore;
+use aceso_types::Digest;
 use bytes::Bytes;
 use prost::Message;
 
@@ -15,9 +16,15 @@ const LOOKED_AT_MAX: usize = 2048;
 
 /// Extends votes.
 pub(crate) trait Extend: Send + Sync + 'static {
-    /// The extension of a vote, given the blobs that the chain waits for, oldest first, and the attestation keys that
-    /// count at the vote's height.
-    fn extension(&self, chain_id: &str, wanted: Vec<WantedBlob>, counted: &[Vec<u8>]) -> Bytes;
+    /// The extension of a vote, given the latest block with reads and the digest of what they came to, the blobs that the
+    /// chain waits for, oldest first, and the attestation keys that count at the vote's height.
+    fn extension(
+        &self,
+        chain_id: &str,
+        reads: Option<(u64, Digest)>,
+        wanted: Vec<WantedBlob>,
+        counted: &[Vec<u8>],
+    ) -> Bytes;
 }
 
 /// This validator's attestation keys: the one in use and, while another takes over, that one. They are read again where
@@ -68,10 +75,17 @@ impl Voter {
 }
 
 impl Extend for Voter {
-    fn extension(&self, chain_id: &str, wanted: Vec<WantedBlob>, counted: &[Vec<u8>]) -> Bytes {
-        let held = wanted.into_iter().take(LOOKED_AT_MAX).filter(|wanted| self.holds(wanted));
-        let extension = self.keys.with(counted, |key| attest::extension(key, chain_id, held));
-        extension.map(|extension| extension.encode_to_vec().into()).unwrap_or_default()
+    fn extension(
+        &self,
+        chain_id: &str,
+        reads: Option<(u64, Digest)>,
+        wanted: Vec<WantedBlob>,
+        counted: &[Vec<u8>],
+    ) -> Bytes {
+        let held = || wanted.iter().copied().take(LOOKED_AT_MAX).filter(|wanted| self.holds(wanted));
+        let extension = self.keys.with(counted, |key| attest::extension(reads, Some(key), chain_id, held()));
+        let extension = extension.unwrap_or_else(|| attest::extension(reads, None, chain_id, held()));
+        extension.encode_to_vec().into()
     }
 }
 

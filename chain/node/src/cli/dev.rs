@@ -110,7 +110,7 @@ async fn serve(
     let app: Arc<dyn Application> = Arc::clone(&metrics) as Arc<dyn Application>;
 
     let (ended, mut engine_ended) = mpsc::channel(1);
-    let chain = start(args, home, config, &document, app, &blobs, rpc_at)?;
+    let chain = start(args, home, config, &document, Arc::clone(&app), &blobs, rpc_at)?;
     let (node, pulse) = (chain.node, chain.pulse);
     let engine = std::thread::Builder::new()
         .name("engine".into())
@@ -125,6 +125,7 @@ async fn serve(
     tokio::spawn(sweep(Arc::clone(&ledger), Arc::clone(&blobs), node.queries.clone(), stopped.clone()));
     let rest = Arc::new(Rest {
         chain_id: document.origin.chain_id.to_string(),
+        app: Arc::clone(&app),
         info: node.info.clone(),
         queries: node.queries.clone(),
         rpc: Rpc::Here(Arc::clone(&node)),
@@ -133,6 +134,7 @@ async fn serve(
         ledger,
         metrics,
         downloads: Rest::downloads(),
+        tellings: Rest::tellings(),
         pulse: Arc::clone(&pulse),
         prefix: document.app.prefix.clone(),
         denom: document.app.denom.clone(),
@@ -166,6 +168,7 @@ pub(crate) fn open(
     options.state_dir = home.state_dir();
     options.vm_cache_dir = home.code_dir();
     options.snapshot_dir = home.snapshots_dir();
+    options.transcript_dir = home.transcripts_dir();
     options.snapshot_interval = 0;
     config.apply(&mut options);
     change(&mut options);

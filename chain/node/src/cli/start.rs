@@ -23,6 +23,7 @@ use crate::{
         vote::Voter,
     },
     application::Application,
+    divergence,
     engine::pulse::Pulse,
     home::{config::Config, genesis::Document},
     metrics::Metrics,
@@ -81,12 +82,17 @@ pub(crate) fn run(args: Args, build: Build, output: Output) -> anyhow::Result<()
     let app = dev::open(&home, &config, &blobs, |options| {
         options.fetch = peers.clone().map(|peers| peers as Arc<dyn Fetch>);
         options.snapshot_interval = config.snapshot_interval;
+        options.keep_blocks = config.keep_blocks;
         build(options);
     })?;
+    let note = home.divergence_file();
+    divergence::check_start(&app, &note)?;
     let metrics = Arc::new(Metrics::new(app));
     let app: Arc<dyn Application> = Arc::clone(&metrics) as Arc<dyn Application>;
     let voter = Arc::new(Voter::new(home.attest_keys()?, Arc::clone(&blobs)));
-    let consensus = Consensus::new(Arc::clone(&app), voter);
+    let (watched, witnesses) = (Arc::clone(&app), peers.clone());
+    let alarm = move |divergence| divergence::alarm(&*watched, witnesses.as_deref(), &note, &divergence);
+    let consensus = Consensus::new(Arc::clone(&app), voter).with_alarm(Arc::new(alarm));
     let (mempool, info) = (Mempool::new(Arc::clone(&app)), Info::new(Arc::clone(&app)));
     let snapshot = Snapshot::new(Arc::clone(&app));
     let (queries, height) = (Queries::new(Arc::clone(&app)), info.info().last_block_height);
@@ -94,7 +100,8 @@ pub(crate) fn run(args: Args, build: Build, output: Output) -> anyhow::Result<()
     let runtime = config.runtime()?;
     runtime.block_on(async {
         let (stop, stopped) = watch::channel(false);
-        let beside = Beside { info: info.clone(), queries, blobs, metrics, blob_readers, config: config.uploads() };
+        let (app_of_rest, config) = (Arc::clone(&app), config.uploads());
+        let beside = Beside { app: app_of_rest, info: info.clone(), queries, blobs, metrics, blob_readers, config };
         let rest = match document {
             Some(document) => Some(beside.serve(&args, &document, stopped.clone()).await?),
             None => None,
@@ -126,6 +133,7 @@ pub(crate) fn run(args: Args, build: Build, output: Output) -> anyhow::Result<()
 
 /// What REST is served from beside CometBFT.
 struct Beside {
+    app: Arc<dyn Application>,
     info: Info,
     queries: Queries,
     blobs: Arc<BlobStore>,
@@ -141,6 +149,7 @@ impl Beside {
         let ledger = Arc::new(Ledger::new(self.config));
         let rest = Rest {
             chain_id: document.origin.chain_id.to_string(),
+            app: self.app,
             info: self.info,
             queries: self.queries.clone(),
             rpc: Rpc::CometBft(args.rpc.clone()),
@@ -149,6 +158,7 @@ impl Beside {
             ledger: Arc::clone(&ledger),
             metrics: self.metrics,
             downloads: Rest::downloads(),
+            tellings: Rest::tellings(),
             pulse: Arc::new(Pulse::default()),
             prefix: document.app.prefix.clone(),
             denom: document.app.denom.clone(),

@@ -208,13 +208,14 @@ impl Engine {
             next_validators_hash: scene.next_validators_hash,
             proposer_address: scene.proposer,
         });
-        let verdict = self.parts.consensus.verify_vote_extension(request::VerifyVoteExtension {
+        let verdict = self.parts.consensus.verify_vote_extension(&request::VerifyVoteExtension {
             hash,
             validator_address: scene.proposer,
             height,
             vote_extension: extension.vote_extension.clone(),
         });
-        match verdict {
+        let failed = |source| EngineError::Application { stage: "VerifyVoteExtension", height: scene.height, source };
+        match verdict.map_err(failed)? {
             VerifyVoteExtension::Accept => Ok(extension.vote_extension),
             _ => Err(EngineError::Rejected(scene.height)),
         }

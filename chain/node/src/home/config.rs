@@ -20,6 +20,7 @@ const TEMPLATE: &str = include_str!("aceso.toml");
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Config {
     pub(crate) keep_heights: u64,
+    pub(crate) keep_blocks: u64,
     pub(crate) snapshot_interval: u64,
     pub(crate) mempool_txs: usize,
     pub(crate) mempool_bytes: usize,
@@ -50,6 +51,7 @@ impl Default for Config {
         let (rpc, blobs) = (rpc::Limits::default(), ledger::Limits::default());
         Self {
             keep_heights: 100_000,
+            keep_blocks: 0,
             snapshot_interval: 1000,
             mempool_txs: 5000,
             mempool_bytes: 64 << 20,

@@ -7,6 +7,8 @@
 //! config/aceso.toml                bounds that an operator may change, and peers
 //! config/config.toml               CometBFT's own, and node_key.json its name among nodes
 //! data/state data/code data/blobs  the application's state, compiled contracts, blobs
+//! data/transcripts                 what the open reads of blocks came to
+//! data/diverged.json               what this node said when it had computed other reads than the rest
 //! data/snapshots                   where the chunks of snapshots for state sync begin
 //! data/blocks.redb                 blocks of the embedded engine
 //! keys/NAME.mnemonic               accounts of `aceso keys`
@@ -194,6 +196,14 @@ impl Home {
 
     pub(crate) fn snapshots_dir(&self) -> PathBuf {
         self.data().join("snapshots")
+    }
+
+    pub(crate) fn transcripts_dir(&self) -> PathBuf {
+        self.data().join("transcripts")
+    }
+
+    pub(crate) fn divergence_file(&self) -> PathBuf {
+        self.data().join("diverged.json")
     }
 
     pub(crate) fn code_dir(&self) -> PathBuf {
