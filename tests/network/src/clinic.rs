@@ -55,8 +55,8 @@ impl Visitor {
         Ok(blob)
     }
 
-    /// A public picture.
-    fn image(&self) -> Result<BlobId> {
+    /// A public picture, for so many blocks.
+    fn image(&self, term: u64) -> Result<BlobId> {
         let mut png = Vec::new();
         let mut encoder = png::Encoder::new(&mut png, SIDE, SIDE);
         encoder.set_color(png::ColorType::Grayscale);
@@ -67,7 +67,7 @@ impl Visitor {
             owner: self.address.clone(),
             cid: cid.to_string(),
             size,
-            term: TERM,
+            term,
             modality: "DX".into(),
             body_part: "CHEST".into(),
             ..MsgRegisterImage::default()
@@ -84,12 +84,17 @@ pub(crate) struct Clinic {
     /// The contract that reads, and pays for it.
     pub(crate) reader: String,
     model: ModelId,
-    image: BlobId,
+    pub(crate) image: BlobId,
 }
 
 impl Clinic {
     /// Deploys everything. Whoever founds it is the model's author; these accounts hold the tokens.
     pub(crate) fn found(founder: &Visitor, holders: &[Key]) -> Result<Self> {
+        Self::found_for(founder, holders, TERM)
+    }
+
+    /// The same with model and image for so many blocks.
+    pub(crate) fn found_for(founder: &Visitor, holders: &[Key], term: u64) -> Result<Self> {
         let row = |key: &Key| json!({"address": founder.client.address(key), "amount": "1000000000"});
         let rows: Vec<Value> = holders.iter().map(row).collect();
         let token = founder.deploy("token", &json!({"name": "clinic", "initial_balances": rows}))?;
@@ -98,9 +103,9 @@ impl Clinic {
 
         let folder = repository().join("models/pneumonia");
         let manifest: Manifest = serde_json::from_slice(&fs::read(folder.join("manifest.json"))?)?;
-        founder.publish(&fs::read(folder.join("model.onnx"))?, TERM)?;
+        founder.publish(&fs::read(folder.join("model.onnx"))?, term)?;
         founder.tx(any(&MsgRegisterModel { author: founder.address.clone(), manifest: manifest.encode() }))?;
-        let image = founder.image()?;
+        let image = founder.image(term)?;
         Ok(Self { token, reader, model: manifest.id(), image })
     }
 

@@ -118,25 +118,34 @@ impl Net {
     /// Adds a validator with the keys of another one and a home, application and connections of its own; answers its
     /// number. For networks without namespaces.
     pub(crate) fn twin(&mut self, of: usize) -> Result<usize> {
+        let keys = ["config/priv_validator_key.json", "config/attest_key.json", "data/priv_validator_state.json"];
+        self.add("twin", of, &keys)
+    }
+
+    /// Adds a node that is no validator and begins at the genesis; answers its number. For networks without namespaces.
+    pub(crate) fn joiner(&mut self) -> Result<usize> {
+        self.add("joiner", 0, &[])
+    }
+
+    /// A node that has the chain, the peers and the pace of another one, and these files of it; whatever key it lacks is
+    /// made when it starts.
+    fn add(&mut self, name: &str, of: usize, files: &[&str]) -> Result<usize> {
         let number = self.nodes.len();
-        let home = self.home.path().join(format!("twin{of}"));
+        let home = self.home.path().join(format!("{name}{number}"));
         std::fs::create_dir_all(home.join("config"))?;
         std::fs::create_dir_all(home.join("data"))?;
-        for file in ["genesis.json", "priv_validator_key.json", "attest_key.json", "aceso.toml"] {
-            std::fs::copy(self.nodes[of].home.join("config").join(file), home.join("config").join(file))?;
+        for file in ["config/genesis.json", "config/aceso.toml"].iter().chain(files) {
+            std::fs::copy(self.nodes[of].home.join(file), home.join(file))?;
         }
-        let state = "data/priv_validator_state.json";
-        std::fs::copy(self.nodes[of].home.join(state), home.join(state))?;
         let ports = (0..3).map(|_| std::net::TcpListener::bind("127.0.0.1:0")).collect::<Result<Vec<_>, _>>()?;
         let at = ports.iter().map(|one| one.local_addr().map(|at| at.to_string())).collect::<Result<Vec<_>, _>>()?;
-        // The same peers and pace, under another name and at other ports; CometBFT makes the key of connections.
         let toml = std::fs::read_to_string(self.nodes[of].home.join("config/config.toml"))?;
         let replaced = toml.lines().map(|line| match line.split(" = ").next() {
             Some("laddr") if line.contains(self.nodes[of].rpc.trim_start_matches("http://")) => {
                 format!("laddr = \"tcp://{}\"", at[0])
             }
             Some("laddr") => format!("laddr = \"tcp://{}\"", at[1]),
-            Some("moniker") => "moniker = \"twin\"".into(),
+            Some("moniker") => format!("moniker = {name:?}"),
             _ => line.to_owned(),
         });
         std::fs::write(home.join("config/config.toml"), replaced.collect::<Vec<_>>().join("\n"))?;

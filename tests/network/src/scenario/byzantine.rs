@@ -136,6 +136,6 @@ fn strange_extension(answer: &mut Value) -> bool {
         expires: number,
         signature: vec![3; 96],
     });
-    vote.vote_extension = Extension { held: held.collect() }.encode_to_vec().into();
+    vote.vote_extension = Extension { held: held.collect(), reads: None }.encode_to_vec().into();
     true
 }

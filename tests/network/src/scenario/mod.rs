@@ -4,6 +4,7 @@ mod byzantine;
 mod disk;
 mod kills;
 mod partitions;
+mod replay;
 pub(crate) mod soak;
 
 use anyhow::Result;
@@ -27,6 +28,7 @@ pub(crate) const ALL: &[Scenario] = &[
     Scenario { name: "kills", about: "kill -9 of application, engine or both under load", run: kills::run },
     Scenario { name: "partitions", about: "2|2, 3|1, flapping, a slow line", run: partitions::run },
     Scenario { name: "disk", about: "a validator's disk is full, then read-only", run: disk::run },
+    Scenario { name: "replay", about: "a node begins at the genesis when images are gone", run: replay::run },
     Scenario {
         name: "byzantine",
         about: "a validator that lies: proposals, extensions, signatures",
