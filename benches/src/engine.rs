@@ -70,7 +70,7 @@ impl Models for Rows {
         Err(HostError::NotFound)
     }
 
-    fn run(&mut self, _: &ModelId, _: &[Tensor]) -> HostResult<Vec<Tensor>> {
+    fn run(&mut self, _: &ModelId, _: &[Tensor], _: Option<u32>) -> HostResult<Vec<Tensor>> {
         Err(HostError::NotFound)
     }
 }

@@ -1,4 +1,4 @@
-//! What things cost. `cargo xtask bench NAME [--json] [--quick] [--data DIR]`.
+//! What things cost. `cargo xtask bench NAME [--json] [--quick] [--data DIR] [--python PATH]`.
 //!
 //! Each bench hands out one JSON object per case: `{"bench","case","ours","peer","peer_name","unit","ratio"}`, where a
 //! ratio above 1 is better than the peer. Where there is no peer the stated must stands in its place, named "target";
@@ -9,6 +9,7 @@
 mod accuracy;
 mod engine;
 mod first;
+mod inference;
 mod state;
 mod sync;
 
@@ -17,9 +18,10 @@ use std::{path::PathBuf, process::ExitCode};
 use anyhow::{Result, bail};
 use serde_json::Value;
 
-const NAMES: [(&str, &str); 5] = [
+const NAMES: [(&str, &str); 6] = [
     ("first", "calls, reads, transactions, blobs, builds"),
     ("accuracy", "the pneumonia model on its test split"),
+    ("inference", "runs of models, beside ONNX Runtime with --python PATH"),
     ("state", "roots, commits, reads, proofs"),
     ("sync", "a state that is cut into chunks, served and restored"),
     // Run by the program that makes networks.
@@ -38,7 +40,7 @@ fn main() -> ExitCode {
 
 fn run() -> Result<()> {
     use lexopt::prelude::*;
-    let (mut name, mut json, mut quick, mut data) = (None, false, false, None);
+    let (mut name, mut json, mut quick, mut data, mut python) = (None, false, false, None, None);
     let mut parser = lexopt::Parser::from_env();
     while let Some(argument) = parser.next()? {
         match argument {
@@ -46,6 +48,7 @@ fn run() -> Result<()> {
             Long("json") => json = true,
             Long("quick") => quick = true,
             Long("data") => data = Some(PathBuf::from(parser.value()?)),
+            Long("python") => python = Some(PathBuf::from(parser.value()?)),
             other => return Err(other.unexpected().into()),
         }
     }
@@ -53,6 +56,7 @@ fn run() -> Result<()> {
     match name.as_deref() {
         Some("first") => first::run(quick, emit),
         Some("accuracy") => accuracy::run(&aceso_test_support::repository(), data, emit),
+        Some("inference") => inference::run(&aceso_test_support::repository(), python, quick, emit),
         Some("state") => state::run(tempfile::tempdir()?.path(), quick, emit),
         Some("sync") => sync::run(tempfile::tempdir()?.path(), quick, emit),
         Some("list") | None => {

@@ -1,22 +1,31 @@
 //! The door: from a file and its manifest to a model that computes the same bits everywhere, or a refusal.
 
+use std::sync::Mutex;
+
 use aceso_types::{ElementType, Manifest, Tensor, manifest::Onnx};
 
 use crate::{
     error::{ModelRefused, OutputFault},
     formula,
+    kernels::Kernels,
     lower::{self, Lowered},
-    model::{KERNELS, Model, Quantisation, TensorSpec},
+    model::{Model, Quantisation, TensorSpec},
     onnx,
-    plan::Plan,
+    plan::{Facts, Plan},
 };
 
 /// Admits a model.
 ///
 /// Checks that the file is the one that `manifest` names, decodes it, proves that every operation is one that SPEC.md
 /// defines and stays within its bounds, and that input and output are what the manifest says. Takes memory in
-/// proportion to the file, and does not run the model.
+/// proportion to the file, and does not run the model. The model will run with the fastest kernels that this processor
+/// has.
 pub fn admit(onnx: &[u8], manifest: &Manifest) -> Result<Model, ModelRefused> {
+    admit_with(onnx, manifest, Kernels::default())
+}
+
+/// Admits a model that will run with these kernels. They change the time of a run and nothing else.
+pub fn admit_with(onnx: &[u8], manifest: &Manifest, kernels: Kernels) -> Result<Model, ModelRefused> {
     manifest.check().map_err(ModelRefused::Manifest)?;
     check_file(onnx, &manifest.onnx)?;
     let source = onnx::decode(onnx)?;
@@ -39,9 +48,10 @@ pub fn admit(onnx: &[u8], manifest: &Manifest) -> Result<Model, ModelRefused> {
         .iter()
         .map(|output| output.meaning.map(|(scale, zero_point)| Quantisation { scale, zero_point }))
         .collect();
-    let ids = outputs.iter().map(|output| output.id).collect();
-    let (plan, facts) = Plan::new(graph, input, ids, KERNELS)?;
-    Ok(Model { plan, facts, inputs, outputs: specs, quantisations })
+    let ids: Vec<_> = outputs.iter().map(|output| output.id).collect();
+    let facts = Facts::of(&graph, input, &ids)?;
+    let plan = Plan::new(graph, input, &ids, kernels.chosen());
+    Ok(Model { plan, facts, inputs, outputs: specs, quantisations, kernels, idle: Mutex::default() })
 }
 
 fn check_file(onnx: &[u8], named: &Onnx) -> Result<(), ModelRefused> {

@@ -33,6 +33,11 @@ impl Range {
         Self { zero, lo, hi }
     }
 
+    /// `lo − zero` and `hi − zero`, as requantisation clamps to them.
+    pub(crate) fn bounds(self) -> [f32; 2] {
+        [float(self.lo - self.zero), float(self.hi - self.zero)]
+    }
+
     /// Only those also between `lo` and `hi`.
     pub(crate) fn within(self, lo: i32, hi: i32) -> Self {
         let low = self.lo.max(lo).min(self.hi);
@@ -65,14 +70,14 @@ pub(crate) fn round_half_even(value: f32) -> i32 {
 /// `round_half_even(clamp(f32(acc) · scale, lo − zero, hi − zero)) + zero`.
 #[inline(always)]
 pub(crate) fn requantise(acc: i32, scale: f32, range: Range) -> u8 {
-    let value = (float(acc) * scale).max(float(range.lo - range.zero)).min(float(range.hi - range.zero));
-    byte(round_half_even(value) + range.zero)
+    let [lo, hi] = range.bounds();
+    byte(round_half_even((float(acc) * scale).max(lo).min(hi)) + range.zero)
 }
 
 /// `round_half_even(clamp(value / scale, lo − zero, hi − zero)) + zero`: ONNX's QuantizeLinear.
 pub(crate) fn quantise(value: f32, scale: f32, range: Range) -> i32 {
-    let value = (value / scale).max(float(range.lo - range.zero)).min(float(range.hi - range.zero));
-    round_half_even(value) + range.zero
+    let [lo, hi] = range.bounds();
+    round_half_even((value / scale).max(lo).min(hi)) + range.zero
 }
 
 /// `scale · f32(q − zero)`: ONNX's DequantizeLinear.
@@ -164,8 +169,12 @@ pub(crate) struct AddTables {
     left: [f64; 256],
     /// `fma(b, rb, c)`, rounded to f32.
     right: [f64; 256],
-    lo: f32,
-    hi: f32,
+    /// Whether the sides are signed, `ra` and `rb`, and `c`: what is left to do where the processor has the operation.
+    pub(crate) signed: [bool; 2],
+    pub(crate) ratios: [f32; 2],
+    pub(crate) constant: f32,
+    pub(crate) lo: f32,
+    pub(crate) hi: f32,
 }
 
 /// One side of a sum: signed, scale, zero point.
@@ -177,7 +186,15 @@ impl AddTables {
         let (ra, rb) = (ratio("the ratio of scales A/C", a)?, ratio("the ratio of scales B/C", b)?);
         let zeros = narrow(f64::from(ra) * f64::from(a.2) + f64::from(rb * float(b.2)));
         let constant = float(range.zero) - zeros;
-        let mut tables = Self { left: [0.0; 256], right: [0.0; 256], lo: float(range.lo), hi: float(range.hi) };
+        let mut tables = Self {
+            left: [0.0; 256],
+            right: [0.0; 256],
+            signed: [a.0, b.0],
+            ratios: [ra, rb],
+            constant,
+            lo: float(range.lo),
+            hi: float(range.hi),
+        };
         for (entry, byte) in tables.left.iter_mut().zip(0..=u8::MAX) {
             *entry = f64::from(number(a.0, byte)) * f64::from(ra);
         }

@@ -1,9 +1,9 @@
 //! What a model is once it is understood: a list of integer operations with fixed shapes.
 //!
 //! Every name, attribute and scale of ONNX has been resolved: an operation holds the numbers that its formula in
-//! SPEC.md takes, and its tensors are rows of bytes. [`crate::lower`] writes this, [`crate::plan`] and
-//! [`crate::kernels`] read it. A value is 8 bits wide, signed or not; what it stands for in the real world
-//! (scale and zero point) is known to the operations alone.
+//! SPEC.md takes, and its tensors are rows of bytes. [`crate::lower`] writes this with ONNX's order of dimensions, channels
+//! before places; [`crate::arrange`] puts channels last, which is how [`crate::kernels`] read it. A value is 8 bits wide,
+//! signed or not; what it stands for in the real world (scale and zero point) is known to the operations alone.
 
 use std::sync::Arc;
 
@@ -38,23 +38,23 @@ impl Value {
     }
 }
 
-/// One operation. `W` is what its weights were packed into; nothing before [`crate::plan`] does that.
+/// One operation.
 #[derive(Debug)]
-pub(crate) struct Step<W = ()> {
-    pub(crate) op: Op<W>,
+pub(crate) struct Step {
+    pub(crate) op: Op,
     pub(crate) inputs: Vec<ValueId>,
     pub(crate) output: ValueId,
 }
 
 /// Everything that runs. Closed: an operator of ONNX becomes one of these or is refused.
 #[derive(Debug)]
-pub(crate) enum Op<W = ()> {
+pub(crate) enum Op {
     /// Each byte through one table.
     Table(Box<[u8; 256]>),
     /// Each byte through the table of its channel.
     ChannelTable(ChannelTable),
-    Conv(Conv, W),
-    MatMul(MatMul, W),
+    Conv(Conv),
+    MatMul(MatMul),
     Add(Box<AddTables>),
     MaxPool(MaxPool),
     AveragePool(AveragePool),
@@ -93,10 +93,14 @@ pub(crate) struct Filter {
 }
 
 impl Filter {
-    /// Memory that its weights and parameters take once packed.
+    /// Memory that its weights and parameters take once packed, as reckoned for every set of kernels.
     pub(crate) fn held(&self) -> u64 {
-        let row = crate::kernels::padded(self.depth) as u64 * 2 + 16;
-        row.saturating_mul(self.rows as u64)
+        self.packed().saturating_add((self.rows as u64).saturating_mul(16))
+    }
+
+    /// Memory of its weights alone.
+    pub(crate) fn packed(&self) -> u64 {
+        reckoned_row(self.depth).saturating_mul(self.rows as u64)
     }
 }
 
@@ -117,6 +121,13 @@ pub(crate) struct Requant {
     /// One bias per row, or none.
     pub(crate) bias: Vec<i32>,
     pub(crate) range: Range,
+}
+
+impl Requant {
+    /// Bias and multiplier of a row.
+    pub(crate) fn of(&self, row: usize) -> (i32, f32) {
+        (self.bias.get(row).copied().unwrap_or(0), self.scales[row % self.scales.len()])
+    }
 }
 
 /// The geometry of a window that moves over planes, rows first.
@@ -175,11 +186,13 @@ pub(crate) struct MatMul {
 #[derive(Debug)]
 pub(crate) struct MaxPool {
     pub(crate) signed: bool,
+    pub(crate) channels: usize,
     pub(crate) window: Window,
 }
 
 #[derive(Clone, Debug)]
 pub(crate) struct AveragePool {
+    pub(crate) channels: usize,
     pub(crate) window: Window,
     /// Real value of each byte.
     pub(crate) reals: Box<[f32; 256]>,
@@ -191,6 +204,7 @@ pub(crate) struct AveragePool {
 
 #[derive(Clone, Debug)]
 pub(crate) struct GlobalAveragePool {
+    pub(crate) channels: usize,
     /// Elements of a plane.
     pub(crate) size: usize,
     pub(crate) x: Centre,
@@ -221,34 +235,11 @@ pub(crate) struct Pad {
 }
 
 impl Op {
-    /// The same operation with its weights packed.
-    pub(crate) fn pack<W>(self, pack: impl FnOnce(&Filter) -> W) -> Op<W> {
-        match self {
-            Self::Conv(conv, ()) => {
-                let weights = pack(&conv.filter);
-                Op::Conv(conv, weights)
-            }
-            Self::MatMul(matmul, ()) => {
-                let weights = pack(&matmul.filter);
-                Op::MatMul(matmul, weights)
-            }
-            Self::Table(op) => Op::Table(op),
-            Self::ChannelTable(op) => Op::ChannelTable(op),
-            Self::Add(op) => Op::Add(op),
-            Self::MaxPool(op) => Op::MaxPool(op),
-            Self::AveragePool(op) => Op::AveragePool(op),
-            Self::GlobalAveragePool(op) => Op::GlobalAveragePool(op),
-            Self::Transpose(op) => Op::Transpose(op),
-            Self::Concat(op) => Op::Concat(op),
-            Self::Pad(op) => Op::Pad(op),
-        }
-    }
-
     /// Multiplications with accumulation.
     pub(crate) fn macs(&self, output: usize) -> u64 {
         match self {
-            Self::Conv(conv, ()) => (output as u64).saturating_mul(conv.filter.depth as u64),
-            Self::MatMul(matmul, ()) => (output as u64).saturating_mul(matmul.filter.depth as u64),
+            Self::Conv(conv) => (output as u64).saturating_mul(conv.filter.depth as u64),
+            Self::MatMul(matmul) => (output as u64).saturating_mul(matmul.filter.depth as u64),
             _ => 0,
         }
     }
@@ -261,7 +252,7 @@ impl Op {
             Self::AveragePool(pool) => output.saturating_mul(pool.window.taps() as u64),
             Self::GlobalAveragePool(pool) => output.saturating_mul(pool.size as u64),
             // The input is brought into another form first.
-            Self::Conv(conv, ()) => {
+            Self::Conv(conv) => {
                 let factors = [conv.batch, conv.groups, conv.channels].into_iter().chain(conv.window.reach());
                 let read = factors.fold(1u64, |read, factor| read.saturating_mul(factor as u64));
                 output.saturating_add(read)
@@ -270,11 +261,20 @@ impl Op {
         }
     }
 
+    /// The weights that it multiplies with.
+    pub(crate) fn filter(&self) -> Option<&Filter> {
+        match self {
+            Self::Conv(conv) => Some(&conv.filter),
+            Self::MatMul(matmul) => Some(&matmul.filter),
+            _ => None,
+        }
+    }
+
     /// Memory that it keeps for weights and parameters.
     pub(crate) fn held(&self) -> u64 {
         match self {
-            Self::Conv(conv, ()) => conv.filter.held(),
-            Self::MatMul(matmul, ()) => matmul.filter.held(),
+            Self::Conv(conv) => conv.filter.held(),
+            Self::MatMul(matmul) => matmul.filter.held(),
             Self::ChannelTable(op) => op.tables.len() as u64 * 256,
             Self::Add(_) => 4096,
             Self::AveragePool(_) => 1024,
@@ -283,12 +283,29 @@ impl Op {
         }
     }
 
-    /// Working memory beside inputs and output, in bytes.
+    /// Working memory beside inputs and output, in bytes, as reckoned for every set of kernels: a plane of 16-bit numbers
+    /// with its padding, and a tile of gathered windows with their sums.
     pub(crate) fn scratch(&self) -> u64 {
+        let tile = |filter: &Filter, rows: usize| {
+            RECKONED_TILE.saturating_mul(reckoned_row(filter.depth).saturating_add(rows as u64 * 4))
+        };
         match self {
-            Self::Conv(conv, ()) => crate::kernels::conv_scratch(conv),
-            Self::MatMul(matmul, ()) => crate::kernels::matmul_scratch(matmul),
+            Self::Conv(conv) => {
+                let [rows, columns] = conv.window.reach().map(|reach| reach as u64);
+                let plane = rows.saturating_mul(columns).saturating_mul(conv.channels as u64);
+                plane.saturating_mul(2).saturating_add(tile(&conv.filter, conv.filter.rows))
+            }
+            Self::MatMul(matmul) => tile(&matmul.filter, matmul.filter.rows),
             _ => 0,
         }
     }
+}
+
+/// Places that the reckoning of working memory takes to be computed at once.
+const RECKONED_TILE: u64 = 16;
+
+/// Bytes of one row of weights or of one gathered window in the reckoning: 16-bit numbers, filled up to 16 of them.
+/// Prices and bounds are made of this, so it is the same whatever a set of kernels really takes.
+fn reckoned_row(depth: usize) -> u64 {
+    (depth as u64).next_multiple_of(16).saturating_mul(2)
 }

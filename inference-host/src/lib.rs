@@ -2,13 +2,20 @@
 //!
 //! A model is an ONNX file and a manifest. [`admit`] decodes the file (`onnx`), turns its nodes into integer operations
 //! (`lower`, `ir`) and proves that each has one result only: no float but the formulas that `SPEC.md` writes down
-//! (`formula`), sums that fit 32 bits, shapes that are fixed. What is left is planned (`plan`), priced ([`meter`]) and
-//! run ([`Model::run`], `kernels`). [`image`] turns the bytes of a picture into the tensor that the manifest promises;
+//! (`formula`), sums that fit 32 bits, shapes that are fixed. What is left is priced ([`meter`]), put into the order of
+//! bytes that kernels want (`arrange`), planned (`plan`) and run ([`Model::run`], `kernels`), by the set of [`Kernels`]
+//! that the processor has. [`image`] turns the bytes of a picture into the tensor that the manifest promises;
 //! [`scores()`] turns the model's integers into the manifest's words.
 //!
 //! No clock, no thread, no file and no random number is reachable from here. Start at [`admit`].
 
+#![cfg_attr(
+    all(target_arch = "wasm32", not(target_feature = "simd128")),
+    allow(dead_code, reason = "what only vectors use is left over where there are none")
+)]
+
 mod admit;
+mod arrange;
 mod error;
 mod formula;
 pub mod image;
@@ -21,8 +28,9 @@ mod onnx;
 mod plan;
 mod scores;
 
-pub use admit::admit;
+pub use admit::{admit, admit_with};
 pub use error::{ConstantFault, InferError, InputFault, ModelRefused, NodeFault, OutputFault, Site};
+pub use kernels::{KernelSet, Kernels, KernelsError};
 pub use model::{Model, Quantisation, TensorSpec};
 pub use plan::Facts;
 pub use scores::scores;

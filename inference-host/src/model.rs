@@ -1,13 +1,14 @@
 //! An admitted model, and its run.
 
+use std::sync::{Mutex, PoisonError};
+
 use aceso_types::{ElementType, Tensor};
 
 use crate::{
     error::InferError,
     formula,
-    ir::{Op, Value},
-    kernels::{Kernels, Scalar},
-    plan::{Facts, Plan},
+    kernels::{KernelSet, Kernels, Scratch},
+    plan::{Facts, Place, Plan},
 };
 
 /// Name, type and shape of a tensor that a model takes or gives.
@@ -38,10 +39,17 @@ pub struct Model {
     pub(crate) inputs: Vec<TensorSpec>,
     pub(crate) outputs: Vec<TensorSpec>,
     pub(crate) quantisations: Vec<Option<Quantisation>>,
+    pub(crate) kernels: Kernels,
+    /// Memory of the last run, for the next one.
+    pub(crate) idle: Mutex<Option<Memory>>,
 }
 
-/// The set of kernels that models are planned for and run with.
-pub(crate) const KERNELS: &dyn Kernels = &Scalar;
+/// What a run writes to. What an earlier run left there is written over before it is read.
+#[derive(Debug, Default)]
+pub(crate) struct Memory {
+    slots: Vec<Vec<u8>>,
+    scratch: Scratch,
+}
 
 impl Model {
     /// What [`Model::run`] takes.
@@ -64,47 +72,57 @@ impl Model {
         self.facts
     }
 
+    /// The set of kernels that it runs with.
+    pub fn kernels(&self) -> KernelSet {
+        self.kernels.set()
+    }
+
     /// Computes the outputs.
     ///
-    /// Takes one tensor per [`Model::inputs`] and gives one per [`Model::outputs`]. Takes [`Facts::peak_bytes`] of
-    /// memory and a time that depends on the model alone.
+    /// Takes one tensor per [`Model::inputs`] and gives one per [`Model::outputs`]. Takes about [`Facts::peak_bytes`] of
+    /// memory, which one run leaves to the next, and a time that depends on the model alone.
     pub fn run(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>, InferError> {
         if !formula::rounding_is_default() {
             return Err(InferError::Rounding);
         }
         let [input] = self.check(inputs)?;
-        let Plan { values, steps, dying, input: first, outputs } = &self.plan;
-        let mut buffers: Vec<Vec<u8>> = values.iter().map(|_| Vec::new()).collect();
-        buffers[*first] = input.data().to_vec();
-        for (step, dying) in steps.iter().zip(dying) {
-            let mut y = vec![0; values[step.output].bytes()];
-            let read = |at: usize| bytes(values, &buffers, step.inputs[at]);
-            match &step.op {
-                Op::Conv(conv, weights) => KERNELS.conv(conv, weights, read(0), &mut y),
-                Op::MatMul(matmul, weights) => KERNELS.matmul(matmul, weights, read(0), &mut y),
-                Op::Table(table) => KERNELS.table(table, read(0), &mut y),
-                Op::ChannelTable(op) => KERNELS.channel_table(op, read(0), &mut y),
-                Op::Add(tables) => KERNELS.add(tables, read(0), read(1), &mut y),
-                Op::MaxPool(pool) => KERNELS.max_pool(pool, read(0), &mut y),
-                Op::AveragePool(pool) => KERNELS.average_pool(pool, read(0), &mut y),
-                Op::GlobalAveragePool(pool) => KERNELS.global_average_pool(pool, read(0), &mut y),
-                Op::Transpose(op) => KERNELS.transpose(op, read(0), &mut y),
-                Op::Concat(op) => {
-                    let inputs: Vec<&[u8]> = (0..step.inputs.len()).map(read).collect();
-                    KERNELS.concat(op, &inputs, &mut y);
-                }
-                Op::Pad(op) => KERNELS.pad(op, read(0), &mut y),
-            }
-            buffers[step.output] = y;
-            for &id in dying {
-                buffers[id] = Vec::new();
+        // Whoever runs beside another brings memory of its own.
+        let idle = || self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut memory = idle().take().unwrap_or_default();
+        let outputs = self.compute(input.data(), &mut memory);
+        *idle() = Some(memory);
+        outputs
+    }
+
+    fn compute(&self, input: &[u8], Memory { slots, scratch }: &mut Memory) -> Result<Vec<Tensor>, InferError> {
+        slots.resize_with(self.plan.slots.len(), Vec::new);
+        for step in &self.plan.steps {
+            // Taken out, so that the inputs can be read meanwhile: no value is computed in its input's slot.
+            let mut y = std::mem::take(&mut slots[step.slot]);
+            y.resize(self.plan.slots[step.slot], 0);
+            let inputs: Vec<&[u8]> = step.inputs.iter().map(|&place| self.read(place, input, slots)).collect();
+            step.op.run(&inputs, &mut y[..step.bytes], scratch);
+            slots[step.slot] = y;
+            for &slot in &step.dropped {
+                slots[slot] = Vec::new();
             }
         }
-        let tensors = self.outputs.iter().zip(outputs).map(|(spec, &id)| {
-            let data = bytes(values, &buffers, id).to_vec();
+        let tensors = self.outputs.iter().zip(&self.plan.outputs).enumerate().map(|(index, (spec, &place))| {
+            let mut data = self.read(place, input, slots).to_vec();
+            if let (0, Some(after)) = (index, self.kernels.after) {
+                after(&mut data);
+            }
             Tensor::new(spec.ty, spec.dims.clone(), data).map_err(InferError::Tensor)
         });
         tensors.collect()
+    }
+
+    fn read<'a>(&'a self, place: Place, input: &'a [u8], slots: &'a [Vec<u8>]) -> &'a [u8] {
+        match place {
+            Place::Input => input,
+            Place::Constant(at) => &self.plan.constants[at],
+            Place::Slot { slot, bytes } => &slots[slot][..bytes],
+        }
     }
 
     fn check<'a>(&self, inputs: &'a [Tensor]) -> Result<[&'a Tensor; 1], InferError> {
@@ -120,9 +138,4 @@ impl Model {
         }
         Ok([input])
     }
-}
-
-fn bytes<'a>(values: &'a [Value], buffers: &'a [Vec<u8>], id: usize) -> &'a [u8] {
-    let storage = values[id].storage;
-    values[storage].constant.as_deref().unwrap_or(&buffers[storage])
 }

@@ -8,16 +8,24 @@ mod common;
 
 use std::fmt::Write;
 
-use aceso_inference::admit;
+use aceso_inference::{Kernels, admit, admit_with};
 use expect_test::expect;
 
-/// Cases with a difference: elements that differ, elements in all, largest difference.
+/// With every set of kernels that this machine has.
 #[test]
 fn elements_equal_those_of_onnx_runtime() {
+    for set in Kernels::available() {
+        compare(Kernels::new(set).unwrap());
+    }
+}
+
+/// Cases with a difference: elements that differ, elements in all, largest difference.
+fn compare(kernels: Kernels) {
     let mut differing = String::new();
     let (mut count, mut total) = (0, 0);
     for case in common::cases() {
-        let model = admit(&case.onnx, &case.manifest).unwrap_or_else(|e| panic!("{}: {e} ({})", case.name, e.hint()));
+        let model = admit_with(&case.onnx, &case.manifest, kernels);
+        let model = model.unwrap_or_else(|e| panic!("{}: {e} ({})", case.name, e.hint()));
         let (mut other, mut all, mut most) = (0, 0, 0);
         for run in &case.runs {
             let outputs = model.run(&run[..1]).unwrap();
@@ -42,6 +50,41 @@ fn elements_equal_those_of_onnx_runtime() {
         47 graphs, 26332 elements
     "#]]
     .assert_eq(&differing);
+}
+
+/// Prices are the same on every machine; a run beside another one, and one after another one, give the same.
+#[test]
+fn kernels_change_nothing_that_can_be_seen() {
+    for case in common::cases() {
+        let models = Kernels::available().into_iter().map(|set| {
+            let model = admit_with(&case.onnx, &case.manifest, Kernels::new(set).unwrap()).unwrap();
+            assert_eq!(model.kernels(), set);
+            model
+        });
+        let models: Vec<_> = models.collect();
+        let run = |model: &aceso_inference::Model| model.run(&case.runs[0][..1]).unwrap();
+        let (facts, first) = (models[0].facts(), run(&models[0]));
+        for model in &models {
+            assert_eq!(model.facts(), facts, "{}", case.name);
+            assert_eq!(run(model), first, "{}: {}", case.name, model.kernels());
+        }
+        let fastest = models.last().unwrap();
+        std::thread::scope(|scope| {
+            let runs: Vec<_> = (0..3).map(|_| scope.spawn(|| run(fastest))).collect();
+            runs.into_iter().for_each(|run| assert_eq!(run.join().unwrap(), first, "{}", case.name));
+        });
+    }
+}
+
+/// What tests of disagreeing machines install.
+#[test]
+fn an_altered_machine_computes_something_else() {
+    let case = common::cases().into_iter().find(|case| case.name == "qdq_classifier").unwrap();
+    let right = admit(&case.onnx, &case.manifest).unwrap().run(&case.runs[0][..1]).unwrap();
+    let kernels = Kernels::default().altered(|bytes| bytes[0] ^= 1);
+    let wrong = admit_with(&case.onnx, &case.manifest, kernels).unwrap().run(&case.runs[0][..1]).unwrap();
+    assert_eq!(wrong[0].data()[0], right[0].data()[0] ^ 1);
+    assert_eq!((&wrong[0].data()[1..], &wrong[1..]), (&right[0].data()[1..], &right[1..]));
 }
 
 /// What runs cost, and what they give: a change of either needs a new version of SPEC.md.

@@ -16,7 +16,7 @@ mod phantom;
 use std::path::{Path, PathBuf};
 
 use aceso_inference::{
-    Model, admit,
+    KernelSet, Kernels, Model, admit, admit_with,
     image::{Limits, Stated, decode},
     scores,
 };
@@ -67,7 +67,9 @@ fn the_manifest_names_the_model() {
 #[test]
 fn synthetic_samples_give_the_recorded_outputs() {
     let manifest = manifest();
-    let model = admit(&read("model.onnx"), &manifest).unwrap();
+    // Computed with every set of kernels that this machine has.
+    let with = |set| admit_with(&read("model.onnx"), &manifest, Kernels::new(set).unwrap()).unwrap();
+    let models: Vec<Model> = Kernels::available().into_iter().map(with).collect();
     let lines = golden("phantoms.txt");
     assert_eq!(lines.len(), COUNT as usize);
     for (index, line) in (0..).zip(lines) {
@@ -78,8 +80,11 @@ fn synthetic_samples_give_the_recorded_outputs() {
             dicom(&chest(&phantom.picture, Stored::Twelve, 1), EXPLICIT),
         ];
         for file in files {
-            let got = output(&model, &manifest, &file);
-            assert_eq!([index.to_string(), u8::from(phantom.pneumonia).to_string(), got.to_string()], line[..]);
+            for model in &models {
+                let got = output(model, &manifest, &file);
+                let got = [index.to_string(), u8::from(phantom.pneumonia).to_string(), got.to_string()];
+                assert_eq!(got, line[..], "{}", model.kernels());
+            }
         }
     }
 }
@@ -111,12 +116,17 @@ fn the_test_split_gives_the_recorded_outputs() {
     assert_eq!(images.shape, [624, 28, 28]);
     let manifest = manifest();
     let model = admit(&read("model.onnx"), &manifest).unwrap();
+    let scalar = Kernels::new(KernelSet::Scalar).unwrap();
+    let scalar = admit_with(&read("model.onnx"), &manifest, scalar).unwrap();
     let got: Vec<u8> = images
         .data
         .chunks(28 * 28)
         .map(|pixels| {
             let picture = Picture { width: 28, height: 28, pixels: pixels.to_vec() };
-            output(&model, &manifest, &phantom::png(&picture).unwrap())
+            let picture = phantom::png(&picture).unwrap();
+            let got = output(&model, &manifest, &picture);
+            assert_eq!(got, output(&scalar, &manifest, &picture));
+            got
         })
         .collect();
     let (named, all) = golden("test-split.txt").into_iter().partition::<Vec<_>, _>(|line| line[0] != "all");

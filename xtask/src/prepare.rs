@@ -100,7 +100,11 @@ pub(crate) fn note(name: &str, start: Instant) -> Result<()> {
 /// Builds the verifier that browsers run and returns its wasm.
 pub(crate) fn verifier() -> Result<PathBuf> {
     wasm_target(WASM)?;
-    run(cargo(&["build", "--quiet", "--profile", "contract", "--target", WASM, "--lib", "-p", "aceso-verify-wasm"]))?;
+    let mut build =
+        cargo(&["build", "--quiet", "--profile", "contract", "--target", WASM, "--lib", "-p", "aceso-verify-wasm"]);
+    // Browsers have vectors; contracts, which are built for the same target, may not use them.
+    build.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS", "-C target-feature=+simd128");
+    run(build)?;
     Ok(target().join(WASM).join("contract/aceso_verify_wasm.wasm"))
 }
 

@@ -12,7 +12,7 @@ use std::{
 use anyhow::{Context, Result, bail};
 
 use crate::{
-    demo, docs, faults, lint, mutants, node_tests, prepare,
+    demo, docs, faults, history, lint, mutants, node_tests, prepare,
     shell::{cargo, say},
     tools,
 };
@@ -60,6 +60,7 @@ const SUITES: &[Suite] = &[
     Suite { name: "journey", about: "the main job and every refusal on an embedded chain", run: || demo::suite(false) },
     Suite { name: "cometbft", about: "the same under a real CometBFT validator", run: || demo::suite(true) },
     Suite { name: "network", about: "four CometBFT validators: kills, partitions, a liar", run: faults::suite },
+    Suite { name: "history", about: "events in PostgreSQL, every query of docs/history.md", run: history::suite },
     Suite { name: "state-sync", about: "a second CometBFT node joins by state sync", run: state_sync },
     Suite { name: "mutants", about: "contracts without a check: the journey must notice", run: mutants::run },
     Suite { name: "cosmjs", about: "CosmJS, unmodified", run: node_tests::cosmjs },

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 use crate::{
     shell::{output, program, quiet, run, say, target},
@@ -66,6 +66,39 @@ pub(crate) fn chromium() -> Result<()> {
         Ok(_) if there() => Ok(()),
         _ => Err(MissingTool("Chromium is not installed; Debian: `apt-get install chromium`".into()).into()),
     }
+}
+
+/// PostgreSQL's folder of programs; installed with apt-get where that may be done. Debian puts them outside `PATH`.
+pub(crate) fn postgresql() -> Result<PathBuf> {
+    let find = || {
+        let named = output(program("pg_config", &["--bindir"])).ok().filter(|answer| answer.status.success());
+        let named = named.map(|answer| PathBuf::from(String::from_utf8_lossy(&answer.stdout).trim()));
+        let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+        let mut folders: Vec<PathBuf> = versions.map(|version| version.path().join("bin")).collect();
+        folders.sort();
+        folders.into_iter().rev().chain(named).find(|folder| folder.join("initdb").exists())
+    };
+    if let Some(folder) = find() {
+        return Ok(folder);
+    }
+    say("installing PostgreSQL with apt-get");
+    let installed = quiet(program("apt-get", &["update", "-qq"]))
+        .and_then(|_| quiet(program("apt-get", &["install", "-y", "-qq", "--no-install-recommends", "postgresql"])));
+    match installed.ok().and_then(|_| find()) {
+        Some(folder) => Ok(folder),
+        None => Err(MissingTool("PostgreSQL is not installed; Debian: `apt-get install postgresql`".into()).into()),
+    }
+}
+
+/// A file of the consensus engine's own sources, in the release that is driven.
+pub(crate) fn cometbft_source(path: &str) -> Result<PathBuf> {
+    let module = format!("github.com/cometbft/cometbft@{COMETBFT}");
+    let answer = quiet(program("go", &["mod", "download", "-json", &module])).map_err(|e| {
+        MissingTool(format!("Go is needed for CometBFT's sources; Debian: `apt-get install golang-go` ({e:#})"))
+    })?;
+    let answer: serde_json::Value = serde_json::from_str(&answer)?;
+    let folder = answer["Dir"].as_str().context("Go does not say where the module lies")?;
+    Ok(PathBuf::from(folder).join(path))
 }
 
 /// cargo-deny: in `PATH` or in our target folder, else built there.

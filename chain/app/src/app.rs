@@ -3,14 +3,17 @@
 //! Nothing reaches the disk before Commit. CometBFT may crash between FinalizeBlock and Commit; it then replays the
 //! block, and the same changes are staged again.
 
+mod execute;
+
 use std::{
     path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
 };
 
 use aceso_blobs::BlobStore;
+use aceso_inference::Kernels;
 use aceso_state::{Delta, FailPoint, Options, Staged, Store};
-use aceso_types::{BlobId, Height, genesis::Params};
+use aceso_types::{BlobId, Digest, Height, genesis::Params, msg::Reads, transcript};
 use aceso_vm::{Tier, Vm, VmConfig};
 use bytes::Bytes;
 use tendermint::{
@@ -18,26 +21,33 @@ use tendermint::{
     v0_38::abci::{request, response},
 };
 
+use self::execute::{Executed, Scene};
 use crate::{
     COMPONENTS,
+    attest::AttestError,
     block::{self as blocks, after},
     chain::{self, Chain},
-    components::{blobs, models, validators},
+    components::{
+        blobs, models,
+        reads::{script::Written, told},
+        validators,
+    },
+    divergence::{Divergence, Witnesses},
     error::{AppError, Stop},
-    event,
     gas::Meter,
     genesis::{Start, nanos},
-    host::{Fetch, Host, ModelCache, on_deep_stack},
+    host::{Fetch, Host, ModelCache},
     query,
     run::{Block, Mode, Run},
     snapshots::Snapshots,
     store::{Bare, View},
+    transcripts::Transcripts,
     tx::{self, decode::Tx, signed},
     upgrade::{self, Upgrade},
 };
 
 /// The version of the rules. Another number means that old blocks cannot be replayed.
-pub(crate) const APP_VERSION: u64 = 1;
+pub const APP_VERSION: u64 = 1;
 /// Rows that are read to answer what a validator should attest.
 const WANTED_MAX: usize = blobs::PENDING_MAX;
 
@@ -58,16 +68,22 @@ pub struct Config {
     pub code_cache_bytes: usize,
     /// Bytes of models that stay ready in memory.
     pub model_cache_bytes: u64,
+    /// What models are computed with. Changes time, never results.
+    pub kernels: Kernels,
     /// Directory of what is known of snapshots.
     pub snapshot_dir: PathBuf,
     /// Heights between two snapshots for state sync; 0 for none. [`crate::SNAPSHOTS_OFFERED`] of them must fit into the
     /// heights that are kept.
     pub snapshot_interval: u64,
+    /// Directory of the transcripts of blocks that have read.
+    pub transcript_dir: PathBuf,
+    /// Blocks that the engine is told to keep, counted back from the latest; 0 for all.
+    pub keep_blocks: u64,
     /// The engine's compiler. Changes time, never results.
     pub tier: Tier,
     /// The upgrades that this binary knows.
     pub upgrades: &'static [Upgrade],
-    /// Called between a commit's write and its flush, by tests of crashes.
+    /// Called in the middle of commits, by tests of crashes.
     pub fail_point: Option<FailPoint>,
 }
 
@@ -82,8 +98,11 @@ impl Config {
             keep_heights: 10_000,
             code_cache_bytes: 256 << 20,
             model_cache_bytes: 1 << 30,
+            kernels: Kernels::default(),
             snapshot_dir: home.join("snapshots"),
             snapshot_interval: 0,
+            transcript_dir: home.join("transcripts"),
+            keep_blocks: 0,
             tier: Tier::default(),
             upgrades: upgrade::KNOWN,
             fail_point: None,
@@ -121,6 +140,25 @@ pub struct Stats {
     pub blob_bytes: u64,
     /// Registered blobs that too few validators have said to hold; no more than are looked at in one go.
     pub blobs_pending: u64,
+    /// Calls whose machine code was in memory, and calls for which it was read from disk or compiled.
+    pub code_asked: Asked,
+    /// Uses of a model that was ready in memory, and of one that was made ready first.
+    pub model_asked: Asked,
+    /// Signatures that were verified before, and those that were verified now.
+    pub signature_asked: Asked,
+    /// Calls that found all instances of contracts taken.
+    pub instances_refused: u64,
+    /// Snapshots that others are offered.
+    pub snapshots: u64,
+}
+
+/// How often a cache had what it was asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Asked {
+    /// It had it.
+    pub hits: u64,
+    /// It had not.
+    pub misses: u64,
 }
 
 /// The chain that runs.
@@ -151,6 +189,9 @@ pub struct App {
     /// The state that the mempool's transactions have made of the latest one.
     mempool: Mutex<Option<Delta>>,
     snapshots: Snapshots,
+    transcripts: Transcripts,
+    /// What others say of reads.
+    witnesses: Mutex<Witnesses>,
 }
 
 #[derive(Default)]
@@ -158,7 +199,7 @@ struct Progress {
     /// Between InitChain and the first Commit: the first height, and what genesis says.
     begun: Option<(u64, Delta)>,
     /// Between FinalizeBlock and Commit.
-    staged: Option<Staged>,
+    staged: Option<(Staged, Option<Written>)>,
 }
 
 impl App {
@@ -168,20 +209,31 @@ impl App {
         options.fail = config.fail_point;
         let store = Store::open(&config.state_dir, options)?;
         let snapshots = Snapshots::open(&config.snapshot_dir, config.snapshot_interval, config.keep_heights, &store)?;
+        let transcripts = Transcripts::open(&config.transcript_dir, config.keep_blocks)?;
         let mut engine = VmConfig::new(config.vm_cache_dir);
         (engine.tier, engine.code_bytes) = (config.tier, config.code_cache_bytes);
         let host = Host {
             vm: Vm::new(engine)?,
             blobs: config.blobs,
             fetch: config.fetch,
-            models: ModelCache::new(config.model_cache_bytes),
+            models: ModelCache::new(config.model_cache_bytes, config.kernels),
             good_signatures: Default::default(),
         };
         upgrade::check_start(&mut View(store.snapshot()), store.latest().0, config.upgrades)?;
         let chain = Chain::load(&mut View(store.snapshot())).map_err(halted)?;
-        let (block, mempool) = (Mutex::default(), Mutex::default());
+        let (block, mempool, witnesses) = (Mutex::default(), Mutex::default(), Mutex::default());
         let upgrades = config.upgrades;
-        let app = Self { store, host, upgrades, chain: RwLock::new(chain), block, mempool, snapshots };
+        let app = Self {
+            store,
+            host,
+            upgrades,
+            chain: RwLock::new(chain),
+            block,
+            mempool,
+            snapshots,
+            transcripts,
+            witnesses,
+        };
         app.reset_mempool(None);
         Ok(app)
     }
@@ -211,6 +263,7 @@ impl App {
         start.write(&self.host, self.upgrades, &mut delta)?;
         let chain = Chain::load(&mut Bare(&mut delta)).map_err(halted)?;
         let root = self.store.stage(start.height, &delta.clone().into_changes())?.root();
+        start.check_root(&root)?;
         *self.chain.write().unwrap_or_else(PoisonError::into_inner) = chain;
         self.reset_mempool(Some(&delta));
         self.progress().begun = Some((start.height, delta));
@@ -292,30 +345,62 @@ impl App {
             chain = migrated.ok_or(AppError::Order("an upgrade removed the chain's settings"))?;
         }
         let block = Block { height: Height(height), nanos: nanos(request.time) };
-        let results =
-            on_deep_stack(|| blocks::execute(&self.host, &chain, block, &mut delta, &request))?.map_err(halted)?;
-        // CometBFT may crash between this answer and Commit, so nothing reaches disk yet.
-        let staged = self.store.stage(height, &delta.into_changes())?;
-        let app_hash = hash_of(&staged.root());
-        progress.staged = Some(staged);
-        Ok(response::FinalizeBlock {
-            events: event::to_abci(upgraded.into_iter().chain(results.events).collect()),
-            tx_results: results.txs,
-            validator_updates: results.validators,
-            consensus_param_updates: results.consensus,
-            app_hash,
-        })
+        let scene = Scene { chain, block, delta, request: &request, upgraded };
+        let Executed { staged, answer, transcript } = self.execute_or_replay(&scene)?;
+        progress.staged = Some((staged, transcript));
+        Ok(answer)
     }
 
     /// Makes the finalized block durable.
     pub fn commit(&self) -> Result<response::Commit, AppError> {
         let mut progress = self.progress();
-        let staged = progress.staged.take().ok_or(AppError::Order("a commit came before its block"))?;
+        let (staged, transcript) = progress.staged.take().ok_or(AppError::Order("a commit came before its block"))?;
+        if let Some(written) = &transcript {
+            // Before the state that knows of it: after a crash between the two it is written again.
+            self.transcripts.write(staged.version(), written)?;
+        }
         self.store.commit(staged)?;
         progress.begun = None;
         self.reload()?;
-        // Blocks are kept: their bytes are what a replaying node starts from.
-        Ok(response::Commit { data: Bytes::new(), retain_height: height_of(0) })
+        let retain = self.retain_height();
+        self.transcripts.prune(retain);
+        Ok(response::Commit { data: Bytes::new(), retain_height: height_of(retain) })
+    }
+
+    /// The first block that the engine has to keep; 0 for all. Never beyond what a node needs that restores the oldest
+    /// snapshot on offer, nor beyond the age at which evidence is no longer taken.
+    fn retain_height(&self) -> u64 {
+        let height = self.store.latest().0;
+        let age = self.current().map_or(height, |chain| chain.consensus.evidence_age_blocks);
+        let snapshot = self.snapshots.oldest_offered(&self.store).unwrap_or(height);
+        self.transcripts.retain(height, snapshot.min(height.saturating_sub(age)))
+    }
+
+    /// The encoded transcript of a committed block's open reads; none if it has not read, or not here.
+    pub fn transcript(&self, height: u64) -> Result<Option<Vec<u8>>, AppError> {
+        let Some((_, mut state)) = self.committed() else { return Ok(None) };
+        let Some(digest) = told::digest(&mut state, height).map_err(halted)? else { return Ok(None) };
+        Ok(self.transcripts.read(height)?.filter(|bytes| transcript::digest(bytes) == digest))
+    }
+
+    /// The digest of a block's transcript; none if it has not read.
+    pub fn transcript_digest(&self, height: u64) -> Result<Option<Digest>, AppError> {
+        let Some((_, mut state)) = self.committed() else { return Ok(None) };
+        told::digest(&mut state, height).map_err(halted)
+    }
+
+    /// The latest committed block that has read, and the digest of its transcript.
+    pub fn latest_reads(&self) -> Option<(u64, Digest)> {
+        told::latest(&mut self.committed()?.1).unwrap_or_default()
+    }
+
+    /// Takes in what a validator says of its reads, by its signed word. Answers once more than two thirds of the power say
+    /// that they came to something else than here; who has not signed what it says is refused.
+    pub fn hear_reads(&self, reads: &Reads) -> Result<Option<Divergence>, AttestError> {
+        let Some((chain, mut state)) = self.committed() else { return Ok(None) };
+        let mut witnesses = self.witnesses.lock().unwrap_or_else(PoisonError::into_inner);
+        // A state that cannot be read tells of itself at the next block.
+        witnesses.hear(&mut state, &chain.id, self.store.latest().0, reads).unwrap_or(Ok(None))
     }
 
     /// The snapshots that others can restore from here, oldest first.
@@ -387,18 +472,24 @@ impl App {
     /// What is held at this moment, for whoever watches the node.
     pub fn stats(&self) -> Stats {
         let engine = self.host.vm.stats();
-        let (models, model_bytes) = self.host.models.size();
+        let models = self.host.models.stats();
+        let (hits, misses) = self.host.good_signatures.asked();
         // A store that cannot be read says so where it is needed.
         let (blobs, blob_bytes) = self.host.blobs.usage().map_or((0, 0), |usage| (usage.blobs, usage.pack_bytes));
         Stats {
             codes: engine.codes as u64,
             code_bytes: engine.code_bytes as u64,
             instances: engine.instances.into(),
-            models: models as u64,
-            model_bytes,
+            models: models.models,
+            model_bytes: models.bytes,
             blobs,
             blob_bytes,
             blobs_pending: self.wanted_blobs().len() as u64,
+            code_asked: Asked { hits: engine.code_hits, misses: engine.code_misses },
+            model_asked: Asked { hits: models.hits, misses: models.misses },
+            signature_asked: Asked { hits, misses },
+            instances_refused: engine.refused,
+            snapshots: self.snapshots.offered(&self.store).count() as u64,
         }
     }
 
@@ -506,6 +597,6 @@ fn height_of(height: u64) -> block::Height {
     block::Height::try_from(height).unwrap_or_default()
 }
 
-fn hash_of(root: &[u8]) -> AppHash {
+pub(crate) fn hash_of(root: &[u8]) -> AppHash {
     AppHash::try_from(root.to_vec()).unwrap_or_default()
 }

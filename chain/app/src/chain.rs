@@ -97,6 +97,12 @@ impl Chain {
         Ok(Some(Arc::new(Self::new(settings, params, consensus)?)))
     }
 
+    /// What of it is settled in genesis.
+    pub(crate) fn settings(&self) -> Settings {
+        let (chain_id, prefix, denom) = (self.id.clone(), self.prefix.clone(), self.denom.clone());
+        Settings { chain_id, prefix, denom, authority: self.authority.clone() }
+    }
+
     /// Whether a message's authority is the chain's. That it has signed is checked elsewhere.
     pub(crate) fn need_authority(&self, authority: &str) -> Result<(), Fault> {
         let sender = self.address(authority)?;

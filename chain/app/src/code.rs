@@ -116,6 +116,7 @@ codes! {
     ReadGuardedInQuery = "aceso", 502, "guarded images are not read in queries";
     ReadUnfinished = "aceso", 503, "no such read";
     ReadFundsMoved = "aceso", 504, "read fee spent elsewhere";
+    ReadsFull = "aceso", 505, "no room for this read in the block";
     AttestNotFirst = "aceso", 601, "an attestation is made by a block's proposer";
     AttestInvalid = "aceso", 602, "attestation not valid";
     NotAuthority = "aceso", 701, "not the chain's authority";

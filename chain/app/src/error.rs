@@ -33,9 +33,40 @@ pub enum AppError {
     )]
     Fetch {
         /// The blob.
-        id: BlobId,
+        id: Box<BlobId>,
+        /// Its bytes.
+        size: u64,
         /// What was tried.
         reason: String,
+    },
+    /// The same of a block that has to be executed, and nobody told what its reads came to either.
+    #[error(
+        "block {height} reads blob {id}, whose bytes are not here: {reason}; name nodes in blob_peers of the configuration \
+         that hold the blob or have executed the block, and restart"
+    )]
+    Replay {
+        /// The block.
+        height: u64,
+        /// The blob.
+        id: Box<BlobId>,
+        /// What was tried.
+        reason: String,
+    },
+    /// A transcript that a peer gave is of another block than the one that is executed.
+    #[error("the transcript has {what} where the block has read {read}")]
+    Transcript {
+        /// The read, counted from 0.
+        read: usize,
+        /// What the transcript has.
+        what: &'static str,
+    },
+    /// The folder of the transcripts cannot be used.
+    #[error("transcripts in {}: {source}", path.display())]
+    Transcripts {
+        /// The folder.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
     },
     /// The blob that the store holds is not as long as the state says.
     #[error("blob {id} has {got} bytes here and {want} on chain")]

@@ -25,13 +25,29 @@ impl Event {
     }
 }
 
+/// A contract may put a NUL into its events. PostgreSQL stores none, so that one transaction would keep its whole block
+/// out of an operator's history. Events are not hashed into the chain.
 impl From<Event> for abci::Event {
     fn from(event: Event) -> Self {
-        Self::new(event.kind, event.attributes.into_iter().map(|(key, value)| (key, value, true)))
+        let text = |text: String| if text.contains('\0') { text.replace('\0', "\u{fffd}") } else { text };
+        let attributes = event.attributes.into_iter().map(|(key, value)| (text(key), text(value), true));
+        Self::new(text(event.kind), attributes)
     }
 }
 
 /// All of them.
 pub(crate) fn to_abci(events: Vec<Event>) -> Vec<abci::Event> {
     events.into_iter().map(Into::into).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_nul_leaves_the_application() {
+        let event = abci::Event::from(Event::new("wasm-\0a").with("k\0", "\0v\0").with("plain", ""));
+        let attributes = [("k\u{fffd}", "\u{fffd}v\u{fffd}", true), ("plain", "", true)];
+        assert_eq!(event, abci::Event::new("wasm-\u{fffd}a", attributes));
+    }
 }

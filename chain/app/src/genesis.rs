@@ -2,6 +2,7 @@
 //!
 //! Settings, parameters, coins and validators come first, then the contracts that are there from the start. They are
 //! stored and made as transactions would, by the module account `genesis`, so that one of them can be the authority.
+//! A genesis with a state in it ([`crate::export`]) has all of that in its rows.
 
 use std::sync::Arc;
 
@@ -17,8 +18,9 @@ use crate::{
     address::{self, Address},
     chain::{self, Chain, Consensus, Settings},
     code::Fault,
-    components::{accounts, bank, validators, wasm},
+    components::{accounts, bank, blobs, validators, wasm},
     error::{AppError, Outcome, Stop},
+    export,
     gas::Meter,
     host::{Host, on_deep_stack},
     run::{Block, Mode, Run},
@@ -61,6 +63,9 @@ impl Start {
                 Err(AppError::from(GenesisError::Field { field: "validators", reason }))
             }
         });
+        if let Some(state) = &genesis.state {
+            export::check(state, request)?;
+        }
         if !genesis.authority.is_empty() {
             let authority = Address::parse(&genesis.authority, &genesis.prefix);
             genesis.authority = authority.map_err(|fault| field("authority", fault))?.into();
@@ -89,6 +94,11 @@ impl Start {
                 Stop::Refused(fault) => field(field_name, fault),
             }
         };
+        if let Some(state) = &self.genesis.state {
+            export::write_rows(state, delta)?;
+            upgrade::check_start(&mut Bare(delta), state.height, known)?;
+            return self.take_over(&mut Bare(delta)).map_err(said("validators"));
+        }
         self.rows(&mut Bare(delta), known).map_err(said("balances"))?;
         if self.genesis.contracts.is_empty() && !self.is_for_a_contract() {
             return Ok(());
@@ -113,6 +123,31 @@ impl Start {
             }
         }
         validators::found(state, self.height, &self.powers, &genesis.attesters, &genesis.params, &genesis.prefix)
+    }
+
+    /// Writes what the genesis file says beside a state over its rows.
+    fn take_over(&self, state: &mut impl Write) -> Outcome<()> {
+        let genesis = &self.genesis;
+        chain::put_settings(state, &self.settings)?;
+        chain::put_params(state, &genesis.params)?;
+        chain::put_consensus(state, &self.consensus)?;
+        let table = validators::decided(state)?;
+        let same = |(key, power): &(Vec<u8>, u64)| table.find(key).is_some_and(|member| member.power == *power);
+        if genesis.attesters.is_empty() && self.powers.len() == table.members.len() && self.powers.iter().all(same) {
+            return validators::take_over(state, self.height, &table);
+        }
+        validators::forget_signing(state)?;
+        validators::found(state, self.height, &self.powers, &genesis.attesters, &genesis.params, &genesis.prefix)?;
+        // Those who said that they hold blobs may have no say any more.
+        blobs::begin_sweep(state)
+    }
+
+    /// Checks the first root of a chain that goes on with another one's state.
+    pub(crate) fn check_root(&self, root: &[u8; 32]) -> Result<(), AppError> {
+        match &self.genesis.state {
+            Some(state) => Ok(export::check_root(state, root)?),
+            None => Ok(()),
+        }
     }
 
     /// Whether the authority is a contract, which then must be one of those that are made here.

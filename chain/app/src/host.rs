@@ -8,8 +8,8 @@ use std::{
 };
 
 use aceso_blobs::BlobStore;
-use aceso_inference::Model;
-use aceso_types::{BlobId, ModelId};
+use aceso_inference::{Kernels, Model, ModelRefused, admit_with};
+use aceso_types::{BlobId, Manifest, ModelId};
 use aceso_vm::{Vm, with_stack};
 
 use crate::{error::AppError, tx::authenticate::GoodSignatures};
@@ -19,10 +19,34 @@ pub(crate) const QUERIES_MAX: u32 = 10;
 /// Most contracts that call each other by messages in one transaction (wasmd `MaxCallDepth`).
 pub(crate) const CALLS_MAX: u32 = 100;
 
-/// Brings bytes that the state calls available and this machine does not have.
+/// Brings what the state calls available and this machine does not have.
 pub trait Fetch: Send + Sync {
-    /// Returns when the blob is in the store, or with the reason why it could not be brought in time.
+    /// Asks whoever may hold a blob once, and returns when it is in the store or with the reason why nobody sent it.
     fn fetch(&self, id: &BlobId, size: u64) -> Result<(), String>;
+
+    /// The same for a blob without which block `height` cannot be executed. It is asked for again and again, in turn
+    /// with what others say of the block's reads: such a [`Testimony`](crate::Testimony), encoded, goes to `judge`.
+    /// Returns when the blob is in the store or a testimony was accepted, or with the reason why neither came in time.
+    fn fetch_for(
+        &self,
+        id: &BlobId,
+        size: u64,
+        height: u64,
+        judge: &mut dyn FnMut(&[u8]) -> Verdict,
+    ) -> Result<(), String>;
+}
+
+/// What becomes of a testimony.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It is true. Nothing else is needed for the block.
+    Accepted,
+    /// It is not true, or nothing at all.
+    Lie(String),
+    /// Nobody can say yet, or not here.
+    Unjudged(String),
+    /// This machine fails, and nothing that others send will change that.
+    Failed,
 }
 
 /// See the module.
@@ -36,12 +60,15 @@ pub(crate) struct Host {
 
 /// Runs work on a stack that holds as many contracts inside each other as the rules allow.
 pub(crate) fn on_deep_stack<T: Send>(work: impl FnOnce() -> T + Send) -> Result<T, AppError> {
-    with_stack(QUERIES_MAX, work).map_err(AppError::Thread)
+    // That may be another thread; what is traced there still belongs to the block or the question.
+    let span = tracing::Span::current();
+    with_stack(QUERIES_MAX, || span.in_scope(work)).map_err(AppError::Thread)
 }
 
 /// Models that are ready to run, the least recently used forgotten first.
 pub(crate) struct ModelCache {
     bytes_max: u64,
+    kernels: Kernels,
     loaded: Mutex<Loaded>,
 }
 
@@ -50,26 +77,46 @@ struct Loaded {
     models: BTreeMap<ModelId, (Arc<Model>, u64)>,
     bytes: u64,
     uses: u64,
+    hits: u64,
+    misses: u64,
+}
+
+/// What the cache of models holds, and how often it was asked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct ModelStats {
+    pub(crate) models: u64,
+    pub(crate) bytes: u64,
+    pub(crate) hits: u64,
+    pub(crate) misses: u64,
 }
 
 impl ModelCache {
-    pub(crate) fn new(bytes_max: u64) -> Self {
-        Self { bytes_max, loaded: Mutex::default() }
+    pub(crate) fn new(bytes_max: u64, kernels: Kernels) -> Self {
+        Self { bytes_max, kernels, loaded: Mutex::default() }
     }
 
-    /// Models in memory, and bytes of them.
-    pub(crate) fn size(&self) -> (usize, u64) {
+    /// Admits a model for this machine's kernels; [`ModelCache::put`] keeps it.
+    pub(crate) fn admit(&self, onnx: &[u8], manifest: &Manifest) -> Result<Model, ModelRefused> {
+        admit_with(onnx, manifest, self.kernels)
+    }
+
+    pub(crate) fn stats(&self) -> ModelStats {
         let loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
-        (loaded.models.len(), loaded.bytes)
+        let Loaded { hits, misses, bytes, .. } = *loaded;
+        ModelStats { models: loaded.models.len() as u64, bytes, hits, misses }
     }
 
     pub(crate) fn get(&self, id: &ModelId) -> Option<Arc<Model>> {
         let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
         loaded.uses += 1;
         let now = loaded.uses;
-        let (model, used) = loaded.models.get_mut(id)?;
-        *used = now;
-        Some(model.clone())
+        let found = loaded.models.get_mut(id).map(|(model, used)| {
+            *used = now;
+            model.clone()
+        });
+        let count = if found.is_some() { &mut loaded.hits } else { &mut loaded.misses };
+        *count += 1;
+        found
     }
 
     pub(crate) fn put(&self, id: ModelId, model: Arc<Model>) {

@@ -13,7 +13,7 @@ use aceso_vm::{Checksum, Lane};
 use crate::{
     chain::Chain,
     code::{Code, Fault},
-    components::reads::{Journal, OpenRead, Permit},
+    components::reads::{Journal, OpenRead, Permit, script::Script},
     error::{Outcome, Stop},
     event::Event,
     gas::{self, Meter},
@@ -70,6 +70,8 @@ pub(crate) struct Run<'a> {
     pub(crate) meter: Meter,
     pub(crate) events: Vec<Event>,
     pub(crate) tx: TxScope,
+    /// The transcript of the block's reads; what a failed frame has read stays in it.
+    pub(crate) script: Script,
     /// How many contracts called each other on the way here.
     pub(crate) calls: u32,
     /// How many queries are inside each other.
@@ -94,6 +96,7 @@ impl<'a> Run<'a> {
             meter,
             events: Vec::new(),
             tx: TxScope::default(),
+            script: Script::default(),
             calls: 0,
             queries: 0,
         }
@@ -249,7 +252,7 @@ mod tests {
             vm: Vm::new(VmConfig::new(dir.path().join("wasm"))).unwrap(),
             blobs: Arc::new(blobs),
             fetch: None,
-            models: ModelCache::new(0),
+            models: ModelCache::new(0, Default::default()),
             good_signatures: Default::default(),
         };
         let settings = Settings {

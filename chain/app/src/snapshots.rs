@@ -13,7 +13,7 @@ use std::{
     thread::JoinHandle,
 };
 
-use aceso_state::{Blame, Manifest, Restore, RestoreError, Store};
+use aceso_state::{Blame, Export, Manifest, Restore, RestoreError, Store};
 use tendermint::{
     abci::{response::ApplySnapshotChunkResult, types},
     v0_38::abci::{request, response},
@@ -88,11 +88,16 @@ impl Snapshots {
         self.shelf.take(&store.snapshot())
     }
 
+    /// Those that can be had here, oldest first.
+    pub(crate) fn offered(&self, store: &Store) -> impl Iterator<Item = Arc<Export>> {
+        let oldest = store.oldest();
+        let latest = self.shelf.latest(SNAPSHOTS_OFFERED).into_iter();
+        latest.filter(move |export| export.manifest().height() >= oldest)
+    }
+
     /// `ListSnapshots`: the latest ones, oldest first.
     pub(crate) fn list(&self, store: &Store) -> response::ListSnapshots {
-        let oldest = store.oldest();
-        let offered = self.shelf.latest(SNAPSHOTS_OFFERED).into_iter();
-        let snapshots = offered.filter(|export| export.manifest().height() >= oldest).map(|export| {
+        let snapshots = self.offered(store).map(|export| {
             let manifest = export.manifest();
             let metadata = manifest.encode();
             types::Snapshot {
@@ -104,6 +109,14 @@ impl Snapshots {
             }
         });
         response::ListSnapshots { snapshots: snapshots.collect() }
+    }
+
+    /// The height of the oldest snapshot on offer, or of the one that comes first; none if there will be none.
+    pub(crate) fn oldest_offered(&self, store: &Store) -> Option<u64> {
+        let (latest, oldest) = (store.latest().0, store.oldest());
+        let offered = self.shelf.latest(SNAPSHOTS_OFFERED).into_iter().map(|export| export.manifest().height());
+        let due = latest.checked_rem(self.interval).map(|over| latest - over);
+        offered.filter(|height| *height >= oldest).chain(due).min()
     }
 
     /// `LoadSnapshotChunk`: the chunk, or nothing if it cannot be had here any more.

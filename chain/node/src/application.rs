@@ -6,8 +6,8 @@
 
 use tendermint::v0_38::abci::{request, response};
 
-use aceso_app::WantedBlob;
-use aceso_types::BlobId;
+use aceso_app::{Divergence, WantedBlob, attest::AttestError};
+use aceso_types::{BlobId, Digest, msg::Reads};
 
 /// Why the node must stop: never because of a transaction, always because of this machine (its disk, its memory) or
 /// because the state differs from what was agreed upon.
@@ -56,6 +56,22 @@ pub(crate) trait Application: Send + Sync + 'static {
     fn live_blobs(&self, after: Option<&BlobId>, limit: usize) -> (Vec<WantedBlob>, Option<BlobId>);
     /// The attestation keys that count in votes of a height.
     fn attests(&self, height: u64) -> Vec<Vec<u8>>;
+    /// The latest committed block with open reads, and the digest of what they came to.
+    fn latest_reads(&self) -> Option<(u64, Digest)> {
+        None
+    }
+    /// Takes in what a validator says of its reads; answers once this node is found to have computed others.
+    fn hear_reads(&self, _: &Reads) -> Result<Option<Divergence>, AttestError> {
+        Ok(None)
+    }
+    /// The digest of what a block's open reads came to; none if it has not read.
+    fn transcript_digest(&self, _: u64) -> Result<Option<Digest>, Fault> {
+        Ok(None)
+    }
+    /// The encoded transcript of a block's open reads, if it has read and the transcript is here.
+    fn transcript(&self, _: u64) -> Result<Option<Vec<u8>>, Fault> {
+        Ok(None)
+    }
     /// Whether an empty block would make progress.
     fn expects_blocks(&self) -> bool;
 }
@@ -126,6 +142,22 @@ impl Application for aceso_app::App {
 
     fn attests(&self, height: u64) -> Vec<Vec<u8>> {
         self.attests(height)
+    }
+
+    fn latest_reads(&self) -> Option<(u64, Digest)> {
+        self.latest_reads()
+    }
+
+    fn hear_reads(&self, reads: &Reads) -> Result<Option<Divergence>, AttestError> {
+        self.hear_reads(reads)
+    }
+
+    fn transcript_digest(&self, height: u64) -> Result<Option<Digest>, Fault> {
+        Ok(self.transcript_digest(height)?)
+    }
+
+    fn transcript(&self, height: u64) -> Result<Option<Vec<u8>>, Fault> {
+        Ok(self.transcript(height)?)
     }
 
     fn expects_blocks(&self) -> bool {

@@ -16,6 +16,7 @@ mod abci;
 mod address;
 mod application;
 mod cli;
+mod divergence;
 mod engine;
 mod home;
 mod metrics;
@@ -23,6 +24,7 @@ mod net;
 mod peers;
 mod rest;
 mod rpc;
+mod trace;
 
 #[cfg(test)]
 mod testing;

@@ -3,13 +3,15 @@
 //! Every node that executes blocks needs the bytes of registered blobs before they become available, and a validator
 //! says that it holds one only when it does. So a thread looks at what the chain waits for, and at leisure through all
 //! blobs whose term is not over (after a state sync this is how they come), and fetches what is not here from the REST
-//! ports of the peers in the configuration. A block that needs a blob which is still missing waits for it, bounded
-//! ([`Fetch`]).
+//! ports of the peers in the configuration. A block that needs a blob which is still missing waits for it, bounded, or
+//! for what a peer says of the block's reads ([`transcripts`]).
 //!
 //! Nothing is believed: the stream is cut and hashed on its way into the store, at most as many bytes are taken as the
 //! chain registered, and a peer that sends other bytes is left alone for an hour. One that cannot be reached is asked
 //! again later and later. Requests are signed with the attestation key, since guarded images are handed to nobody else
 //! ([`crate::rest::access`]).
+
+mod transcripts;
 
 use std::{
     io::Read,
@@ -17,14 +19,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use aceso_app::{Fetch, WantedBlob, attest::AttestKey};
+use aceso_app::{Fetch, Verdict, WantedBlob, attest::AttestKey};
 use aceso_blobs::{BlobError, BlobStore};
 use aceso_types::BlobId;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use tendermint::Time;
 use ureq::Agent;
 
-use crate::{application::Application, rest::access};
+use crate::{application::Application, metrics::meters::Fetching, rest::access};
 
 /// How often the thread looks at what the chain waits for.
 const PERIOD: Duration = Duration::from_millis(200);
@@ -66,13 +68,13 @@ pub(crate) enum PeerError {
         /// The first words of its answer.
         message: String,
     },
-    /// It sent other bytes than were asked for.
-    #[error("{url} sent other bytes than asked for ({reason}), and is left alone for an hour")]
+    /// It sent something else than was asked for.
+    #[error("{url} sent something else than was asked for ({reason}), and is left alone for an hour")]
     Lied {
         /// The peer.
         url: String,
-        /// What the store said.
-        reason: BlobError,
+        /// What shows it.
+        reason: String,
     },
     /// There is nobody to ask.
     #[error("no peer is named in blob_peers")]
@@ -83,6 +85,14 @@ pub(crate) enum PeerError {
     /// This node's own store fails.
     #[error(transparent)]
     Store(BlobError),
+    /// What it says of a block cannot be judged yet.
+    #[error("{url}: {reason}")]
+    Unjudged {
+        /// The peer.
+        url: String,
+        /// Why.
+        reason: String,
+    },
     /// It failed a moment ago.
     #[error("{0} is left alone for the moment")]
     Resting(String),
@@ -137,6 +147,7 @@ pub(crate) struct Peers {
     /// How long a block waits.
     patience: Duration,
     agent: Agent,
+    meters: Fetching,
 }
 
 impl Peers {
@@ -156,7 +167,13 @@ impl Peers {
             .max_redirects(0)
             .build();
         let peers = urls.iter().map(peer).collect();
-        Self { peers, chain_id: chain_id.into(), keys: Box::new(keys), blobs, patience, agent: agent.into() }
+        let (chain_id, keys, agent) = (chain_id.into(), Box::new(keys), agent.into());
+        Self { peers, chain_id, keys, blobs, patience, agent, meters: Fetching::default() }
+    }
+
+    /// The peers, telling what they do.
+    pub(crate) fn watched(self, meters: Fetching) -> Self {
+        Self { meters, ..self }
     }
 
     /// Asks the peers one after the other until one sends the blob. The error is the last peer's.
@@ -169,6 +186,7 @@ impl Peers {
             }
             let outcome = self.ask(peer, id, size);
             peer.note(&outcome);
+            self.note(&outcome);
             match outcome {
                 Ok(()) => {
                     tracing::debug!(blob = %id, peer = peer.url, "fetched");
@@ -185,6 +203,30 @@ impl Peers {
             }
         }
         Err(last)
+    }
+
+    fn note(&self, outcome: &Result<(), PeerError>) {
+        let reason = match outcome {
+            Ok(()) => {
+                self.meters.fetched.inc();
+                return;
+            }
+            Err(PeerError::Lied { .. }) => {
+                self.meters.banned.inc();
+                "lied"
+            }
+            Err(PeerError::Unreachable { .. }) => "unreachable",
+            Err(PeerError::Refused { .. }) => "refused",
+            // Not the peer's doing, or not about a blob.
+            Err(
+                PeerError::Nobody
+                | PeerError::NoKey
+                | PeerError::Store(_)
+                | PeerError::Unjudged { .. }
+                | PeerError::Resting(_),
+            ) => return,
+        };
+        self.meters.failed.count(reason, 1);
     }
 
     /// Asks a peer, signing with the next key where one does not count for it.
@@ -214,38 +256,37 @@ impl Peers {
             .build()
             .call();
         let unreachable = |reason: String| PeerError::Unreachable { url: url(), reason };
-        let mut answer = answer.map_err(|e| unreachable(e.to_string()))?;
-        let status = answer.status().as_u16();
-        if status != 200 {
-            let mut text = Vec::new();
-            let read = answer.body_mut().as_reader().take(REFUSAL_MAX).read_to_end(&mut text);
-            let message = read.map_or_else(|e| e.to_string(), |_| String::from_utf8_lossy(&text).trim().to_owned());
-            return Err(PeerError::Refused { url: url(), status, message });
-        }
+        let mut answer = willing(peer, answer)?;
         match self.blobs.put_as(id, size, answer.body_mut().as_reader()) {
             Ok(_) => Ok(()),
             Err(BlobError::Input(e)) => Err(unreachable(e.to_string())),
             Err(reason @ (BlobError::Other(_) | BlobError::TooLarge { .. })) => {
-                Err(PeerError::Lied { url: url(), reason })
+                Err(PeerError::Lied { url: url(), reason: reason.to_string() })
             }
             Err(error) => Err(PeerError::Store(error)),
         }
     }
 
-    /// Fetches those of these blobs that are not here. False once the store takes no more.
-    fn bring_missing(&self, wanted: &[WantedBlob]) -> bool {
+    /// Fetches those of these blobs that are not here, and answers how many could not be had; nothing once the store takes
+    /// no more.
+    fn bring_missing(&self, wanted: &[WantedBlob]) -> Option<i64> {
+        let mut missing = 0;
         for blob in wanted {
             match self.blobs.has(&blob.id) {
                 Ok(true) => continue,
                 Ok(false) => {}
                 Err(e) => tracing::warn!(blob = %blob.id, "fetched again: {e}"),
             }
-            if let Err(PeerError::Store(e)) = self.bring(&blob.id, blob.size) {
-                tracing::error!(blob = %blob.id, "cannot keep what peers send: {e}");
-                return false;
+            match self.bring(&blob.id, blob.size) {
+                Ok(()) => {}
+                Err(PeerError::Store(e)) => {
+                    tracing::error!(blob = %blob.id, "cannot keep what peers send: {e}");
+                    return None;
+                }
+                Err(_) => missing += 1,
             }
         }
-        true
+        Some(missing)
     }
 
     /// Looks for what is missing until `stopped`; a blob that has come is told to `arrived`.
@@ -255,10 +296,14 @@ impl Peers {
         }
         let (mut after, mut next_round) = (None, Instant::now());
         while !stopped() {
-            let mut well = self.bring_missing(&app.wanted_blobs());
+            let missing = self.bring_missing(&app.wanted_blobs());
+            if let Some(missing) = missing {
+                self.meters.missing.set(missing);
+            }
+            let mut well = missing.is_some();
             if well && Instant::now() >= next_round {
                 let (page, next) = app.live_blobs(after.as_ref(), PAGE);
-                well = self.bring_missing(&page);
+                well = self.bring_missing(&page).is_some();
                 if next.is_none() {
                     next_round = Instant::now() + ROUND;
                 }
@@ -270,22 +315,57 @@ impl Peers {
     }
 }
 
+/// The answer of a peer that gives what it was asked for.
+fn willing(
+    peer: &Peer,
+    answer: Result<ureq::http::Response<ureq::Body>, ureq::Error>,
+) -> Result<ureq::http::Response<ureq::Body>, PeerError> {
+    let url = || peer.url.clone();
+    let mut answer = answer.map_err(|e| PeerError::Unreachable { url: url(), reason: e.to_string() })?;
+    let status = answer.status().as_u16();
+    if status == 200 {
+        return Ok(answer);
+    }
+    let mut text = Vec::new();
+    let read = answer.body_mut().as_reader().take(REFUSAL_MAX).read_to_end(&mut text);
+    let message = read.map_or_else(|e| e.to_string(), |_| String::from_utf8_lossy(&text).trim().to_owned());
+    Err(PeerError::Refused { url: url(), status, message })
+}
+
 impl Fetch for Peers {
     fn fetch(&self, id: &BlobId, size: u64) -> Result<(), String> {
+        self.bring(id, size).map_err(|e| e.to_string())
+    }
+
+    fn fetch_for(
+        &self,
+        id: &BlobId,
+        size: u64,
+        height: u64,
+        judge: &mut dyn FnMut(&[u8]) -> Verdict,
+    ) -> Result<(), String> {
         let end = Instant::now() + self.patience;
         loop {
-            match self.bring(id, size) {
+            let blob = match self.bring(id, size) {
                 Ok(()) => return Ok(()),
-                Err(e) if Instant::now() >= end || matches!(e, PeerError::Store(_)) => return Err(e.to_string()),
-                Err(e) => tracing::warn!(blob = %id, "a block waits for a blob: {e}"),
+                Err(e @ PeerError::Store(_)) => return Err(e.to_string()),
+                Err(e) => e,
+            };
+            let reason = match self.testify(height, judge) {
+                Ok(()) => return Ok(()),
+                Err(e) => format!("{blob}; nor is there word of what the block has read: {e}"),
+            };
+            if Instant::now() >= end {
+                return Err(reason);
             }
+            tracing::warn!(height, blob = %id, "a block waits for a blob: {reason}");
             std::thread::sleep(AGAIN);
         }
     }
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use std::{
         io::Write,
         net::{TcpListener, TcpStream},
@@ -295,6 +375,11 @@ mod tests {
 
     /// A peer that answers every request with these bytes.
     fn peer(answer: Vec<u8>) -> String {
+        peer_with(move |_| answer.clone())
+    }
+
+    /// A peer that answers a request by its first line.
+    pub(super) fn peer_with(answer: impl Fn(&str) -> Vec<u8> + Send + 'static) -> String {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         std::thread::spawn(move || {
@@ -308,19 +393,20 @@ mod tests {
                     }
                     head.push(byte[0]);
                 }
+                let head = String::from_utf8_lossy(&head);
                 // The other side may have had enough of it.
-                let _ = stream.write_all(&answer);
+                let _ = stream.write_all(&answer(head.lines().next().unwrap_or_default()));
             }
         });
         url
     }
 
-    fn sends(body: &[u8]) -> Vec<u8> {
+    pub(super) fn sends(body: &[u8]) -> Vec<u8> {
         let head = format!("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {}\r\n\r\n", body.len());
         [head.as_bytes(), body].concat()
     }
 
-    fn peers(urls: &[String], patience: u64) -> (tempfile::TempDir, Peers) {
+    pub(super) fn peers(urls: &[String], patience: u64) -> (tempfile::TempDir, Peers) {
         let directory = tempfile::tempdir().unwrap();
         let blobs = Arc::new(BlobStore::open(directory.path(), Default::default()).unwrap());
         let keys = || vec![AttestKey::generate(&[1; 32]).unwrap()];
@@ -368,7 +454,11 @@ mod tests {
     fn a_block_waits_no_longer_than_it_was_told() {
         let (_directory, peers) = peers(&[], 300);
         let begun = Instant::now();
-        let refused = peers.fetch(&BlobId::of_raw(b"x"), 1).unwrap_err();
+        let id = BlobId::of_raw(b"x");
+        assert!(peers.fetch(&id, 1).unwrap_err().contains("no peer is named"));
+        assert!(begun.elapsed().as_millis() < 300, "it asks once");
+        let begun = Instant::now();
+        let refused = peers.fetch_for(&id, 1, 5, &mut |_| Verdict::Accepted).unwrap_err();
         assert!(refused.contains("no peer is named"), "{refused}");
         assert!((300..5000).contains(&begun.elapsed().as_millis()));
     }

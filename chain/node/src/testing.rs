@@ -200,6 +200,7 @@ pub(crate) fn origin() -> crate::engine::Origin {
     let signer = signer();
     crate::engine::Origin {
         chain_id: "test-1".parse().unwrap(),
+        initial_height: 1,
         time: tendermint::Time::from_unix_timestamp(1_700_000_000, 0).unwrap(),
         params: serde_json::from_value(serde_json::json!({
             "block": {"max_bytes": "4194304", "max_gas": "200000000"},

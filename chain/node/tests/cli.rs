@@ -19,12 +19,11 @@ fn refused(arguments: &[&str]) -> String {
 
 #[test]
 fn help_has_examples() {
-    for verb in
-        [vec![], vec!["dev"], vec!["init"], vec!["start"], vec!["keys"], vec!["model"], vec!["blob"], vec!["snapshot"]]
+    for verb in ["", "dev init start keys model blob snapshot status rollback prune compact export"]
+        .into_iter()
+        .flat_map(|verbs| verbs.split(' '))
     {
-        let mut arguments = verb.clone();
-        arguments.push("--help");
-        let (code, out, _) = run(&arguments);
+        let (code, out, _) = run(&[verb, "--help"].into_iter().filter(|word| !word.is_empty()).collect::<Vec<_>>());
         assert_eq!(code, 0);
         assert!(out.contains("Example"), "{verb:?}");
     }

@@ -16,11 +16,14 @@ use std::{
     time::{Duration, Instant},
 };
 
+use aceso_types::msg::{MsgRegisterBlob, Named};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use common::{Node, Wallet, alice};
 use serde_json::{Value, json};
 
 const CHAIN: &str = "sync-1";
+/// What everyone holds.
+const BLOB: &[u8] = b"bytes that were registered before the snapshot";
 /// How long anything may take: two processes start, the engine looks for snapshots for five seconds and more.
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -126,6 +129,19 @@ fn init(home: &Path) {
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
 }
 
+/// Uploads [`BLOB`] and registers it; answers its name.
+fn register_blob(validator: &Full, wallet: &Wallet, number: u64, sequence: u64) -> String {
+    let mut put = ureq::post(format!("{}/aceso/blobs/v1", validator.node.rest)).send(BLOB).unwrap();
+    let told: Value = serde_json::from_str(&put.body_mut().read_to_string().unwrap()).unwrap();
+    let cid = told["cid"].as_str().unwrap().to_owned();
+    let message =
+        MsgRegisterBlob { owner: wallet.address.clone(), cid: cid.clone(), size: BLOB.len() as u64, term: 100_000 };
+    let tx = STANDARD.encode(wallet.sign(CHAIN, number, sequence, MsgRegisterBlob::TYPE_URL, &message));
+    let sent = validator.node.call("broadcast_tx_commit", json!({ "tx": tx })).unwrap();
+    assert_eq!(sent["tx_result"]["code"], 0, "{sent}");
+    cid
+}
+
 #[test]
 #[ignore = "needs CometBFT; run by `cargo xtask test --only state-sync`"]
 fn a_node_joins_by_state_sync_and_follows() {
@@ -144,12 +160,15 @@ fn a_node_joins_by_state_sync_and_follows() {
     let tx = STANDARD.encode(wallet.send(CHAIN, account.account_number, account.sequence));
     let sent = validator.node.call("broadcast_tx_commit", json!({ "tx": tx })).unwrap();
     assert_eq!(sent["tx_result"]["code"], 0, "{sent}");
+    let held = register_blob(&validator, &wallet, account.account_number, account.sequence + 1);
     wait("block 43", || (validator.height() >= 43).then_some(()));
     assert!(validator.logs("snapshot taken"));
 
     // The second node has the genesis file, and a height with its hash from somebody that it trusts.
     std::fs::create_dir_all(second.join("config")).unwrap();
     std::fs::copy(first.join("config/genesis.json"), second.join("config/genesis.json")).unwrap();
+    let peers = format!("blob_peers = [{:?}]", validator.node.rest);
+    std::fs::write(second.join("config/aceso.toml"), peers).unwrap();
     init(&second);
     let trusted = validator.node.call("block", json!({"height": "10"})).unwrap();
     let name = Command::new(cometbft()).args(["show-node-id", "--home"]).arg(&first).output().unwrap();
@@ -181,7 +200,11 @@ fn a_node_joins_by_state_sync_and_follows() {
         assert_eq!((&answer["code"], answer["value"].is_string()), (&json!(0), true), "{answer}");
         assert_eq!(answer, validator.ask(path, data, height, prove));
     }
-    assert_eq!(wallet.account(&joined.node).unwrap().sequence, 1);
+    assert_eq!(wallet.account(&joined.node).unwrap().sequence, 2);
+    // Bytes are no part of a snapshot: the node fetches what it should hold.
+    let path = format!("{}/ipfs/{held}", joined.node.rest);
+    let fetched = wait("the blob", || ureq::get(&path).call().ok());
+    assert_eq!(fetched.into_body().read_to_vec().unwrap(), BLOB);
     let hash = |node: &Full| node.node.call("commit", json!({"height": height.to_string()})).unwrap();
     assert_eq!(hash(&joined)["signed_header"], hash(&validator)["signed_header"]);
     // What came before the snapshot is not here, and says so.

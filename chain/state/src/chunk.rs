@@ -10,7 +10,7 @@
 //! Lengths are varints; a component is the byte of its tree. Entries come in the order of their keys' hashes, and
 //! `right` has one hash for each zero among the first `depth` bits of the last one, the lowest branch first. A record
 //! with a hash ends its chunk, and pieces follow until the value is complete. A chunk has at most [`RECORDS_MAX`]
-//! records: what small ones become in memory is far larger than they are.
+//! records: what small ones become in memory is larger than they are.
 
 use prost::encoding::{decode_varint, encode_varint};
 
@@ -22,7 +22,7 @@ pub(crate) const ENTRIES: u8 = 0;
 /// First byte of a piece of a value.
 pub(crate) const PIECE: u8 = 1;
 
-/// Most records of a chunk. The rows that a small one becomes take some 350 bytes until they are written.
+/// Most records of a chunk. The rows that a small one becomes take some 250 bytes until they are written.
 pub(crate) const RECORDS_MAX: usize = 1 << 16;
 
 /// Appends what a record begins with.

@@ -16,10 +16,45 @@ use fjall::{CompressionType, Database, Keyspace, KeyspaceCreateOptions, PersistM
 
 use crate::error::StateError;
 
-/// Called with the version of a block whose rows are handed to the operating system but not flushed to the medium.
+/// Called with the version of a block at each [`Moment`] of its commit.
 ///
 /// A node leaves it empty. A test ends the process in it, or takes a copy of the folder, to see what a restart finds.
-pub type FailPoint = Arc<dyn Fn(u64) + Send + Sync>;
+pub type FailPoint = Arc<dyn Fn(u64, Moment<'_>) + Send + Sync>;
+
+/// Where a commit is.
+#[derive(Clone, Copy)]
+#[non_exhaustive]
+pub enum Moment<'a> {
+    /// Nothing of the block has left the memory of this process.
+    Begun,
+    /// All its rows are handed to the operating system, and not flushed to the medium.
+    Written(Unflushed<'a>),
+}
+
+/// A write that power can still take.
+#[derive(Clone, Copy)]
+pub struct Unflushed<'a> {
+    store: &'a Path,
+    /// Bytes that the write has in the journal at least.
+    least: usize,
+}
+
+impl Unflushed<'_> {
+    /// Takes the end of the write away, as a loss of power in the middle of the flush may. The process must end then.
+    pub fn tear(&self) -> std::io::Result<()> {
+        let number = |path: &PathBuf| path.file_stem()?.to_str()?.parse::<u64>().ok();
+        let files = std::fs::read_dir(self.store)?.map(|entry| entry.map(|entry| entry.path()));
+        let mut journals = files.collect::<Result<Vec<_>, _>>()?;
+        journals.retain(|path| path.extension().is_some_and(|extension| extension == "jnl"));
+        let Some(journal) = journals.into_iter().max_by_key(number) else { return Ok(()) };
+        let mut bytes = std::fs::read(&journal)?;
+        // The file is longer than what was written to it, and a write does not end with a zero.
+        let end = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+        let lost = end.saturating_sub(self.least.div_ceil(2))..end;
+        bytes.get_mut(lost).unwrap_or_default().fill(0);
+        std::fs::write(journal, bytes)
+    }
+}
 
 /// What a state folder holds: the lock, the store, and at times a store that is being created or restored, or one that
 /// is restored and on its way into the store's place.
@@ -34,6 +69,15 @@ const JOURNAL_BYTES: u64 = 128 << 20;
 
 /// Rows of one table kept in memory before they become a file.
 const BUFFER_BYTES: u64 = 32 << 20;
+
+/// The row of every table that names the version which wrote last; it sorts behind all others.
+///
+/// Tables become files one by one. Should a journal lose rows that one of them has in a file already, then the tables
+/// are not at one height, and this is how that shows.
+const MARK: &[u8] = &[0xff];
+
+/// Bytes that a row takes in the journal beside its key and its value.
+const JOURNAL_ROW: usize = 21;
 
 /// Free space below which a store that stopped taking writes is taken to have run out of it.
 const SPACE_MIN: u64 = 64 << 20;
@@ -85,14 +129,45 @@ impl Rows {
     }
 }
 
+/// Many rows for [`Disk::load`], in one piece of memory: what is small is more than its bytes on its own.
+#[derive(Debug, Default)]
+pub(crate) struct Bulk {
+    bytes: Vec<u8>,
+    places: Vec<Place>,
+}
+
+/// Where a row's key and value begin and end.
+#[derive(Debug)]
+struct Place {
+    table: Table,
+    key: usize,
+    value: usize,
+    end: usize,
+}
+
+impl Bulk {
+    pub(crate) fn put(&mut self, table: Table, key: &[u8], value: &[u8]) {
+        let begin = self.bytes.len();
+        self.bytes.extend_from_slice(key);
+        self.bytes.extend_from_slice(value);
+        self.places.push(Place { table, key: begin, value: begin + key.len(), end: self.bytes.len() });
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.places.is_empty()
+    }
+}
+
 /// The open store. Dropping the last one releases the folder.
 pub(crate) struct Disk {
     db: Database,
     tables: Arc<Tables>,
+    /// The store's own folder.
+    place: PathBuf,
     cache_bytes: u64,
     fail: Option<FailPoint>,
     /// Released last, when the store below is closed.
-    _lock: Arc<File>,
+    _lock: Arc<Lock>,
 }
 
 struct Tables {
@@ -138,7 +213,27 @@ impl Disk {
             drop(new);
             rename(dir, UNFINISHED, STORE).map_err(failed)?;
         }
-        Ok(Self { fail, ..Self::attach(dir, &place, cache_bytes, lock)? })
+        let disk = Self::attach(dir, &place, cache_bytes, lock)?;
+        disk.check_marks()?;
+        Ok(Self { fail, ..disk })
+    }
+
+    /// Whether all tables are at one height. Those of a store that is older than the marks have none.
+    fn check_marks(&self) -> Result<(), StateError> {
+        let (view, mut told) = (self.view(), Vec::new());
+        for (table, name) in Table::ALL {
+            let mark = view.get(table, MARK)?.map(|mark| mark.try_into().map(u64::from_be_bytes));
+            told.push((
+                name,
+                mark.transpose().map_err(|_| StateError::corrupt(format!("the mark of {name} is none")))?,
+            ));
+        }
+        if told.iter().all(|(_, mark)| Some(*mark) == told.first().map(|(_, mark)| *mark)) {
+            return Ok(());
+        }
+        let height = |mark: Option<u64>| mark.map_or_else(|| "no height".into(), |height| height.to_string());
+        let told: Vec<String> = told.into_iter().map(|(name, mark)| format!("{name} {}", height(mark))).collect();
+        Err(StateError::corrupt(format!("its tables are at different heights ({})", told.join(", "))))
     }
 
     /// Another store beside this one, to be restored. There is one at a time.
@@ -156,7 +251,7 @@ impl Disk {
     /// It is complete from the first renaming on: an interruption after that is made good at the next start. Whoever
     /// still looks at the other store must not need it any more.
     pub(crate) fn take_place(self) -> Result<Self, StateError> {
-        let Self { db, tables, cache_bytes, fail, _lock } = self;
+        let Self { db, tables, cache_bytes, fail, _lock, .. } = self;
         let dir = tables.dir.clone();
         drop((db, tables));
         let placed = rename(&dir, RESTORING, RESTORED).and_then(|()| put_in_place(&dir));
@@ -171,7 +266,7 @@ impl Disk {
         let _ = remove(&place);
     }
 
-    fn attach(dir: &Path, place: &Path, cache_bytes: u64, lock: Arc<File>) -> Result<Self, StateError> {
+    fn attach(dir: &Path, place: &Path, cache_bytes: u64, lock: Arc<Lock>) -> Result<Self, StateError> {
         let failed = |error| failure(dir, error);
         let db = Database::builder(place)
             .cache_size(cache_bytes)
@@ -182,7 +277,33 @@ impl Disk {
         let [meta, latest, history, nodes, roots, stale] = Table::ALL.map(table);
         let keyspaces = (|| Ok([meta?, latest?, history?, nodes?, roots?, stale?]))().map_err(failed)?;
         let tables = Arc::new(Tables { dir: dir.to_path_buf(), keyspaces });
-        Ok(Self { db, tables, cache_bytes, fail: None, _lock: lock })
+        Ok(Self { db, tables, place: place.to_path_buf(), cache_bytes, fail: None, _lock: lock })
+    }
+
+    /// Writes many rows of a store that nobody reads yet: past journal and buffers, straight into sorted files. They
+    /// survive a loss of power when this returns; after an error some of them may be there.
+    pub(crate) fn load(&self, version: u64, rows: Bulk) -> Result<(), StateError> {
+        let failed = |error| failure(&self.tables.dir, error);
+        let Bulk { bytes, mut places } = rows;
+        let key = |place: &Place| bytes.get(place.key..place.value).unwrap_or_default();
+        places.sort_unstable_by(|a, b| (a.table as u8, key(a)).cmp(&(b.table as u8, key(b))));
+        if places.windows(2).any(|pair| matches!(pair, [a, b] if a.table == b.table && key(a) == key(b))) {
+            return Err(StateError::corrupt("a row is to be written twice"));
+        }
+        for part in places.chunk_by(|a, b| a.table == b.table) {
+            let Some(first) = part.first() else { continue };
+            let mut files = self.tables.of(first.table).start_ingestion().map_err(failed)?;
+            for place in part {
+                let value = bytes.get(place.value..place.end).unwrap_or_default();
+                files.write(key(place), value).map_err(failed)?;
+            }
+            files.finish().map_err(failed)?;
+        }
+        if let Some(fail) = &self.fail {
+            // Sorted files are flushed already: power takes nothing of them.
+            fail(version, Moment::Written(Unflushed { store: &self.place, least: 0 }));
+        }
+        Ok(())
     }
 
     /// All tables as they are now.
@@ -193,6 +314,11 @@ impl Disk {
     /// Writes all rows or none. They survive a loss of power when this returns.
     pub(crate) fn write(&self, version: u64, rows: Rows) -> Result<(), StateError> {
         let failed = |error| failure(&self.tables.dir, error);
+        // Values count as nothing: the journal may pack them.
+        let least = rows.0.iter().map(|(_, key, _)| key.len() + JOURNAL_ROW).sum();
+        if let Some(fail) = &self.fail {
+            fail(version, Moment::Begun);
+        }
         let mut batch = self.db.batch().durability(Some(PersistMode::Buffer));
         for (table, key, value) in rows.0 {
             match value {
@@ -200,11 +326,35 @@ impl Disk {
                 None => batch.remove(self.tables.of(table), key),
             }
         }
+        for (table, _) in Table::ALL {
+            batch.insert(self.tables.of(table), MARK, version.to_be_bytes());
+        }
         batch.commit().map_err(failed)?;
         if let Some(fail) = &self.fail {
-            fail(version);
+            fail(version, Moment::Written(Unflushed { store: &self.place, least }));
         }
         self.db.persist(PersistMode::SyncData).map_err(failed)
+    }
+
+    /// The same rows in a store of its own beside this one, in files without what was removed or replaced and without
+    /// a journal of what is in them; to be put in this one's place with [`Disk::take_place`].
+    pub(crate) fn copied(&self) -> Result<Self, StateError> {
+        let dir = &self.tables.dir;
+        let failed = |error| failure(dir, error);
+        let place = dir.join(RESTORING);
+        remove(&place).map_err(|error| failure(dir, error.into()))?;
+        let copy = Self::attach(dir, &place, self.cache_bytes, Arc::clone(&self._lock))?;
+        let view = self.view();
+        for (table, _) in Table::ALL {
+            let mut rows = copy.tables.of(table).start_ingestion().map_err(failed)?;
+            for row in view.range(table, Bound::Unbounded, Bound::Unbounded) {
+                let (key, value) = row?;
+                rows.write(key, value).map_err(failed)?;
+            }
+            rows.finish().map_err(failed)?;
+        }
+        copy.db.persist(PersistMode::SyncAll).map_err(failed)?;
+        Ok(Self { fail: self.fail.clone(), ..copy })
     }
 }
 
@@ -225,7 +375,8 @@ impl View {
         Ok(value.map_err(|error| failure(&self.tables.dir, error))?.map(|value| value.to_vec()))
     }
 
-    /// The rows between two keys, from either end. `lower` must not lie above `upper`.
+    /// The rows between two keys, from either end. `lower` must not lie above `upper`. Without an upper key the table's
+    /// mark is the last row.
     pub(crate) fn range(
         &self,
         table: Table,
@@ -260,12 +411,22 @@ fn put_in_place(dir: &Path) -> std::io::Result<()> {
     rename(dir, RESTORED, STORE)
 }
 
-/// Takes the folder for this store alone, for as long as the file is open.
-fn lock(dir: &Path) -> Result<File, fjall::Error> {
+/// Keeps other stores out of the folder while it lives.
+struct Lock(File);
+
+impl Drop for Lock {
+    /// Closing the file would do, were it not that a process being started just now holds it too for a moment.
+    fn drop(&mut self) {
+        let _ = self.0.unlock();
+    }
+}
+
+/// Takes the folder for this store alone.
+fn lock(dir: &Path) -> Result<Lock, fjall::Error> {
     std::fs::create_dir_all(dir)?;
     let file = File::options().create(true).truncate(false).write(true).open(dir.join(LOCK))?;
     match file.try_lock() {
-        Ok(()) => Ok(file),
+        Ok(()) => Ok(Lock(file)),
         Err(TryLockError::WouldBlock) => Err(fjall::Error::Locked),
         Err(TryLockError::Error(error)) => Err(error.into()),
     }
@@ -342,6 +503,69 @@ mod tests {
         std::fs::remove_file(dir.path().join(UNFINISHED).join("version")).unwrap();
         drop(Disk::open(dir.path(), 1 << 20, None, Rows::default).unwrap());
         assert!(!dir.path().join(UNFINISHED).exists());
+    }
+
+    /// A table becomes a file with rows that the journal then loses: power goes between that and the flush.
+    #[test]
+    fn tables_at_different_heights_are_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let tear: FailPoint = Arc::new(|version, moment| {
+            if let (2, Moment::Written(unflushed)) = (version, moment) {
+                unflushed.tear().unwrap();
+            }
+        });
+        let disk = Disk::open(dir.path(), 1 << 20, Some(tear), Rows::default).unwrap();
+        for version in 1..=2 {
+            let mut rows = Rows::default();
+            rows.put(Table::Latest, vec![1], vec![2; 100]);
+            disk.write(version, rows).unwrap();
+        }
+        disk.tables.of(Table::Latest).rotate_memtable_and_wait().unwrap();
+        drop(disk);
+        let Err(StateError::Corrupt { what }) = Disk::open(dir.path(), 1 << 20, None, Rows::default) else {
+            panic!("a store between two heights was opened")
+        };
+        let want = "its tables are at different heights (meta 1, latest 2, history 1, nodes 1, roots 1, stale 1)";
+        assert_eq!(what, want);
+    }
+
+    #[test]
+    fn rows_that_are_loaded_are_like_written_ones() {
+        let dir = tempfile::tempdir().unwrap();
+        let open = || Disk::open(dir.path(), 1 << 20, None, Rows::default).unwrap();
+        let disk = open();
+        let rows = |from: u8| {
+            let mut rows = Bulk::default();
+            for key in (from..from + 9).rev() {
+                rows.put(Table::Latest, &[key], &[key; 100]);
+                rows.put(Table::Nodes, &[key], &[key; 30]);
+            }
+            rows
+        };
+        disk.load(7, rows(1)).unwrap();
+        disk.load(7, rows(100)).unwrap();
+        let mut changed = Rows::default();
+        changed.put(Table::Latest, vec![3], vec![0]);
+        changed.remove(Table::Latest, vec![4]);
+        disk.write(8, changed).unwrap();
+        drop(disk);
+        let view = open().view();
+        let count = |table| view.range(table, Bound::Unbounded, Bound::Unbounded).count();
+        assert_eq!([Table::Latest, Table::Nodes, Table::Roots].map(count), [17, 18, 0]);
+        let get = |table, key| view.get(table, &[key]).unwrap();
+        assert_eq!((get(Table::Latest, 3), get(Table::Latest, 4)), (Some(vec![0]), None));
+        assert_eq!((get(Table::Latest, 108), get(Table::Nodes, 1)), (Some(vec![108; 100]), Some(vec![1; 30])));
+    }
+
+    #[test]
+    fn a_row_is_not_loaded_twice() {
+        let dir = tempfile::tempdir().unwrap();
+        let disk = Disk::open(dir.path(), 1 << 20, None, Rows::default).unwrap();
+        let mut rows = Bulk::default();
+        rows.put(Table::Latest, &[1], &[1]);
+        rows.put(Table::Nodes, &[1], &[1]);
+        rows.put(Table::Latest, &[1], &[2]);
+        assert!(matches!(disk.load(1, rows), Err(StateError::Corrupt { .. })));
     }
 
     #[test]

@@ -22,7 +22,10 @@ pub enum StateError {
         path: PathBuf,
     },
     /// The folder holds something that this code did not write, or bytes that changed since.
-    #[error("state is corrupt: {what}")]
+    #[error(
+        "state is corrupt: {what}; restore the home from a copy, or remove the folder of the state, which the next \
+         start then builds anew from blocks or a snapshot"
+    )]
     Corrupt {
         /// What was expected and what was found.
         what: String,
@@ -73,6 +76,14 @@ pub enum StateError {
         /// The version to stage or commit.
         version: u64,
         /// The latest committed version.
+        latest: u64,
+    },
+    /// There is no height to go back to.
+    #[error(
+        "nothing lies before the first height (the latest is {latest}); remove the folder of the state to begin anew"
+    )]
+    NoWayBack {
+        /// The latest height.
         latest: u64,
     },
     /// Nothing was committed yet, so there is no tree to prove anything in.
@@ -142,6 +153,12 @@ pub enum StateError {
         path: PathBuf,
         /// The store's own error.
         source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The system gave no thread for a part of the work. Nothing was changed.
+    #[error("no thread for a snapshot's rows: {source}")]
+    Thread {
+        /// The system's error.
+        source: std::io::Error,
     },
 }
 

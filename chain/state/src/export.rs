@@ -7,8 +7,11 @@
 use prost::Message;
 use sha2::{Digest as _, Sha256};
 
+use crate::ahead::Ahead;
 use crate::chunk::{ENTRIES, PIECE, RECORDS_MAX, put_edge, put_record};
+use crate::disk::Table;
 use crate::error::StateError;
+use crate::keys;
 use crate::manifest::{CHUNKS_MAX, Manifest};
 use crate::snapshot::Snapshot;
 use crate::tree::SENTINEL_KEY;
@@ -149,39 +152,56 @@ impl<'a> Packer<'a> {
     fn entries(&mut self, Place { tree, mut from, .. }: Place) -> Result<Option<Vec<u8>>, StateError> {
         let (mut chunk, mut records) = (vec![ENTRIES], 0);
         for (tree, name) in (1..).zip(self.snapshot.names()).skip(usize::from(tree.saturating_sub(1))) {
-            let mut walk = Walk::new(self.snapshot.view(), tree, self.snapshot.version(), from)?;
+            let walk = Walk::new(self.snapshot.view(), tree, self.snapshot.version(), from)?;
             from = [0; 32];
-            let mut last = None;
-            while let Some(leaf) = walk.next()? {
-                let value = self.value(tree, name, &leaf)?;
-                let is_long = value.len() > self.chunk_bytes;
-                let inline = if is_long { 32 } else { value.len() };
-                // Two varints and the component take less than the sixteen bytes.
-                let full = chunk.len() + leaf.key.len() + inline + 16 > self.chunk_bytes;
-                if records > 0 && (full || records == RECORDS_MAX) {
-                    self.close(tree, last, &mut chunk)?;
-                    self.place = Some(Place { tree, from: leaf.key_hash, offset: None });
-                    return Ok(Some(chunk));
-                }
-                if last.is_none() {
-                    chunk.push(tree);
-                }
-                put_record(&leaf.key, value.len(), &mut chunk);
-                records += 1;
-                last = Some(leaf.key_hash);
-                if is_long {
-                    chunk.extend_from_slice(&leaf.value_hash);
-                    self.close(tree, last, &mut chunk)?;
-                    self.long = value;
-                    self.place = Some(Place { tree, from: leaf.key_hash, offset: Some(0) });
-                    return Ok(Some(chunk));
-                }
-                chunk.extend_from_slice(&value);
+            let next = std::thread::scope(|scope| {
+                self.part((tree, name), Ahead::start(scope, walk)?, &mut records, &mut chunk)
+            })?;
+            if next.is_some() {
+                self.place = next;
+                return Ok(Some(chunk));
             }
-            self.close(tree, last, &mut chunk)?;
         }
         self.place = None;
         Ok((chunk.len() > 1).then_some(chunk))
+    }
+
+    /// Appends entries of one component until the chunk is full, and answers where the next one begins; none if all
+    /// fitted.
+    fn part(
+        &mut self,
+        (tree, name): (u8, &str),
+        mut leaves: Ahead,
+        records: &mut usize,
+        chunk: &mut Vec<u8>,
+    ) -> Result<Option<Place>, StateError> {
+        let mut last = None;
+        while let Some(leaf) = leaves.next()? {
+            let value = self.value(tree, name, &leaf)?;
+            let is_long = value.len() > self.chunk_bytes;
+            let inline = if is_long { 32 } else { value.len() };
+            // Two varints and the component take less than the sixteen bytes.
+            let full = chunk.len() + leaf.key.len() + inline + 16 > self.chunk_bytes;
+            if *records > 0 && (full || *records == RECORDS_MAX) {
+                self.close(tree, last, chunk)?;
+                return Ok(Some(Place { tree, from: leaf.key_hash, offset: None }));
+            }
+            if last.is_none() {
+                chunk.push(tree);
+            }
+            put_record(&leaf.key, value.len(), chunk);
+            *records += 1;
+            last = Some(leaf.key_hash);
+            if is_long {
+                chunk.extend_from_slice(&leaf.value_hash);
+                self.close(tree, last, chunk)?;
+                self.long = value;
+                return Ok(Some(Place { tree, from: leaf.key_hash, offset: Some(0) }));
+            }
+            chunk.extend_from_slice(&value);
+        }
+        self.close(tree, last, chunk)?;
+        Ok(None)
     }
 
     /// Ends a part that has entries.
@@ -219,7 +239,13 @@ impl<'a> Packer<'a> {
         if leaf.key == SENTINEL_KEY {
             return Ok(name.as_bytes().to_vec());
         }
-        let value = self.snapshot.value(tree, &leaf.key)?;
+        let is_it = |value: &Vec<u8>| <[u8; 32]>::from(Sha256::digest(value)) == leaf.value_hash;
+        // Few values have changed since, and hashing one costs less than a look into the history.
+        let latest = self.snapshot.view().get(Table::Latest, &keys::latest(tree, &leaf.key))?.filter(is_it);
+        let value = match latest {
+            Some(value) => Some(value),
+            None => self.snapshot.value(tree, &leaf.key)?.filter(is_it),
+        };
         value.ok_or_else(|| StateError::corrupt(format!("component {name} lacks the value of an entry in its tree")))
     }
 }

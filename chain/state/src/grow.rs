@@ -5,7 +5,7 @@
 //! known at any moment: so the leaves so far are right or wrong, long before the tree is complete.
 
 use crate::branch::{Branch, Branches, bit, inner_hash, leaf_hash, nibble, path};
-use crate::disk::{Rows, Table};
+use crate::disk::{Bulk, Table};
 use crate::tree::EMPTY_ROOT;
 use crate::walk::{Edge, Leaf};
 use crate::{keys, node};
@@ -26,7 +26,7 @@ impl Growing {
 
     /// Adds a leaf right of all others, and writes the rows that are final now. False, and nothing happens, if it is
     /// not right of them.
-    pub(crate) fn push(&mut self, leaf: Leaf, rows: &mut Rows) -> bool {
+    pub(crate) fn push(&mut self, leaf: Leaf, rows: &mut Bulk) -> bool {
         let Some(before) = &self.latest else {
             self.latest = Some(leaf);
             return true;
@@ -65,18 +65,18 @@ impl Growing {
     }
 
     /// Closes the tree after its last leaf; its root, or none if it has no leaf.
-    pub(crate) fn finish(mut self, rows: &mut Rows) -> Option<[u8; 32]> {
+    pub(crate) fn finish(mut self, rows: &mut Bulk) -> Option<[u8; 32]> {
         let latest = self.latest.take()?;
         Some(self.hang(&latest, 0, rows))
     }
 
     /// Hangs a leaf below the lowest open node and closes all nodes but `keep` of them; the hash of what was closed
     /// last.
-    fn hang(&mut self, leaf: &Leaf, keep: usize, rows: &mut Rows) -> [u8; 32] {
+    fn hang(&mut self, leaf: &Leaf, keep: usize, rows: &mut Bulk) -> [u8; 32] {
         let place = |levels| keys::node(self.tree, self.version, path(&leaf.key_hash, levels));
         let hash = leaf_hash(&leaf.key_hash, &leaf.value_hash);
         let mut closed = Branch { hash, version: self.version, below: None };
-        rows.put(Table::Nodes, place(self.open.len()), node::leaf_row(&leaf.value_hash, &leaf.key));
+        rows.put(Table::Nodes, &place(self.open.len()), &node::leaf_row(&leaf.value_hash, &leaf.key));
         while let Some(mut branches) = self.open.pop() {
             let level = self.open.len();
             branches.set(nibble(&leaf.key_hash, level), closed);
@@ -84,7 +84,7 @@ impl Growing {
                 self.open.push(branches);
                 break;
             }
-            rows.put(Table::Nodes, place(level), node::inner_row(&branches));
+            rows.put(Table::Nodes, &place(level), &node::inner_row(&branches));
             closed = Branch { hash: branches.hash(), version: self.version, below: branches.leaves() };
         }
         closed.hash

@@ -24,7 +24,7 @@ pub(crate) fn encode(replaced: Option<Vec<u8>>) -> Vec<u8> {
     }
 }
 
-fn decode(mut row: Vec<u8>) -> Result<Option<Vec<u8>>, StateError> {
+pub(crate) fn decode(mut row: Vec<u8>) -> Result<Option<Vec<u8>>, StateError> {
     match row.first() {
         Some(0) if row.len() == 1 => Ok(None),
         Some(1) => {

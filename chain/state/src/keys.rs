@@ -7,6 +7,7 @@
 //! nodes    tree · version · nibbles · path              a tree node, written by that version
 //! roots    tree · version                               the root that the tree has from that version on
 //! stale    version                                      what nobody needs once that version is the oldest one
+//! (each)   ff                                           the version that wrote last
 //! ```
 //! A component is one byte, its place in the list plus one; a tree is the component's byte, or [`APP`].
 //! Versions are eight bytes, most significant first, so that a block's rows lie side by side.

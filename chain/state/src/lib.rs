@@ -8,12 +8,16 @@
 //! Each component ("bank", "wasm", …) has a Merkle tree of its own; the app tree holds component name → component
 //! root, and its root is the app hash. Both levels are proven with ICS23 under one [`proof_spec`].
 //!
+//! While no block is made a store can go back a height, drop old heights and give space back ([`Store::roll_back`],
+//! [`Store::prune`], [`Store::compact`]).
+//!
 //! A node that joins late restores a height instead of executing up to it: [`Snapshot::export`] cuts a state into
 //! chunks, [`Store::restore`] takes them over and checks each one against the app hash.
 //!
 //! No clock, no thread and no randomness decides anything here, and no transaction format is known. The store below
 //! has worker threads that merge files; they change time, never contents. Start at [`Store`].
 
+mod ahead;
 mod branch;
 mod changes;
 mod chunk;
@@ -29,17 +33,19 @@ mod merge;
 mod node;
 mod proof;
 mod refusal;
+mod rest;
 mod restore;
 mod snapshot;
 mod stage;
 mod store;
+mod supposed;
 mod tree;
 mod walk;
 mod window;
 
 pub use changes::{Changes, KEY_MAX, VALUE_MAX};
 pub use delta::Delta;
-pub use disk::FailPoint;
+pub use disk::{FailPoint, Moment, Unflushed};
 pub use error::StateError;
 pub use export::Export;
 pub use manifest::{CHUNK_BYTES, CHUNK_MAX, CHUNKS_MAX, MANIFEST_MAX, Manifest, ManifestError};

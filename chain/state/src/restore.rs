@@ -4,16 +4,20 @@
 //! the manifest, and its entries must be those under the roots: that is known at the end of the chunk, because the
 //! entries come from left to right and the chunk names the branches right of its last one ([`crate::grow`]).
 //!
+//! What is proven is written by a thread of its own, some chunks at a time, while the next ones are checked.
+//!
 //! All of it goes into a store of its own beside the one that is open. The last step puts it in that one's place; a
 //! process that dies before leaves the open store as it was, and the next start removes the rest.
 
 use std::sync::{Arc, PoisonError};
+use std::thread::JoinHandle;
 
 use sha2::{Digest as _, Sha256};
 
 use crate::changes::{KEY_MAX, VALUE_MAX, is_key};
 use crate::chunk::{ENTRIES, PIECE, RECORDS_MAX, Scan};
-use crate::disk::{Disk, Rows, Table};
+use crate::disk::{Bulk, Disk, Rows, Table};
+use crate::error::StateError;
 use crate::grow::Growing;
 use crate::keys;
 use crate::manifest::{CHUNK_MAX, Manifest};
@@ -23,11 +27,18 @@ use crate::store::{Store, head_row, initial_rows, read_head};
 use crate::tree::{EMPTY_ROOT, update};
 use crate::walk::Leaf;
 
+/// Chunks whose rows are written at once: many rows make few sorted files, which have to be merged seldom.
+const CHUNKS_AT_ONCE: u32 = 4;
+
 /// A snapshot that is being restored. Dropping it removes what was written.
 pub struct Restore {
     manifest: Manifest,
     /// Where the rows go, until it is put in place or removed.
-    disk: Option<Disk>,
+    disk: Option<Arc<Disk>>,
+    /// Proven rows that are not handed to the writer yet.
+    rows: Bulk,
+    /// Writes rows of chunks before.
+    writer: Option<JoinHandle<Result<(), StateError>>>,
     /// The next chunk; none after a false one.
     next: Option<u32>,
     /// Components whose trees are complete.
@@ -72,7 +83,17 @@ impl Store {
         }
         let disk = head.disk.beside(initial_rows(self.components()))?;
         *restoring = Arc::downgrade(&only);
-        Ok(Restore { manifest, disk: Some(disk), next: Some(0), complete: 0, growing: None, long: None, _only: only })
+        Ok(Restore {
+            manifest,
+            disk: Some(Arc::new(disk)),
+            rows: Bulk::default(),
+            writer: None,
+            next: Some(0),
+            complete: 0,
+            growing: None,
+            long: None,
+            _only: only,
+        })
     }
 
     /// Puts a restored state into this store's place: one atomic step, durable when this returns. Snapshots that were
@@ -87,7 +108,9 @@ impl Store {
         if missing > 0 || !restore.is_complete() {
             return Err(RestoreError::Incomplete { missing, components });
         }
-        let Some(disk) = restore.disk.take() else { return Err(RestoreError::Busy) };
+        restore.wait()?;
+        // The writer has ended, so nobody else has it.
+        let Some(disk) = restore.disk.take().and_then(Arc::into_inner) else { return Err(RestoreError::Busy) };
         let height = restore.manifest.height;
         let app = update(&disk.view(), keys::APP, None, height, &restore.manifest.roots())?;
         let mut rows = Rows::default();
@@ -114,13 +137,14 @@ impl Restore {
         self.next == Some(self.manifest.chunks()) && self.long.is_none() && self.growing.is_none()
     }
 
-    /// Checks the next chunk and writes its entries.
+    /// Checks the next chunk and has its entries written, which [`Store::finish_restore`] waits for.
     ///
-    /// After an error that blames the sender the right chunk can follow; after any other one the snapshot is over.
-    /// Memory: the chunk twice, and a value that comes in pieces.
+    /// After an error that blames the sender the right chunk can follow; after any other one the snapshot is over. It
+    /// may be an error of writing what came before. Memory: the rows of twice [`CHUNKS_AT_ONCE`] chunks, and twice
+    /// a value that comes in pieces.
     pub fn apply(&mut self, index: u32, chunk: &[u8]) -> Result<(), RestoreError> {
         let want = self.manifest.digests.get(usize::try_from(index).unwrap_or(usize::MAX));
-        let (Some(disk), Some(want)) = (&self.disk, want.filter(|_| self.next == Some(index))) else {
+        let Some(want) = want.filter(|_| self.next == Some(index)) else {
             return Err(RestoreError::Order { got: index, chunks: self.manifest.chunks() });
         };
         let len = chunk.len();
@@ -128,18 +152,41 @@ impl Restore {
             return Err(RestoreError::Digest { index, len });
         }
         self.next = None;
-        let mut rows = Rows::default();
         let state = (&self.manifest, &mut self.complete, &mut self.growing, &mut self.long);
-        read(state, chunk, &mut rows).map_err(|fault| RestoreError::False { index, fault })?;
-        disk.write(self.manifest.height, rows)?;
-        self.next = index.checked_add(1);
+        read(state, chunk, &mut self.rows).map_err(|fault| RestoreError::False { index, fault })?;
+        let next = index.saturating_add(1);
+        if next == self.manifest.chunks() || next.is_multiple_of(CHUNKS_AT_ONCE) {
+            self.write()?;
+        }
+        self.next = Some(next);
         Ok(())
+    }
+
+    /// Hands the rows to a writer, when the one before has ended.
+    fn write(&mut self) -> Result<(), StateError> {
+        self.wait()?;
+        let Some(disk) = self.disk.clone().filter(|_| !self.rows.is_empty()) else { return Ok(()) };
+        let (height, rows) = (self.manifest.height, std::mem::take(&mut self.rows));
+        let writer = std::thread::Builder::new().name("restore".into()).spawn(move || disk.load(height, rows));
+        self.writer = Some(writer.map_err(|source| StateError::Thread { source })?);
+        Ok(())
+    }
+
+    /// Waits for the writer.
+    fn wait(&mut self) -> Result<(), StateError> {
+        match self.writer.take().map(JoinHandle::join) {
+            None => Ok(()),
+            Some(Ok(written)) => written,
+            Some(Err(_)) => Err(StateError::corrupt("the thread that writes a snapshot's rows has panicked")),
+        }
     }
 }
 
 impl Drop for Restore {
     fn drop(&mut self) {
-        if let Some(disk) = self.disk.take() {
+        // What became of rows that are removed now is nothing to be told.
+        let _ = self.wait();
+        if let Some(disk) = self.disk.take().and_then(Arc::into_inner) {
             disk.discard();
         }
     }
@@ -148,7 +195,7 @@ impl Drop for Restore {
 /// What a chunk changes: how many trees are complete, the one that grows, the value that comes in pieces.
 type State<'a> = (&'a Manifest, &'a mut u8, &'a mut Option<Growing>, &'a mut Option<Long>);
 
-fn read((manifest, complete, growing, long): State<'_>, chunk: &[u8], rows: &mut Rows) -> Result<(), ChunkFault> {
+fn read((manifest, complete, growing, long): State<'_>, chunk: &[u8], rows: &mut Bulk) -> Result<(), ChunkFault> {
     let mut scan = Scan::new(chunk);
     match (scan.byte(), &long) {
         (Some(PIECE), Some(_)) => piece(long, scan.rest(), rows),
@@ -172,7 +219,7 @@ fn part(
     (manifest, complete, growing, long): State<'_>,
     scan: &mut Scan<'_>,
     records: &mut usize,
-    rows: &mut Rows,
+    rows: &mut Bulk,
 ) -> Result<(), ChunkFault> {
     let height = manifest.height;
     let cut = |scan: &Scan<'_>| ChunkFault::Form { at: scan.at() };
@@ -210,7 +257,7 @@ fn part(
         } else {
             let value = scan.bytes(len).ok_or_else(|| cut(scan))?;
             if is_key(key) {
-                rows.put(Table::Latest, row, value.to_vec());
+                rows.put(Table::Latest, &row, value);
             } else if value != name.as_bytes() {
                 return Err(ChunkFault::Sentinel { component });
             }
@@ -234,14 +281,14 @@ fn part(
         if growing.take().and_then(|tree| tree.finish(rows)) != Some(*root) {
             return Err(ChunkFault::Proof { component });
         }
-        rows.put(Table::Roots, keys::root(component, height), root.to_vec());
+        rows.put(Table::Roots, &keys::root(component, height), root);
         *complete = want;
     }
     Ok(())
 }
 
 /// Adds a piece to the value that is incomplete.
-fn piece(long: &mut Option<Long>, bytes: &[u8], rows: &mut Rows) -> Result<(), ChunkFault> {
+fn piece(long: &mut Option<Long>, bytes: &[u8], rows: &mut Bulk) -> Result<(), ChunkFault> {
     let Some(mut value) = long.take() else { return Err(ChunkFault::Turn) };
     value.bytes.extend_from_slice(bytes);
     let len = value.bytes.len();
@@ -255,7 +302,7 @@ fn piece(long: &mut Option<Long>, bytes: &[u8], rows: &mut Rows) -> Result<(), C
     if <[u8; 32]>::from(Sha256::digest(&value.bytes)) != value.hash {
         return Err(ChunkFault::Pieces { len });
     }
-    rows.put(Table::Latest, value.row, value.bytes);
+    rows.put(Table::Latest, &value.row, &value.bytes);
     Ok(())
 }
 
@@ -286,7 +333,8 @@ mod tests {
     }
 
     fn rows(store: &Store, table: Table) -> usize {
-        store.view().range(table, Bound::Unbounded, Bound::Unbounded).count()
+        // The table's mark is no row of ours.
+        store.view().range(table, Bound::Unbounded, Bound::Unbounded).count() - 1
     }
 
     #[test]

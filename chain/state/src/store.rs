@@ -11,7 +11,7 @@ use crate::refusal::RestoreError;
 use crate::snapshot::Snapshot;
 use crate::stage::{Staged, stage};
 use crate::tree::{EMPTY_ROOT, root_at};
-use crate::window::prune;
+use crate::window::{VERSIONS_PER_COMMIT, prune};
 
 /// Memory for blocks of the store's files unless the options say otherwise.
 pub const CACHE_BYTES: u64 = 256 << 20;
@@ -138,7 +138,7 @@ impl Store {
         }
         // Heights before a first version above 1 are the empty base, all the same.
         let before = if parent.0 == 0 { version - 1 } else { head.oldest };
-        let oldest = prune(&head.view, before, version.saturating_sub(self.keep), &mut rows)?;
+        let oldest = prune(&head.view, before, version.saturating_sub(self.keep), VERSIONS_PER_COMMIT, &mut rows)?;
         rows.put(Table::Meta, keys::META_HEAD.to_vec(), head_row(version, &root, oldest));
         head.disk.write(version, rows)?;
         let view = head.disk.view();

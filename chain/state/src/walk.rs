@@ -1,5 +1,8 @@
 //! The leaves of a tree from left to right, that is by the hashes of their keys, and what lies right of one.
 
+use std::collections::BTreeMap;
+use std::ops::Bound;
+
 use crate::branch::{Branches, bit, nibble, path};
 use crate::disk::{Table, View};
 use crate::error::StateError;
@@ -17,7 +20,10 @@ pub(crate) struct Leaf {
     pub(crate) key: Vec<u8>,
 }
 
-/// A walk over the leaves of one tree at one version. It holds one node per level.
+/// Children of a node that are read at once if one version has written them: their rows lie side by side.
+const TOGETHER: usize = 3;
+
+/// A walk over the leaves of one tree at one version. It holds one node with its children per level.
 pub(crate) struct Walk {
     view: View,
     tree: u8,
@@ -25,10 +31,19 @@ pub(crate) struct Walk {
     start: [u8; 32],
     /// The version of the root's row, until it has been read.
     root: Option<u64>,
-    /// The open nodes from the root down, each with its next place.
-    open: Vec<(Box<Branches>, u8)>,
+    /// The open nodes from the root down.
+    open: Vec<Open>,
     /// The places that lead to the last of them.
     path: Vec<u8>,
+}
+
+/// An inner node on the way.
+struct Open {
+    branches: Box<Branches>,
+    /// The next place.
+    next: u8,
+    /// Rows of children that have been read already, by place.
+    rows: BTreeMap<u8, Vec<u8>>,
 }
 
 impl Walk {
@@ -41,17 +56,18 @@ impl Walk {
     /// The next leaf.
     pub(crate) fn next(&mut self) -> Result<Option<Leaf>, StateError> {
         if let Some(version) = self.root.take()
-            && let Some(leaf) = self.enter(version)?
+            && let Some(leaf) = self.enter(version, None)?
         {
             return Ok(Some(leaf));
         }
-        while let Some((branches, next)) = self.open.last_mut() {
-            let place = *next;
-            *next += 1;
-            match branches.get(place).map(|branch| branch.version) {
+        while let Some(open) = self.open.last_mut() {
+            let place = open.next;
+            open.next += 1;
+            match open.branches.get(place).map(|branch| branch.version) {
                 Some(version) => {
+                    let row = open.rows.remove(&place);
                     self.path.push(place);
-                    let found = self.enter(version)?;
+                    let found = self.enter(version, row)?;
                     self.path.truncate(self.open.len().saturating_sub(1));
                     if found.is_some() {
                         return Ok(found);
@@ -67,10 +83,15 @@ impl Walk {
         Ok(None)
     }
 
-    /// Reads the node at the path: a leaf is answered if it is not passed over, an inner node is opened.
-    fn enter(&mut self, version: u64) -> Result<Option<Leaf>, StateError> {
+    /// Reads the node at the path, unless its row is there: a leaf is answered if it is not passed over, an inner node
+    /// is opened.
+    fn enter(&mut self, version: u64, row: Option<Vec<u8>>) -> Result<Option<Leaf>, StateError> {
         let level = self.path.len();
-        match read(&self.view, self.tree, version, self.path.iter().copied())? {
+        let node = match row {
+            Some(row) => node::parts(&row)?,
+            None => read(&self.view, self.tree, version, self.path.iter().copied())?,
+        };
+        match node {
             Parts::Null => Ok(None),
             Parts::Leaf { value_hash, key } => {
                 let leaf = Leaf { key_hash: node::key_hash(&key).0, value_hash, key };
@@ -79,10 +100,35 @@ impl Walk {
             Parts::Inner(_) if level >= LEVELS => Err(StateError::corrupt("a tree is deeper than its hashes are long")),
             Parts::Inner(branches) => {
                 let on_edge = path(&self.start, level).eq(self.path.iter().copied());
-                self.open.push((branches, if on_edge { nibble(&self.start, level) } else { 0 }));
+                let next = if on_edge { nibble(&self.start, level) } else { 0 };
+                let rows = self.children(&branches, next)?;
+                self.open.push(Open { branches, next, rows });
                 Ok(None)
             }
         }
+    }
+
+    /// The rows of children of the node at the path, from a place on, where many are of one version.
+    fn children(&self, branches: &Branches, from: u8) -> Result<BTreeMap<u8, Vec<u8>>, StateError> {
+        let mut places: BTreeMap<u64, Vec<(u8, Vec<u8>)>> = BTreeMap::new();
+        for (place, branch) in branches.iter().filter(|(place, _)| *place >= from) {
+            let row = keys::node(self.tree, branch.version, self.path.iter().copied().chain([place]));
+            places.entry(branch.version).or_default().push((place, row));
+        }
+        let mut found = BTreeMap::new();
+        for places in places.into_values().filter(|places| places.len() >= TOGETHER) {
+            let ends = places.first().zip(places.last()).map(|((_, first), (_, last))| (first.clone(), last.clone()));
+            let Some((first, last)) = ends else { continue };
+            let mut wanted = places.into_iter().peekable();
+            for row in self.view.range(Table::Nodes, Bound::Included(first), Bound::Included(last)) {
+                let (row, contents) = row?;
+                // Between them may be rows that later versions have replaced.
+                if let Some((place, _)) = wanted.next_if(|(_, wanted)| *wanted == row) {
+                    found.insert(place, contents);
+                }
+            }
+        }
+        Ok(found)
     }
 }
 

@@ -14,7 +14,10 @@ use crate::keys;
 
 /// Versions that one commit prunes at most. Two let a window that was made shorter catch up while the chain goes
 /// on, at a cost per block that stays within that of the blocks which wrote the rows.
-const VERSIONS_PER_COMMIT: usize = 2;
+pub(crate) const VERSIONS_PER_COMMIT: usize = 2;
+
+/// Versions that one write prunes at most while no block waits for it: enough for one flush to cost little beside them.
+pub(crate) const VERSIONS_AT_REST: usize = 64;
 
 /// Rows that are useless once a version is the oldest one.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -63,16 +66,31 @@ impl StaleRows {
     }
 }
 
-/// Removes what the heights below `wanted` needed, a bounded number of versions at a time; the new oldest height.
-pub(crate) fn prune(view: &View, oldest: u64, wanted: u64, rows: &mut Rows) -> Result<u64, StateError> {
+/// What a version made useless; nothing if there is no such list.
+pub(crate) fn made_useless(view: &View, version: u64) -> Result<Vec<(Table, Vec<u8>)>, StateError> {
+    let Some(row) = view.get(Table::Stale, &keys::stale(version))? else { return Ok(Vec::new()) };
+    StaleRows::decode(&row).map(|rows| rows.0).ok_or_else(broken)
+}
+
+fn broken() -> StateError {
+    StateError::corrupt("a list of stale rows has no known form")
+}
+
+/// Removes what the heights below `wanted` needed, at most `versions` of them; the new oldest height.
+pub(crate) fn prune(
+    view: &View,
+    oldest: u64,
+    wanted: u64,
+    versions: usize,
+    rows: &mut Rows,
+) -> Result<u64, StateError> {
     if wanted <= oldest {
         return Ok(oldest);
     }
     let range = (Bound::Unbounded, Bound::Included(keys::stale(wanted)));
     let (mut pruned, mut last) = (0, wanted);
-    for row in view.range(Table::Stale, range.0, range.1).take(VERSIONS_PER_COMMIT) {
+    for row in view.range(Table::Stale, range.0, range.1).take(versions) {
         let (row, contents) = row?;
-        let broken = || StateError::corrupt("a list of stale rows has no known form");
         last = u64::from_be_bytes(row.as_slice().try_into().map_err(|_| broken())?);
         for (table, stale) in StaleRows::decode(&contents).ok_or_else(broken)?.0 {
             rows.remove(table, stale);
@@ -80,7 +98,7 @@ pub(crate) fn prune(view: &View, oldest: u64, wanted: u64, rows: &mut Rows) -> R
         rows.remove(Table::Stale, row);
         pruned += 1;
     }
-    Ok(if pruned < VERSIONS_PER_COMMIT { wanted } else { last.max(oldest) })
+    Ok(if pruned < versions { wanted } else { last.max(oldest) })
 }
 
 #[cfg(test)]
@@ -120,7 +138,8 @@ mod tests {
         }
         (41..=43).for_each(|version| commit(version, &Changes::new()));
         let view = store.view();
-        let rows = |table| view.range(table, Bound::Unbounded, Bound::Unbounded).count();
+        // The table's mark is no row of ours.
+        let rows = |table| view.range(table, Bound::Unbounded, Bound::Unbounded).count() - 1;
         let roots = [0, 1, 2].map(|tree| crate::tree::root_at(&view, tree, 43).unwrap().unwrap().0);
         let nodes: usize = (0..).zip(roots).map(|(tree, since)| reachable(&view, tree, since, &[])).sum();
         assert_eq!(rows(Table::Nodes), nodes);

@@ -1,7 +1,7 @@
 //! A process that dies at any moment, and a machine that loses power, leave the last committed height.
 //!
 //! The test runs itself again as a child that commits a deterministic chain and tells each height once its commit
-//! has returned. Killed children are random in time or end between writing a block and flushing it. After each, the
+//! has returned. Killed children are random in time, or end before a block is written, before it is flushed, or with the power in the middle of that. After each, the
 //! folder must hold the last height told, or the one that was being committed, with the root of a replay.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
@@ -14,13 +14,15 @@ use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use aceso_state::{FailPoint, Options, Order, StateError, Store};
+use aceso_state::{FailPoint, Moment, Options, Order, StateError, Store};
 use common::{COMPONENTS, Model, Random, block, open};
 
 /// Where the child finds the folder; without it the child's test does nothing.
 const HOME: &str = "ACESO_STATE_TEST_HOME";
-/// The height at whose fail point the child ends; 0 for never.
+/// The height in whose commit the child ends; 0 for never.
 const DIE_AT: &str = "ACESO_STATE_TEST_DIE_AT";
+/// When in it: `begun`, `written`, or `torn` if power goes with it in the middle of the flush.
+const DIE_WHEN: &str = "ACESO_STATE_TEST_DIE_WHEN";
 /// Heights the child commits if nobody stops it.
 const HEIGHTS: u64 = 5_000;
 
@@ -33,8 +35,14 @@ fn options(fail: Option<FailPoint>) -> Options {
 fn child() {
     let Some(home) = std::env::var_os(HOME) else { return };
     let die_at: u64 = std::env::var(DIE_AT).unwrap().parse().unwrap();
-    let fail: FailPoint = Arc::new(move |version| {
-        if version == die_at {
+    let die_when = std::env::var(DIE_WHEN).unwrap();
+    let fail: FailPoint = Arc::new(move |version, moment| {
+        let now = match (moment, die_when.as_str()) {
+            (Moment::Begun, "begun") | (Moment::Written(_), "written") => true,
+            (Moment::Written(unflushed), "torn") => version != die_at || unflushed.tear().is_ok(),
+            _ => false,
+        };
+        if version == die_at && now {
             rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL).unwrap();
         }
     });
@@ -48,11 +56,12 @@ fn child() {
 
 /// Runs a child until it dies; the last height that it told.
 #[allow(clippy::disallowed_methods, reason = "the test waits before it kills")]
-fn run_child(home: &Path, die_at: u64, kill_after: Duration) -> Option<u64> {
+fn run_child(home: &Path, (die_at, die_when): (u64, &str), kill_after: Duration) -> Option<u64> {
     let mut child = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "child", "--nocapture"])
         .env(HOME, home)
         .env(DIE_AT, die_at.to_string())
+        .env(DIE_WHEN, die_when)
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
         .spawn()
@@ -71,20 +80,22 @@ fn run_child(home: &Path, die_at: u64, kill_after: Duration) -> Option<u64> {
 }
 
 #[test]
-fn twenty_kills_lose_nothing_that_was_committed() {
+fn thirty_kills_lose_nothing_that_was_committed() {
     let dir = tempfile::tempdir().unwrap();
     let mut random = Random(20);
     let (mut model, mut height) = (Model::default(), 0);
-    for kill in 0..20 {
-        let die_at = if kill % 4 == 3 { height + 1 + random.below(4) } else { 0 };
-        let told = run_child(dir.path(), die_at, Duration::from_millis(20 + random.below(250)));
+    for kill in 0..30 {
+        let die_at = if kill % 2 == 1 { height + 1 + random.below(4) } else { 0 };
+        let die_when = ["begun", "written", "torn"][kill / 2 % 3];
+        let told = run_child(dir.path(), (die_at, die_when), Duration::from_millis(20 + random.below(250)));
 
         let store = open(dir.path(), 20);
         let (latest, root) = store.latest();
         let told = told.unwrap_or(height);
         assert!(latest == told || latest == told + 1, "told {told}, found {latest}");
         if die_at != 0 {
-            assert_eq!(latest, die_at, "the rows were with the operating system");
+            // A block is there once all its rows were with the operating system, and power stayed.
+            assert_eq!(latest, if die_when == "written" { die_at } else { die_at - 1 }, "{die_when}");
         }
         for version in height + 1..=latest {
             model.apply(&block(version));
@@ -99,7 +110,7 @@ fn twenty_kills_lose_nothing_that_was_committed() {
             assert_eq!(entries, model.range(component, None, None, Order::Ascending));
         }
     }
-    assert!(height >= 5, "each of the five fail points lies above the heights before it");
+    assert!(height >= 5, "every third fail point comes after its block");
 
     let replayed = tempfile::tempdir().unwrap();
     let replay = open(replayed.path(), 20);
@@ -141,8 +152,8 @@ fn power_lost_before_the_flush_leaves_the_height_before() {
     let images = Arc::new(Mutex::new(0));
     let fail: FailPoint = {
         let (home, unflushed, images) = (home.clone(), unflushed.clone(), Arc::clone(&images));
-        Arc::new(move |version| {
-            if version == 8 {
+        Arc::new(move |version, moment| {
+            if version == 8 && matches!(moment, Moment::Written(_)) {
                 copy(&home, &unflushed);
                 *images.lock().unwrap() += 1;
             }

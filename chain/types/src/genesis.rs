@@ -4,6 +4,8 @@ use alloc::{string::String, vec::Vec};
 
 use serde::{Deserialize, Serialize};
 
+use crate::exported::State;
+
 /// Why an `app_state` cannot start a chain.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -44,6 +46,10 @@ pub struct Genesis {
     /// The ICS23 proof specification of the app hash, as JSON of `cosmos.ics23.v1.ProofSpec`. Published here so that
     /// a receipt's verifier finds it beside the validators it trusts; it must be the one that the state is built with.
     pub proof_spec: serde_json::Value,
+    /// The state of a chain that ran before, with which this one goes on: accounts, contracts and all else are in it.
+    /// There are no `balances` and no `contracts` then, and `attesters` only if other validators take over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<State>,
 }
 
 /// A contract that is there from the start, as `MsgInstantiateContract2` would make it.
@@ -126,6 +132,8 @@ pub struct Params {
     pub blob_price_micro: u64,
     /// Blocks between an availability statement and its effect, so that everyone can prefetch.
     pub available_delay: u64,
+    /// Blocks for which nodes hold a blob on when its term is over, so that who lags can still fetch it.
+    pub blob_grace: u64,
     /// Most bytes of a memo.
     pub memo_bytes_max: u64,
     /// Most signatures of one transaction.
@@ -162,6 +170,7 @@ impl Default for Params {
             blob_term_max: 10_000_000,
             blob_price_micro: 1,
             available_delay: 1,
+            blob_grace: 1_000,
             memo_bytes_max: 256,
             signatures_max: 7,
             upload_everybody: true,
@@ -187,6 +196,7 @@ impl Params {
         bounded("simulate_gas_max", self.simulate_gas_max, 1_000_000, u64::MAX)?;
         bounded("wasm_bytes_max", self.wasm_bytes_max, 64 << 10, 64 << 20)?;
         bounded("available_delay", self.available_delay, 0, 1_000)?;
+        bounded("blob_grace", self.blob_grace, 0, 10_000_000)?;
         bounded("signatures_max", self.signatures_max, 1, 100)?;
         bounded("validators_min", self.validators_min, 1, 1_000)?;
         bounded("power_share_max_bps", self.power_share_max_bps, 1, WHOLE_BPS)?;
@@ -239,6 +249,12 @@ impl Genesis {
                 return refuse("contracts.salt", alloc::format!("that of {label:?} has {length} bytes, not 1 to 64"));
             }
         }
+        if let Some(state) = &self.state {
+            state.check().or_else(|reason| refuse("state.components", reason))?;
+            if !self.balances.is_empty() || !self.contracts.is_empty() {
+                return refuse("state", "beside a state there can be no balances and no contracts".into());
+            }
+        }
         self.params.check().or_else(|reason| refuse("params", reason))
     }
 }
@@ -280,6 +296,7 @@ mod tests {
                 salt: "s".into(),
             }],
             proof_spec: serde_json::Value::Null,
+            state: None,
         }
     }
 
@@ -309,6 +326,12 @@ mod tests {
         );
         assert_eq!(refused(|g| g.attesters[0].bls_key.clear()), "attesters");
         assert_eq!(refused(|g| g.contracts[0].salt.clear()), "contracts.salt");
+        let state = State { height: 1, app_hash: String::new(), components: Vec::new() };
+        let mut beside = specimen();
+        beside.state = Some(state.clone());
+        assert!(matches!(beside.check(), Err(GenesisError::Field { field: "state", .. })));
+        (beside.balances, beside.contracts) = (Vec::new(), Vec::new());
+        assert_eq!(beside.check(), Ok(()));
         assert_eq!(refused(|g| g.params.downtime_window = DOWNTIME_WINDOW_MAX + 1), "params");
         assert_eq!(refused(|g| g.params.power_share_max_bps = 0), "params");
         assert!(matches!(Genesis::decode(b"{}"), Err(GenesisError::Malformed(_))));

@@ -2,8 +2,9 @@
 //!
 //! Plain data with an encoding each, and the checks that need nothing but the bytes. Identifiers first ([`ids`],
 //! [`blob`]), then what a read is made of ([`tensor`], [`manifest`]), what a transaction carries ([`msg`]), what a
-//! contract says to its host ([`guest`]), what stays behind ([`receipt`], [`journal`]) and what is asked about it
-//! ([`query`]). [`genesis`] is where a chain starts; [`gas`] is the one scale of work.
+//! contract says to its host ([`guest`]), what stays behind ([`receipt`], [`journal`], [`transcript`]) and what is asked
+//! about it ([`query`]). [`genesis`] is where a chain starts, with the state of another one if [`exported`] says so;
+//! [`gas`] is the one scale of work.
 //!
 //! No state, no I/O, no clock: this crate is `no_std` and also runs in browsers and contracts.
 
@@ -12,6 +13,8 @@
 extern crate alloc;
 
 pub mod blob;
+pub mod cbor_bytes;
+pub mod exported;
 pub mod gas;
 pub mod genesis;
 pub mod guest;
@@ -22,6 +25,7 @@ pub mod msg;
 pub mod query;
 pub mod receipt;
 pub mod tensor;
+pub mod transcript;
 
 mod base64_bytes;
 
@@ -31,3 +35,4 @@ pub use ids::{Digest, DigestError, Height, ModelId, PixelDigest, ReadId, TxIndex
 pub use manifest::{Manifest, ManifestError};
 pub use receipt::{Receipt, ReceiptError};
 pub use tensor::{ElementType, Tensor, TensorError};
+pub use transcript::Transcript;

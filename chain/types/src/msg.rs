@@ -192,6 +192,30 @@ pub struct Extension {
     pub held: Vec<Held>,
 }
 
+/// What a validator's open reads of a block came to, as it tells other nodes that ask.
+#[derive(Clone, PartialEq, Eq, prost::Message)]
+pub struct Reads {
+    /// The block.
+    #[prost(uint64, tag = "1")]
+    pub height: u64,
+    /// The digest of its transcript, 32 bytes; empty if it has not read.
+    #[prost(bytes = "vec", tag = "2")]
+    pub digest: Vec<u8>,
+    /// The validator's attestation key, 48 bytes.
+    #[prost(bytes = "vec", tag = "3")]
+    pub key: Vec<u8>,
+    /// Its signature over [`Reads::sign_bytes`], 96 bytes.
+    #[prost(bytes = "vec", tag = "4")]
+    pub signature: Vec<u8>,
+}
+
+impl Reads {
+    /// The 32 bytes that are signed.
+    pub fn sign_bytes(chain_id: &str, height: u64, digest: &[u8]) -> crate::Digest {
+        crate::Digest::sha3("aceso/reads/v1", &[chain_id.as_bytes(), &height.to_be_bytes(), digest])
+    }
+}
+
 /// One blob that a validator holds.
 #[derive(Clone, PartialEq, Eq, prost::Message)]
 pub struct Held {

@@ -169,6 +169,9 @@ pub struct BlobRow {
     /// Who registered it.
     #[prost(string, tag = "6")]
     pub owner: String,
+    /// Whether nodes hold it: its term and what is granted after it are not over, or it is the bytes of a model.
+    #[prost(bool, tag = "7")]
+    pub held: bool,
 }
 
 /// One image.

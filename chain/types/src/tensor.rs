@@ -92,11 +92,33 @@ pub enum TensorError {
 }
 
 /// A dense tensor: `data` holds the elements of `dims` in row-major order, little-endian.
-#[derive(Clone, Debug, PartialEq, Eq)]
+///
+/// In dag-cbor a map of the three.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Unchecked")]
 pub struct Tensor {
     ty: ElementType,
     dims: Vec<u32>,
+    #[serde(with = "crate::cbor_bytes")]
     data: Vec<u8>,
+}
+
+/// A tensor as somebody has written it.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Unchecked {
+    ty: ElementType,
+    dims: Vec<u32>,
+    #[serde(with = "crate::cbor_bytes")]
+    data: Vec<u8>,
+}
+
+impl TryFrom<Unchecked> for Tensor {
+    type Error = TensorError;
+
+    fn try_from(Unchecked { ty, dims, data }: Unchecked) -> Result<Self, TensorError> {
+        Self::new(ty, dims, data)
+    }
 }
 
 impl Tensor {
@@ -162,6 +184,16 @@ mod tests {
         for dims in [vec![u32::MAX; 8], vec![(8 << 20) + 1]] {
             assert!(matches!(Tensor::zeros(ElementType::U8, dims), Err(TensorError::TooLarge { .. })));
         }
+    }
+
+    #[test]
+    fn only_a_tensor_decodes_as_one() {
+        let tensor = Tensor::new(ElementType::I32, vec![1, 2], vec![7; 8]).unwrap();
+        let bytes = serde_ipld_dagcbor::to_vec(&tensor).unwrap();
+        assert_eq!(serde_ipld_dagcbor::from_slice::<Tensor>(&bytes).unwrap(), tensor);
+        let wrong = Tensor { dims: vec![1, 3], ..tensor };
+        let bytes = serde_ipld_dagcbor::to_vec(&wrong).unwrap();
+        assert!(serde_ipld_dagcbor::from_slice::<Tensor>(&bytes).is_err());
     }
 
     #[test]

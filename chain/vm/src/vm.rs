@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::compile::Compiler;
@@ -99,6 +99,12 @@ pub struct Stats {
     pub code_bytes: usize,
     /// Instances in use.
     pub instances: u32,
+    /// Calls whose machine code was in memory.
+    pub code_hits: u64,
+    /// Calls whose machine code was read from the directory first.
+    pub code_misses: u64,
+    /// Calls that found no instance free.
+    pub refused: u64,
 }
 
 /// The contract engine.
@@ -119,7 +125,12 @@ impl Vm {
         Ok(Self {
             compiler: Compiler::open(&config)?,
             codes: Mutex::new(Codes { limit: config.code_bytes, ..Codes::default() }),
-            slots: Slots { used: AtomicU32::new(0), all: config.instances, kept: config.block_instances },
+            slots: Slots {
+                used: AtomicU32::new(0),
+                all: config.instances,
+                kept: config.block_instances,
+                refused: AtomicU64::new(0),
+            },
             capabilities: config.capabilities,
             debug: config.debug,
         })
@@ -166,11 +177,18 @@ impl Vm {
     /// What the engine holds.
     pub fn stats(&self) -> Stats {
         let codes = self.codes();
-        Stats { codes: codes.map.len(), code_bytes: codes.bytes, instances: self.slots.used.load(Ordering::Relaxed) }
+        Stats {
+            codes: codes.map.len(),
+            code_bytes: codes.bytes,
+            instances: self.slots.used.load(Ordering::Relaxed),
+            code_hits: codes.hits,
+            code_misses: codes.misses,
+            refused: self.slots.refused.load(Ordering::Relaxed),
+        }
     }
 
     fn code(&self, checksum: &Checksum) -> Result<Arc<Code>, VmError> {
-        if let Some(code) = self.codes().find(checksum) {
+        if let Some(code) = self.codes().ask(checksum) {
             return Ok(code);
         }
         // Compiled outside the lock: two callers may do it twice, none waits for the other.
@@ -199,9 +217,19 @@ struct Codes {
     limit: usize,
     /// Counts uses; the code with the lowest number was used longest ago.
     clock: u64,
+    hits: u64,
+    misses: u64,
 }
 
 impl Codes {
+    /// Finds the code of a call, and counts whether it did.
+    fn ask(&mut self, checksum: &Checksum) -> Option<Arc<Code>> {
+        let found = self.find(checksum);
+        let count = if found.is_some() { &mut self.hits } else { &mut self.misses };
+        *count += 1;
+        found
+    }
+
     fn find(&mut self, checksum: &Checksum) -> Option<Arc<Code>> {
         self.clock += 1;
         let (used, code) = self.map.get_mut(checksum)?;
@@ -229,6 +257,8 @@ struct Slots {
     used: AtomicU32,
     all: u32,
     kept: u32,
+    /// How often there was none.
+    refused: AtomicU64,
 }
 
 /// One instance's place in the pool.
@@ -242,7 +272,10 @@ impl Slots {
         };
         let taken =
             self.used.try_update(Ordering::AcqRel, Ordering::Acquire, |used| (used < limit).then_some(used + 1));
-        taken.map(|_| Slot(self)).map_err(|_| LocalError::Busy { limit }.into())
+        taken.map(|_| Slot(self)).map_err(|_| {
+            self.refused.fetch_add(1, Ordering::Relaxed);
+            LocalError::Busy { limit }.into()
+        })
     }
 }
 

@@ -131,6 +131,7 @@ impl Chain {
                 salt: "authority".into(),
             }],
             proof_spec: serde_json::from_str(&aceso_state::proof_spec_json()).unwrap(),
+            state: None,
         };
         app.init_chain(request::InitChain {
             time: time(0),

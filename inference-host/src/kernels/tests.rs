@@ -1,5 +1,5 @@
-//! Every set of kernels against SPEC.md read literally: loops over all indices, sums in 64 bits, the standard library's
-//! rounding. A new set adds itself to [`SETS`].
+//! Every set of kernels that this machine has against SPEC.md read literally: loops over all indices, sums in 64 bits, the
+//! standard library's rounding. What is expected is computed in ONNX's order of dimensions.
 
 #![allow(
     clippy::unwrap_used,
@@ -11,16 +11,39 @@ use std::sync::Arc;
 
 use proptest::{prelude::*, test_runner::RngSeed};
 
-use super::{Kernels, Scalar};
+use super::{KernelSet, Kernels, Scratch};
 use crate::{
-    formula::{Range, number},
+    formula::{AddTables, Range, number},
     ir::{
-        AveragePool, Centre, Conv, Filter, GlobalAveragePool, MatMul, MaxPool, Order, Pad, Requant, Transpose, Window,
+        AveragePool, Centre, Conv, Filter, GlobalAveragePool, MatMul, MaxPool, Op, Order, Pad, Requant, Transpose,
+        Window,
     },
     onnx::constant::{Constant, Data},
 };
 
-const SETS: [&dyn Kernels; 1] = [&Scalar];
+/// What every set makes of an operation. The second run finds what the first one left.
+fn each_set(op: impl Fn() -> Op, inputs: &[&[u8]], len: usize, mut check: impl FnMut(KernelSet, Vec<u8>)) {
+    for set in Kernels::available() {
+        let prepared = Kernels::new(set).unwrap().chosen().prepare(op());
+        let mut scratch = Scratch {
+            bytes: vec![0xa5; 4096],
+            words: vec![0x5a5a; 4096],
+            sums: vec![-1; 4096],
+            floats: vec![f32::NAN; 4096],
+        };
+        for _ in 0..2 {
+            let mut y = vec![0xee; len];
+            prepared.run(inputs, &mut y, &mut scratch);
+            check(set, y);
+        }
+    }
+}
+
+/// `[n, h, w, c]` of `[n, c, h, w]`, where `inner` is `h · w`.
+fn last(x: &[u8], channels: usize, inner: usize) -> Vec<u8> {
+    let images = x.chunks_exact(channels * inner);
+    images.flat_map(|x| (0..inner).flat_map(move |at| (0..channels).map(move |c| x[c * inner + at]))).collect()
+}
 
 /// A stream of bytes that depends on the seed alone.
 fn noise(seed: u64) -> impl FnMut(usize) -> Vec<u8> {
@@ -45,10 +68,18 @@ fn zero(signed: bool, byte: u8) -> i32 {
     number(signed, byte)
 }
 
+/// Some multipliers are so large that sums leave 32 bits, and some results are cut off as Relu and Clip do.
 fn requant(rows: usize, per_row: bool, y: (bool, u8), draw: &mut dyn FnMut(usize) -> Vec<u8>) -> Requant {
-    let scales = draw(if per_row { rows } else { 1 }).iter().map(|&b| (f32::from(b) + 1.0) * 3.1e-6).collect();
+    let scale = |&b: &u8| if b % 16 == 0 { 250.0 } else { (f32::from(b) + 1.0) * 3.1e-6 };
+    let scales = draw(if per_row { rows } else { 1 }).iter().map(scale).collect();
     let bias = draw(rows).iter().map(|&b| i32::from(b) * 57 - 7000).collect();
-    Requant { scales, bias, range: Range::of(y.0, zero(y.0, y.1)) }
+    let (range, zero) = (Range::of(y.0, zero(y.0, y.1)), zero(y.0, y.1));
+    let range = match draw(1)[0] % 3 {
+        0 => range,
+        1 => range.within(zero, range.hi),
+        _ => range.within(-20, 60),
+    };
+    Requant { scales, bias, range }
 }
 
 fn filter(rows: usize, depth: usize, order: Order, signed: bool, bytes: Vec<u8>, zeros: Vec<i32>) -> Filter {
@@ -78,6 +109,15 @@ prop_compose! {
     }
 }
 
+/// Groups, and input and output channels of a group: small ones, wide ones around whole vectors, one channel each.
+fn kind() -> impl Strategy<Value = [usize; 3]> {
+    prop_oneof![
+        [1usize..4, 1usize..5, 1usize..7],
+        [1usize..3, 1usize..20, 1usize..140],
+        (2usize..150).prop_map(|groups| [groups, 1, 1]),
+    ]
+}
+
 /// Positions in a plane that a window covers, none for padding.
 fn covered(w: &Window, place: usize) -> Vec<Option<usize>> {
     let (row, column) = (place / w.output[1], place % w.output[1]);
@@ -100,9 +140,13 @@ proptest! {
 
     #[test]
     fn convolutions(
-        window in window(), batch in 1usize..3, groups in 1usize..4, channels in 1usize..5, outputs in 1usize..7,
-        signs in any::<[bool; 3]>(), zeros in any::<[u8; 3]>(), per_row in any::<bool>(), seed in any::<u64>(),
+        window in window(), batch in 1usize..3, kind in kind(),
+        signs in any::<[bool; 3]>(), zeros in any::<[u8; 3]>(), per_row in any::<bool>(),
+        symmetric in any::<bool>(), seed in any::<u64>(),
     ) {
+        let [groups, channels, outputs] = kind;
+        // Symmetric signed weights, as quantisers make them, fit 8 bits centred.
+        let (signs, zeros) = if symmetric { ([signs[0], true, signs[2]], [zeros[0], 0, zeros[2]]) } else { (signs, zeros) };
         let mut draw = noise(seed);
         let (rows, depth, size) = (groups * outputs, channels * window.taps(), window.input.iter().product::<usize>());
         let x = Centre { signed: signs[0], zero: zero(signs[0], zeros[0]) };
@@ -132,22 +176,23 @@ proptest! {
                 }
             }
         }
-        for set in SETS {
-            let mut y = vec![0; want.len()];
-            set.conv(&conv, &set.pack(&conv.filter), &input, &mut y);
-            prop_assert_eq!(&y, &want);
-        }
+        let want = last(&want, rows, window.places());
+        let input = last(&input, groups * channels, size);
+        each_set(|| Op::Conv(conv.clone()), &[&input], want.len(), |set, y| assert_eq!(y, want, "{set}"));
     }
 
     #[test]
     fn matrix_products(
-        rows in 1usize..40, depth in 1usize..40, columns in 1usize..9, transposed in any::<bool>(),
-        signs in any::<[bool; 3]>(), zeros in any::<[u8; 2]>(), per_row in any::<bool>(), seed in any::<u64>(),
+        rows in 1usize..40, depth in 1usize..70, columns in 1usize..100, transposed in any::<bool>(),
+        signs in any::<[bool; 3]>(), zeros in any::<[u8; 2]>(), per_row in any::<bool>(), symmetric in any::<bool>(),
+        seed in any::<u64>(),
     ) {
+        let signs = if symmetric { [signs[0], true, signs[2]] } else { signs };
         let mut draw = noise(seed);
         let x = Centre { signed: signs[0], zero: zero(signs[0], zeros[0]) };
         let (weights, input) = (draw(columns * depth), draw(rows * depth));
-        let w_zeros: Vec<i32> = draw(columns).into_iter().map(|b| zero(signs[1], b)).collect();
+        let w_zero = |b| if symmetric { 0 } else { zero(signs[1], b) };
+        let w_zeros: Vec<i32> = draw(columns).into_iter().map(w_zero).collect();
         let order = if transposed { Order::Channels(1) } else { Order::Columns };
         let filter = filter(columns, depth, order, signs[1], weights.clone(), w_zeros.clone());
         let requant = requant(columns, per_row, (signs[2], zeros[1]), &mut draw);
@@ -165,20 +210,16 @@ proptest! {
                 want.push(round(i32::try_from(sum).unwrap() as f32 * scale, matmul.requant.range));
             }
         }
-        for set in SETS {
-            let mut y = vec![0; want.len()];
-            set.matmul(&matmul, &set.pack(&matmul.filter), &input, &mut y);
-            prop_assert_eq!(&y, &want);
-        }
+        each_set(|| Op::MatMul(matmul.clone()), &[&input], want.len(), |set, y| assert_eq!(y, want, "{set}"));
     }
 
     #[test]
     fn pools(
-        window in window(), planes in 1usize..4, signed in any::<bool>(), zeros in any::<[u8; 2]>(),
-        count_pad in any::<bool>(), seed in any::<u64>(),
+        window in window(), batch in 1usize..3, channels in 1usize..70, signed in any::<bool>(),
+        zeros in any::<[u8; 2]>(), count_pad in any::<bool>(), seed in any::<u64>(),
     ) {
         let size = window.input.iter().product::<usize>();
-        let input = noise(seed)(planes * size);
+        let input = noise(seed)(batch * channels * size);
         let places: Vec<Vec<usize>> =
             (0..window.places()).map(|place| covered(&window, place).into_iter().flatten().collect()).collect();
         prop_assume!(places.iter().all(|place| !place.is_empty()));
@@ -188,7 +229,7 @@ proptest! {
         let range = Range::of(signed, zero(signed, zeros[0]));
         let x_zero = zero(signed, zeros[1]);
         let reals = crate::formula::reals(signed, 0.031, x_zero);
-        let pool = AveragePool { window, reals, scale: 0.017, range, count_pad };
+        let pool = AveragePool { channels, window, reals, scale: 0.017, range, count_pad };
         let largest = each(&|plane, place| {
             place.iter().map(|&at| number(signed, plane[at])).max().unwrap() as u8
         });
@@ -199,7 +240,7 @@ proptest! {
             let value = (sum / count as f32) / 0.017 + range.zero as f32;
             value.max(range.lo as f32).min(range.hi as f32).round_ties_even() as i32 as u8
         });
-        let global = GlobalAveragePool { size, x: Centre { signed, zero: x_zero }, scale: 0.013, range };
+        let global = GlobalAveragePool { channels, size, x: Centre { signed, zero: x_zero }, scale: 0.013, range };
         let whole: Vec<u8> = input
             .chunks(size)
             .map(|plane| {
@@ -207,16 +248,36 @@ proptest! {
                 round(sum as f32 * 0.013, range)
             })
             .collect();
-        for set in SETS {
-            let mut y = vec![0; largest.len()];
-            set.max_pool(&MaxPool { signed, window }, &input, &mut y);
-            prop_assert_eq!(&y, &largest);
-            set.average_pool(&pool, &input, &mut y);
-            prop_assert_eq!(&y, &mean);
-            let mut y = vec![0; planes];
-            set.global_average_pool(&global, &input, &mut y);
-            prop_assert_eq!(&y, &whole);
-        }
+        let x = last(&input, channels, size);
+        let [largest, mean] = [&largest, &mean].map(|y| last(y, channels, window.places()));
+        let max = || Op::MaxPool(MaxPool { signed, channels, window });
+        each_set(max, &[&x], largest.len(), |set, y| assert_eq!(y, largest, "{set}"));
+        each_set(|| Op::AveragePool(pool.clone()), &[&x], mean.len(), |set, y| assert_eq!(y, mean, "{set}"));
+        let op = || Op::GlobalAveragePool(global.clone());
+        each_set(op, &[&x], whole.len(), |set, y| assert_eq!(y, whole, "{set}"));
+    }
+
+    #[test]
+    fn sums(
+        len in 1usize..300, signs in any::<[bool; 3]>(), zeros in any::<[u8; 3]>(), scales in any::<[u8; 2]>(),
+        seed in any::<u64>(),
+    ) {
+        let mut draw = noise(seed);
+        let [a, b] = [0, 1].map(|side| {
+            (signs[side], (f32::from(scales[side]) + 1.0) * 0.0007, zero(signs[side], zeros[side]))
+        });
+        let range = Range::of(signs[2], zero(signs[2], zeros[2]));
+        let tables = AddTables::new(a, b, 0.043, range).unwrap();
+        let (left, right) = (draw(len), draw(len));
+        let (ra, rb) = (a.1 / 0.043, b.1 / 0.043);
+        let c = range.zero as f32 - ra.mul_add(a.2 as f32, rb * b.2 as f32);
+        let sum = |(&p, &q): (&u8, &u8)| {
+            let value = (number(a.0, p) as f32).mul_add(ra, (number(b.0, q) as f32).mul_add(rb, c));
+            value.max(range.lo as f32).min(range.hi as f32).round_ties_even() as i32 as u8
+        };
+        let want: Vec<u8> = left.iter().zip(&right).map(sum).collect();
+        let op = || Op::Add(Box::new(tables.clone()));
+        each_set(op, &[&left, &right], len, |set, y| assert_eq!(y, want, "{set}"));
     }
 
     #[test]
@@ -244,13 +305,12 @@ proptest! {
             turned[to] = byte;
             padded[place.iter().zip(&begin).zip(strides(&output)).map(|((i, b), s)| (i + b) * s).sum::<usize>()] = byte;
         }
-        for set in SETS {
-            let mut y = vec![0; input.len()];
-            set.transpose(&transpose, &input, &mut y);
-            prop_assert_eq!(&y, &turned);
-            let mut y = vec![0; padded.len()];
-            set.pad(&pad, &input, &mut y);
-            prop_assert_eq!(&y, &padded);
-        }
+        let op = || Op::Transpose(Transpose { dims: transpose.dims.clone(), strides: transpose.strides.clone() });
+        each_set(op, &[&input], turned.len(), |set, y| assert_eq!(y, turned, "{set}"));
+        let Pad { input: from, output, begin, fill } = &pad;
+        let op = || {
+            Op::Pad(Pad { input: from.clone(), output: output.clone(), begin: begin.clone(), fill: *fill })
+        };
+        each_set(op, &[&input], padded.len(), |set, y| assert_eq!(y, padded, "{set}"));
     }
 }

@@ -146,12 +146,12 @@ impl Compute {
             Self::Conv { x, conv, scales, dims } => {
                 let requant =
                     Requant { scales: scales_of(*x, scales)?, range: y.range, bias: conv.requant.bias.clone() };
-                (Op::Conv(ir::Conv { requant, ..conv.clone() }, ()), vec![x.id], dims.clone())
+                (Op::Conv(ir::Conv { requant, ..conv.clone() }), vec![x.id], dims.clone())
             }
             Self::MatMul { x, matmul, scales, dims } => {
                 let requant =
                     Requant { scales: scales_of(*x, scales)?, range: y.range, bias: matmul.requant.bias.clone() };
-                (Op::MatMul(ir::MatMul { requant, ..matmul.clone() }, ()), vec![x.id], dims.clone())
+                (Op::MatMul(ir::MatMul { requant, ..matmul.clone() }), vec![x.id], dims.clone())
             }
             Self::Add { a, b } => {
                 let side = |side: &Operand| (builder.signed(side.id), side.scale, side.zero);
@@ -160,6 +160,7 @@ impl Compute {
             }
             Self::AveragePool { x, window, count_pad, dims } => {
                 let pool = ir::AveragePool {
+                    channels: dims[1],
                     window: *window,
                     reals: formula::reals(builder.signed(x.id), x.scale, x.zero),
                     scale: y.scale,
@@ -171,6 +172,7 @@ impl Compute {
             Self::GlobalAveragePool { x, dims } => {
                 let size = builder.dims(x.id)[2..].iter().product();
                 let pool = ir::GlobalAveragePool {
+                    channels: dims[1],
                     size,
                     x: centre(builder, *x),
                     scale: formula::mean_multiplier(x.scale, y.scale, size)?,

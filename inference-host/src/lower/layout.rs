@@ -102,7 +102,7 @@ pub(super) fn max_pool(node: &Node<'_>, builder: &mut Builder) -> Result<Value, 
             return Err(shape("pools are two-dimensional", builder.dims(id)));
         };
         let signed = builder.signed(id);
-        let op = Op::MaxPool(MaxPool { signed, window });
+        let op = Op::MaxPool(MaxPool { signed, channels, window });
         builder.push(op, vec![id], signed, vec![batch, channels, window.output[0], window.output[1]])
     })
 }

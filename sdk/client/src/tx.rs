@@ -205,9 +205,20 @@ impl Client {
         Err(ClientError::Late { hash, seconds: Wait::seconds() })
     }
 
+    /// What the node says of itself: CometBFT's answer to `status`.
+    pub fn status(&self) -> Result<Value, ClientError> {
+        self.rpc.call("status", json!({}))
+    }
+
+    /// What the node measures, as Prometheus reads it; none where the REST port has no metrics.
+    pub fn metrics(&self) -> Result<Option<String>, ClientError> {
+        let bytes = self.rest.get("/metrics", &[])?;
+        Ok(bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
+    }
+
     /// The chain's latest height.
     pub fn height(&self) -> Result<u64, ClientError> {
-        let status: Value = self.rpc.call("status", json!({}))?;
+        let status = self.status()?;
         let height = status.pointer("/sync_info/latest_block_height").and_then(Value::as_str);
         height.and_then(|text| text.parse().ok()).ok_or_else(|| unreadable("status", "there is no height in it"))
     }

@@ -20,19 +20,19 @@ pub struct Evidence {
     /// 1: the only version.
     pub version: u32,
     /// The receipt, dag-cbor.
-    #[serde(with = "byte_string")]
+    #[serde(with = "aceso_types::cbor_bytes")]
     pub receipt: Vec<u8>,
     /// Why the component `reads` holds the receipt: `cosmos.ics23.v1.CommitmentProof`.
-    #[serde(with = "byte_string")]
+    #[serde(with = "aceso_types::cbor_bytes")]
     pub component_proof: Vec<u8>,
     /// Why the application's state holds that component: `cosmos.ics23.v1.CommitmentProof`.
-    #[serde(with = "byte_string")]
+    #[serde(with = "aceso_types::cbor_bytes")]
     pub app_proof: Vec<u8>,
     /// The header whose `app_hash` commits that state, with its commit: `tendermint.types.SignedHeader`.
-    #[serde(with = "byte_string")]
+    #[serde(with = "aceso_types::cbor_bytes")]
     pub signed_header: Vec<u8>,
     /// The validators of that header: `tendermint.types.ValidatorSet`.
-    #[serde(with = "byte_string")]
+    #[serde(with = "aceso_types::cbor_bytes")]
     pub validators: Vec<u8>,
 }
 
@@ -62,35 +62,5 @@ impl Evidence {
     /// The receipt inside, not yet proven.
     pub fn receipt(&self) -> Result<Receipt, VerifyError> {
         Ok(Receipt::decode(&self.receipt)?)
-    }
-}
-
-/// Byte strings as CBOR has them: serde's own `Vec<u8>` is a list of numbers.
-mod byte_string {
-    use alloc::vec::Vec;
-    use core::fmt;
-
-    use serde::{Deserializer, Serializer, de};
-
-    pub(super) fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_bytes(bytes)
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
-        struct Visitor;
-
-        impl de::Visitor<'_> for Visitor {
-            type Value = Vec<u8>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a byte string")
-            }
-
-            fn visit_bytes<E: de::Error>(self, bytes: &[u8]) -> Result<Vec<u8>, E> {
-                Ok(bytes.into())
-            }
-        }
-
-        deserializer.deserialize_bytes(Visitor)
     }
 }

@@ -16,6 +16,7 @@ extern crate alloc;
 
 mod error;
 mod evidence;
+pub mod grant;
 mod light;
 mod proof;
 #[cfg(feature = "recompute")]

@@ -15,6 +15,7 @@ use anyhow::{Context, Result};
 mod auditor;
 mod download;
 mod float_model;
+mod metrics;
 mod parties;
 mod phantom;
 mod play;
@@ -33,10 +34,11 @@ use stage::Stage;
 
 const HELP: &str = "\
 journey --node BIN --contracts DIR --models DIR [--engine COMETBFT] [--ui DIR]
-        [--json] [--keep] [--image FILE] [--data DIR] [--download DIR]
+        [--json] [--keep] [--home DIR] [--fund WHO=COINS] [--image FILE] [--data DIR] [--download DIR]
 journey --sample FILE
 
-Plays the main job; see `cargo xtask help`, task demo. With --sample writes a synthetic chest image as DICOM and ends.
+Plays the main job; see `cargo xtask help`, task demo. With --home the node's files stay in DIR/node, and with --fund
+somebody else has coins too. With --sample writes a synthetic chest image as DICOM and ends.
 ";
 
 /// What the command line says.
@@ -50,6 +52,8 @@ struct Arguments {
     image: Option<PathBuf>,
     data: Option<PathBuf>,
     download: Option<PathBuf>,
+    home: Option<PathBuf>,
+    funds: Vec<String>,
     json: bool,
     keep: bool,
 }
@@ -103,6 +107,8 @@ fn parse() -> Result<Option<Arguments>> {
             Long("image") => arguments.image = Some(parser.value()?.into()),
             Long("data") => arguments.data = Some(parser.value()?.into()),
             Long("download") => arguments.download = Some(parser.value()?.into()),
+            Long("home") => arguments.home = Some(parser.value()?.into()),
+            Long("fund") => arguments.funds.push(parser.value()?.string()?),
             Long("json") => arguments.json = true,
             Long("keep") => arguments.keep = true,
             Long("sample") => {
@@ -136,7 +142,8 @@ fn play(arguments: &Arguments, report: &mut Report) -> Result<String> {
     report.reads(&samples);
     let names = ["developer", "model author", "hospital", "patient", "physician", "insurer", "treasury"];
     let people = names.into_iter().map(Person::new).collect::<Result<Vec<_>>>()?;
-    let funds: Vec<String> = people.iter().map(Person::fund).collect();
+    let funds: Vec<String> = people.iter().map(Person::fund).chain(arguments.funds.iter().cloned()).collect();
+    let home = arguments.home.as_deref();
 
     let ui = arguments.ui.as_deref();
     let chain = format!("aceso-demo-{}", std::process::id());
@@ -146,8 +153,8 @@ fn play(arguments: &Arguments, report: &mut Report) -> Result<String> {
         engine.map_or("starts an embedded chain", |_| "starts a CometBFT validator"),
         || {
             let stage = match engine {
-                Some(engine) => Stage::cometbft(&arguments.node, engine, &chain, &funds, ui)?,
-                None => Stage::dev(&arguments.node, &chain, &funds, ui)?,
+                Some(engine) => Stage::cometbft(&arguments.node, engine, home, &chain, &funds, ui)?,
+                None => Stage::dev(&arguments.node, home, &chain, &funds, ui)?,
             };
             Ok((stage, None))
         },
@@ -163,6 +170,7 @@ fn play(arguments: &Arguments, report: &mut Report) -> Result<String> {
 
     let scene = play::main_job(report, cast, auditor, samples, &arguments.contracts, &arguments.models)?;
     refusals::all(report, &scene, &arguments.contracts)?;
+    report.step("operator", "finds all of it in the metrics", || Ok((metrics::check(&stage.endpoints.rest)?, None)))?;
     Ok(epilogue(arguments, stage, &scene, alone))
 }
 

@@ -22,6 +22,7 @@ const BLOCK_TIME: &str = "10";
 
 /// A running node. Ends with its owner, unless it is kept.
 pub(crate) struct Stage {
+    /// What goes with the stage, if it has to.
     home: Option<TempDir>,
     path: PathBuf,
     children: Vec<Child>,
@@ -30,24 +31,31 @@ pub(crate) struct Stage {
 
 impl Stage {
     /// An embedded chain of one validator: `aceso dev`.
-    pub(crate) fn dev(node: &Path, chain_id: &str, funds: &[String], ui: Option<&Path>) -> Result<Self> {
-        let home = TempDir::new()?;
+    pub(crate) fn dev(
+        node: &Path,
+        home: Option<&Path>,
+        chain_id: &str,
+        funds: &[String],
+        ui: Option<&Path>,
+    ) -> Result<Self> {
+        let (home, path) = folder(home)?;
         let chain = [OsStr::new("--chain-id"), OsStr::new(chain_id)];
         let funds = funds.iter().flat_map(|fund| [OsStr::new("--fund"), OsStr::new(fund)]);
-        let (child, endpoints) = dev::start(node, home.path(), chain.into_iter().chain(funds).chain(page(ui)))?;
-        Ok(Self { path: home.path().into(), home: Some(home), children: vec![child], endpoints })
+        let (child, endpoints) = dev::start(node, &path, chain.into_iter().chain(funds).chain(page(ui)))?;
+        Ok(Self { path, home, children: vec![child], endpoints })
     }
 
     /// One real CometBFT validator that drives `aceso start` over ABCI.
     pub(crate) fn cometbft(
         node: &Path,
         engine: &Path,
+        home: Option<&Path>,
         chain_id: &str,
         funds: &[String],
         ui: Option<&Path>,
     ) -> Result<Self> {
-        let home = TempDir::new()?;
-        let path = home.path().join("node");
+        let (home, folder) = folder(home)?;
+        let path = folder.join("node");
         let mut init = Command::new(node);
         init.args(["init", "--chain-id", chain_id, "--block-time", BLOCK_TIME, "--home"]).arg(&path);
         init.args(funds.iter().flat_map(|fund| ["--fund", fund]));
@@ -61,9 +69,9 @@ impl Stage {
         app.args(["start", "--home"]).arg(&path).args(["--abci", &format!("tcp://127.0.0.1:{abci}")]);
         app.args(["--rest", &format!("127.0.0.1:{rest}"), "--rpc", &format!("http://127.0.0.1:{rpc}")]);
         app.args(page(ui));
-        let app = spawn(app, &home.path().join("node.log"))?;
+        let app = spawn(app, &folder.join("node.log"))?;
         let endpoints = Endpoints { rpc: format!("http://127.0.0.1:{rpc}"), rest: format!("http://127.0.0.1:{rest}") };
-        let mut stage = Self { path: home.path().into(), home: Some(home), children: vec![app], endpoints };
+        let mut stage = Self { path: folder, home, children: vec![app], endpoints };
         stage.wait_for_port(abci)?;
 
         let mut command = Command::new(engine);
@@ -108,6 +116,21 @@ impl Drop for Stage {
         for child in self.children.iter_mut().rev() {
             let _ = child.kill();
             let _ = child.wait();
+        }
+    }
+}
+
+/// The folder of a stage: the one that is wanted, or one that goes with the stage.
+fn folder(wanted: Option<&Path>) -> Result<(Option<TempDir>, PathBuf)> {
+    match wanted {
+        Some(path) => {
+            std::fs::create_dir_all(path).with_context(|| format!("cannot make {}", path.display()))?;
+            Ok((None, path.into()))
+        }
+        None => {
+            let home = TempDir::new()?;
+            let path = home.path().into();
+            Ok((Some(home), path))
         }
     }
 }

@@ -46,7 +46,9 @@ pub(crate) fn run(programs: &Programs, quick: bool, emit: &mut dyn FnMut(Value))
     };
     let mut accounts = Accounts::new(0)?;
     accounts.guests = (0..3 + SENDERS).map(|_| Ok(Key::generate()?.0)).collect::<Result<_>>()?;
-    let plan = Plan { validators: VALIDATORS, spaces: false, block_time: BLOCK_TIME, funds: accounts.funds() };
+    let authority = accounts.authority.address("aceso");
+    let plan =
+        Plan { validators: VALIDATORS, spaces: false, block_time: BLOCK_TIME, funds: accounts.funds(), authority };
     let mut net = Net::prepare(programs, &plan)?;
     net.start_all()?;
     net.wait_for(&net.all(), 2, PATIENCE)?;

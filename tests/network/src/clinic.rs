@@ -35,12 +35,14 @@ impl Visitor {
         Ok(Self { address: client.address(&key), client, key })
     }
 
-    fn tx(&self, message: Any) -> Result<TxResult> {
+    /// Sends a message and waits until it is in a block.
+    pub(crate) fn tx(&self, message: Any) -> Result<TxResult> {
         let kind = message.type_url.clone();
         self.client.send(&self.key, vec![message], GasLimit::Auto).with_context(|| kind)
     }
 
-    fn deploy(&self, name: &str, msg: &Value) -> Result<String> {
+    /// Stores a contract of the workspace and makes it; its address.
+    pub(crate) fn deploy(&self, name: &str, msg: &Value) -> Result<String> {
         let code = self.tx(self.client.msg_store(&self.address, &contract(name)))?;
         let code = code.attribute("store_code", "code_id").context("no code id")?.parse()?;
         let made = self.tx(self.client.msg_instantiate(&self.address, code, name, msg))?;
@@ -55,8 +57,8 @@ impl Visitor {
         Ok(blob)
     }
 
-    /// A public picture.
-    fn image(&self) -> Result<BlobId> {
+    /// A public picture, for so many blocks.
+    fn image(&self, term: u64) -> Result<BlobId> {
         let mut png = Vec::new();
         let mut encoder = png::Encoder::new(&mut png, SIDE, SIDE);
         encoder.set_color(png::ColorType::Grayscale);
@@ -67,7 +69,7 @@ impl Visitor {
             owner: self.address.clone(),
             cid: cid.to_string(),
             size,
-            term: TERM,
+            term,
             modality: "DX".into(),
             body_part: "CHEST".into(),
             ..MsgRegisterImage::default()
@@ -83,13 +85,18 @@ pub(crate) struct Clinic {
     token: String,
     /// The contract that reads, and pays for it.
     pub(crate) reader: String,
-    model: ModelId,
-    image: BlobId,
+    pub(crate) model: ModelId,
+    pub(crate) image: BlobId,
 }
 
 impl Clinic {
     /// Deploys everything. Whoever founds it is the model's author; these accounts hold the tokens.
     pub(crate) fn found(founder: &Visitor, holders: &[Key]) -> Result<Self> {
+        Self::found_for(founder, holders, TERM)
+    }
+
+    /// The same with model and image for so many blocks.
+    pub(crate) fn found_for(founder: &Visitor, holders: &[Key], term: u64) -> Result<Self> {
         let row = |key: &Key| json!({"address": founder.client.address(key), "amount": "1000000000"});
         let rows: Vec<Value> = holders.iter().map(row).collect();
         let token = founder.deploy("token", &json!({"name": "clinic", "initial_balances": rows}))?;
@@ -98,9 +105,9 @@ impl Clinic {
 
         let folder = repository().join("models/pneumonia");
         let manifest: Manifest = serde_json::from_slice(&fs::read(folder.join("manifest.json"))?)?;
-        founder.publish(&fs::read(folder.join("model.onnx"))?, TERM)?;
+        founder.publish(&fs::read(folder.join("model.onnx"))?, term)?;
         founder.tx(any(&MsgRegisterModel { author: founder.address.clone(), manifest: manifest.encode() }))?;
-        let image = founder.image()?;
+        let image = founder.image(term)?;
         Ok(Self { token, reader, model: manifest.id(), image })
     }
 

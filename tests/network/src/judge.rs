@@ -6,7 +6,6 @@
 
 use std::{collections::BTreeMap, thread::sleep, time::Duration, time::Instant};
 
-use aceso_client::Client;
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 
@@ -88,7 +87,7 @@ fn read_blocks(net: &Net, height: u64, ledger: &Ledger) -> Result<()> {
 fn balances(net: &Net, accounts: &Accounts, ledger: &Ledger) -> Result<()> {
     let mut told: Vec<BTreeMap<String, u128>> = Vec::new();
     for node in &net.nodes {
-        let client = Client::connect(&node.rpc, &node.rest)?;
+        let client = node.client()?;
         let owners = accounts.people().map(|key| client.address(key)).chain(accounts.contracts.iter().cloned());
         told.push(owners.map(|owner| Ok((owner.clone(), client.balance(&owner)?))).collect::<Result<_>>()?);
     }
@@ -107,7 +106,7 @@ fn balances(net: &Net, accounts: &Accounts, ledger: &Ledger) -> Result<()> {
 /// Coins that fees have brought, of the account that collects them.
 fn fees(net: &Net) -> Result<u128> {
     let node = &net.nodes[0];
-    let client = Client::connect(&node.rpc, &node.rest)?;
+    let client = node.client()?;
     let account = fee_collector(node)?;
     Ok(client.balance(&account)?)
 }

@@ -39,6 +39,10 @@ pub(crate) struct Accounts {
     pub(crate) keys: Vec<Key>,
     /// Who gets all that is sent.
     pub(crate) sink: Key,
+    /// Who decides on validators and upgrades, and does all that is not part of the load.
+    pub(crate) authority: Key,
+    /// The words of the authority's key.
+    pub(crate) words: String,
     /// Who does other things at the same time.
     pub(crate) guests: Vec<Key>,
     /// Contracts that own coins which were somebody's.
@@ -48,12 +52,14 @@ pub(crate) struct Accounts {
 impl Accounts {
     pub(crate) fn new(workers: usize) -> Result<Self> {
         let keys: Result<Vec<Key>, ClientError> = (0..workers).map(|_| Key::generate().map(|(key, _)| key)).collect();
-        Ok(Self { keys: keys?, sink: Key::generate()?.0, guests: Vec::new(), contracts: Vec::new() })
+        let (authority, words) = Key::generate()?;
+        let sink = Key::generate()?.0;
+        Ok(Self { keys: keys?, sink, authority, words, guests: Vec::new(), contracts: Vec::new() })
     }
 
     /// Everybody who owns coins at first.
     pub(crate) fn people(&self) -> impl Iterator<Item = &Key> {
-        self.keys.iter().chain([&self.sink]).chain(&self.guests)
+        self.keys.iter().chain([&self.sink, &self.authority]).chain(&self.guests)
     }
 
     /// `--fund` of a network that this load will run on.

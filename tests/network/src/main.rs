@@ -19,6 +19,7 @@ use serde_json::json;
 
 mod bench;
 mod clinic;
+mod home;
 mod judge;
 mod load;
 mod net;
@@ -33,9 +34,9 @@ use random::Random;
 use scenario::soak;
 
 const HELP: &str = "\
-network --node BIN --engine COMETBFT [--only SCENARIO] [--quick] [--seed N] [--json]
-network --node BIN --engine COMETBFT --soak MINUTES [--seed N] [--json]
-network --node BIN --engine COMETBFT --bench [--quick] [--json]
+network --node BIN --next BIN --faulty BIN --engine COMETBFT [--only SCENARIO] [--quick] [--seed N] [--json]
+network --node BIN --next BIN --faulty BIN --engine COMETBFT --soak MINUTES [--seed N] [--json]
+network --node BIN --next BIN --faulty BIN --engine COMETBFT --bench [--quick] [--json]
 network --list
 
 Runs fault scenarios, a long load, or the bench; see `cargo xtask help`, tasks faults, soak and bench.
@@ -45,6 +46,8 @@ Runs fault scenarios, a long load, or the bench; see `cargo xtask help`, tasks f
 #[derive(Default)]
 struct Arguments {
     node: PathBuf,
+    next: PathBuf,
+    faulty: PathBuf,
     engine: PathBuf,
     only: Option<String>,
     quick: bool,
@@ -72,6 +75,8 @@ fn parse() -> Result<Option<Arguments>> {
     while let Some(argument) = parser.next()? {
         match argument {
             Long("node") => arguments.node = parser.value()?.into(),
+            Long("next") => arguments.next = parser.value()?.into(),
+            Long("faulty") => arguments.faulty = parser.value()?.into(),
             Long("engine") => arguments.engine = parser.value()?.into(),
             Long("only") => arguments.only = Some(parser.value()?.string()?),
             Long("seed") => arguments.seed = Some(parser.value()?.parse()?),
@@ -90,7 +95,9 @@ fn parse() -> Result<Option<Arguments>> {
             other => return Err(other.unexpected().into()),
         }
     }
-    for (name, path) in [("node", &arguments.node), ("engine", &arguments.engine)] {
+    let Arguments { node, next, faulty, engine, .. } = &arguments;
+    let needed = [("node", node), ("next", next), ("faulty", faulty), ("engine", engine)];
+    for (name, path) in needed {
         anyhow::ensure!(!path.as_os_str().is_empty(), "--{name} is missing; `cargo xtask faults` gives it");
     }
     Ok(Some(arguments))
@@ -98,8 +105,11 @@ fn parse() -> Result<Option<Arguments>> {
 
 /// Runs the scenarios one after the other; true if all went as they should.
 fn run(arguments: &Arguments) -> Result<bool> {
+    let there = |path: &PathBuf| path.canonicalize().with_context(|| format!("no {}", path.display()));
     let programs = Programs {
-        node: arguments.node.canonicalize().with_context(|| format!("no {}", arguments.node.display()))?,
+        node: there(&arguments.node)?,
+        next: there(&arguments.next)?,
+        faulty: there(&arguments.faulty)?,
         engine: arguments.engine.clone(),
     };
     if arguments.bench {

@@ -8,6 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use aceso_client::Client;
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 use serde_json::Value;
@@ -20,6 +21,8 @@ use crate::space::{Spaces, address};
 pub(crate) const POLL: Duration = Duration::from_millis(100);
 /// How long a process may take until it listens.
 const START: Duration = Duration::from_secs(60);
+/// The application's log in a home.
+const LOG: &str = "aceso.log";
 /// Lines of a log that are shown.
 const TAIL: usize = 12;
 
@@ -27,6 +30,10 @@ const TAIL: usize = 12;
 #[derive(Clone, Debug)]
 pub(crate) struct Programs {
     pub(crate) node: PathBuf,
+    /// The same as a next release, which knows an upgrade.
+    pub(crate) next: PathBuf,
+    /// The same on a processor that errs.
+    pub(crate) faulty: PathBuf,
     pub(crate) engine: PathBuf,
 }
 
@@ -40,13 +47,15 @@ pub(crate) struct Plan {
     pub(crate) block_time: u64,
     /// `WHO=COINS`.
     pub(crate) funds: Vec<String>,
+    /// Who decides on validators and upgrades.
+    pub(crate) authority: String,
 }
 
 /// A network. Dropping it kills its processes.
 pub(crate) struct Net {
     pub(crate) nodes: Vec<Node>,
     pub(crate) spaces: Option<Spaces>,
-    programs: Programs,
+    pub(crate) programs: Programs,
     home: TempDir,
 }
 
@@ -54,6 +63,8 @@ pub(crate) struct Net {
 pub(crate) struct Node {
     pub(crate) number: usize,
     pub(crate) home: PathBuf,
+    /// The application's program.
+    pub(crate) program: PathBuf,
     pub(crate) rpc: String,
     pub(crate) rest: String,
     /// Where the application listens.
@@ -91,7 +102,7 @@ impl Net {
         let spaces = plan.spaces.then(|| Spaces::new(plan.validators)).transpose()?;
         let mut command = Command::new(&programs.node);
         command.args(["--json", "localnet", "--prepare", "--chain-id", "faults-1", "--home"]).arg(home.path());
-        command.args(["--block-time", &plan.block_time.to_string()]);
+        command.args(["--block-time", &plan.block_time.to_string(), "--authority", &plan.authority]);
         command.args(plan.funds.iter().flat_map(|fund| ["--fund", fund]));
         if plan.spaces {
             command.args((0..plan.validators).flat_map(|number| ["--host".to_owned(), address(number)]));
@@ -101,62 +112,16 @@ impl Net {
         let output = command.stdin(Stdio::null()).output().context("cannot start the node")?;
         let prepared: Prepared = serde_json::from_slice(&output.stdout)
             .with_context(|| format!("no network: {}", String::from_utf8_lossy(&output.stderr)))?;
-        let node = |(number, written): (usize, Written)| Node {
-            number,
-            socket: written.home.join("abci.sock"),
-            home: written.home,
-            rpc: written.rpc,
-            rest: written.rest,
-            between: None,
-            app: None,
-            engine: None,
+        let node = |(number, written): (usize, Written)| {
+            Node::new(number, written.home, programs.node.clone(), written.rpc, written.rest)
         };
         let nodes = prepared.nodes.into_iter().enumerate().map(node).collect();
         Ok(Self { nodes, spaces, programs: programs.clone(), home })
     }
 
-    /// Adds a validator with the keys of another one and a home, application and connections of its own; answers its
-    /// number. For networks without namespaces.
-    pub(crate) fn twin(&mut self, of: usize) -> Result<usize> {
-        let number = self.nodes.len();
-        let home = self.home.path().join(format!("twin{of}"));
-        std::fs::create_dir_all(home.join("config"))?;
-        std::fs::create_dir_all(home.join("data"))?;
-        for file in ["genesis.json", "priv_validator_key.json", "attest_key.json", "aceso.toml"] {
-            std::fs::copy(self.nodes[of].home.join("config").join(file), home.join("config").join(file))?;
-        }
-        let state = "data/priv_validator_state.json";
-        std::fs::copy(self.nodes[of].home.join(state), home.join(state))?;
-        let ports = (0..3).map(|_| std::net::TcpListener::bind("127.0.0.1:0")).collect::<Result<Vec<_>, _>>()?;
-        let at = ports.iter().map(|one| one.local_addr().map(|at| at.to_string())).collect::<Result<Vec<_>, _>>()?;
-        // The same peers and pace, under another name and at other ports; CometBFT makes the key of connections.
-        let toml = std::fs::read_to_string(self.nodes[of].home.join("config/config.toml"))?;
-        let replaced = toml.lines().map(|line| match line.split(" = ").next() {
-            Some("laddr") if line.contains(self.nodes[of].rpc.trim_start_matches("http://")) => {
-                format!("laddr = \"tcp://{}\"", at[0])
-            }
-            Some("laddr") => format!("laddr = \"tcp://{}\"", at[1]),
-            Some("moniker") => "moniker = \"twin\"".into(),
-            _ => line.to_owned(),
-        });
-        std::fs::write(home.join("config/config.toml"), replaced.collect::<Vec<_>>().join("\n"))?;
-        self.nodes.push(Node {
-            number,
-            socket: home.join("abci.sock"),
-            home,
-            rpc: format!("http://{}", at[0]),
-            rest: format!("http://{}", at[2]),
-            between: None,
-            app: None,
-            engine: None,
-        });
-        Ok(number)
-    }
-
-    /// Ends the last validator for good.
-    pub(crate) fn forget(&mut self, number: usize) {
-        self.kill(number, Which::Both);
-        self.nodes.truncate(number);
+    /// The folder of a home in this network.
+    pub(crate) fn folder(&self, name: &str) -> PathBuf {
+        self.home.path().join(name)
     }
 
     /// Starts what does not run of a validator.
@@ -176,19 +141,36 @@ impl Net {
         if node.app.is_some() {
             return Ok(());
         }
-        let mut command = command(self.spaces.as_ref(), number, &self.programs.node);
+        let mut command = command(self.spaces.as_ref(), number, &node.program);
         command.args(["--log", "info", "start", "--home"]).arg(&node.home);
         command.arg("--abci").arg(format!("unix://{}", node.socket.display()));
         command.args(["--rest", node.rest.trim_start_matches("http://"), "--rpc", &node.rpc]).args(arguments);
-        node.app = Some(spawn(command, &node.home.join("aceso.log"))?);
+        node.app = Some(spawn(command, &node.home.join(LOG))?);
         let begun = Instant::now();
         while std::os::unix::net::UnixStream::connect(&node.socket).is_err() {
             if begun.elapsed() > START || node.app_ended() {
-                bail!("the application of validator {number} does not listen: {}", tail(&node.home.join("aceso.log")));
+                bail!("the application of validator {number} does not listen: {}", tail(&node.home.join(LOG)));
             }
             sleep(Duration::from_millis(10));
         }
         Ok(())
+    }
+
+    /// Waits until a condition holds.
+    pub(crate) fn wait_until(&self, what: &str, patience: Duration, holds: impl Fn(&Self) -> bool) -> Result<()> {
+        let begun = Instant::now();
+        while !holds(self) {
+            if begun.elapsed() > patience {
+                bail!("{what}: not within {} s; {}", patience.as_secs(), self.tails());
+            }
+            sleep(POLL / 2);
+        }
+        Ok(())
+    }
+
+    /// The ends of the applications' logs.
+    pub(crate) fn tails(&self) -> String {
+        self.nodes.iter().map(|node| format!("node {}: {}\n", node.number, tail(&node.home.join(LOG)))).collect()
     }
 
     /// Starts the engine with further arguments.
@@ -214,6 +196,34 @@ impl Net {
         if which != Which::Engine {
             end(&mut node.app);
         }
+    }
+
+    /// Starts a validator whose application will die in one of its next commits, and waits until it has.
+    pub(crate) fn doom(&mut self, number: usize, commit: u64, when: &str, patience: Duration) -> Result<()> {
+        self.kill(number, Which::Both);
+        self.start_app(number, &["--die-in-commit", &commit.to_string(), "--die-when", when])?;
+        self.start_engine(number, &[])?;
+        let begun = Instant::now();
+        while !self.nodes[number].app_ended() {
+            if begun.elapsed() > patience {
+                bail!("validator {number} has not died in its commit {commit} ({when})");
+            }
+            sleep(POLL);
+        }
+        Ok(())
+    }
+
+    /// Runs a verb of the node, or else of its engine, over the home of a validator that is stopped.
+    pub(crate) fn over(&self, number: usize, which: Which, arguments: &[&str]) -> Result<String> {
+        let program = if which == Which::App { &self.programs.node } else { &self.programs.engine };
+        let mut command = command(self.spaces.as_ref(), number, program);
+        command.args(arguments).arg("--home").arg(&self.nodes[number].home).stdin(Stdio::null());
+        let output = command.output().with_context(|| format!("cannot start {}", program.display()))?;
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
+        if !output.status.success() {
+            bail!("{} of validator {number}: {}", arguments.join(" "), text(&output.stderr));
+        }
+        Ok(text(&output.stdout))
     }
 
     /// Starts again whatever has ended: an engine ends by itself when its application has gone.
@@ -245,7 +255,7 @@ impl Net {
                     bail!(
                         "validator {number} is not at block {height} after {} s (heights {heights:?}); {}\n{}",
                         patience.as_secs(),
-                        tail(&self.nodes[number].home.join("aceso.log")),
+                        tail(&self.nodes[number].home.join(LOG)),
                         tail(&self.nodes[number].home.join("cometbft.log"))
                     );
                 }
@@ -275,6 +285,23 @@ impl Drop for Net {
 }
 
 impl Node {
+    /// A node that does not run yet.
+    pub(crate) fn new(number: usize, home: PathBuf, program: PathBuf, rpc: String, rest: String) -> Self {
+        let socket = home.join("abci.sock");
+        Self { number, home, program, rpc, rest, socket, between: None, app: None, engine: None }
+    }
+
+    /// Speaks to it as clients do.
+    pub(crate) fn client(&self) -> Result<Client> {
+        Ok(Client::connect(&self.rpc, &self.rest)?)
+    }
+
+    /// Whether the application's log has a line with these words.
+    pub(crate) fn logs(&self, words: &str) -> bool {
+        let log = std::fs::read(self.home.join(LOG)).unwrap_or_default();
+        String::from_utf8_lossy(&log).contains(words)
+    }
+
     /// What the engine answers to a GET.
     pub(crate) fn get(&self, path: &str) -> Result<Value> {
         ask(&self.rpc, path, Duration::from_secs(5))
@@ -295,7 +322,7 @@ impl Node {
 
     /// The end of the application's log, once it has ended by itself.
     pub(crate) fn last_words(&mut self) -> Option<String> {
-        self.app_ended().then(|| tail(&self.home.join("aceso.log")))
+        self.app_ended().then(|| tail(&self.home.join(LOG)))
     }
 
     /// The processes that run: what each is, and its number.

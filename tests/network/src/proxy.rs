@@ -8,7 +8,7 @@ use std::{
     os::unix::net::{UnixListener, UnixStream},
     path::{Path, PathBuf},
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     thread,
@@ -31,6 +31,7 @@ pub(crate) type Lie = fn(&mut Value) -> bool;
 pub(crate) struct Proxy {
     /// Where the engine connects.
     pub(crate) socket: PathBuf,
+    lie: Arc<Mutex<Lie>>,
     told: Arc<AtomicU64>,
 }
 
@@ -40,18 +41,23 @@ impl Proxy {
         let socket = app.with_extension("proxy");
         let _ = fs::remove_file(&socket);
         let listener = UnixListener::bind(&socket).with_context(|| format!("cannot listen at {}", socket.display()))?;
-        let (app, told) = (app.to_path_buf(), Arc::new(AtomicU64::new(0)));
-        let counted = Arc::clone(&told);
+        let (app, told, lie) = (app.to_path_buf(), Arc::new(AtomicU64::new(0)), Arc::new(Mutex::new(lie)));
+        let (counted, current) = (Arc::clone(&told), Arc::clone(&lie));
         thread::spawn(move || {
             for engine in listener.incoming().map_while(Result::ok) {
-                let (app, told) = (app.clone(), Arc::clone(&counted));
+                let (app, told, lie) = (app.clone(), Arc::clone(&counted), Arc::clone(&current));
                 thread::spawn(move || {
                     // The engine sees a closed connection and says so itself.
-                    let _ = pass(engine, &app, lie, &told);
+                    let _ = pass(engine, &app, &lie, &told);
                 });
             }
         });
-        Ok(Self { socket, told })
+        Ok(Self { socket, lie, told })
+    }
+
+    /// Tells another lie from now on.
+    pub(crate) fn tell(&self, lie: Lie) {
+        *self.lie.lock().unwrap_or_else(PoisonError::into_inner) = lie;
     }
 
     /// How many answers were changed.
@@ -60,7 +66,7 @@ impl Proxy {
     }
 }
 
-fn pass(mut engine: UnixStream, app: &Path, lie: Lie, told: &AtomicU64) -> Result<()> {
+fn pass(mut engine: UnixStream, app: &Path, lie: &Mutex<Lie>, told: &AtomicU64) -> Result<()> {
     let mut app = UnixStream::connect(app)?;
     let (mut requests, mut forward) = (engine.try_clone()?, app.try_clone()?);
     thread::spawn(move || {
@@ -75,6 +81,7 @@ fn pass(mut engine: UnixStream, app: &Path, lie: Lie, told: &AtomicU64) -> Resul
     loop {
         let message = read(&mut app)?;
         let mut response = Response::decode(&message[..])?;
+        let lie = *lie.lock().unwrap_or_else(PoisonError::into_inner);
         let changed = response.value.as_mut().is_some_and(lie);
         if changed {
             told.fetch_add(1, Ordering::Relaxed);

@@ -1,4 +1,5 @@
-//! What tests across the workspace share: where built contracts and sample data lie, and how a node is started.
+//! What tests across the workspace share: where built contracts and sample data lie, contracts and pictures that need no
+//! build, and how a node is started.
 //!
 //! The test command says so in the environment, `ACESO_CONTRACTS` and `ACESO_DATA`. Nothing is built, fetched or
 //! guessed here.
@@ -7,6 +8,7 @@
 #![allow(clippy::disallowed_methods, reason = "tests are told by the environment where things lie")]
 
 pub mod dev;
+pub mod guests;
 pub mod npz;
 
 use std::{
@@ -28,6 +30,20 @@ pub fn contract(name: &str) -> Vec<u8> {
 fn contract_in(folder: &Path, name: &str) -> Vec<u8> {
     let file = folder.join(name).with_extension("wasm");
     fs::read(&file).unwrap_or_else(|error| panic!("no contract {}: {error}, run `cargo xtask test`", file.display()))
+}
+
+/// A grey picture of 40 × 32 pixels, as PNG; every `seed` another one.
+pub fn picture(seed: u8) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut encoder = png::Encoder::new(&mut bytes, 40, 32);
+    encoder.set_color(png::ColorType::Grayscale);
+    encoder.set_depth(png::BitDepth::Eight);
+    let pixels: Vec<u8> = (0..40 * 32_u32).map(|n| (n.wrapping_mul(31) % 251) as u8 ^ seed).collect();
+    let written = encoder.write_header().and_then(|mut writer| writer.write_image_data(&pixels));
+    if let Err(error) = written {
+        panic!("no picture: {error}");
+    }
+    bytes
 }
 
 /// The folder of sample data, if there is one: what `ACESO_DATA` names, else `shared/data` beside the repository.

@@ -9,10 +9,18 @@ use aceso_types::{Height, TxIndex, msg::MsgAttest};
 use bytes::Bytes;
 use prost::Message;
 use tendermint::{abci::types::ExecTxResult, consensus, v0_38::abci::request::FinalizeBlock, validator::Update};
+use tracing::{Span, field::Empty};
 
 use crate::{
     chain::{self, Chain},
-    components::{blobs, models, validators},
+    components::{
+        blobs, models,
+        reads::{
+            script::{Script, Written},
+            told,
+        },
+        validators,
+    },
     error::{Outcome, Stop},
     event::Event,
     gas::Meter,
@@ -29,33 +37,42 @@ pub(crate) struct Results {
     pub(crate) validators: Vec<Update>,
     /// The engine's parameters, if they change.
     pub(crate) consensus: Option<consensus::Params>,
+    /// What its open reads came to, if it has read.
+    pub(crate) transcript: Option<Written>,
 }
 
 /// Executes a decided block on top of `delta`. Infallible by contract: a bad transaction yields a result with a code,
-/// a bad machine stops.
+/// a bad machine stops. `script` takes down what the block reads, and may know it beforehand.
 pub(crate) fn execute(
     host: &Host,
     chain: &Arc<Chain>,
     block: Block,
     delta: &mut Delta,
     request: &FinalizeBlock,
+    mut script: Script,
 ) -> Outcome<Results> {
     let mut events = begin(chain, block, delta, request)?;
     let mut results = Vec::with_capacity(request.txs.len());
     let mut gas_used: u64 = 0;
     for (index, bytes) in request.txs.iter().enumerate() {
+        let span = tracing::info_span!("tx", index, hash = Empty, code = Empty, gas = Empty).entered();
         let done = match attestation(bytes) {
             Some(attest) if index == 0 => attested(chain, block, delta, &attest)?,
             _ => {
                 let index = TxIndex(u32::try_from(index).unwrap_or(u32::MAX));
-                deliver(host, chain, block, delta, bytes, index, gas_used)?
+                deliver((host, &mut script), chain, block, delta, bytes, index, gas_used)?
             }
         };
+        note(&span, &done);
         gas_used = gas_used.saturating_add(done.gas_used.min(done.gas_wanted));
         results.push(done.into());
     }
-    let (validators, consensus) = end(host, chain, block, delta, &mut events)?;
-    Ok(Results { events, txs: results, validators, consensus })
+    let (validators, consensus) = end((host, &mut script), chain, block, delta, &mut events)?;
+    let transcript = script.finish(&chain.id, block.height)?;
+    if let Some(written) = &transcript {
+        told::put(&mut Bare(delta), block.height.0, &written.digest)?;
+    }
+    Ok(Results { events, txs: results, validators, consensus, transcript })
 }
 
 /// What is due before the transactions: the clock of the state, how validators behaved, and blobs whose delay or term is
@@ -72,7 +89,7 @@ fn begin(chain: &Chain, block: Block, delta: &mut Delta, request: &FinalizeBlock
 /// What is due after them: who signs from now on, blobs that lost their attesters, models that waited for their blobs.
 /// Answers what the engine has to change.
 fn end(
-    host: &Host,
+    (host, script): (&Host, &mut Script),
     chain: &Chain,
     block: Block,
     delta: &mut Delta,
@@ -84,7 +101,7 @@ fn end(
         blobs::begin_sweep(state)?;
     }
     events.extend(blobs::end_block(state, height)?);
-    events.extend(models::end_block(state, host, height)?);
+    events.extend(models::end_block(state, host, script, height)?);
     let consensus = Some(chain::consensus(state)?).filter(|new| *new != chain.consensus);
     Ok((changed.updates, consensus.map(|new| new.to_engine())))
 }
@@ -109,8 +126,22 @@ fn attested(chain: &Chain, block: Block, delta: &mut Delta, attest: &MsgAttest) 
     Ok(Done { fault: None, data: Vec::new(), events, gas_wanted: 0, gas_used: 0 })
 }
 
+/// Tells whoever traces what became of a transaction, without the text of a refusal.
+fn note(span: &Span, done: &Done) {
+    span.record("gas", done.gas_used);
+    match &done.fault {
+        Some(fault) => {
+            span.record("code", fault.code.number());
+            tracing::debug!(codespace = fault.code.space(), "refused");
+        }
+        None => {
+            span.record("code", 0);
+        }
+    }
+}
+
 fn deliver(
-    host: &Host,
+    (host, script): (&Host, &mut Script),
     chain: &Arc<Chain>,
     block: Block,
     delta: &mut Delta,
@@ -122,6 +153,9 @@ fn deliver(
         Ok(tx) => tx,
         Err(fault) => return Ok(Done::refused(fault)),
     };
+    if !Span::current().is_disabled() {
+        Span::current().record("hash", hex::encode_upper(tx.hash));
+    }
     // More than any block has is refused by the transaction's own checks.
     let (wanted, most) = (tx.gas_limit(), chain.block_gas.unwrap_or(u64::MAX));
     if wanted <= most && wanted > most.saturating_sub(gas_used) {
@@ -129,7 +163,10 @@ fn deliver(
     }
     let mut run = Run::new(host, chain.clone(), block, Mode::Deliver, delta, Meter::new(0));
     run.tx.index = index;
-    tx::deliver(&mut run, &tx)
+    run.script = std::mem::take(script);
+    let done = tx::deliver(&mut run, &tx);
+    *script = run.script;
+    done
 }
 
 /// Runs a transaction as a block would, for its gas and its events only.

@@ -7,6 +7,7 @@
 use aceso_blobs::BlobError;
 use aceso_types::{
     BlobId,
+    genesis::Params,
     msg::{Availability, MsgRegisterBlob, MsgRegisterBlobResponse},
     query::{BlobRow, BlobStatus},
 };
@@ -135,8 +136,13 @@ impl Row {
         }
     }
 
-    /// The row as queries show it.
-    pub(crate) fn shown(&self, cid: &BlobId, height: u64, decided: &Table) -> BlobRow {
+    /// The first height at which a node need not hold it any more for this registration.
+    pub(crate) fn held_until(&self, params: &Params) -> u64 {
+        self.expires.saturating_add(params.blob_grace)
+    }
+
+    /// The row as queries show it; `held` is whether nodes hold the bytes.
+    pub(crate) fn shown(&self, cid: &BlobId, height: u64, decided: &Table, held: bool) -> BlobRow {
         BlobRow {
             cid: cid.to_string(),
             size: self.size,
@@ -144,6 +150,7 @@ impl Row {
             status: self.status(height, decided).into(),
             available_from: self.available_from,
             owner: self.owner.clone(),
+            held,
         }
     }
 }
@@ -180,7 +187,7 @@ pub(crate) fn bytes(host: &Host, cid: &BlobId, size: u64) -> Result<Vec<u8>, App
     let lost = |reason| AppError::Blob { id: *cid, reason: Box::new(reason) };
     let bytes = match (host.blobs.read(cid, size), &host.fetch) {
         (Err(BlobError::Missing { .. } | BlobError::Incomplete(_) | BlobError::Corrupt(_)), Some(fetch)) => {
-            fetch.fetch(cid, size).map_err(|reason| AppError::Fetch { id: *cid, reason })?;
+            fetch.fetch(cid, size).map_err(|reason| AppError::Fetch { id: Box::new(*cid), size, reason })?;
             host.blobs.read(cid, size).map_err(lost)?
         }
         (read, _) => read.map_err(lost)?,

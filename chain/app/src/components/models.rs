@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use aceso_inference::{Model, admit, meter};
+use aceso_inference::{Model, meter};
 use aceso_types::{
     BlobId, Gas, Manifest, ModelId,
     guest::ModelInfo,
@@ -18,8 +18,12 @@ use aceso_vm::{ModelFacts, TensorSpec};
 
 use crate::{
     code::Code,
-    components::{MODELS, blobs, validators},
-    error::{AppError, Outcome},
+    components::{
+        MODELS, blobs,
+        reads::script::{Script, Who},
+        validators,
+    },
+    error::{AppError, Outcome, Stop},
     event::Event,
     gas,
     host::Host,
@@ -44,6 +48,11 @@ mod keys {
         format!("onnx/{digest}").into_bytes()
     }
 
+    /// `bytes/bafkrei…` — the blob of an admitted model, which whoever executes the chain from its beginning needs again
+    pub(super) fn bytes(cid: &str) -> Vec<u8> {
+        format!("bytes/{cid}").into_bytes()
+    }
+
     /// `waiting/bafkrei…/0293161d…`
     pub(super) fn waiting(cid: &str, id: &str) -> Vec<u8> {
         format!("waiting/{cid}/{id}").into_bytes()
@@ -57,8 +66,8 @@ mod keys {
     #[test]
     fn keys_do_not_change() {
         let text = |key: Vec<u8>| String::from_utf8(key).unwrap();
-        expect_test::expect!["model/m onnx/d waiting/c/m queue/00000000000000001234/m"]
-            .assert_eq(&[model("m"), onnx("d"), waiting("c", "m"), queue(1234, "m")].map(text).join(" "));
+        expect_test::expect!["model/m onnx/d bytes/c waiting/c/m queue/00000000000000001234/m"]
+            .assert_eq(&[model("m"), onnx("d"), bytes("c"), waiting("c", "m"), queue(1234, "m")].map(text).join(" "));
     }
 }
 
@@ -70,6 +79,11 @@ pub(crate) fn get(state: &mut impl Read, id: &ModelId) -> Outcome<Option<ModelRo
 /// The manifest in a row.
 pub(crate) fn manifest(row: &ModelRow) -> Outcome<Manifest> {
     Ok(Manifest::decode(&row.manifest).map_err(|_| damaged(MODELS, row.model.as_bytes()))?)
+}
+
+/// Whether a blob is the bytes of an admitted model. Nodes that have it keep it beyond its term.
+pub(crate) fn is_kept(state: &mut impl Read, cid: &BlobId) -> Outcome<bool> {
+    Ok(state.get(MODELS, &keys::bytes(&cid.to_string()))?.is_some())
 }
 
 /// What contracts learn of a model that can be read with.
@@ -117,12 +131,14 @@ pub(crate) fn register_msg(run: &mut Run<'_>, msg: &MsgRegisterModel) -> Outcome
     run.emit(Event::new("register_model").with("model", id.to_string()).with("author", row.author.as_str()));
     let admitted = status == BlobStatus::Available;
     if admitted {
-        let host = run.host;
-        let bytes = blobs::bytes(host, &cid, blob.size)?;
         // A simulation decodes nothing that its sender did not pay for: the price is the same without the work.
         if run.mode != Mode::Simulate {
-            let model = admit(&bytes, &manifest).map_err(|e| Code::ModelRefused.because(e))?;
-            admit_row(run, &mut row, &manifest, &model, bytes)?;
+            run.script.need_room(0)?;
+            let host = run.host;
+            let who = Who { tx: Some(run.tx.index), caller: row.author.clone(), model: id };
+            let (model, bytes) =
+                run.script.admit(who, host, &manifest)?.map_err(|reason| Code::ModelRefused.because(reason))?;
+            admit_row(&mut Bare(run.delta), &mut row, &manifest, &model, bytes)?;
             host.models.put(id, Arc::new(model));
         }
         run.emit(verdict(&row));
@@ -141,18 +157,21 @@ pub(crate) fn register_msg(run: &mut Run<'_>, msg: &MsgRegisterModel) -> Outcome
 }
 
 /// Notes what an admitted model costs, and keeps its bytes. Their price is paid with the admission.
-fn admit_row(run: &mut Run<'_>, row: &mut ModelRow, manifest: &Manifest, model: &Model, bytes: Vec<u8>) -> Outcome<()> {
-    note(row, model);
-    run.delta.set(MODELS, keys::onnx(&manifest.onnx.digest.to_string()), bytes)?;
-    Ok(())
-}
-
-fn note(row: &mut ModelRow, model: &Model) {
+fn admit_row(
+    state: &mut impl Write,
+    row: &mut ModelRow,
+    manifest: &Manifest,
+    model: &Model,
+    bytes: Vec<u8>,
+) -> Outcome<()> {
+    state.set(MODELS, keys::onnx(&manifest.onnx.digest.to_string()), bytes)?;
+    state.set(MODELS, keys::bytes(&manifest.onnx.blob.to_string()), b"1".to_vec())?;
     let facts = model.facts();
     row.status = ModelStatus::Admitted.into();
     row.macs = facts.macs;
     row.load_gas = Gas::from_wasm(meter::load(&facts)).0;
     row.run_gas = Gas::from_wasm(meter::run(&facts)).0;
+    Ok(())
 }
 
 fn verdict(row: &ModelRow) -> Event {
@@ -177,7 +196,7 @@ pub(crate) fn is_queued(state: &mut impl Read) -> Outcome<bool> {
 }
 
 /// What a block does to models after its transactions: those whose blob is available are admitted or refused.
-pub(crate) fn end_block(state: &mut impl Write, host: &Host, height: u64) -> Outcome<Vec<Event>> {
+pub(crate) fn end_block(state: &mut impl Write, host: &Host, script: &mut Script, height: u64) -> Outcome<Vec<Event>> {
     let mut events = Vec::new();
     for (key, _) in state.page(MODELS, &Part::first(b"queue/".to_vec(), ADMISSIONS_MAX))? {
         let text = String::from_utf8_lossy(&key).into_owned();
@@ -202,16 +221,18 @@ pub(crate) fn end_block(state: &mut impl Write, host: &Host, height: u64) -> Out
             state.set(MODELS, key, b"1".to_vec())?;
             continue;
         }
-        match available_bytes(state, host, &cid, height)? {
-            Ok(bytes) => match admit(&bytes, &manifest) {
-                Ok(model) => {
-                    note(&mut row, &model);
-                    state.set(MODELS, keys::onnx(&manifest.onnx.digest.to_string()), bytes)?;
-                    host.models.put(manifest.id(), Arc::new(model));
+        match expired(state, &cid, height)? {
+            Some(reason) => refuse(&mut row, reason),
+            None => {
+                let who = Who { tx: None, caller: row.author.clone(), model: manifest.id() };
+                match script.admit(who, host, &manifest)? {
+                    Ok((model, bytes)) => {
+                        admit_row(state, &mut row, &manifest, &model, bytes)?;
+                        host.models.put(manifest.id(), Arc::new(model));
+                    }
+                    Err(reason) => refuse(&mut row, reason),
                 }
-                Err(refused) => refuse(&mut row, refused.to_string()),
-            },
-            Err(reason) => refuse(&mut row, reason),
+            }
         }
         state.put(MODELS, model_key, &row)?;
         events.push(verdict(&row));
@@ -231,12 +252,11 @@ fn pending_until(state: &mut impl Read, cid: &BlobId, height: u64) -> Outcome<Op
     Ok(row.map(|row| if row.available_from > height { row.available_from } else { 0 }))
 }
 
-/// The bytes of a blob, or why they are not available any more.
-fn available_bytes(state: &mut impl Write, host: &Host, cid: &BlobId, height: u64) -> Outcome<Result<Vec<u8>, String>> {
-    use crate::error::Stop;
+/// Why a blob is not available any more; none if it is.
+fn expired(state: &mut impl Read, cid: &BlobId, height: u64) -> Outcome<Option<String>> {
     match blobs::available(state, cid, height) {
-        Ok(row) => Ok(Ok(blobs::bytes(host, cid, row.size)?)),
-        Err(Stop::Refused(fault)) => Ok(Err(fault.text)),
+        Ok(_) => Ok(None),
+        Err(Stop::Refused(fault)) => Ok(Some(fault.text)),
         Err(halt) => Err(halt),
     }
 }
@@ -254,7 +274,10 @@ pub(crate) fn load(run: &mut Run<'_>, id: &ModelId) -> Outcome<Option<(ModelRow,
     let manifest = manifest(&row)?;
     let key = keys::onnx(&manifest.onnx.digest.to_string());
     let Some(bytes) = run.delta.get(MODELS, &key)? else { return Err(damaged(MODELS, &key).into()) };
-    let model = admit(&bytes, &manifest)
+    let model = run
+        .host
+        .models
+        .admit(&bytes, &manifest)
         .map_err(|e| AppError::Host(format!("model {id} was admitted on chain and is refused here: {e}")))?;
     let model = Arc::new(model);
     run.host.models.put(*id, model.clone());

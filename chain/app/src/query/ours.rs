@@ -170,7 +170,9 @@ fn receipt_row(state: &mut impl Read, read: u64) -> Result<Option<ReceiptRow>, S
 
 fn shown_blob(state: &mut impl Read, height: u64, cid: &BlobId) -> Result<Option<BlobRow>, Status> {
     let decided = validators::decided(state)?;
-    Ok(blobs::get(state, cid)?.map(|row| row.shown(cid, height, &decided)))
+    let Some(row) = blobs::get(state, cid)? else { return Ok(None) };
+    let held = height < row.held_until(&chain::params(state)?) || models::is_kept(state, cid)?;
+    Ok(Some(row.shown(cid, height, &decided, held)))
 }
 
 fn shown_image(state: &mut impl Read, height: u64, cid: &BlobId) -> Result<Option<ImageRow>, Status> {

@@ -5,7 +5,10 @@
 
 use std::{
     collections::{BTreeSet, VecDeque},
-    sync::{LazyLock, Mutex, MutexGuard, PoisonError},
+    sync::{
+        LazyLock, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use cosmos_sdk_proto::cosmos::tx::{
@@ -173,7 +176,11 @@ pub(crate) fn is_signed(key: &[u8], bytes: &[u8], signature: &[u8]) -> bool {
 
 /// Signatures that were found good, the oldest forgotten first.
 #[derive(Default)]
-pub(crate) struct GoodSignatures(Mutex<Remembered>);
+pub(crate) struct GoodSignatures {
+    remembered: Mutex<Remembered>,
+    hits: AtomicU64,
+    misses: AtomicU64,
+}
 
 #[derive(Default)]
 struct Remembered {
@@ -191,8 +198,10 @@ impl GoodSignatures {
         hasher.update(bytes);
         let id: [u8; 32] = hasher.finalize().into();
         if self.remembered().known.contains(&id) {
+            self.hits.fetch_add(1, Ordering::Relaxed);
             return true;
         }
+        self.misses.fetch_add(1, Ordering::Relaxed);
         let good = is_signed(key, bytes, signature);
         if good {
             let mut remembered = self.remembered();
@@ -208,8 +217,13 @@ impl GoodSignatures {
         good
     }
 
+    /// How many signatures were remembered, and how many had to be verified.
+    pub(crate) fn asked(&self) -> (u64, u64) {
+        (self.hits.load(Ordering::Relaxed), self.misses.load(Ordering::Relaxed))
+    }
+
     fn remembered(&self) -> MutexGuard<'_, Remembered> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.remembered.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -244,5 +258,6 @@ mod tests {
             assert!(memory.verify(public.as_bytes(), b"bytes", &made.to_bytes()));
             assert!(!memory.verify(public.as_bytes(), b"bytez", &made.to_bytes()));
         }
+        assert_eq!(memory.asked(), (1, 3));
     }
 }

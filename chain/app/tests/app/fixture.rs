@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use aceso_app::{
-    App, Config,
+    App, AtRest, Config,
     attest::{AttestKey, extension},
 };
 use aceso_blobs::{BlobStore, Options};
@@ -186,7 +186,9 @@ pub(crate) struct Net {
     pub(crate) blobs: Arc<BlobStore>,
     pub(crate) height: u64,
     pub(crate) dir: TempDir,
-    attest: AttestKey,
+    /// The transactions of every block and what they came to, that of height 1 first.
+    pub(crate) blocks: Vec<(Vec<Bytes>, response::FinalizeBlock)>,
+    pub(crate) attest: AttestKey,
 }
 
 impl Net {
@@ -212,7 +214,7 @@ impl Net {
 
     fn begin(app: App, blobs: Arc<BlobStore>, dir: TempDir, change: impl FnOnce(&mut Genesis)) -> Self {
         let attest = AttestKey::generate(&[7; 32]).unwrap();
-        let mut net = Self { app, blobs, height: 0, dir, attest };
+        let mut net = Self { app, blobs, height: 0, dir, blocks: Vec::new(), attest };
         net.app.init_chain(net.genesis(change)).unwrap();
         assert!(net.block(vec![]).tx_results.is_empty());
         net
@@ -228,13 +230,24 @@ impl Net {
         self.app = App::open(config).unwrap();
     }
 
+    /// Ends the application, looks at its state, and starts it again.
+    pub(crate) fn at_rest<T>(&mut self, look: impl FnOnce(&AtRest) -> T) -> T {
+        let elsewhere = tempfile::tempdir().unwrap();
+        let other = App::open(Config::new(elsewhere.path(), self.blobs.clone())).unwrap();
+        drop(std::mem::replace(&mut self.app, other));
+        let config = Config::new(self.dir.path(), self.blobs.clone());
+        let seen = look(&AtRest::open(&config.state_dir).unwrap().unwrap());
+        self.app = App::open(config).unwrap();
+        seen
+    }
+
     /// An application in a home of its own that has never seen a block.
     pub(crate) fn joining(&self) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let blobs = Arc::new(BlobStore::open(&dir.path().join("blobs"), Options::default()).unwrap());
         let app = App::open(Config::new(dir.path(), blobs.clone())).unwrap();
         let attest = AttestKey::generate(&[7; 32]).unwrap();
-        Self { app, blobs, height: self.height, dir, attest }
+        Self { app, blobs, height: self.height, dir, blocks: Vec::new(), attest }
     }
 
     pub(crate) fn genesis(&self, change: impl FnOnce(&mut Genesis)) -> request::InitChain {
@@ -258,6 +271,7 @@ impl Net {
             params: Params::default(),
             contracts: vec![],
             proof_spec: serde_json::from_str(&aceso_state::proof_spec_json()).unwrap(),
+            state: None,
         };
         change(&mut genesis);
         request::InitChain {
@@ -336,7 +350,14 @@ impl Net {
     /// Executes without committing.
     pub(crate) fn finalize(&mut self, txs: Vec<Bytes>) -> response::FinalizeBlock {
         self.height += 1;
-        self.app.finalize_block(block_of(self.height, txs)).unwrap()
+        let done = self.app.finalize_block(block_of(self.height, txs.clone())).unwrap();
+        self.blocks.push((txs, done.clone()));
+        done
+    }
+
+    /// The transactions of a block, and what they came to.
+    pub(crate) fn done(&self, at: u64) -> &(Vec<Bytes>, response::FinalizeBlock) {
+        &self.blocks[usize::try_from(at).unwrap() - 1]
     }
 
     /// One transaction in a block of its own.

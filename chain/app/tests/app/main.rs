@@ -7,12 +7,15 @@ mod authority;
 mod blocks;
 mod coins;
 mod contracts;
+mod export;
 mod fixture;
-mod guests;
 mod queries;
 mod reads;
+mod replay;
 mod shipped;
 mod signing;
 mod spoiled;
 mod sync;
 mod validators;
+
+use aceso_test_support::guests;

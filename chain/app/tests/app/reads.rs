@@ -2,6 +2,7 @@
 
 use std::{fs, path::Path};
 
+pub(crate) use aceso_test_support::picture;
 use aceso_types::{
     BlobId, Digest, Manifest, PixelDigest, Receipt,
     guest::{Answer, Origin, PermitRequest, ReadInfo},
@@ -44,18 +45,7 @@ pub(crate) fn model_files() -> (Vec<u8>, Manifest) {
     (onnx, serde_json::from_slice(&fs::read(folder.join("manifest.json")).unwrap()).unwrap())
 }
 
-/// A grey picture; every `seed` another one.
-pub(crate) fn picture(seed: u8) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    let mut encoder = png::Encoder::new(&mut bytes, 40, 32);
-    encoder.set_color(png::ColorType::Grayscale);
-    encoder.set_depth(png::BitDepth::Eight);
-    let pixels: Vec<u8> = (0..40 * 32_u32).map(|n| (n.wrapping_mul(31) % 251) as u8 ^ seed).collect();
-    encoder.write_header().unwrap().write_image_data(&pixels).unwrap();
-    bytes
-}
-
-fn register_image(owner: &Key, cid: &BlobId, size: usize, guard: &str) -> MsgRegisterImage {
+pub(crate) fn register_image(owner: &Key, cid: &BlobId, size: usize, guard: &str) -> MsgRegisterImage {
     MsgRegisterImage {
         owner: owner.address(),
         cid: cid.to_string(),
@@ -74,7 +64,7 @@ impl Clinic {
     }
 
     /// A clinic whose reader answers so.
-    fn with(reader: &str) -> Self {
+    pub(crate) fn with(reader: &str) -> Self {
         let mut net = Net::start();
         let (onnx, manifest) = model_files();
         let price = u128::from(manifest.price.amount);
@@ -126,7 +116,7 @@ impl Clinic {
         Self::message(&self.guard, serde_json::to_string(&request).unwrap())
     }
 
-    fn read_of(&self, model: &str, image: &BlobId) -> String {
+    pub(crate) fn read_of(&self, model: &str, image: &BlobId) -> String {
         format!("\"{model}{image}{PURPOSE}\"")
     }
 

@@ -209,10 +209,11 @@ mod tests {
         let (mempool, info, snapshot) = (Mempool::new(app.clone()), Info::new(app.clone()), Snapshot::new(app));
         let (faults, _) = mpsc::unbounded_channel();
         let lanes = Lanes {
-            consensus: Lane::start("consensus", faults.clone(), move |r| consensus.answer(r)).unwrap(),
-            mempool: Lane::start("mempool", faults.clone(), move |r| mempool.answer(r)).unwrap(),
-            info: Lane::start("info", faults.clone(), move |r| info.answer(r)).unwrap(),
-            snapshot: Lane::start("snapshot", faults, move |r| snapshot.answer(r)).unwrap(),
+            consensus: Lane::start("consensus", Default::default(), faults.clone(), move |r| consensus.answer(r))
+                .unwrap(),
+            mempool: Lane::start("mempool", Default::default(), faults.clone(), move |r| mempool.answer(r)).unwrap(),
+            info: Lane::start("info", Default::default(), faults.clone(), move |r| info.answer(r)).unwrap(),
+            snapshot: Lane::start("snapshot", Default::default(), faults, move |r| snapshot.answer(r)).unwrap(),
         };
         let (ours, theirs) = tokio::io::duplex(1 << 20);
         (ours, tokio::spawn(async move { serve(theirs, &lanes).await }))

@@ -24,7 +24,7 @@ use super::{
     mempool::Mempool,
     snapshot::Snapshot,
 };
-use crate::application::Fault;
+use crate::{application::Fault, metrics::meters::Queues};
 
 /// Connections at the same time. CometBFT holds four, and four more while it is started again.
 const CONNECTIONS_MAX: usize = 32;
@@ -103,14 +103,18 @@ pub(crate) async fn serve(
     mempool: Mempool,
     info: Info,
     snapshot: Snapshot,
+    queues: Queues,
 ) -> Result<(), ServerError> {
     let (faults, mut failed) = mpsc::unbounded_channel();
     let start = |source| ServerError::Thread(source);
     let lanes = Arc::new(Lanes {
-        consensus: Lane::start("abci-consensus", faults.clone(), move |r| consensus.answer(r)).map_err(start)?,
-        mempool: Lane::start("abci-mempool", faults.clone(), move |r| mempool.answer(r)).map_err(start)?,
-        info: Lane::start("abci-info", faults.clone(), move |r| info.answer(r)).map_err(start)?,
-        snapshot: Lane::start("abci-snapshot", faults, move |r| snapshot.answer(r)).map_err(start)?,
+        consensus: Lane::start("abci-consensus", queues.of("consensus"), faults.clone(), move |r| consensus.answer(r))
+            .map_err(start)?,
+        mempool: Lane::start("abci-mempool", queues.of("mempool"), faults.clone(), move |r| mempool.answer(r))
+            .map_err(start)?,
+        info: Lane::start("abci-info", queues.of("info"), faults.clone(), move |r| info.answer(r)).map_err(start)?,
+        snapshot: Lane::start("abci-snapshot", queues.of("snapshot"), faults, move |r| snapshot.answer(r))
+            .map_err(start)?,
     });
     let listening = async {
         match &address {
@@ -240,7 +244,7 @@ pub(super) mod tests {
         let rig = chain(home.path());
         let consensus = Consensus::new(Arc::new(Counter::default()), Arc::new(Here));
         let (faults, mut failed) = mpsc::unbounded_channel();
-        let lane = Lane::start("test", faults, move |r| consensus.answer(r)).unwrap();
+        let lane = Lane::start("test", Default::default(), faults, move |r| consensus.answer(r)).unwrap();
         let put = async |request| lane.put(request).await.unwrap().await.unwrap();
         let started = put(ConsensusRequest::InitChain(init_chain())).await.unwrap();
         assert!(matches!(started, Response::InitChain(_)));
@@ -306,7 +310,14 @@ pub(super) mod tests {
         let app = Arc::new(Counter::default());
         let consensus = Consensus::new(app.clone(), Arc::new(Here));
         let (mempool, info) = (Mempool::new(app.clone()), Info::new(app.clone()));
-        let serving = serve(Address::Unix(path.clone()), consensus, mempool, info, Snapshot::new(app.clone()));
+        let serving = serve(
+            Address::Unix(path.clone()),
+            consensus,
+            mempool,
+            info,
+            Snapshot::new(app.clone()),
+            Default::default(),
+        );
         let server = tokio::spawn(serving);
         let mut stream = connect(&path).await;
         let info = ask(&mut stream, pb::request::Value::Info(Default::default())).await;
@@ -354,6 +365,7 @@ pub(super) mod tests {
             Mempool::new(app.clone()),
             Info::new(app.clone()),
             Snapshot::new(app),
+            Default::default(),
         );
         let server = tokio::spawn(serving);
         let mut stream = loop {
@@ -379,7 +391,7 @@ pub(super) mod tests {
         let app = Arc::new(Counter::default());
         let consensus = Consensus::new(app.clone(), Arc::new(Here));
         let (mempool, info) = (Mempool::new(app.clone()), Info::new(app.clone()));
-        let ended = serve(address, consensus, mempool, info, Snapshot::new(app)).await;
+        let ended = serve(address, consensus, mempool, info, Snapshot::new(app), Default::default()).await;
         assert!(ended.unwrap_err().to_string().contains("is another node running?"));
     }
 }

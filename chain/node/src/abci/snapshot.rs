@@ -83,7 +83,8 @@ mod tests {
         let socket = home.join("abci.sock");
         let consensus = Consensus::new(app.clone(), Arc::new(Here));
         let (mempool, info) = (Mempool::new(app.clone()), Info::new(app.clone()));
-        tokio::spawn(serve(Address::Unix(socket.clone()), consensus, mempool, info, Snapshot::new(app)));
+        let (address, snapshot) = (Address::Unix(socket.clone()), Snapshot::new(app));
+        tokio::spawn(serve(address, consensus, mempool, info, snapshot, Default::default()));
         connect(&socket).await
     }
 

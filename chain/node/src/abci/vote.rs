@@ -8,6 +8,7 @@ use aceso_app::{
 };
 use aceso_blobs::BlobStore;
 use bytes::Bytes;
+use prometheus_client::metrics::histogram::Histogram;
 use prost::Message;
 
 /// Wanted blobs that one vote looks at; more than an extension has room for.
@@ -34,7 +35,7 @@ impl AttestKeys {
     }
 
     /// Works with the key that counts; nothing where none does.
-    fn with<T>(&self, counted: &[Vec<u8>], work: impl FnOnce(&AttestKey) -> T) -> Option<T> {
+    pub(crate) fn with<T>(&self, counted: &[Vec<u8>], work: impl FnOnce(&AttestKey) -> T) -> Option<T> {
         let counts = |key: &&AttestKey| counted.iter().any(|public| public[..] == key.public());
         let mut keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
         if !keys.iter().any(|key| counts(&key)) {
@@ -48,12 +49,19 @@ impl AttestKeys {
 pub(crate) struct Voter {
     keys: AttestKeys,
     blobs: Arc<BlobStore>,
+    /// Bytes of extensions, where somebody counts.
+    sizes: Option<Histogram>,
 }
 
 impl Voter {
     /// A voter.
     pub(crate) fn new(keys: AttestKeys, blobs: Arc<BlobStore>) -> Self {
-        Self { keys, blobs }
+        Self { keys, blobs, sizes: None }
+    }
+
+    /// The voter, telling how long its extensions are.
+    pub(crate) fn watched(self, sizes: Histogram) -> Self {
+        Self { sizes: Some(sizes), ..self }
     }
 
     fn holds(&self, wanted: &WantedBlob) -> bool {
@@ -71,7 +79,12 @@ impl Extend for Voter {
     fn extension(&self, chain_id: &str, wanted: Vec<WantedBlob>, counted: &[Vec<u8>]) -> Bytes {
         let held = wanted.into_iter().take(LOOKED_AT_MAX).filter(|wanted| self.holds(wanted));
         let extension = self.keys.with(counted, |key| attest::extension(key, chain_id, held));
-        extension.map(|extension| extension.encode_to_vec().into()).unwrap_or_default()
+        let bytes: Bytes = extension.map(|extension| extension.encode_to_vec().into()).unwrap_or_default();
+        if let Some(sizes) = &self.sizes {
+            // At most 64 KiB: exact.
+            sizes.observe(f64::from(u32::try_from(bytes.len()).unwrap_or(u32::MAX)));
+        }
+        bytes
     }
 }
 

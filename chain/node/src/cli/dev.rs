@@ -1,24 +1,15 @@
 //! `aceso dev`: a chain of one validator in this process, with RPC and REST.
 
-use std::{
-    net::SocketAddr,
-    path::PathBuf,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::Duration,
-};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use aceso_app::App;
-use aceso_blobs::BlobStore;
-use aceso_state::FailPoint;
-use rustix::process::{Signal, getpid, kill_process};
+use aceso_blobs::{BlobStore, Recovery};
 use serde_json::json;
 use tokio::sync::{Semaphore, mpsc, watch};
 
 use super::{
     HomeArg, Output,
+    die::Deaths,
     init::{Chain, proof_spec},
 };
 use crate::{
@@ -27,10 +18,11 @@ use crate::{
     application::Application,
     engine::{Engine, EngineError, Parts, commit::Signer, events::Hub, mempool::Mempool, pulse::Pulse, store::Store},
     home::{Home, config::Config, genesis::Document},
-    metrics::Metrics,
+    metrics::{Metrics, meters::Meters},
     net,
     rest::{self, Rest, Rpc, ledger::Ledger},
     rpc::{self, Node},
+    trace::LogArgs,
 };
 
 /// How often unregistered blobs are looked for.
@@ -66,14 +58,12 @@ pub(crate) struct Args {
     /// Directory of the page's files.
     #[arg(long, value_name = "DIR")]
     ui: Option<PathBuf>,
-    /// For tests of crashes: dies as by `kill -9` in the Nth commit from the start on, when the state's rows are with the
-    /// operating system and not yet flushed to the disk.
-    #[arg(long, hide = true, value_name = "N")]
-    die_in_commit: Option<u64>,
+    #[command(flatten)]
+    deaths: Deaths,
 }
 
 /// Runs the verb.
-pub(crate) fn run(args: Args, build: Build, output: Output) -> anyhow::Result<()> {
+pub(crate) fn run(args: Args, build: Build, output: Output, log: &LogArgs) -> anyhow::Result<()> {
     if let Some(address) = &args.grpc {
         eprintln!("note: gRPC is not served yet, nothing listens at {address}; RPC and REST are");
     }
@@ -83,9 +73,10 @@ pub(crate) fn run(args: Args, build: Build, output: Output) -> anyhow::Result<()
     let home = args.home.home()?;
     let _lock = home.lock()?;
     let document = home.begin(&args.chain.beginning()?, proof_spec()?)?;
-    let config = Config::load_or_create(&home)?;
+    let (config, meters) = (Config::load_or_create(&home)?, Meters::default());
+    let _exporter = log.start_node(&meters, config.collector(&home, document.origin.chain_id.as_str())?)?;
     let runtime = config.runtime()?;
-    let served = runtime.block_on(serve(&args, &home, &config, document, build, output));
+    let served = runtime.block_on(serve(&args, &home, &config, document, &meters, build, output));
     // Threads that still answer somebody get a moment to finish.
     runtime.shutdown_timeout(Duration::from_secs(2));
     served
@@ -96,21 +87,22 @@ async fn serve(
     home: &Home,
     config: &Config,
     document: Document,
+    meters: &Meters,
     build: Build,
     output: Output,
 ) -> anyhow::Result<()> {
     let (rpc_listener, rpc_at) = net::bind("--rpc", &args.rpc).await?;
     let (rest_listener, rest_at) = net::bind("--rest", &args.rest).await?;
-    let blobs = Arc::new(BlobStore::open(&home.blobs_dir(), aceso_blobs::Options::default())?);
+    let blobs = Arc::new(blobs(home)?);
     let app = open(home, config, &blobs, |options| {
-        options.fail_point = args.die_in_commit.map(dying);
+        options.fail_point = args.deaths.fail_point();
         build(options);
     })?;
-    let metrics = Arc::new(Metrics::new(app));
+    let metrics = Arc::new(Metrics::new(app, meters));
     let app: Arc<dyn Application> = Arc::clone(&metrics) as Arc<dyn Application>;
 
     let (ended, mut engine_ended) = mpsc::channel(1);
-    let chain = start(args, home, config, &document, app, &blobs, rpc_at)?;
+    let chain = start(args, home, config, meters, &document, Arc::clone(&app), &blobs, rpc_at)?;
     let (node, pulse) = (chain.node, chain.pulse);
     let engine = std::thread::Builder::new()
         .name("engine".into())
@@ -125,6 +117,7 @@ async fn serve(
     tokio::spawn(sweep(Arc::clone(&ledger), Arc::clone(&blobs), node.queries.clone(), stopped.clone()));
     let rest = Arc::new(Rest {
         chain_id: document.origin.chain_id.to_string(),
+        app: Arc::clone(&app),
         info: node.info.clone(),
         queries: node.queries.clone(),
         rpc: Rpc::Here(Arc::clone(&node)),
@@ -133,6 +126,8 @@ async fn serve(
         ledger,
         metrics,
         downloads: Rest::downloads(),
+        keys: home.attest_keys()?,
+        tellings: Rest::tellings(),
         pulse: Arc::clone(&pulse),
         prefix: document.app.prefix.clone(),
         denom: document.app.denom.clone(),
@@ -155,6 +150,23 @@ async fn serve(
     outcome.and_then(|()| joined.map_err(|_| anyhow::anyhow!("the engine's thread panicked; see the lines above")))
 }
 
+/// Opens the blobs of a home, and says what a crash or the disk has done to them: lost ones are fetched or put again.
+pub(crate) fn blobs(home: &Home) -> anyhow::Result<BlobStore> {
+    let blobs = BlobStore::open(&home.blobs_dir(), aceso_blobs::Options::default())?;
+    let Recovery { torn_bytes, damaged_bytes, damaged_roots, .. } = blobs.recovery();
+    if torn_bytes > 0 {
+        tracing::info!(torn_bytes, "blobs: unfinished writes were cut off");
+    }
+    if damaged_bytes > 0 || damaged_roots > 0 {
+        tracing::warn!(
+            damaged_bytes,
+            damaged_roots,
+            "blobs: the disk has changed what was written, some are lost here"
+        );
+    }
+    Ok(blobs)
+}
+
 /// Opens the application of a home. Whoever does not say otherwise takes no snapshots and fetches nothing.
 pub(crate) fn open(
     home: &Home,
@@ -165,23 +177,13 @@ pub(crate) fn open(
     let mut options = aceso_app::Config::new(home.path(), Arc::clone(blobs));
     options.state_dir = home.state_dir();
     options.vm_cache_dir = home.code_dir();
+    options.kernels = config.kernels(home)?;
     options.snapshot_dir = home.snapshots_dir();
+    options.transcript_dir = home.transcripts_dir();
     options.snapshot_interval = 0;
     config.apply(&mut options);
     change(&mut options);
     Ok(App::open(options)?)
-}
-
-/// Ends the process in its `nth` commit; see [`Args::die_in_commit`].
-fn dying(nth: u64) -> FailPoint {
-    let commits = AtomicU64::new(0);
-    Arc::new(move |_| {
-        if commits.fetch_add(1, Ordering::Relaxed) + 1 == nth {
-            // The signal is the point; should the system not let it through, nothing may be flushed all the same.
-            let _ = kill_process(getpid(), Signal::KILL);
-            std::process::abort();
-        }
-    })
 }
 
 struct Running {
@@ -190,10 +192,12 @@ struct Running {
     pulse: Arc<Pulse>,
 }
 
+#[allow(clippy::too_many_arguments, reason = "each is another part of the node")]
 fn start(
     args: &Args,
     home: &Home,
     config: &Config,
+    meters: &Meters,
     document: &Document,
     app: Arc<dyn Application>,
     blobs: &Arc<BlobStore>,
@@ -202,10 +206,11 @@ fn start(
     let pulse = Arc::new(Pulse::default());
     let store = Arc::new(Store::open(&home.blocks_file())?);
     let limits = config.mempool(document.origin.params.block.max_bytes);
-    let mempool = Arc::new(Mempool::new(checks::Mempool::new(Arc::clone(&app)), limits, Arc::clone(&pulse)));
+    let mempool = Mempool::new(checks::Mempool::new(Arc::clone(&app)), limits, Arc::clone(&pulse));
+    let mempool = Arc::new(mempool.watched(meters.waiting.clone()));
     let hub = Arc::new(Hub::default());
     let signer = Signer::new(home.validator()?);
-    let voter = Arc::new(Voter::new(home.attest_keys()?, Arc::clone(blobs)));
+    let voter = Arc::new(Voter::new(home.attest_keys()?, Arc::clone(blobs)).watched(meters.extension.clone()));
     let limits = config.rpc();
     let node = Arc::new(Node {
         origin: document.origin.clone(),

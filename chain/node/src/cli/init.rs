@@ -57,11 +57,17 @@ impl Chain {
     }
 }
 
+/// What a genesis file says already.
+const CHAIN_OPTIONS: [&str; 8] =
+    ["chain_id", "prefix", "denom", "fund", "authority", "authority_wasm", "authority_msg", "operator"];
+
 /// Options of the verb.
 #[derive(clap::Args)]
 #[command(
     after_help = "Examples:\n  aceso init --home node --chain-id clinic-1 --fund alice.mnemonic=1000000uaceso\n  \
     aceso init --home node --block-time 20\n  \
+    aceso init --home node --genesis exported.json                 go on with the state of another chain\n  \
+    aceso init --home try --genesis exported.json --own-validator  the same with this home's validator alone\n  \
     cometbft node --home node --proxy_app tcp://127.0.0.1:26658   (beside `aceso start --home node`)"
 )]
 pub(crate) struct Args {
@@ -69,6 +75,12 @@ pub(crate) struct Args {
     home: HomeArg,
     #[command(flatten)]
     chain: Chain,
+    /// A genesis file to begin with, such as `aceso export` writes or other nodes have.
+    #[arg(long, value_name = "FILE", conflicts_with_all = CHAIN_OPTIONS)]
+    genesis: Option<PathBuf>,
+    /// Make this home's validator the only one of that chain, with all power: to try out what another chain's state does.
+    #[arg(long, requires = "genesis")]
+    own_validator: bool,
     /// Least milliseconds between two blocks, written into a config.toml that CometBFT then uses; for chains on one
     /// machine [default: none is written, and CometBFT's own says 1000].
     #[arg(long, value_name = "MS", value_parser = clap::value_parser!(u64).range(1..=3_600_000))]
@@ -84,7 +96,10 @@ pub(crate) fn proof_spec() -> anyhow::Result<Value> {
 pub(crate) fn run(args: &Args, output: Output) -> anyhow::Result<()> {
     let home = args.home.home()?;
     let _lock = home.lock()?;
-    let document = home.begin(&args.chain.beginning()?, proof_spec()?)?;
+    let document = match &args.genesis {
+        Some(file) => home.adopt(file, args.own_validator)?,
+        None => home.begin(&args.chain.beginning()?, proof_spec()?)?,
+    };
     let genesis = home.genesis_file();
     let cometbft = args.block_time.map(|block_time| home.set_block_time(block_time)).transpose()?;
     let object = json!({

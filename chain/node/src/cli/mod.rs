@@ -6,25 +6,22 @@
 
 pub(crate) mod blob;
 pub(crate) mod dev;
+pub(crate) mod die;
 pub(crate) mod init;
 pub(crate) mod keys;
 pub(crate) mod localnet;
 pub(crate) mod model;
+pub(crate) mod operate;
 pub(crate) mod remote;
 pub(crate) mod snapshot;
 pub(crate) mod start;
 
-use std::{
-    io::{IsTerminal, Write},
-    path::PathBuf,
-    process::ExitCode,
-};
+use std::{io::Write, path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 use serde_json::{Value, json};
-use tracing_subscriber::EnvFilter;
 
-use crate::{Build, home::Home};
+use crate::{Build, home::Home, trace::LogArgs};
 
 #[derive(Parser)]
 #[command(
@@ -36,7 +33,8 @@ use crate::{Build, home::Home};
     aceso keys add alice                   a new account\n  \
     aceso blob stat scan.dcm               the name that a file will have\n  \
     aceso localnet --validators 4          a network on this machine, under CometBFT\n  \
-    aceso start --abci tcp://127.0.0.1:26658   the application for a CometBFT node"
+    aceso start --abci tcp://127.0.0.1:26658   the application for a CometBFT node\n  \
+    aceso status                           how the node is, running or not"
 )]
 struct Cli {
     #[command(subcommand)]
@@ -44,9 +42,8 @@ struct Cli {
     /// Print one JSON object instead of text.
     #[arg(long, global = true)]
     json: bool,
-    /// What to log: a level, or levels by part such as `info,aceso::engine=debug`.
-    #[arg(long, global = true, default_value = "warn", value_name = "FILTER")]
-    log: String,
+    #[command(flatten)]
+    log: LogArgs,
 }
 
 #[derive(Subcommand)]
@@ -59,6 +56,16 @@ enum Verb {
     Start(start::Args),
     /// Run a network of CometBFT validators on this machine.
     Localnet(localnet::Args),
+    /// Say how a node is, running or not.
+    Status(operate::status::Args),
+    /// Undo the latest heights of a stopped node.
+    Rollback(operate::rollback::Args),
+    /// Drop old heights of a stopped node.
+    Prune(operate::prune::Args),
+    /// Give space that nothing needs back to the disk.
+    Compact(operate::compact::Args),
+    /// Write the state of a stopped node as a genesis file.
+    Export(operate::export::Args),
     /// Show, take and check the snapshots that other nodes join from.
     Snapshot(snapshot::Args),
     /// Keep accounts in plain files.
@@ -123,7 +130,7 @@ impl Output {
 pub(crate) fn run(build: Build) -> ExitCode {
     let cli = Cli::parse();
     let output = Output { json: cli.json };
-    match log(&cli.log).and_then(|()| cli.verb.run(build, output)) {
+    match cli.verb.run(build, output, &cli.log) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             let line = one_line(&error);
@@ -138,12 +145,21 @@ pub(crate) fn run(build: Build) -> ExitCode {
 }
 
 impl Verb {
-    fn run(self, build: Build, output: Output) -> anyhow::Result<()> {
+    fn run(self, build: Build, output: Output, log: &LogArgs) -> anyhow::Result<()> {
+        // Nodes begin to log when they know from their configuration who else listens.
+        if !matches!(self, Self::Dev(_) | Self::Start(_)) {
+            log.start()?;
+        }
         match self {
-            Self::Dev(args) => dev::run(args, build, output),
+            Self::Dev(args) => dev::run(args, build, output, log),
             Self::Init(args) => init::run(&args, output),
-            Self::Start(args) => start::run(args, build, output),
+            Self::Start(args) => start::run(args, build, output, log),
             Self::Localnet(args) => localnet::run(&args, output),
+            Self::Status(args) => operate::status::run(&args, output),
+            Self::Rollback(args) => operate::rollback::run(&args, output),
+            Self::Prune(args) => operate::prune::run(&args, output),
+            Self::Compact(args) => operate::compact::run(&args, output),
+            Self::Export(args) => operate::export::run(&args, output),
             Self::Snapshot(args) => snapshot::run(&args, build, output),
             Self::Keys(args) => keys::run(args, output),
             Self::Model(args) => model::run(args, output),
@@ -156,17 +172,6 @@ impl Verb {
             Self::Read(args) => args.run(output),
         }
     }
-}
-
-fn log(filter: &str) -> anyhow::Result<()> {
-    let filter = EnvFilter::try_new(filter)
-        .map_err(|e| anyhow::anyhow!("--log {filter:?}: {e}; write for instance --log info"))?;
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
-        .init();
-    Ok(())
 }
 
 /// An error and what caused it, without repeating a cause that the error already quotes.

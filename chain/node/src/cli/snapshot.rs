@@ -43,7 +43,7 @@ pub(crate) fn run(args: &Args, build: Build, output: Output) -> Result<()> {
     let home = args.home.home()?;
     let _lock = home.lock()?;
     let config = Config::load_or_create(&home)?;
-    let blobs = Arc::new(BlobStore::open(&home.blobs_dir(), aceso_blobs::Options::default())?);
+    let blobs = Arc::new(dev::blobs(&home)?);
     let app = dev::open(&home, &config, &blobs, build)?;
     match args.verb {
         Verb::List => {}

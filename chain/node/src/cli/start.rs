@@ -7,31 +7,33 @@ use aceso_blobs::BlobStore;
 use serde_json::json;
 use tokio::{
     signal::unix::{SignalKind, signal},
-    sync::watch,
+    sync::{mpsc, watch},
 };
 
-use super::{HomeArg, Output, dev};
+use super::{HomeArg, Output, dev, die::Deaths};
 use crate::{
     Build,
     abci::{
-        consensus::Consensus,
+        consensus::{COMMIT_WAIT, Consensus},
         info::Info,
         mempool::Mempool,
         query::Queries,
         server::{self, Address},
         snapshot::Snapshot,
-        vote::Voter,
+        vote::{AttestKeys, Voter},
     },
     application::Application,
+    divergence,
     engine::pulse::Pulse,
     home::{config::Config, genesis::Document},
-    metrics::Metrics,
+    metrics::{Metrics, meters::Meters},
     net,
     peers::Peers,
     rest::{
         self, Rest, Rpc,
         ledger::{Ledger, Limits},
     },
+    trace::LogArgs,
 };
 
 /// Options of the verb.
@@ -55,10 +57,12 @@ pub(crate) struct Args {
     /// Directory of the page's files.
     #[arg(long, value_name = "DIR")]
     ui: Option<PathBuf>,
+    #[command(flatten)]
+    deaths: Deaths,
 }
 
 /// Runs the verb.
-pub(crate) fn run(args: Args, build: Build, output: Output) -> anyhow::Result<()> {
+pub(crate) fn run(args: Args, build: Build, output: Output, log: &LogArgs) -> anyhow::Result<()> {
     let address: Address = args.abci.parse()?;
     let home = args.home.home()?;
     let _lock = home.lock()?;
@@ -69,37 +73,53 @@ pub(crate) fn run(args: Args, build: Build, output: Output) -> anyhow::Result<()
         );
     }
     server::check_free(&address)?;
-    let config = Config::load_or_create(&home)?;
-    let blobs = Arc::new(BlobStore::open(&home.blobs_dir(), aceso_blobs::Options::default())?);
+    let (config, meters) = (Config::load_or_create(&home)?, Meters::default());
+    let blobs = Arc::new(dev::blobs(&home)?);
     let document = home.has_genesis().then(|| home.genesis()).transpose()?;
-    let peers = document.as_ref().map(|document| {
+    let chain_id = document.as_ref().map_or("", |document| document.origin.chain_id.as_str());
+    let _exporter = log.start_node(&meters, config.collector(&home, chain_id)?)?;
+    let peers = document.as_ref().map(|_| {
         let patience = Duration::from_secs(config.blob_fetch_seconds);
-        let chain_id = document.origin.chain_id.as_str();
         let keys = home.attest_key_reader();
-        Arc::new(Peers::new(&config.blob_peers, chain_id, keys, Arc::clone(&blobs), patience))
+        let peers = Peers::new(&config.blob_peers, chain_id, keys, Arc::clone(&blobs), patience);
+        Arc::new(peers.watched(meters.fetching.clone()))
     });
     let app = dev::open(&home, &config, &blobs, |options| {
         options.fetch = peers.clone().map(|peers| peers as Arc<dyn Fetch>);
         options.snapshot_interval = config.snapshot_interval;
+        options.keep_blocks = config.keep_blocks;
+        options.fail_point = args.deaths.fail_point();
         build(options);
     })?;
-    let metrics = Arc::new(Metrics::new(app));
+    let note = home.divergence_file();
+    divergence::check_start(&app, &note)?;
+    let metrics = Arc::new(Metrics::new(app, &meters));
     let app: Arc<dyn Application> = Arc::clone(&metrics) as Arc<dyn Application>;
-    let voter = Arc::new(Voter::new(home.attest_keys()?, Arc::clone(&blobs)));
+    let voter = Arc::new(Voter::new(home.attest_keys()?, Arc::clone(&blobs)).watched(meters.extension.clone()));
     let consensus = Consensus::new(Arc::clone(&app), voter);
     let (mempool, info) = (Mempool::new(Arc::clone(&app)), Info::new(Arc::clone(&app)));
     let snapshot = Snapshot::new(Arc::clone(&app));
     let (queries, height) = (Queries::new(Arc::clone(&app)), info.info().last_block_height);
     let blob_readers = config.blob_readers(&home)?;
     let runtime = config.runtime()?;
-    runtime.block_on(async {
+    let ended = runtime.block_on(async {
         let (stop, stopped) = watch::channel(false);
-        let beside = Beside { info: info.clone(), queries, blobs, metrics, blob_readers, config: config.uploads() };
+        let (app_of_rest, config, keys) = (Arc::clone(&app), config.uploads(), home.attest_keys()?);
+        let beside =
+            Beside { app: app_of_rest, info: info.clone(), queries, blobs, metrics, blob_readers, keys, config };
         let rest = match document {
             Some(document) => Some(beside.serve(&args, &document, stopped.clone()).await?),
             None => None,
         };
+        let (alarm, mut alarmed) = mpsc::channel(1);
         if let Some(peers) = peers {
+            let (watched, witnesses, until) = (Arc::clone(&app), Arc::clone(&peers), stopped.clone());
+            std::thread::Builder::new().name("witness".into()).spawn(move || {
+                if let Some(fault) = divergence::watch(&*watched, &witnesses, &note, || *until.borrow()) {
+                    // Nobody listens any more when the node is stopping for another reason.
+                    let _ = alarm.blocking_send(fault);
+                }
+            })?;
             std::thread::Builder::new().name("peers".into()).spawn(move || peers.run(&*app, || *stopped.borrow()))?;
         }
         let object = json!({
@@ -114,23 +134,31 @@ pub(crate) fn run(args: Args, build: Build, output: Output) -> anyhow::Result<()
             let rest = rest.as_deref().unwrap_or("not served: the home holds no genesis.json");
             format!("the application waits for CometBFT at {}\n  rest  {rest}", args.abci)
         })?;
+        let between = consensus.between_blocks();
         let ended = tokio::select! {
-            served = server::serve(address, consensus, mempool, info, snapshot) => Ok(served?),
-            () = stopping => Ok(()),
+            served = server::serve(address, consensus, mempool, info, snapshot, meters.queues) => Ok(served?),
+            Some(fault) = alarmed.recv() => Err(anyhow::anyhow!(fault)),
+            // The engine is answered until the block that is executed is committed, and hears nothing after it.
+            () = async { stopping.await; between.closed(COMMIT_WAIT).await } => Ok(()),
         };
         // The receivers may all be gone, which is what is wanted.
         let _ = stop.send(true);
         ended
-    })
+    });
+    // Threads that still answer somebody get a moment to finish.
+    runtime.shutdown_timeout(Duration::from_secs(2));
+    ended
 }
 
 /// What REST is served from beside CometBFT.
 struct Beside {
+    app: Arc<dyn Application>,
     info: Info,
     queries: Queries,
     blobs: Arc<BlobStore>,
     metrics: Arc<Metrics>,
     blob_readers: Vec<[u8; 48]>,
+    keys: AttestKeys,
     config: Limits,
 }
 
@@ -141,6 +169,7 @@ impl Beside {
         let ledger = Arc::new(Ledger::new(self.config));
         let rest = Rest {
             chain_id: document.origin.chain_id.to_string(),
+            app: self.app,
             info: self.info,
             queries: self.queries.clone(),
             rpc: Rpc::CometBft(args.rpc.clone()),
@@ -149,6 +178,8 @@ impl Beside {
             ledger: Arc::clone(&ledger),
             metrics: self.metrics,
             downloads: Rest::downloads(),
+            keys: self.keys,
+            tellings: Rest::tellings(),
             pulse: Arc::new(Pulse::default()),
             prefix: document.app.prefix.clone(),
             denom: document.app.denom.clone(),

@@ -87,7 +87,6 @@ impl Engine {
             .commit_with(&txs, &results.tx_results, || self.parts.consensus.commit())
             .map_err(|source| EngineError::Application { stage: "Commit", height, source })?;
         self.parts.store.show(height);
-        tracing::info!(height, txs = txs.len(), app_hash = %results.app_hash, "committed block");
 
         self.tip = Tip {
             height,
@@ -126,10 +125,10 @@ impl Engine {
                 (CommitInfo { round, votes: vec![] }, ExtendedCommitInfo { round, votes: vec![] })
             }
         };
-        // Block 1 has the genesis time, as under CometBFT.
-        let time = match self.tip.height {
-            0 => self.origin.time,
-            _ => now().max(self.tip.time.checked_add(TICK).unwrap_or(self.tip.time)),
+        // The first block has the genesis time, as under CometBFT.
+        let time = match self.tip.id {
+            None => self.origin.time,
+            Some(_) => now().max(self.tip.time.checked_add(TICK).unwrap_or(self.tip.time)),
         };
         Ok(Scene {
             height,

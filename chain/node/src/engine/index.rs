@@ -69,6 +69,44 @@ pub(super) fn write(
     Ok(())
 }
 
+/// Takes one block out, given the hashes of its transactions.
+pub(super) fn remove(
+    txn: &WriteTransaction,
+    height: u64,
+    hashes: Vec<Vec<u8>>,
+    results: &response::FinalizeBlock,
+) -> Result<(), redb::Error> {
+    let mut table = txn.open_table(TXS)?;
+    let mut places = txn.open_table(PLACES)?;
+    let mut tx_events = txn.open_table(TX_EVENTS)?;
+    let mut block_events = txn.open_table(BLOCK_EVENTS)?;
+    let mut orphans = BTreeSet::new();
+    for (index, (hash, result)) in (0u32..).zip(hashes.into_iter().zip(&results.tx_results)) {
+        let place = (height, index);
+        places.remove(place)?;
+        for (key, value) in indexed(&result.events) {
+            tx_events.remove(entry(&key, value, place).as_slice())?;
+        }
+        if table.get(hash.as_slice())?.is_some_and(|found| found.value() == place) {
+            table.remove(hash.as_slice())?;
+            orphans.insert(hash);
+        }
+    }
+    for (key, value) in indexed(&results.events) {
+        block_events.remove(entry(&key, value, (height, 0)).as_slice())?;
+    }
+    // The same bytes may stand in another block, where they failed.
+    if !orphans.is_empty() {
+        for row in places.iter()? {
+            let (place, hash) = row?;
+            if orphans.remove(hash.value()) {
+                table.insert(hash.value(), place.value())?;
+            }
+        }
+    }
+    Ok(())
+}
+
 /// The attributes to be indexed, as `type.key` and value.
 fn indexed(events: &[Event]) -> impl Iterator<Item = (String, &str)> {
     events.iter().flat_map(|event| {

@@ -18,7 +18,7 @@ use tendermint::{
 };
 
 use super::{header::tx_hash, pulse::Pulse};
-use crate::abci;
+use crate::{abci, metrics::meters};
 
 /// How much may wait.
 #[derive(Clone, Copy, Debug)]
@@ -82,6 +82,7 @@ pub(crate) struct Mempool {
     checks: abci::mempool::Mempool,
     limits: Limits,
     pulse: Arc<Pulse>,
+    meters: meters::Waiting,
     inner: Mutex<Inner>,
 }
 
@@ -96,7 +97,12 @@ pub(crate) struct Size {
 impl Mempool {
     /// An empty mempool. Each transaction that is let in is told to `pulse`.
     pub(crate) fn new(checks: abci::mempool::Mempool, limits: Limits, pulse: Arc<Pulse>) -> Self {
-        Self { checks, limits, pulse, inner: Mutex::default() }
+        Self { checks, limits, pulse, meters: Default::default(), inner: Mutex::default() }
+    }
+
+    /// The mempool, telling how much waits.
+    pub(crate) fn watched(self, meters: meters::Waiting) -> Self {
+        Self { meters, ..self }
     }
 
     /// Checks a transaction and lets it wait if the application agrees.
@@ -123,6 +129,7 @@ impl Mempool {
             inner.next += 1;
             inner.bytes += tx.len();
             inner.waiting.insert(next, Waiting { tx, hash, gas: checked.gas_wanted });
+            self.tell(&inner);
             drop(inner);
             self.pulse.beat();
         } else {
@@ -195,7 +202,13 @@ impl Mempool {
             inner.forget(hash);
         }
         inner.keep(|waiting| !invalid.contains(&waiting.hash));
+        self.tell(&inner);
         Ok(committed)
+    }
+
+    fn tell(&self, inner: &Inner) {
+        self.meters.txs.set(i64::try_from(inner.waiting.len()).unwrap_or(i64::MAX));
+        self.meters.bytes.set(i64::try_from(inner.bytes).unwrap_or(i64::MAX));
     }
 
     // A panic while the lock was held cannot leave half an entry: the map and its byte count change together.
@@ -284,7 +297,7 @@ mod tests {
         let done = pool.commit_with(&["a=1".into()], &[ok()], || Ok::<_, ()>(()));
         assert_eq!(done, Ok(()));
         assert_eq!(pool.reap(100, -1), ["b=1", "c=1"]);
-        assert_eq!(pool.size().bytes, 6);
+        assert_eq!((pool.size().bytes, pool.meters.bytes.get(), pool.meters.txs.get()), (6, 6, 2));
         assert_eq!(pool.add("a=1".into()), Err(Refused::Known));
     }
 }

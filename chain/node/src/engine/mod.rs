@@ -24,6 +24,7 @@ pub(crate) mod mempool;
 pub(crate) mod pulse;
 pub(crate) mod replay;
 pub(crate) mod store;
+mod trim;
 
 #[cfg(test)]
 mod tests;
@@ -153,11 +154,13 @@ pub(crate) enum EngineError {
 pub(crate) struct Origin {
     /// The chain's id.
     pub(crate) chain_id: chain::Id,
-    /// The time of block 1.
+    /// The first block: 1, but where a chain goes on with the state of another.
+    pub(crate) initial_height: u64,
+    /// The time of the first block.
     pub(crate) time: Time,
-    /// The parameters of block 1.
+    /// The parameters of the first block.
     pub(crate) params: consensus::Params,
-    /// The validators of block 1.
+    /// The validators of the first block.
     pub(crate) validators: Vec<validator::Info>,
     /// The application's part, as JSON.
     pub(crate) app_state: Bytes,
@@ -207,12 +210,12 @@ pub(crate) struct Engine {
 }
 
 impl Engine {
-    /// Brings the application to where the store is, and makes block 1 if there is none yet.
+    /// Brings the application to where the store is, and makes the first block if there is none yet.
     pub(crate) fn start(parts: Parts, origin: Origin) -> Result<Self, EngineError> {
         let tip = replay::handshake(&parts, &origin)?;
         let mut engine = Self { parts, origin, tip };
         engine.parts.store.show(engine.tip.height);
-        if engine.tip.height == 0 {
+        if engine.tip.id.is_none() {
             engine.make_block()?;
         }
         Ok(engine)
@@ -222,7 +225,7 @@ impl Engine {
     pub(crate) fn run(mut self) -> Result<(), EngineError> {
         let interval = self.parts.interval;
         let mut pause = interval;
-        let mut owed = self.tip.busy || self.tip.height < 2;
+        let mut owed = self.tip.busy || self.tip.height <= self.origin.initial_height;
         let mut begun = Instant::now();
         loop {
             let expected = self.parts.app.expects_blocks();

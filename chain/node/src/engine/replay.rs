@@ -24,7 +24,7 @@ pub(super) fn handshake(parts: &Parts, origin: &Origin) -> Result<Tip, EngineErr
     if app == 0 {
         init_chain(parts, origin)?;
     }
-    for height in app + 1..=decided {
+    for height in origin.initial_height.max(app + 1)..=decided {
         tracing::info!(height, "executing again what was decided before the last stop");
         let results = replay(&parts.consensus, &parts.store, height)?;
         let want = parts.store.results(height)?.ok_or(EngineError::Missing { what: "the results", height })?;
@@ -47,7 +47,7 @@ fn init_chain(parts: &Parts, origin: &Origin) -> Result<(), EngineError> {
             consensus_params: origin.params.clone(),
             validators: updates,
             app_state_bytes: origin.app_state.clone(),
-            initial_height: at(1)?,
+            initial_height: at(origin.initial_height)?,
         })
         .map_err(|source| EngineError::Application { stage: "InitChain", height: 0, source })?;
     // The application may choose others than the genesis file names.
@@ -55,7 +55,7 @@ fn init_chain(parts: &Parts, origin: &Origin) -> Result<(), EngineError> {
     let validators = sorted(if chosen.is_empty() { origin.validators.clone() } else { chosen });
     let params = started.consensus_params.unwrap_or_else(|| origin.params.clone());
     if parts.store.genesis_app_hash()?.is_none() {
-        parts.store.start(&started.app_hash, &validators, &params)?;
+        parts.store.start(origin.initial_height, &started.app_hash, &validators, &params)?;
     }
     Ok(())
 }
@@ -74,7 +74,8 @@ pub(crate) fn replay(
 pub(crate) fn finalize_request(store: &Store, height: u64) -> Result<request::FinalizeBlock, EngineError> {
     let missing = |what| EngineError::Missing { what, height };
     let stored = store.decided_block(height)?.ok_or(missing("the block"))?;
-    let decided_last_commit = if height == 1 {
+    // The first block follows none.
+    let decided_last_commit = if stored.block.header.last_block_id.is_none() {
         CommitInfo { round: Default::default(), votes: Vec::new() }
     } else {
         let signers = store.validators(height - 1)?.ok_or(missing("the validators"))?;
@@ -96,7 +97,7 @@ fn tip(parts: &Parts, origin: &Origin, first_version: u64, height: u64) -> Resul
     let missing = |what| EngineError::Missing { what, height };
     if height == 0 {
         return Ok(Tip {
-            height,
+            height: origin.initial_height - 1,
             id: None,
             time: origin.time,
             app_hash: parts.store.genesis_app_hash()?.ok_or(missing("the genesis app hash"))?,

@@ -19,15 +19,15 @@ use tendermint_proto::v0_38 as pb;
 
 use super::{commit::ExtendedCommit, header, index};
 
-const BLOCKS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("blocks");
-const COMMITS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("commits");
-const RESULTS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("results");
+pub(super) const BLOCKS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("blocks");
+pub(super) const COMMITS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("commits");
+pub(super) const RESULTS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("results");
 /// The set in force at a height; written two heights ahead.
-const VALIDATORS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("validators");
+pub(super) const VALIDATORS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("validators");
 /// The parameters in force at a height; written one height ahead.
-const PARAMS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("params");
+pub(super) const PARAMS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("params");
 /// Block hash → height.
-const HASHES: TableDefinition<'_, &[u8], u64> = TableDefinition::new("hashes");
+pub(super) const HASHES: TableDefinition<'_, &[u8], u64> = TableDefinition::new("hashes");
 /// The application's answer to InitChain: its first app hash.
 const GENESIS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("genesis");
 
@@ -135,6 +135,7 @@ impl Store {
     /// Remembers what InitChain answered, and with whom the chain starts.
     pub(crate) fn start(
         &self,
+        first: u64,
         app_hash: &AppHash,
         validators: &[validator::Info],
         params: &consensus::Params,
@@ -145,16 +146,16 @@ impl Store {
             genesis.insert("app_hash", app_hash.as_bytes()).map_err(|e| self.fail(e))?;
             let mut sets = txn.open_table(VALIDATORS).map_err(|e| self.fail(e))?;
             let set = encode_validators(validators);
-            for height in [1, 2] {
+            for height in [first, first + 1] {
                 sets.insert(height, set.as_slice()).map_err(|e| self.fail(e))?;
             }
             let mut table = txn.open_table(PARAMS).map_err(|e| self.fail(e))?;
-            table.insert(1, encode_params(params).as_slice()).map_err(|e| self.fail(e))?;
+            table.insert(first, encode_params(params).as_slice()).map_err(|e| self.fail(e))?;
         }
         txn.commit().map_err(|e| self.fail(e))
     }
 
-    /// The app hash before block 1; nothing when the chain has not been started.
+    /// The app hash before the first block; nothing when the chain has not been started.
     pub(crate) fn genesis_app_hash(&self) -> Result<Option<AppHash>, StoreError> {
         let txn = self.begin_read()?;
         let table = txn.open_table(GENESIS).map_err(|e| self.fail(e))?;
@@ -254,7 +255,12 @@ impl Store {
         failed(&self.path, error.into())
     }
 
-    fn begin_write(&self) -> Result<redb::WriteTransaction, StoreError> {
+    /// The database, for [`super::trim`].
+    pub(super) fn database_mut(&mut self) -> &mut Database {
+        &mut self.database
+    }
+
+    pub(super) fn begin_write(&self) -> Result<redb::WriteTransaction, StoreError> {
         self.database.begin_write().map_err(|e| self.fail(e))
     }
 

@@ -19,6 +19,7 @@ use tendermint_light_client_verifier::{
 use super::{EngineError, header, replay, store::Store};
 use crate::{
     abci::consensus::Consensus,
+    rpc::query_grammar::Query,
     testing::{Counter, Here, Rig},
 };
 
@@ -219,4 +220,35 @@ fn replaying_gives_the_same_hashes_at_every_height() {
         assert_eq!(results.app_hash, store.results(height).unwrap().unwrap().app_hash);
         consensus.commit().unwrap();
     }
+}
+
+#[test]
+fn heights_are_taken_out_whole() {
+    let home = tempfile::tempdir().unwrap();
+    let mut rig = Rig::start(home.path(), Counter::default()).unwrap();
+    for n in 2..=250 {
+        rig.block(&[&format!("k{n}={n}")]).unwrap();
+    }
+    let store = &rig.node.store;
+    let tx = |n: u64| store.tx(&header::tx_hash(format!("k{n}={n}").as_bytes())).unwrap();
+    let found = |query: &str| store.search_txs(&Query::parse(query).unwrap()).unwrap().len();
+    assert_eq!((store.decided().unwrap(), store.earliest().unwrap(), tx(250)), (250, 1, Some((250, 0))));
+    let hash = store.decided_block(250).unwrap().unwrap().id.hash;
+
+    assert_eq!((store.drop_latest().unwrap(), store.drop_latest().unwrap()), (249, 248));
+    assert_eq!((store.decided().unwrap(), tx(250), tx(249), tx(248)), (248, None, None, Some((248, 0))));
+    assert_eq!((found("pair.key = 'k250'"), found("pair.key = 'k248'")), (0, 1));
+    assert_eq!(store.height_of(hash.as_bytes()).unwrap(), None);
+    // What the next block needs is there, and nothing that the dropped ones said.
+    assert!(store.validators(249).unwrap().is_some() && store.params(249).unwrap().is_some());
+    assert!(store.validators(251).unwrap().is_none() && store.params(250).unwrap().is_none());
+
+    // More heights than one transaction takes out.
+    assert_eq!((store.drop_below(220).unwrap(), store.earliest().unwrap()), (220, 220));
+    assert_eq!((tx(219), tx(220), found("tx.height < 220"), found("pair.key = 'k100'")), (None, Some((220, 0)), 0, 0));
+    assert!(store.results(219).unwrap().is_none() && store.commit(219).unwrap().is_none());
+    assert!(store.validators(219).unwrap().is_none() && store.validators(220).unwrap().is_some());
+    assert_eq!((store.drop_below(100).unwrap(), store.drop_below(1_000).unwrap()), (220, 248));
+    // One block stays whatever is asked for.
+    assert_eq!(store.drop_latest().unwrap(), 248);
 }

@@ -9,6 +9,8 @@ use std::path::PathBuf;
 use super::{Home, HomeError, read, write_new};
 
 const FILE_MAX: u64 = 1 << 20;
+/// Most bytes a second of one connection between engines.
+const RATE: u64 = 51_200_000;
 
 /// Where a CometBFT node listens and whom it calls.
 #[derive(Clone, Debug)]
@@ -32,6 +34,15 @@ pub(crate) struct Engine {
 impl Home {
     pub(crate) fn cometbft_file(&self) -> PathBuf {
         self.config().join("config.toml")
+    }
+
+    /// Where CometBFT's RPC listens by its configuration, as a URL; none if that does not say.
+    pub(crate) fn engine_rpc(&self) -> Option<String> {
+        let text = String::from_utf8(read(&self.cometbft_file(), FILE_MAX).ok()?).ok()?;
+        let table: toml::Table = text.parse().ok()?;
+        let at = table.get("rpc")?.get("laddr")?.as_str()?.strip_prefix("tcp://")?.to_owned();
+        // Where it listens everywhere it listens here.
+        Some(format!("http://{}", at.replace("0.0.0.0", "127.0.0.1")))
     }
 
     /// Makes CometBFT rest for so many milliseconds between two blocks, and answers with the file that says so.
@@ -88,6 +99,9 @@ addr_book_strict = {strict}
 allow_duplicate_ip = {local}
 # Small messages are not collected for a tenth of a second, as they are by default: each step of a block waits for some.
 flush_throttle_timeout = "10ms"
+# Most bytes a second of one connection. The default is a tenth of it: a node that joins by state sync would wait for it.
+send_rate = {RATE}
+recv_rate = {RATE}
 
 [mempool]
 max_tx_bytes = 4194304
@@ -122,6 +136,7 @@ mod tests {
         let text = fs::read_to_string(&path).unwrap();
         assert!(text.ends_with("[consensus]\ntimeout_commit = \"10ms\"\n"), "{text}");
         assert_eq!(home.set_block_time(10).unwrap(), path);
+        assert_eq!(home.engine_rpc(), None);
         let refused = home.set_block_time(20).unwrap_err().to_string();
         assert!(refused.starts_with("--block-time \"20\":") && refused.contains("config.toml"), "{refused}");
         assert_eq!(fs::read_to_string(&path).unwrap(), text);
@@ -138,6 +153,11 @@ mod tests {
             block_time: 1000,
             local: true,
         };
+        let directory = tempfile::tempdir().unwrap();
+        let home = Home::at(directory.path());
+        let _lock = home.lock().unwrap();
+        home.write_engine(&engine).unwrap();
+        assert_eq!(home.engine_rpc().as_deref(), Some("http://127.0.0.1:1"));
         let read: toml::Table = engine.toml().parse().unwrap();
         assert_eq!(read["moniker"].as_str(), Some("a \"b\""));
         assert_eq!(read["p2p"]["persistent_peers"].as_str(), Some("aa@127.0.0.1:3,bb@127.0.0.1:4"));
@@ -145,6 +165,8 @@ mod tests {
         assert_eq!(read["consensus"]["timeout_commit"].as_str(), Some("1000ms"));
         assert_eq!(read["consensus"]["timeout_propose"].as_str(), Some("3000ms"));
         assert_eq!(read["consensus"]["peer_gossip_sleep_duration"].as_str(), Some("10ms"));
+        assert_eq!(read["p2p"]["send_rate"].as_integer(), Some(51_200_000));
+        assert_eq!(read["p2p"]["recv_rate"].as_integer(), Some(51_200_000));
         assert_eq!(read["p2p"]["flush_throttle_timeout"].as_str(), Some("10ms"));
     }
 }

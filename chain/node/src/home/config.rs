@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use aceso_app::Tier;
+use aceso_inference::{KernelSet, Kernels};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde::Deserialize;
 use tokio::runtime::Runtime;
 
 use super::{Home, HomeError, read, write_new};
-use crate::{engine::mempool, rest::ledger, rpc};
+use crate::{engine::mempool, rest::ledger, rpc, trace::Collector};
 
 const FILE_MAX: u64 = 64 << 10;
 
@@ -20,6 +21,7 @@ const TEMPLATE: &str = include_str!("aceso.toml");
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Config {
     pub(crate) keep_heights: u64,
+    pub(crate) keep_blocks: u64,
     pub(crate) snapshot_interval: u64,
     pub(crate) mempool_txs: usize,
     pub(crate) mempool_bytes: usize,
@@ -31,10 +33,12 @@ pub(crate) struct Config {
     pub(crate) blob_peers: Vec<String>,
     pub(crate) blob_readers: Vec<String>,
     pub(crate) blob_fetch_seconds: u64,
+    pub(crate) otlp_endpoint: String,
     pub(crate) threads: u16,
     pub(crate) compiler: Compiler,
     pub(crate) code_cache_bytes: usize,
     pub(crate) model_cache_bytes: u64,
+    pub(crate) inference_kernels: String,
 }
 
 /// Which compiler makes machine code of contracts.
@@ -50,6 +54,7 @@ impl Default for Config {
         let (rpc, blobs) = (rpc::Limits::default(), ledger::Limits::default());
         Self {
             keep_heights: 100_000,
+            keep_blocks: 0,
             snapshot_interval: 1000,
             mempool_txs: 5000,
             mempool_bytes: 64 << 20,
@@ -61,10 +66,12 @@ impl Default for Config {
             blob_peers: Vec::new(),
             blob_readers: Vec::new(),
             blob_fetch_seconds: 60,
+            otlp_endpoint: String::new(),
             threads: 0,
             compiler: Compiler::Cranelift,
             code_cache_bytes: 256 << 20,
             model_cache_bytes: 1 << 30,
+            inference_kernels: KernelSet::Auto.to_string(),
         }
     }
 }
@@ -116,6 +123,18 @@ impl Config {
             })
         };
         self.blob_readers.iter().map(key).collect()
+    }
+
+    /// What models are computed with.
+    pub(crate) fn kernels(&self, home: &Home) -> Result<Kernels, HomeError> {
+        let chosen = self.inference_kernels.parse().and_then(Kernels::new);
+        chosen.map_err(|e| HomeError::Malformed { path: home.config_file(), reason: format!("inference_kernels: {e}") })
+    }
+
+    /// Where spans of a chain go, if anywhere.
+    pub(crate) fn collector(&self, home: &Home, chain_id: &str) -> Result<Option<Collector>, HomeError> {
+        Collector::at(&self.otlp_endpoint, chain_id)
+            .map_err(|reason| HomeError::Malformed { path: home.config_file(), reason })
     }
 
     /// Bounds of the mempool for blocks of so many bytes.
@@ -172,6 +191,21 @@ mod tests {
     }
 
     #[test]
+    fn kernels_that_this_machine_has() {
+        let home = Home::at("/nowhere");
+        let kernels = |name: &str| {
+            let config = Config { inference_kernels: name.into(), ..Config::default() };
+            config.kernels(&home).map(|kernels| kernels.set()).map_err(|e| e.to_string())
+        };
+        assert_eq!(kernels("scalar"), Ok(KernelSet::Scalar));
+        assert_eq!(kernels("auto").ok(), Kernels::available().last().copied());
+        for wrong in ["simd128", "fast", ""] {
+            let refused = kernels(wrong).unwrap_err();
+            assert!(refused.contains("aceso.toml") && refused.contains("inference_kernels: "), "{refused}");
+        }
+    }
+
+    #[test]
     fn peers_and_readers() {
         let home = Home::at("/nowhere");
         let text = Config::with_peers(&["http://10.0.0.2:1317".into()]);
@@ -181,5 +215,25 @@ mod tests {
         assert_eq!(config.blob_readers(&home).unwrap(), [[7; 48]]);
         config.blob_readers.push("AAAA".into());
         assert!(config.blob_readers(&home).unwrap_err().to_string().contains("blob_readers: \"AAAA\""));
+    }
+
+    #[test]
+    fn a_collector_has_a_url() {
+        let home = Home::at("/nowhere");
+        let at = |endpoint: &str| {
+            let config = Config { otlp_endpoint: endpoint.into(), ..Config::default() };
+            config.collector(&home, "chain-1").map(|collector| collector.is_some()).map_err(|e| e.to_string())
+        };
+        assert_eq!(
+            (at(""), at("http://127.0.0.1:4318"), at("https://collector/otlp/")),
+            (Ok(false), Ok(true), Ok(true))
+        );
+        for wrong in ["127.0.0.1:4318", "grpc://127.0.0.1:4317", "http://", "http:// x"] {
+            let refused = at(wrong).unwrap_err();
+            assert!(
+                refused.contains("aceso.toml") && refused.contains(&format!("otlp_endpoint {wrong:?}")),
+                "{refused}"
+            );
+        }
     }
 }

@@ -1,5 +1,7 @@
 //! The genesis file: CometBFT's document around the application's state.
 
+use std::path::Path;
+
 use aceso_app::attest::AttestKey;
 use aceso_types::genesis::{Attester, Balance, Coin, Genesis, GenesisContract, Params, is_denom};
 use ed25519_consensus::SigningKey;
@@ -13,7 +15,8 @@ use crate::{
     rpc::json as shape,
 };
 
-const FILE_MAX: u64 = 64 << 20;
+/// Longest genesis file. CometBFT hands its `app_state` over in one request, which may have 100 MiB.
+pub(crate) const FILE_MAX: u64 = 96 << 20;
 /// Power of each validator of the first block; any number does.
 const POWER: u64 = 10;
 /// What the account of a chain without `--fund` owns.
@@ -62,6 +65,63 @@ pub(crate) struct Document {
     pub(crate) json: Value,
 }
 
+impl Document {
+    /// Reads a genesis file and checks it.
+    fn read(path: &Path) -> Result<Self, HomeError> {
+        let malformed = |reason: String| HomeError::Malformed { path: path.into(), reason };
+        let json: Value = serde_json::from_slice(&read(path, FILE_MAX)?).map_err(|e| malformed(e.to_string()))?;
+        let document: tendermint::Genesis =
+            serde_json::from_value(json.clone()).map_err(|e| malformed(e.to_string()))?;
+        let app_state = serde_json::to_vec(&document.app_state).map_err(|e| malformed(e.to_string()))?;
+        let app = Genesis::decode(&app_state).map_err(|e| malformed(e.to_string()))?;
+        let (first, why) = match &app.state {
+            Some(state) => (state.height.saturating_add(1), "and the state in it ends just before"),
+            None => (1, "and chains begin at"),
+        };
+        let initial_height = u64::try_from(document.initial_height).unwrap_or_default();
+        if initial_height != first {
+            return Err(malformed(format!("initial_height is {initial_height}, {why} {first}")));
+        }
+        let origin = Origin {
+            chain_id: document.chain_id,
+            time: document.genesis_time,
+            params: document.consensus_params,
+            validators: crate::engine::block::sorted(document.validators),
+            initial_height,
+            app_state: app_state.into(),
+        };
+        // The rows reach the application as bytes; nobody else asks for them.
+        Ok(Document { origin, app: Genesis { state: None, ..app }, json })
+    }
+}
+
+impl Founder {
+    fn public(&self) -> PublicKey {
+        PublicKey::from_ed25519_consensus(self.key.verification_key())
+    }
+
+    fn attests(&self, operator: &str) -> Attester {
+        let consensus_key = self.key.verification_key().to_bytes();
+        Attester {
+            consensus_key: consensus_key.into(),
+            bls_key: self.attester.public().into(),
+            possession: self.attester.possession(&consensus_key, 0).into(),
+            operator: operator.into(),
+            name: self.name.clone(),
+        }
+    }
+}
+
+/// A validator as CometBFT's genesis file has it.
+pub(crate) fn validator_row(public: &PublicKey, power: u64, name: &str) -> Value {
+    json!({
+        "address": shape::hex(account::Id::from(*public).as_bytes()),
+        "pub_key": shape::public_key(public),
+        "power": power.to_string(),
+        "name": name,
+    })
+}
+
 impl Home {
     /// Reads the genesis file.
     pub(crate) fn genesis(&self) -> Result<Document, HomeError> {
@@ -69,26 +129,32 @@ impl Home {
         if !path.exists() {
             return Err(HomeError::Empty(self.path().into()));
         }
-        let malformed = |reason: String| HomeError::Malformed { path: path.clone(), reason };
-        let json: Value = serde_json::from_slice(&read(&path, FILE_MAX)?).map_err(|e| malformed(e.to_string()))?;
-        let document: tendermint::Genesis =
-            serde_json::from_value(json.clone()).map_err(|e| malformed(e.to_string()))?;
-        if document.initial_height != 1 {
-            return Err(malformed(format!(
-                "initial_height is {}, and chains begin at 1 here",
-                document.initial_height
-            )));
+        Document::read(&path)
+    }
+
+    /// Takes over a genesis file that others have made, byte for byte; or, with `own`, with this home's validator as the
+    /// only one that begins.
+    pub(crate) fn adopt(&self, file: &Path, own: bool) -> Result<Document, HomeError> {
+        if self.has_genesis() {
+            let reason = format!("{} holds a chain already, choose another --home", self.path().display());
+            return Err(option("--genesis", &file.display().to_string(), reason));
         }
-        let app_state = serde_json::to_vec(&document.app_state).map_err(|e| malformed(e.to_string()))?;
-        let app = Genesis::decode(&app_state).map_err(|e| malformed(e.to_string()))?;
-        let origin = Origin {
-            chain_id: document.chain_id,
-            time: document.genesis_time,
-            params: document.consensus_params,
-            validators: crate::engine::block::sorted(document.validators),
-            app_state: app_state.into(),
+        let Document { mut json, .. } = Document::read(file)?;
+        let founder = Founder { name: String::new(), key: self.validator()?, attester: self.attester()? };
+        let bytes = if own {
+            json["validators"] = json!([validator_row(&founder.public(), POWER, &founder.name)]);
+            json["app_state"]["attesters"] = json!([founder.attests("")]);
+            // These make other rows than the ones that were exported.
+            json["app_hash"] = "".into();
+            if let Some(state) = json["app_state"].get_mut("state") {
+                state["app_hash"] = "".into();
+            }
+            format!("{json}\n").into_bytes()
+        } else {
+            read(file, FILE_MAX)?
         };
-        Ok(Document { origin, app, json })
+        write_new(&self.genesis_file(), &bytes, false)?;
+        self.genesis()
     }
 
     /// Writes keys and genesis, or checks that the chain that is here began as asked for.
@@ -110,15 +176,7 @@ impl Home {
         let chain_id = beginning.chain_id.clone().unwrap_or_else(|| "aceso-dev".into());
         let chain_id: chain::Id =
             chain_id.parse().map_err(|_: tendermint::Error| option("--chain-id", &chain_id, CHAIN_ID_RULE.into()))?;
-        let validator = |founder: &Founder| {
-            let public = PublicKey::from_ed25519_consensus(founder.key.verification_key());
-            json!({
-                "address": shape::hex(account::Id::from(public).as_bytes()),
-                "pub_key": shape::public_key(&public),
-                "power": POWER.to_string(),
-                "name": founder.name,
-            })
-        };
+        let validator = |founder: &Founder| validator_row(&founder.public(), POWER, &founder.name);
         let document = json!({
             "genesis_time": shape::time(Time::now()),
             "chain_id": chain_id,
@@ -147,16 +205,7 @@ impl Home {
             Some((wasm, msg)) => contract(wasm, msg, &prefix)?,
             None => (who(&beginning.authority, "--authority")?, Vec::new()),
         };
-        let attester = |founder: &Founder| {
-            let consensus_key = founder.key.verification_key().to_bytes();
-            Attester {
-                consensus_key: consensus_key.into(),
-                bls_key: founder.attester.public().into(),
-                possession: founder.attester.possession(&consensus_key, 0).into(),
-                operator: operator.clone(),
-                name: founder.name.clone(),
-            }
-        };
+        let attester = |founder: &Founder| founder.attests(&operator);
         let genesis = Genesis {
             prefix,
             denom,
@@ -166,6 +215,7 @@ impl Home {
             params: Params::default(),
             contracts,
             proof_spec,
+            state: None,
         };
         genesis.check().map_err(|e| option("genesis", "app_state", e.to_string()))?;
         Ok(genesis)
@@ -207,7 +257,7 @@ impl Home {
         if is_address(who, prefix) {
             return Ok(who.into());
         }
-        let file = std::path::Path::new(who);
+        let file = Path::new(who);
         if !file.exists() {
             let reason = format!("is neither an address that begins with {prefix}1 nor a file of 24 words");
             return Err(option(option_name, who, reason));
@@ -272,7 +322,7 @@ fn parse_coin(text: &str) -> Option<Coin> {
 }
 
 /// CometBFT's rule and that of the types in which a chain's name travels.
-const CHAIN_ID_RULE: &str = "the name of a chain is 1 to 50 letters, digits, dots, hyphens and underscores";
+pub(crate) const CHAIN_ID_RULE: &str = "the name of a chain is 1 to 50 letters, digits, dots, hyphens and underscores";
 
 /// The consensus parameters that every chain begins with.
 fn params() -> consensus::Params {
@@ -286,7 +336,8 @@ fn params() -> consensus::Params {
         validator: consensus::params::ValidatorParams {
             pub_key_types: vec![tendermint::public_key::Algorithm::Ed25519],
         },
-        version: None,
+        // CometBFT takes it from the application when it starts, and from here when it goes back a height.
+        version: Some(consensus::params::VersionParams { app: aceso_app::APP_VERSION }),
         abci: consensus::params::AbciParams { vote_extensions_enable_height: Some(1u32.into()) },
     }
 }
@@ -316,6 +367,7 @@ mod tests {
         assert_eq!(made.app.balances[0].coins.len(), 2);
         assert_eq!(made.json["consensus_params"]["abci"]["vote_extensions_enable_height"], "1");
         assert_eq!(made.json["consensus_params"]["block"]["max_bytes"], "4194304");
+        assert_eq!(made.json["consensus_params"]["version"]["app"], "1");
         let again = home.begin(&beginning(std::slice::from_ref(&fund)), Value::Null).unwrap();
         assert_eq!(again.json, made.json);
         assert!(home.begin(&Beginning::default(), Value::Null).is_ok());

@@ -7,6 +7,8 @@
 //! config/aceso.toml                bounds that an operator may change, and peers
 //! config/config.toml               CometBFT's own, and node_key.json its name among nodes
 //! data/state data/code data/blobs  the application's state, compiled contracts, blobs
+//! data/transcripts                 what the open reads of blocks came to
+//! data/diverged.json               what this node said when it had computed other reads than the rest
 //! data/snapshots                   where the chunks of snapshots for state sync begin
 //! data/blocks.redb                 blocks of the embedded engine
 //! keys/NAME.mnemonic               accounts of `aceso keys`
@@ -16,6 +18,7 @@
 
 pub(crate) mod cometbft;
 pub(crate) mod config;
+pub(crate) mod folders;
 pub(crate) mod genesis;
 pub(crate) mod keys;
 pub(crate) mod validator;
@@ -150,6 +153,13 @@ impl Home {
         }
     }
 
+    /// Whether a node has the home for itself at this moment.
+    pub(crate) fn is_locked(&self) -> bool {
+        let Ok(file) = File::open(self.0.join("LOCK")) else { return false };
+        // A lock that is given here goes with the file.
+        flock(&file, FlockOperation::NonBlockingLockExclusive) == Err(rustix::io::Errno::WOULDBLOCK)
+    }
+
     /// Whether a chain begins here.
     pub(crate) fn has_genesis(&self) -> bool {
         self.genesis_file().exists()
@@ -196,6 +206,14 @@ impl Home {
         self.data().join("snapshots")
     }
 
+    pub(crate) fn transcripts_dir(&self) -> PathBuf {
+        self.data().join("transcripts")
+    }
+
+    pub(crate) fn divergence_file(&self) -> PathBuf {
+        self.data().join("diverged.json")
+    }
+
     pub(crate) fn code_dir(&self) -> PathBuf {
         self.data().join("code")
     }
@@ -212,7 +230,7 @@ impl Home {
         self.0.join("config")
     }
 
-    fn data(&self) -> PathBuf {
+    pub(crate) fn data(&self) -> PathBuf {
         self.0.join("data")
     }
 }
@@ -263,7 +281,9 @@ mod tests {
         let lock = home.lock().unwrap();
         let refused = home.lock().unwrap_err();
         assert!(refused.to_string().starts_with("another node is using"), "{refused}");
+        assert!(home.is_locked());
         drop(lock);
+        assert!(!home.is_locked() && !Home::at("/nowhere").is_locked());
         assert!(home.lock().is_ok());
     }
 

@@ -15,7 +15,7 @@
 use aceso_app::attest::check_request;
 use aceso_types::{
     BlobId,
-    query::{BlobStatus, QueryBlob, QueryImage},
+    query::{QueryBlob, QueryImage},
 };
 use axum::http::{HeaderMap, StatusCode};
 use base64::{Engine, engine::general_purpose::STANDARD};
@@ -51,7 +51,7 @@ pub(crate) enum Denied {
     /// Nobody has registered it.
     #[error("blob {0} is not registered on this chain")]
     Unregistered(String),
-    /// Its term is over.
+    /// Its term is over, and the time for which nodes hold it on.
     #[error("the term of blob {0} is over since height {1}")]
     Expired(String, u64),
     /// It is a guarded image and nobody has signed.
@@ -117,7 +117,7 @@ pub(crate) fn check(
 ) -> Result<(), Denied> {
     let cid = id.to_string();
     let blob = queries.ask(&QueryBlob { cid: cid.clone() })?.ok_or_else(|| Denied::Unregistered(cid.clone()))?;
-    if blob.status == i32::from(BlobStatus::Expired) {
+    if !blob.held {
         return Err(Denied::Expired(cid, blob.expires));
     }
     let Some(image) = queries.ask(&QueryImage { cid: cid.clone() })?.filter(|image| !image.guard.is_empty()) else {

@@ -1,4 +1,5 @@
 //! Room for bytes that nobody has registered yet: a quota, a client's share of it, and a deadline after which they go.
+//! Whoever looks for those finds the others that need not be held any more as well.
 //!
 //! The ledger is in memory. After a restart every unregistered blob begins its hour anew, which is the worst that a
 //! restart can do.
@@ -15,6 +16,7 @@ use aceso_types::{BlobId, query::QueryBlob};
 use super::places::{Full, Place, Places, share};
 use crate::{
     abci::query::{Queries, QueryError},
+    metrics::Traffic,
     net::Peer,
 };
 
@@ -178,6 +180,17 @@ impl Ledger {
         self.limits
     }
 
+    /// What uploads have brought and may still bring.
+    pub(crate) fn traffic(&self) -> Traffic {
+        let inner = self.lock();
+        Traffic {
+            uploads: self.uploads.taken() as u64,
+            downloads: 0,
+            unregistered: inner.waiting.len() as u64,
+            unregistered_bytes: inner.held(None),
+        }
+    }
+
     /// Takes room for a client's upload of so many bytes, the most possible if that is not known.
     pub(crate) fn reserve(self: &Arc<Self>, peer: Peer, announced: Option<u64>) -> Result<Room, Refused> {
         let (blob_max, max) = (self.limits.blob_bytes, self.limits.unregistered_bytes);
@@ -201,8 +214,8 @@ impl Ledger {
     }
 
     /// Looks at every blob that is here: registered ones leave the ledger, unregistered ones enter it, and those that
-    /// have been in it for too long are removed, with what uploads have left that came to nothing. Returns how many
-    /// blobs were.
+    /// have been in it for too long are removed, with those whose term and grace are over and with what uploads have left
+    /// that came to nothing. Returns how many blobs were.
     pub(crate) fn sweep(&self, blobs: &BlobStore, queries: &Queries) -> Result<u64, SweepError> {
         /// Blobs of one step through the list.
         const STEP: usize = 256;
@@ -211,8 +224,14 @@ impl Ledger {
         loop {
             let listed = blobs.list(after.as_ref(), STEP);
             for blob in &listed {
-                if queries.ask(&QueryBlob { cid: blob.id.to_string() })?.is_some() {
+                let registered = queries.ask(&QueryBlob { cid: blob.id.to_string() })?;
+                if registered.as_ref().is_some_and(|row| row.held) {
                     self.lock().waiting.remove(&blob.id);
+                } else if let Some(row) = registered {
+                    blobs.remove(&blob.id)?;
+                    self.lock().waiting.remove(&blob.id);
+                    tracing::info!(blob = %blob.id, "removed: its term ended at height {}", row.expires);
+                    removed += 1;
                 } else if self.is_overdue(blob.id, blob.stat.size) {
                     blobs.remove(&blob.id)?;
                     self.lock().waiting.remove(&blob.id);

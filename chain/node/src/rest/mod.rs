@@ -1,13 +1,14 @@
 //! The REST port: blobs in and out, what wallets ask of a node, and the page.
 //!
-//! `POST /aceso/blobs/v1` and `GET /ipfs/{cid}` are in [`blobs`], who may fetch what in [`access`], static files in
-//! [`ui`]. The RPC is here a second time under `/rpc`, so that a page needs one origin only. What is not served is
+//! `POST /aceso/blobs/v1` and `GET /ipfs/{cid}` are in [`blobs`], who may fetch what in [`access`], what blocks have read
+//! in [`transcripts`], static files in [`ui`]. The RPC is here a second time under `/rpc`, so that a page needs one origin only. What is not served is
 //! answered as grpc-gateway answers it: 501.
 
 pub(crate) mod access;
 pub(crate) mod blobs;
 pub(crate) mod ledger;
 pub(crate) mod places;
+pub(crate) mod transcripts;
 pub(crate) mod ui;
 
 #[cfg(test)]
@@ -18,19 +19,21 @@ use std::{path::PathBuf, sync::Arc};
 use aceso_blobs::BlobStore;
 use axum::{
     Router,
-    extract::State,
+    extract::{MatchedPath, Request, State},
     http::{Method, StatusCode, Uri, header},
-    middleware,
+    middleware::{self, Next},
     response::{IntoResponse, Response},
     routing::{get, post},
 };
 use serde_json::json;
+use tracing::{Instrument, field::Empty};
 
 use self::{ledger::Ledger, places::Places};
 use crate::{
-    abci::{info::Info, query::Queries},
+    abci::{info::Info, query::Queries, vote::AttestKeys},
+    application::Application,
     engine::pulse::Pulse,
-    metrics::{self, Metrics},
+    metrics::{self, Metrics, Traffic},
     rpc::{COMETBFT_VERSION, Node, http},
 };
 
@@ -38,7 +41,9 @@ use crate::{
 pub(crate) struct Rest {
     /// The chain's id.
     pub(crate) chain_id: String,
-    /// Where the application stands.
+    /// The application, for what its blocks have read.
+    pub(crate) app: Arc<dyn Application>,
+    /// Where it stands.
     pub(crate) info: Info,
     /// Questions to it.
     pub(crate) queries: Queries,
@@ -54,6 +59,10 @@ pub(crate) struct Rest {
     pub(crate) metrics: Arc<Metrics>,
     /// Blobs on their way out.
     pub(crate) downloads: Arc<Places>,
+    /// Transcripts on their way out.
+    /// What this validator attests with, if it does.
+    pub(crate) keys: AttestKeys,
+    pub(crate) tellings: Arc<Places>,
     /// Wakes the embedded engine: a blob that was waited for may be here.
     pub(crate) pulse: Arc<Pulse>,
     /// The chain's address prefix and coin, which pages need before they can ask anything.
@@ -68,6 +77,15 @@ impl Rest {
     /// Room for as many downloads as a node serves.
     pub(crate) fn downloads() -> Arc<Places> {
         Arc::new(Places::new("downloads", blobs::DOWNLOADS))
+    }
+
+    /// Room for as many transcripts as a node tells at a time.
+    pub(crate) fn tellings() -> Arc<Places> {
+        Arc::new(Places::new("transcripts", transcripts::TELLINGS))
+    }
+
+    fn traffic(&self) -> Traffic {
+        Traffic { downloads: self.downloads.taken() as u64, ..self.ledger.traffic() }
     }
 }
 
@@ -93,10 +111,27 @@ pub(crate) fn router(rest: Arc<Rest>) -> Router {
         .route("/aceso/node/v1", get(about))
         .route("/aceso/blobs/v1", post(blobs::put))
         .route("/ipfs/{cid}", get(blobs::get))
+        .route("/aceso/transcripts/v1/{height}", get(transcripts::get))
+        .route("/aceso/reads/v1/{height}", get(transcripts::reads))
         .fallback(other)
         .with_state(rest)
         .layer(middleware::from_fn(http::cors))
+        .layer(middleware::from_fn(traced))
         .nest("/rpc", rpc)
+}
+
+/// Puts a span around an answer. It names the route, not what was asked for there.
+async fn traced(request: Request, next: Next) -> Response {
+    let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
+    match route.as_deref() {
+        // Asked every few seconds by machines.
+        None | Some("/health" | "/ready" | "/metrics") => return next.run(request).await,
+        Some(_) => {}
+    }
+    let span = tracing::info_span!("http", method = request.method().as_str(), route, status = Empty);
+    let response = next.run(request).instrument(span.clone()).await;
+    span.record("status", response.status().as_u16());
+    response
 }
 
 /// Whether clients may be sent here: there is a chain, and its engine is not catching up with it.
@@ -121,17 +156,29 @@ async fn ready(State(rest): State<Arc<Rest>>) -> Response {
 
 /// What CometBFT says of itself.
 fn catching_up(rpc: &str) -> Result<bool, String> {
-    let config = ureq::Agent::config_builder().timeout_global(Some(std::time::Duration::from_secs(2))).build();
+    let status = ask_engine(rpc, "status")?;
+    status["sync_info"]["catching_up"].as_bool().ok_or_else(|| "its status has another shape".into())
+}
+
+/// What CometBFT answers to a GET, or why it does not.
+fn ask_engine(rpc: &str, path: &str) -> Result<serde_json::Value, String> {
+    let config = ureq::Agent::config_builder()
+        .http_status_as_error(false)
+        .timeout_global(Some(std::time::Duration::from_secs(2)))
+        .build();
     let agent: ureq::Agent = config.into();
-    let mut answer = agent.get(format!("{}/status", rpc.trim_end_matches('/'))).call().map_err(|e| e.to_string())?;
-    let text = answer.body_mut().with_config().limit(1 << 20).read_to_string().map_err(|e| e.to_string())?;
-    let status: serde_json::Value = serde_json::from_str(&text).map_err(|e| e.to_string())?;
-    status["result"]["sync_info"]["catching_up"].as_bool().ok_or_else(|| "its status has another shape".into())
+    let mut answer = agent.get(format!("{}/{path}", rpc.trim_end_matches('/'))).call().map_err(|e| e.to_string())?;
+    let text = answer.body_mut().with_config().limit(4 << 20).read_to_string().map_err(|e| e.to_string())?;
+    let mut answer: serde_json::Value = serde_json::from_str(&text).map_err(|e| e.to_string())?;
+    match answer.get_mut("result").map(serde_json::Value::take) {
+        Some(result) => Ok(result),
+        None => Err(answer["error"].to_string()),
+    }
 }
 
 /// What Prometheus asks for.
 async fn metrics(State(rest): State<Arc<Rest>>) -> Response {
-    let text = tokio::task::spawn_blocking(move || rest.metrics.text()).await;
+    let text = tokio::task::spawn_blocking(move || rest.metrics.text(rest.traffic())).await;
     match text {
         Ok(Ok(text)) => ([(header::CONTENT_TYPE, metrics::CONTENT_TYPE)], text).into_response(),
         Ok(Err(e)) => refuse(StatusCode::INTERNAL_SERVER_ERROR, 13, e),

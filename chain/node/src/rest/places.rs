@@ -68,6 +68,11 @@ impl Places {
         Ok(Place { places: Arc::clone(self), peer })
     }
 
+    /// How many are taken.
+    pub(crate) fn taken(&self) -> usize {
+        self.lock().values().sum()
+    }
+
     // Each change is a single addition, subtraction or removal.
     fn lock(&self) -> MutexGuard<'_, BTreeMap<Peer, usize>> {
         self.taken.lock().unwrap_or_else(PoisonError::into_inner)

@@ -29,7 +29,7 @@ use super::{
     router,
 };
 use crate::{
-    abci::query::Queries,
+    abci::{query::Queries, vote::AttestKeys},
     address::account,
     application::{Application, Fault},
     net,
@@ -47,6 +47,7 @@ struct Registry {
     images: Mutex<BTreeMap<String, ImageRow>>,
     viewer: Mutex<String>,
     attester: Mutex<Vec<u8>>,
+    transcripts: Mutex<BTreeMap<u64, Vec<u8>>>,
 }
 
 impl Application for Registry {
@@ -106,6 +107,10 @@ impl Application for Registry {
         Default::default()
     }
 
+    fn transcript(&self, height: u64) -> Result<Option<Vec<u8>>, Fault> {
+        Ok(self.transcripts.lock().unwrap().get(&height).cloned())
+    }
+
     fn attests(&self, _: u64) -> Vec<Vec<u8>> {
         vec![self.attester.lock().unwrap().clone()]
     }
@@ -163,9 +168,10 @@ impl Server {
         let blobs = Arc::new(BlobStore::open(&home.path().join("blobs"), Default::default()).unwrap());
         let ledger = Arc::new(Ledger::new(limits));
         let options = aceso_app::Config::new(home.path(), Arc::clone(&blobs));
-        let metrics = crate::metrics::Metrics::new(aceso_app::App::open(options).unwrap());
+        let metrics = crate::metrics::Metrics::new(aceso_app::App::open(options).unwrap(), &Default::default());
         let rest = Arc::new(Rest {
             chain_id: node.origin.chain_id.to_string(),
+            app: registry.clone(),
             info: node.info.clone(),
             queries: node.queries.clone(),
             rpc: super::Rpc::Here(node),
@@ -174,6 +180,8 @@ impl Server {
             metrics: Arc::new(metrics),
             ledger: ledger.clone(),
             downloads: Arc::new(Places::new("downloads", DOWNLOADS)),
+            keys: AttestKeys::new(Vec::new),
+            tellings: Rest::tellings(),
             pulse: rig.pulse.clone(),
             prefix: "aceso".into(),
             denom: "uaceso".into(),
@@ -220,7 +228,7 @@ impl Server {
     }
 
     fn register(&self, cid: &str) {
-        let row = BlobRow { cid: cid.into(), ..Default::default() };
+        let row = BlobRow { cid: cid.into(), held: true, ..Default::default() };
         self.registry.blobs.lock().unwrap().insert(cid.into(), row);
     }
 }
@@ -438,4 +446,41 @@ fn what_wallets_and_pages_ask() {
         assert_eq!(server.get(&format!("/ipfs/{cid}"), &[]).status, 400);
     }
     assert_eq!(server.get("/rpc/status", &[]).headers["access-control-allow-origin"], "*");
+}
+
+#[test]
+fn what_a_block_has_read_is_told_with_the_next_header() {
+    let server = Server::start(limits());
+    let long = vec![7; 300 << 10];
+    server.registry.transcripts.lock().unwrap().extend([(0, long.clone()), (1, b"short".to_vec())]);
+    let path = |height: &str| format!("/aceso/transcripts/v1/{height}");
+    let whole = server.get(&path("0"), &[]);
+    let told = aceso_app::Testimony::decode(&whole.body[..]).unwrap();
+    assert_eq!((whole.status, told.transcript == long), (200, true));
+    assert_eq!(whole.headers["content-length"], whole.body.len().to_string());
+    let header = tendermint_proto::v0_38::types::SignedHeader::decode(&told.signed_header[..]).unwrap();
+    let header = tendermint::block::signed_header::SignedHeader::try_from(header).unwrap();
+    assert_eq!((header.header.height.value(), header.commit.height.value()), (1, 1));
+    // Nobody has signed block 2 yet.
+    let early = aceso_app::Testimony::decode(&server.get(&path("1"), &[]).body[..]).unwrap();
+    assert_eq!((&early.transcript[..], early.signed_header.len()), (&b"short"[..], 0));
+    for (height, status) in [("2", 404), ("x", 400), ("-1", 400), ("99999999999999999999999", 400)] {
+        assert_eq!(server.get(&path(height), &[]).status, status, "{height}");
+    }
+}
+
+#[test]
+fn a_blob_whose_term_and_grace_are_over_goes() {
+    let server = Server::start(limits());
+    let (kept, gone) = (server.put(b"in its term").json(), server.put(b"over").json());
+    let [kept, gone] = [kept, gone].map(|told| told["cid"].as_str().unwrap().to_owned());
+    server.register(&kept);
+    server.register(&gone);
+    assert_eq!(server.ledger.sweep(&server.blobs, &server.queries).unwrap(), 0);
+    server.registry.blobs.lock().unwrap().get_mut(&gone).unwrap().held = false;
+    let refused = server.get(&format!("/ipfs/{gone}"), &[]);
+    assert!(refused.status == 404 && refused.json()["message"].as_str().unwrap().contains("is over"));
+    assert_eq!(server.ledger.sweep(&server.blobs, &server.queries).unwrap(), 1);
+    assert_eq!(server.blobs.list(None, 9).len(), 1);
+    assert_eq!(server.get(&format!("/ipfs/{kept}"), &[]).status, 200);
 }

@@ -120,7 +120,7 @@ fn answer(node: &Arc<Node>, method: &str, params: &Params) -> Answer {
 
 fn status(node: &Node) -> Answer {
     let latest = require(node, node.store.height())?;
-    let earliest = require(node, 1)?;
+    let earliest = require(node, node.store.earliest().map_err(RpcError::internal)?)?;
     let power = power(node, latest.block.header.height.value())?;
     Ok(json!({
         "node_info": node.node_info(),
@@ -131,7 +131,7 @@ fn status(node: &Node) -> Answer {
             "latest_block_time": shape::time(latest.block.header.time),
             "earliest_block_hash": shape::hex(earliest.id.hash.as_bytes()),
             "earliest_app_hash": shape::hex(earliest.block.header.app_hash.as_bytes()),
-            "earliest_block_height": "1",
+            "earliest_block_height": earliest.block.header.height.to_string(),
             "earliest_block_time": shape::time(earliest.block.header.time),
             "catching_up": false,
         },
@@ -155,7 +155,8 @@ fn blockchain(node: &Node, params: &Params) -> Answer {
         let value = params.int(name)?.unwrap_or(0);
         u64::try_from(value).map_err(|_| RpcError::internal("heights must be non-negative"))
     };
-    let (min, max) = (named("minHeight")?.max(1), named("maxHeight")?);
+    let first = node.store.earliest().map_err(RpcError::internal)?;
+    let (min, max) = (named("minHeight")?.max(first), named("maxHeight")?);
     let max = if max == 0 { last } else { max.min(last) };
     let min = min.max((max + 1).saturating_sub(METAS_MAX));
     if min > max {
@@ -467,7 +468,12 @@ fn height(node: &Node, params: &Params, highest: u64) -> Result<u64, RpcError> {
         Ok(height) if height > highest => Err(RpcError::internal(format!(
             "height {height} must be less than or equal to the current blockchain height {latest}"
         ))),
-        Ok(height) => Ok(height),
+        Ok(height) => match node.store.earliest().map_err(RpcError::internal)? {
+            earliest if height < earliest => {
+                Err(RpcError::internal(format!("height {height} is not available, lowest height is {earliest}")))
+            }
+            _ => Ok(height),
+        },
     }
 }
 

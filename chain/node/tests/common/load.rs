@@ -55,7 +55,7 @@ pub(crate) fn assert_nothing_lost(home: &Path, wallet: &Wallet, committed: &[Str
     assert_eq!(node.stop(), 0);
 }
 
-fn app_hashes(node: &Node) -> Vec<Value> {
+pub(crate) fn app_hashes(node: &Node) -> Vec<Value> {
     let last: u64 =
         node.call("status", json!({})).unwrap()["sync_info"]["latest_block_height"].as_str().unwrap().parse().unwrap();
     (1..=last)
@@ -63,7 +63,7 @@ fn app_hashes(node: &Node) -> Vec<Value> {
         .collect()
 }
 
-fn copy(from: &Path, to: &Path) {
+pub(crate) fn copy(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).unwrap();
     for entry in std::fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();

@@ -196,7 +196,7 @@ fn compute(host: &mut Host<'_>, context: u32) -> Result<u32, VmError> {
         host.charge(price::RECEIPT)?;
     }
 
-    let outputs = host.ask(|backend| backend.run(&facts.id, &inputs))?;
+    let outputs = host.ask(|backend| backend.run(&facts.id, &inputs, read))?;
     let info = match read {
         Some(read) => Some(host.ask(|backend| backend.finish(read, &outputs))?),
         None => None,

@@ -117,7 +117,7 @@ impl Models for Mock {
         })
     }
 
-    fn run(&mut self, id: &ModelId, inputs: &[Tensor]) -> HostResult<Vec<Tensor>> {
+    fn run(&mut self, id: &ModelId, inputs: &[Tensor], _: Option<u32>) -> HostResult<Vec<Tensor>> {
         assert_eq!(*id, model());
         let [input] = inputs else { panic!("one input was announced") };
         self.log.push(format!("run {:?}", input.data()));

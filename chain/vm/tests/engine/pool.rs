@@ -79,7 +79,7 @@ impl Models for Nested<'_> {
     fn model(&mut self, _: &str) -> HostResult<ModelFacts> {
         Err(HostError::NotFound)
     }
-    fn run(&mut self, _: &ModelId, _: &[Tensor]) -> HostResult<Vec<Tensor>> {
+    fn run(&mut self, _: &ModelId, _: &[Tensor], _: Option<u32>) -> HostResult<Vec<Tensor>> {
         Err(HostError::NotFound)
     }
 }

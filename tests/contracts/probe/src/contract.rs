@@ -20,7 +20,7 @@ pub fn instantiate(_: DepsMut<'_, Query>, _: Env, _: MessageInfo, _: Instantiate
 
 /// Takes steps, now or after a guard's yes.
 #[entry_point]
-pub fn execute(_: DepsMut<'_, Query>, _: Env, info: MessageInfo, msg: ExecuteMsg) -> StdResult<Response> {
+pub fn execute(deps: DepsMut<'_, Query>, _: Env, info: MessageInfo, msg: ExecuteMsg) -> StdResult<Response> {
     match msg {
         ExecuteMsg::Take { steps } => Ok(Response::new().set_data(to_json_binary(&take(steps))?)),
         ExecuteMsg::Use { guard, image, model, purpose, after } => {
@@ -28,7 +28,24 @@ pub fn execute(_: DepsMut<'_, Query>, _: Env, info: MessageInfo, msg: ExecuteMsg
             let ask = SubMsg::reply_on_success(wasm_execute(guard, &ask, vec![])?, 1);
             Ok(Response::new().add_submessage(ask.with_payload(to_json_binary(&after)?)))
         }
+        ExecuteMsg::Fill { from, rows, bytes } => {
+            (from..from.saturating_add(rows)).for_each(|row| deps.storage.set(&row.to_be_bytes(), &noise(row, bytes)));
+            Ok(Response::new())
+        }
     }
+}
+
+/// Bytes that look random and come again with their number (SplitMix64, Steele et al. 2014).
+fn noise(number: u64, bytes: u32) -> Vec<u8> {
+    let mix = |word: u32| {
+        let mut z = (number << 32 | u64::from(word)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (z ^ (z >> 31)).to_le_bytes()
+    };
+    let mut noise: Vec<u8> = (0..bytes.div_ceil(8)).flat_map(mix).collect();
+    noise.truncate(usize::try_from(bytes).unwrap_or(usize::MAX));
+    noise
 }
 
 /// Takes the steps that come after a guard's yes.

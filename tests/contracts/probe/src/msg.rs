@@ -29,6 +29,15 @@ pub enum ExecuteMsg {
         /// What comes after a yes.
         after: After,
     },
+    /// Writes rows that nothing makes smaller, each under its number.
+    Fill {
+        /// The first one's number.
+        from: u64,
+        /// How many.
+        rows: u64,
+        /// Bytes of each.
+        bytes: u32,
+    },
 }
 
 /// What comes after a guard's yes.

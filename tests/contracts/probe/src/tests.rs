@@ -2,7 +2,7 @@
 
 use aceso_contract::testing::{Host, Registration, Script, Stated};
 use cosmwasm_std::{
-    from_json,
+    Storage, from_json,
     testing::{MockApi, message_info, mock_env},
 };
 
@@ -53,4 +53,15 @@ fn each_step_has_its_outcome() {
     let read = |image: aceso_types::BlobId| Step::Read { model, image: image.into(), purpose: "TREAT".into() };
     assert!(matches!(take(vec![read(public)]).unwrap().as_slice(), [Outcome::Bytes(_)]));
     assert!(take(vec![read(guarded)]).unwrap_err().to_string().starts_with("no permit for probe"));
+}
+
+#[test]
+fn rows_are_as_many_and_as_long_as_told_and_differ() {
+    let host = Host::new(Script);
+    let (mut deps, info) = (host.deps(), message_info(&MockApi::default().addr_make("a"), &[]));
+    let fill = ExecuteMsg::Fill { from: 7, rows: 3, bytes: 21 };
+    execute(deps.as_mut(), mock_env(), info, fill).unwrap();
+    let rows = [7_u64, 8, 9].map(|row| deps.storage.get(&row.to_be_bytes()).unwrap());
+    assert!(rows.iter().all(|row| row.len() == 21) && rows[0] != rows[1] && rows[1] != rows[2]);
+    assert_eq!([6_u64, 10].map(|row| deps.storage.get(&row.to_be_bytes())), [None, None]);
 }

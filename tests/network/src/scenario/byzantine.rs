@@ -2,7 +2,7 @@
 
 use std::{thread::sleep, time::Duration};
 
-use aceso_types::msg::{Availability, Extension, Held, MsgAttest};
+use aceso_types::msg::{Availability, Extension, Held, MsgAttest, Named};
 use anyhow::{Context, Result, ensure};
 use cosmos_sdk_proto::{
     Any,
@@ -11,10 +11,10 @@ use cosmos_sdk_proto::{
 use prost::Message;
 use tendermint_proto::v0_38::abci::response::Value;
 
-use super::prepared;
+use super::{prepared, publish};
 use crate::{
     judge::judge,
-    load::Load,
+    load::{Accounts, Load},
     net::{Net, Programs},
     proxy::{Lie, Proxy},
     random::Random,
@@ -25,38 +25,80 @@ const LIAR: usize = 3;
 /// How long a network may take to make blocks.
 const PATIENCE: Duration = Duration::from_secs(90);
 
+/// The message of a block's first item.
+const ATTEST: &str = MsgAttest::TYPE_URL;
+
+/// A kind of lie.
+struct Kind {
+    name: &'static str,
+    lie: Lie,
+    /// What the others say of it; nothing where they hear nothing, since votes' extensions are always accepted.
+    heard: &'static str,
+    /// Whether it is told of blobs, which have to be there then.
+    of_blobs: bool,
+}
+
 /// What it lies about.
-const LIES: &[(&str, Lie)] = &[
-    ("garbage proposals", garbage_proposal),
-    ("forged availability", forged_availability),
-    ("garbage extensions", garbage_extension),
-    ("oversized extensions", oversized_extension),
-    ("statements of blobs that nobody registered", strange_extension),
+const KINDS: &[Kind] = &[
+    Kind { name: "garbage proposals", lie: garbage_proposal, heard: "does not decode", of_blobs: false },
+    Kind { name: "false aggregates", lie: false_aggregate, heard: "the attestation does not hold", of_blobs: true },
+    Kind { name: "withheld shares", lie: withheld, heard: "", of_blobs: true },
+    Kind {
+        name: "forged availability",
+        lie: forged_availability,
+        heard: "the attestation does not hold",
+        of_blobs: false,
+    },
+    Kind { name: "garbage extensions", lie: garbage_extension, heard: "", of_blobs: true },
+    Kind { name: "oversized extensions", lie: oversized_extension, heard: "", of_blobs: true },
+    Kind { name: "statements of blobs that nobody registered", lie: strange_extension, heard: "", of_blobs: true },
 ];
+/// Kinds of the short form.
+const QUICK: usize = 2;
 
 pub(crate) fn run(programs: &Programs, quick: bool, random: &mut Random) -> Result<Vec<String>> {
     let mut facts = Vec::new();
-    let lies = if quick { &LIES[..2] } else { LIES };
-    for (name, lie) in lies {
-        let (mut net, accounts) = prepared(programs, false)?;
-        let socket = net.nodes[LIAR].socket.clone();
-        (0..net.nodes.len()).try_for_each(|number| net.start_app(number, &[]))?;
-        let proxy = Proxy::start(&socket, *lie)?;
-        net.nodes[LIAR].between = Some(proxy.socket.clone());
-        (0..net.nodes.len()).try_for_each(|number| net.start_engine(number, &[]))?;
-        let honest: Vec<usize> = (0..LIAR).collect();
-        net.wait_for(&honest, 2, PATIENCE)?;
-        let load = Load::start(&net, &accounts, random);
-        let begun = net.top();
-        // Long enough for each to propose several times.
-        net.wait_for(&honest, begun + 16, PATIENCE).with_context(|| (*name).to_owned())?;
-        ensure!(proxy.lies() > 0, "{name}: the liar has not lied");
-        let ledger = load.finish()?;
-        judge(&net, &accounts, &ledger).with_context(|| (*name).to_owned())?;
-        facts.push(format!("{name}: {} told", proxy.lies()));
+    let (mut net, accounts) = prepared(programs, false)?;
+    (0..net.nodes.len()).try_for_each(|number| net.start_app(number, &[]))?;
+    let proxy = Proxy::start(&net.nodes[LIAR].socket, nothing)?;
+    net.nodes[LIAR].between = Some(proxy.socket.clone());
+    (0..net.nodes.len()).try_for_each(|number| net.start_engine(number, &[]))?;
+    net.wait_for(&net.all(), 2, PATIENCE)?;
+    let load = Load::start(&net, &accounts, random);
+    for kind in KINDS.iter().take(if quick { QUICK } else { KINDS.len() }) {
+        facts.push(lies(&net, &accounts, &proxy, kind).with_context(|| kind.name)?);
     }
+    let ledger = load.finish()?;
+    facts.extend(judge(&net, &accounts, &ledger)?);
+    drop(net);
     facts.push(double_sign(programs, random)?);
     Ok(facts)
+}
+
+/// One kind of lie, until it was told and the others have gone on and, where blobs matter, made three available.
+fn lies(net: &Net, accounts: &Accounts, proxy: &Proxy, kind: &Kind) -> Result<String> {
+    let honest: Vec<usize> = (0..LIAR).collect();
+    let (before, begun) = (proxy.lies(), net.top());
+    proxy.tell(kind.lie);
+    if kind.of_blobs {
+        let mut blobs = 0;
+        while blobs < 3 || proxy.lies() == before {
+            ensure!(blobs < 40, "{blobs} blobs became available and the liar has not lied");
+            publish(&net.nodes[blobs % LIAR], accounts, net.top())?;
+            blobs += 1;
+            // A blob takes the same number of blocks each time, and proposers take turns.
+            net.wait_for(&honest, net.top() + blobs as u64 % 3, PATIENCE)?;
+        }
+    } else {
+        // Long enough to propose several times.
+        net.wait_for(&honest, begun + 16, PATIENCE)?;
+        ensure!(proxy.lies() > before, "the liar has not lied");
+    }
+    proxy.tell(nothing);
+    net.wait_for(&net.all(), net.top() + 2, PATIENCE)?;
+    let told = proxy.lies() - before;
+    ensure!(net.nodes[0].logs(kind.heard), "nobody has said: {}", kind.heard);
+    Ok(format!("{}: {told} told", kind.name))
 }
 
 /// Two engines sign with one key; the evidence lands in a block.
@@ -88,6 +130,32 @@ fn has_evidence(net: &Net, height: u64) -> bool {
     block["block"]["evidence"]["evidence"].as_array().is_some_and(|list| !list.is_empty())
 }
 
+fn nothing(_: &mut Value) -> bool {
+    false
+}
+
+/// An aggregate that was made by others than its bitmap says.
+fn false_aggregate(answer: &mut Value) -> bool {
+    let Value::PrepareProposal(proposal) = answer else { return false };
+    let Some(first) = proposal.txs.first_mut() else { return false };
+    let Ok(mut tx) = TxRaw::decode(&first[..]) else { return false };
+    let Ok(mut body) = TxBody::decode(&tx.body_bytes[..]) else { return false };
+    let Some(message) = body.messages.first_mut().filter(|one| one.type_url == ATTEST) else { return false };
+    let Ok(mut attest) = MsgAttest::decode(&message.value[..]) else { return false };
+    for signers in attest.available.iter_mut().filter_map(|one| one.signers.first_mut()) {
+        *signers ^= 1;
+    }
+    message.value = attest.encode_to_vec();
+    tx.body_bytes = body.encode_to_vec();
+    *first = tx.encode_to_vec().into();
+    true
+}
+
+fn withheld(answer: &mut Value) -> bool {
+    let Value::ExtendVote(vote) = answer else { return false };
+    !std::mem::take(&mut vote.vote_extension).is_empty()
+}
+
 fn garbage_proposal(answer: &mut Value) -> bool {
     let Value::PrepareProposal(proposal) = answer else { return false };
     proposal.txs.insert(0, vec![0xff; 100].into());
@@ -104,10 +172,7 @@ fn forged_availability(answer: &mut Value) -> bool {
         signature: vec![7; 96],
     };
     let body = TxBody {
-        messages: vec![Any {
-            type_url: "/aceso.reads.v1.MsgAttest".into(),
-            value: MsgAttest { available: vec![said] }.encode_to_vec(),
-        }],
+        messages: vec![Any { type_url: ATTEST.into(), value: MsgAttest { available: vec![said] }.encode_to_vec() }],
         ..TxBody::default()
     };
     let auth = AuthInfo { fee: Some(Fee::default()), ..AuthInfo::default() };

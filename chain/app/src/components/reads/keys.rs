@@ -60,6 +60,21 @@ pub(crate) fn receipt_in(height: u64, tx: u32, read: u64) -> Vec<u8> {
     format!("receipt-in/{height:020}/{tx:05}/{read:020}").into_bytes()
 }
 
+/// `transcript/00000000000000001234`: the digest of what the open reads of a block came to.
+pub(crate) fn transcript(height: u64) -> Vec<u8> {
+    format!("transcript/{height:020}").into_bytes()
+}
+
+/// `transcript/`
+pub(crate) fn transcripts() -> Vec<u8> {
+    b"transcript/".to_vec()
+}
+
+/// The height in a key of [`transcript`].
+pub(crate) fn height_of(key: &[u8]) -> Option<u64> {
+    std::str::from_utf8(key).ok()?.rsplit('/').next()?.parse().ok()
+}
+
 /// `reads`: how many receipts there are.
 pub(crate) fn reads() -> Vec<u8> {
     b"reads".to_vec()
@@ -81,6 +96,7 @@ fn keys_do_not_change() {
         receipt(7),
         receipt_of("c", 7),
         receipt_in(1234, 7, 9),
+        transcript(1234),
         reads(),
         entries(),
     ];
@@ -92,7 +108,9 @@ fn keys_do_not_change() {
         receipt/00000000000000000007
         receipt-of/c/00000000000000000007
         receipt-in/00000000000000001234/00007/00000000000000000009
+        transcript/00000000000000001234
         reads
         entries"#]]
     .assert_eq(&all.map(text).join("\n"));
+    assert_eq!(height_of(&transcript(1234)), Some(1234));
 }

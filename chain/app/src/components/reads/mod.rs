@@ -3,16 +3,19 @@
 //! An image is registered once, by one owner, with or without a guard ([`images`]). A guard's answer becomes a permit
 //! that lives as long as the transaction ([`permits`]); a read consumes it, counts the use and owes the fee
 //! ([`read`](mod@read)). Answers, uses and fees go to the [`Journal`], which survives the failure of the frame and of the
-//! transaction; the receipt does not, because nothing was computed that anybody could use.
+//! transaction; the receipt does not, because nothing was computed that anybody could use. What a block's reads took
+//! from bytes and what came out of them is its transcript ([`script`]), whose digest is in the state ([`told`]).
 
 mod images;
 mod keys;
 mod permits;
 mod read;
+pub(crate) mod script;
+pub(crate) mod told;
 
 pub(crate) use images::{get as image, info as image_info, register as register_image};
 pub(crate) use permits::{Journal, Permit, permit, uses, write_journal};
-pub(crate) use read::{OpenRead, finish, price, start};
+pub(crate) use read::{OpenRead, compute, finish, price, span, start};
 
 /// Prefixes and keys of lists, for queries.
 pub(crate) mod lists {

@@ -3,25 +3,33 @@
 //! Everything that can refuse a read does so before any work of the model. What is opened is journalled at once: a
 //! contract that looks and then fails has used its permit and paid.
 
-use aceso_inference::image::{Image, Limits, Stated, decode};
+use aceso_inference::{
+    Model,
+    image::{Limits, Stated, decode},
+};
 use aceso_types::{
-    BlobId, Manifest, ModelId, PixelDigest, ReadId, Receipt, Tensor,
+    BlobId, Height, Manifest, ModelId, PixelDigest, ReadId, Receipt, Tensor,
     guest::ReadInfo,
     journal::{Entry, Event as What},
     manifest::{Layout, Pipeline},
     query::{ImageRow, ModelRow},
     receipt::{Consent, Disclosure, Outcome as Result_, VERSION, outputs_digest},
 };
+use tracing::Span;
 
 use crate::{
     code::{Code, Fault},
     components::{
         READS, bank, blobs, models,
-        reads::{images, keys, permits},
+        reads::{
+            images, keys, permits,
+            script::{Place, Who, infer, output_weight},
+        },
         validators,
     },
     error::{AppError, Outcome},
     event::Event,
+    host::Host,
     run::{Mode, Run},
     store::{Bare, Write},
 };
@@ -31,6 +39,17 @@ use crate::{
 const READ: u64 = 40_000_000_000;
 /// Wasm gas of each byte of the file: fetching, hashing and parsing 200 MB a second.
 const READ_BYTE: u64 = 5_000;
+
+/// The span of a step of a read, `open` or `infer`. It names what stands on the chain, and nothing of what is in the
+/// picture. Those who time reads know these spans by their target.
+pub(crate) fn span(step: &'static str, mode: Mode, model: &ModelId, image: Option<&str>) -> Span {
+    let mode = match mode {
+        Mode::Deliver => "block",
+        Mode::Simulate => "simulation",
+        Mode::Check | Mode::Recheck | Mode::Query => "query",
+    };
+    tracing::info_span!(target: "aceso_app::read", "read", step, mode, %model, image)
+}
 
 /// A read that has begun and waits for the model's outputs.
 #[derive(Clone, Debug)]
@@ -42,6 +61,8 @@ pub(crate) struct OpenRead {
     row: ModelRow,
     manifest: Manifest,
     pixels: PixelDigest,
+    /// Where the block's transcript has it; none for what no block executes.
+    place: Option<Place>,
     consent: Option<Consent>,
     fee: u64,
     finished: bool,
@@ -52,8 +73,12 @@ struct Wanted {
     cid: BlobId,
     image: ImageRow,
     size: u64,
+    /// The first height at which nodes need not hold the bytes any more.
+    ends: Height,
     row: ModelRow,
     manifest: Manifest,
+    /// What the model's outputs weigh in the block's transcript.
+    outputs: u64,
     /// The permit that allows it; none for a public image.
     permit: Option<usize>,
 }
@@ -76,15 +101,7 @@ pub(crate) fn start(
 ) -> Outcome<(u32, Tensor)> {
     let wanted = wanted(run, reader, model, cid, purpose)?;
     let fee = check_fee(run, reader, &wanted)?;
-    let pipeline = &wanted.manifest.pipeline;
-    let (pixels, tensor) = if run.mode == Mode::Simulate {
-        let stated = wanted.image.origin.as_ref().and_then(|origin| PixelDigest::try_from(&origin.pixels[..]).ok());
-        (stated.unwrap_or_default(), zeros(pipeline)?)
-    } else {
-        let bytes = blobs::bytes(run.host, &wanted.cid, wanted.size)?;
-        let image = decode(&bytes, Limits::default()).map_err(|e| refused(&wanted.cid, e))?;
-        open(&wanted, &image)?
-    };
+    let (place, pixels, tensor) = opened(run, reader, model, &wanted)?;
     let consent = consume(run, &wanted)?;
     if !is_query(run) {
         let (guard, grant, r#use) = match &consent {
@@ -106,8 +123,42 @@ pub(crate) fn start(
     let handle = u32::try_from(run.tx.reads.len()).unwrap_or(u32::MAX);
     let model = *model;
     let reader = reader.into();
-    run.tx.reads.push(OpenRead { reader, image, cid, model, row, manifest, pixels, consent, fee, finished: false });
+    run.tx.reads.push(OpenRead {
+        reader,
+        image,
+        cid,
+        model,
+        row,
+        manifest,
+        pixels,
+        place,
+        consent,
+        fee,
+        finished: false,
+    });
     Ok((handle, tensor))
+}
+
+/// Runs a model: on an image that was opened for `reader` under the handle `read`, or on a tensor that the contract held.
+pub(crate) fn compute(
+    run: &mut Run<'_>,
+    reader: &str,
+    id: &ModelId,
+    model: &Model,
+    inputs: &[Tensor],
+    read: Option<u32>,
+) -> Outcome<Vec<Tensor>> {
+    let handle = read.and_then(|handle| usize::try_from(handle).ok());
+    let place = handle.and_then(|slot| run.tx.reads.get(slot)).and_then(|open| open.place);
+    let ran = match (run.mode, place) {
+        (Mode::Deliver, Some(place)) => run.script.run(place, model, inputs)?,
+        (Mode::Deliver, None) => {
+            let who = Who { tx: Some(run.tx.index), caller: reader.into(), model: *id };
+            run.script.run_tensor(who, model, inputs)?
+        }
+        _ => infer(model, inputs)?,
+    };
+    Ok(ran.map_err(|reason| Code::InferenceFailed.because(format_args!("model {id}: {reason}")))?)
 }
 
 /// Ends a read with the model's outputs: writes the receipt and answers what the contract may know.
@@ -174,16 +225,18 @@ fn wanted(run: &mut Run<'_>, reader: &str, model: &ModelId, cid: &str, purpose: 
     };
     let height = run.block.height.0;
     let state = &mut Bare(run.delta);
-    let size = match (run.mode, blobs::get(state, &cid)?) {
+    let blob = match (run.mode, blobs::get(state, &cid)?) {
         // Bytes that nobody holds yet cost what they will cost.
-        (Mode::Simulate, Some(row)) => row.size,
-        _ => blobs::available(state, &cid, height)?.size,
+        (Mode::Simulate, Some(row)) => row,
+        _ => blobs::available(state, &cid, height)?,
     };
-    let Some((row, _)) = models::load(run, model)? else {
+    let Some((row, ready)) = models::load(run, model)? else {
         return Err(Code::InferenceFailed.because(format_args!("model {model} is not admitted")).into());
     };
     let manifest = models::manifest(&row)?;
-    Ok(Wanted { cid, image, size, row, manifest, permit })
+    let (size, ends, outputs) = (blob.size, Height(blob.held_until(&run.chain.params)), output_weight(&ready));
+    run.script.need_room(outputs)?;
+    Ok(Wanted { cid, image, size, ends, row, manifest, outputs, permit })
 }
 
 fn find_permit(
@@ -229,15 +282,45 @@ fn check_fee(run: &mut Run<'_>, reader: &str, wanted: &Wanted) -> Outcome<u64> {
     Ok(fee)
 }
 
-fn open(wanted: &Wanted, image: &Image) -> Outcome<(PixelDigest, Tensor)> {
-    let ImageRow { modality, body_part, .. } = &wanted.image;
-    let stated = Stated { modality: modality.clone(), body_part: body_part.clone() };
-    let tensor = image.to_tensor(&wanted.manifest.pipeline, &stated).map_err(|e| refused(&wanted.cid, e))?;
-    Ok((image.pixel_digest(), tensor))
+/// The image's pixel digest and the model's input, with the place in the block's transcript. Where no image is looked at
+/// the input is zeros: a simulation shows nothing, and where a transcript says what the model made of an image nothing
+/// is computed from it.
+fn opened(
+    run: &mut Run<'_>,
+    reader: &str,
+    model: &ModelId,
+    wanted: &Wanted,
+) -> Outcome<(Option<Place>, PixelDigest, Tensor)> {
+    let pipeline = &wanted.manifest.pipeline;
+    let host = run.host;
+    let seen = match run.mode {
+        Mode::Simulate => {
+            let stated = wanted.image.origin.as_ref().and_then(|origin| PixelDigest::try_from(&origin.pixels[..]).ok());
+            Ok((None, stated.unwrap_or_default(), None))
+        }
+        Mode::Deliver => {
+            let who = Who { tx: Some(run.tx.index), caller: reader.into(), model: *model };
+            let opened = run.script.open(who, wanted.cid, wanted.ends, wanted.outputs, || look(host, wanted))?;
+            opened.map(|opened| (Some(opened.place), opened.pixels, opened.tensor))
+        }
+        _ => look(host, wanted)?.map(|(pixels, tensor)| (None, pixels, Some(tensor))),
+    };
+    let refused = |reason| Code::ImageRefused.because(format_args!("{}: {reason}", wanted.cid));
+    let (place, pixels, tensor) = seen.map_err(refused)?;
+    Ok((place, pixels, tensor.map_or_else(|| zeros(pipeline), Ok)?))
 }
 
-fn refused(cid: &BlobId, reason: impl std::fmt::Display) -> Fault {
-    Code::ImageRefused.because(format_args!("{cid}: {reason}"))
+/// Decodes the image, or says why the model does not take it.
+fn look(host: &Host, wanted: &Wanted) -> Outcome<Result<(PixelDigest, Tensor), String>> {
+    let bytes = blobs::bytes(host, &wanted.cid, wanted.size)?;
+    let ImageRow { modality, body_part, .. } = &wanted.image;
+    let stated = Stated { modality: modality.clone(), body_part: body_part.clone() };
+    let image = match decode(&bytes, Limits::default()) {
+        Ok(image) => image,
+        Err(e) => return Ok(Err(e.to_string())),
+    };
+    let tensor = image.to_tensor(&wanted.manifest.pipeline, &stated).map_err(|e| e.to_string());
+    Ok(tensor.map(|tensor| (image.pixel_digest(), tensor)))
 }
 
 /// Uses the permit up. Its grant's uses are counted against the cap once more: another permit may have come between.
@@ -252,7 +335,7 @@ fn consume(run: &mut Run<'_>, wanted: &Wanted) -> Outcome<Option<Consent>> {
     Ok(Some(Consent { guard, grant, actor, purpose, r#use: used + 1 }))
 }
 
-/// The tensor of a simulation.
+/// The tensor of an image that nobody looks at.
 fn zeros(pipeline: &Pipeline) -> Outcome<Tensor> {
     let channels = pipeline.channels.count();
     let dims = match pipeline.layout {

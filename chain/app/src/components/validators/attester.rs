@@ -69,6 +69,6 @@ pub(super) fn note(state: &mut impl Write, prefix: &str, attester: &Attester) ->
         known.operator = Address::parse(&attester.operator, prefix)?.into();
     }
     known.name = attester.name.clone();
-    known.epochs = 1;
+    known.epochs = known.epochs.max(1);
     record::put(state, &known)
 }

@@ -84,6 +84,31 @@ pub(crate) fn found(
     table::put_signing(state, height, &table)
 }
 
+/// Makes a table the one that signs from a first height on, where a state goes on with another chain's.
+pub(crate) fn take_over(state: &mut impl Write, height: u64, table: &Table) -> Outcome<()> {
+    forget_signing(state)?;
+    table::put_signing(state, height, table)
+}
+
+/// Forgets which tables sign.
+pub(crate) fn forget_signing(state: &mut impl Write) -> Outcome<()> {
+    for (key, _) in state.page(VALIDATORS, &Part::first(keys::all_signing(), TABLE_MAX))? {
+        state.remove(VALIDATORS, &key)?;
+    }
+    Ok(())
+}
+
+/// A table as a genesis file has it.
+pub(crate) fn infos(table: &Table) -> Outcome<Vec<tendermint::validator::Info>> {
+    let info = |member: &Validator| {
+        let wrong = || damaged(VALIDATORS, &keys::validator(&member.key));
+        let key = PublicKey::from_raw_ed25519(&member.key).ok_or_else(wrong)?;
+        let power = vote::Power::try_from(member.power).map_err(|_| wrong())?;
+        Ok(tendermint::validator::Info::new(key, power))
+    };
+    table.members.iter().map(info).collect()
+}
+
 /// What a block has changed about validators.
 pub(crate) struct Changed {
     /// For the engine.

@@ -206,16 +206,12 @@ impl Models for Frame<'_, '_> {
         }
     }
 
-    fn run(&mut self, model: &ModelId, inputs: &[Tensor]) -> HostResult<Vec<Tensor>> {
+    fn run(&mut self, model: &ModelId, inputs: &[Tensor], read: Option<u32>) -> HostResult<Vec<Tensor>> {
         let loaded = models::load(self.run, model);
         let Some((_, ready)) = self.told(loaded)? else { return Err(HostError::NotFound) };
-        match ready.run(inputs) {
-            Ok(outputs) => Ok(outputs),
-            Err(error @ aceso_inference::InferError::Rounding) => {
-                self.stop(AppError::Host(format!("model {model}: {error}")).into())
-            }
-            Err(error) => self.stop(Code::InferenceFailed.because(format_args!("model {model}: {error}")).into()),
-        }
+        let _span = reads::span("infer", self.run.mode, model, None).entered();
+        let outputs = reads::compute(self.run, &self.contract, model, &ready, inputs, read);
+        self.told(outputs)
     }
 }
 
@@ -239,7 +235,9 @@ impl Blobs for Frame<'_, '_> {
     }
 
     fn read(&mut self, model: &ModelId, cid: &str, purpose: &str) -> HostResult<(u32, Tensor)> {
+        let span = reads::span("open", self.run.mode, model, Some(cid)).entered();
         let outcome = reads::start(self.run, &self.contract, model, cid, purpose);
+        drop(span);
         self.told(outcome)
     }
 

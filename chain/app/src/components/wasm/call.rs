@@ -3,6 +3,7 @@
 use aceso_vm::{Call, Checksum, Entry, LocalError, VmError};
 use cosmwasm_std::{Addr, BlockInfo, ContractInfo, ContractResult, Env, Timestamp, TransactionInfo};
 use serde::{Serialize, de::DeserializeOwned};
+use tracing::field::Empty;
 
 use crate::{
     address::Address,
@@ -34,9 +35,12 @@ pub(super) fn call<T: DeserializeOwned>(
     let args: Vec<&[u8]> = std::iter::once(env.as_slice()).chain(args.iter().copied()).collect();
     let call = Call { checksum: &checksum, entry, args: &args, gas_limit: run.meter.left_wasm(), lane: run.lane() };
     let host = run.host;
+    let span = tracing::info_span!("call", contract = contract.as_str(), %entry, gas = Empty).entered();
     let mut frame = Frame::new(run, contract, writes);
     let report = host.vm.call(&call, &mut frame);
     let stopped = frame.stopped.take();
+    span.record("gas", report.gas_used / aceso_types::gas::WASM_PER_SDK);
+    drop(span);
     if let Some(halt @ Stop::Halt(_)) = stopped {
         return Err(halt);
     }

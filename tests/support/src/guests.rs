@@ -1,7 +1,7 @@
 //! Contracts small enough to be written by hand.
 
 /// `{"ok":…}` without anything in it.
-pub(crate) const NOTHING: &str = r#"{"ok":{"messages":[],"attributes":[],"events":[],"data":null}}"#;
+pub const NOTHING: &str = r#"{"ok":{"messages":[],"attributes":[],"events":[],"data":null}}"#;
 
 /// What every contract here begins with: memory, regions, and `$text`, the region of a text at 1024.
 fn frame(text: &str, imports: &str, body: &str) -> Vec<u8> {
@@ -32,12 +32,12 @@ fn frame(text: &str, imports: &str, body: &str) -> Vec<u8> {
           (func (export "deallocate") (param i32))
           {body})"#
     );
-    wat::parse_str(wat).unwrap()
+    wat::parse_str(wat).unwrap_or_else(|error| panic!("no contract: {error}"))
 }
 
 /// Answers with its own message, whatever that is. Its `reply` keeps what it was told under `got` and answers with the
 /// message it was made with.
-pub(crate) fn echo() -> Vec<u8> {
+pub fn echo() -> Vec<u8> {
     frame(
         "",
         r#"(import "env" "db_write" (func $db_write (param i32 i32)))
@@ -55,7 +55,7 @@ pub(crate) fn echo() -> Vec<u8> {
 }
 
 /// Asks the chain what its message says, keeps the answer under `got`. Its query answers with its own message.
-pub(crate) fn asker() -> Vec<u8> {
+pub fn asker() -> Vec<u8> {
     frame(
         NOTHING,
         r#"(import "env" "db_write" (func $db_write (param i32 i32)))
@@ -71,7 +71,7 @@ pub(crate) fn asker() -> Vec<u8> {
 }
 
 /// Burns gas for ever.
-pub(crate) fn endless() -> Vec<u8> {
+pub fn endless() -> Vec<u8> {
     frame(
         NOTHING,
         "",
@@ -82,7 +82,7 @@ pub(crate) fn endless() -> Vec<u8> {
 }
 
 /// Hands its message to `aceso.permit` and answers `answer`.
-pub(crate) fn guard(answer: &str) -> Vec<u8> {
+pub fn guard(answer: &str) -> Vec<u8> {
     frame(
         answer,
         r#"(import "aceso" "permit" (func $permit (param i32 i32) (result i32)))"#,
@@ -97,7 +97,7 @@ pub(crate) fn guard(answer: &str) -> Vec<u8> {
 
 /// Reads an image: its message is a JSON string of the model's id, the CID and the purpose. Keeps what it may know under
 /// `info` and answers `answer`. Its query reads as well.
-pub(crate) fn reader(answer: &str) -> Vec<u8> {
+pub fn reader(answer: &str) -> Vec<u8> {
     let body = format!(
         r#"(func (export "requires_aceso"))
            (func $ok (param i32) (if (local.get 0) (then unreachable)))
@@ -133,6 +133,39 @@ pub(crate) fn reader(answer: &str) -> Vec<u8> {
            (import "wasi_ephemeral_nn" "compute" (func $compute (param i32) (result i32)))
            (import "aceso" "set_input_blob" (func $blob (param i32 i32 i32 i32 i32 i32) (result i32)))
            (import "aceso" "read_info" (func $info (param i32 i32 i32 i32) (result i32)))"#,
+        &body,
+    )
+}
+
+/// Runs a model on zeros: its message is a JSON string of the model's id, whose input are bytes of these dimensions.
+pub fn computer(dims: &[u32]) -> Vec<u8> {
+    let bytes: u32 = dims.iter().product();
+    let words = |words: &[u32]| -> String {
+        words.iter().flat_map(|word| word.to_le_bytes()).map(|byte| format!("\\{byte:02x}")).collect()
+    };
+    let rank = u32::try_from(dims.len()).unwrap_or_default();
+    // dims, rank, type u8, data, length: as wasi-nn has a tensor.
+    let (dims, tensor) = (words(dims), words(&[700, rank, 3, 20_000, bytes]));
+    let body = format!(
+        r#"(func (export "requires_aceso"))
+           (func $ok (param i32) (if (local.get 0) (then unreachable)))
+           (data (i32.const 600) "{tensor}")
+           (data (i32.const 700) "{dims}")
+           (func (export "instantiate") (param i32 i32 i32) (result i32) (local.get 2))
+           (func (export "execute") (param i32 i32 i32) (result i32)
+             (call $ok (call $load (i32.add (i32.load (local.get 2)) (i32.const 1)) (i32.const 64) (i32.const 512)))
+             (call $ok (call $context (i32.load (i32.const 512)) (i32.const 516)))
+             (call $ok (call $input (i32.load (i32.const 516)) (i32.const 0) (i32.const 600)))
+             (call $ok (call $compute (i32.load (i32.const 516))))
+             (call $text))
+           (func (export "query") (param i32 i32) (result i32) (local.get 1))"#
+    );
+    frame(
+        NOTHING,
+        r#"(import "wasi_ephemeral_nn" "load_by_name" (func $load (param i32 i32 i32) (result i32)))
+           (import "wasi_ephemeral_nn" "init_execution_context" (func $context (param i32 i32) (result i32)))
+           (import "wasi_ephemeral_nn" "set_input" (func $input (param i32 i32 i32) (result i32)))
+           (import "wasi_ephemeral_nn" "compute" (func $compute (param i32) (result i32)))"#,
         &body,
     )
 }

@@ -1,0 +1,215 @@
+//! What does a run of a model cost, beside ONNX Runtime on one thread, and against what gas is priced for?
+//!
+//! `cargo xtask bench inference [--python PATH]`: the bundled model, and networks of the published shapes with weights from
+//! a seed, which `benches/peers/onnxruntime/models.py` writes. The two take turns, round by round, and medians of the time
+//! on the processor are compared, so that other work on the machine counts for neither; a ratio is printed only if both
+//! give the same bytes. `PATH` is a Python with onnx, onnxruntime and numpy; without one there is no peer and only the
+//! bundled model.
+
+use std::{
+    io::{BufRead, BufReader, Write},
+    path::{Path, PathBuf},
+    process::{Child, ChildStdin, ChildStdout, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use aceso_inference::{KernelSet, Kernels, Model, admit_with, meter};
+use aceso_types::{BlobId, ElementType, Manifest, Tensor, manifest::Onnx};
+use anyhow::{Context, Result, ensure};
+use serde_json::{Value, json};
+
+const NETWORKS: [&str; 3] = ["resnet18", "mobilenet_v2", "resnet50"];
+/// Time of one turn, so that the clock's grain of some 4 ms does not matter, and most runs in it.
+const TURN: Duration = Duration::from_millis(200);
+const RUNS_MAX: u32 = 5000;
+/// Wasm gas of a second, as prices are meant.
+const GAS_PER_MS: f64 = 1e9;
+
+pub(crate) fn run(root: &Path, python: Option<PathBuf>, quick: bool, mut emit: impl FnMut(Value)) -> Result<()> {
+    let bundled = root.join("models/pneumonia");
+    let manifest: Manifest = serde_json::from_slice(&std::fs::read(bundled.join("manifest.json"))?)?;
+    let folder = tempfile::tempdir()?;
+    let mut networks = vec![("pneumonia".to_string(), bundled.join("model.onnx"))];
+    if let Some(python) = &python {
+        let script = root.join("benches/peers/onnxruntime/models.py");
+        let wrote = Command::new(python).arg(script).arg(folder.path()).status().context("cannot start Python")?;
+        ensure!(wrote.success(), "models.py failed: {} needs the packages onnx and numpy", python.display());
+        networks.extend(NETWORKS.map(|name| (name.to_string(), folder.path().join(name).with_extension("onnx"))));
+    }
+    let mut peer = python.map(|python| Peer::start(root, &python)).transpose()?;
+    let rounds = if quick { 5 } else { 15 };
+    for (name, path) in networks {
+        let onnx = std::fs::read(&path)?;
+        let mut manifest = manifest.clone();
+        if name != "pneumonia" {
+            fit(&mut manifest, &onnx);
+        }
+        if let Some(peer) = &mut peer {
+            peer.load(&path, &manifest)?;
+        }
+        network(&name, &onnx, &manifest, peer.as_mut(), rounds, &mut emit)?;
+    }
+    Ok(())
+}
+
+/// Makes the bundled model's manifest one of a network with ten classes and an image of bytes.
+fn fit(manifest: &mut Manifest, onnx: &[u8]) {
+    manifest.onnx = Onnx::of(BlobId::of_raw(onnx), onnx);
+    manifest.pipeline.channels = aceso_types::manifest::Channels::Rgb;
+    (manifest.pipeline.width, manifest.pipeline.height) = (224, 224);
+    manifest.pipeline.normalise = None;
+    if let Some(label) = manifest.output.labels.first().cloned() {
+        let named = |index| aceso_types::manifest::Label { name: format!("class {index}"), ..label.clone() };
+        manifest.output.labels = (0..10).map(named).collect();
+    }
+}
+
+fn network(
+    name: &str,
+    onnx: &[u8],
+    manifest: &Manifest,
+    mut peer: Option<&mut Peer>,
+    rounds: usize,
+    emit: &mut impl FnMut(Value),
+) -> Result<()> {
+    let mut sets = Kernels::available();
+    // The fastest first: it is what the peer is compared with.
+    sets.reverse();
+    for (index, set) in sets.into_iter().enumerate() {
+        let start = Instant::now();
+        let model = admit_with(onnx, manifest, Kernels::new(set)?)?;
+        let load = start.elapsed().as_secs_f64() * 1e3;
+        let image = image(&model)?;
+        let once = turn(&model, &image, 1)?;
+        let once_micros = Duration::from_secs_f64(once.seconds).as_micros().max(1);
+        let runs = u32::try_from(TURN.as_micros() / once_micros).unwrap_or(RUNS_MAX).clamp(1, RUNS_MAX);
+        let mut against = peer.as_deref_mut().filter(|_| index == 0);
+        let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+        for _ in 0..if set == KernelSet::Scalar { rounds.min(5) } else { rounds } {
+            ours.push(turn(&model, &image, runs)?.seconds * 1e3);
+            if let Some(peer) = &mut against {
+                let turn = peer.run(runs)?;
+                ensure!(turn.output == of_peer(&model, &once.output), "{name}: ONNX Runtime gives other bytes");
+                theirs.push(turn.seconds * 1e3);
+            }
+        }
+        let (ours, facts) = (median(ours), model.facts());
+        let mut row = |case: String, ours: f64, peer: Option<(f64, &str)>, unit: &str, ratio: Option<f64>| {
+            let (value, who) = peer.unzip();
+            emit(json!({
+                "bench": "inference", "case": case, "ours": ours, "peer": value, "peer_name": who, "unit": unit,
+                "ratio": ratio,
+            }));
+        };
+        let theirs = (!theirs.is_empty()).then(|| median(theirs));
+        row(
+            format!("{name}, run, {set}"),
+            ours,
+            theirs.map(|theirs| (theirs, "ONNX Runtime, 1 thread")),
+            "ms",
+            theirs.map(|theirs| theirs / ours),
+        );
+        row(format!("{name}, multiplications, {set}"), facts.macs as f64 / ours / 1e6, None, "GMAC/s", None);
+        row(format!("{name}, admission, {set}"), load, None, "ms", None);
+        if set == KernelSet::Avx2 {
+            let gas = meter::run(&facts) as f64 / ours / GAS_PER_MS;
+            row(format!("{name}, gas per ms as priced for avx2"), gas, Some((1.0, "target")), "1e9 gas/ms", Some(gas));
+        }
+    }
+    Ok(())
+}
+
+struct Turn {
+    seconds: f64,
+    output: Vec<u8>,
+}
+
+fn turn(model: &Model, image: &Tensor, runs: u32) -> Result<Turn> {
+    let mut output = Vec::new();
+    let (start, began) = (on_processor(), Instant::now());
+    for _ in 0..runs {
+        output = model.run(std::slice::from_ref(image))?;
+    }
+    let elapsed = match (start, on_processor()) {
+        (Some(start), Some(end)) if end > start => end - start,
+        _ => began.elapsed(),
+    };
+    let seconds = elapsed.as_secs_f64() / f64::from(runs);
+    Ok(Turn { seconds, output: output.first().context("the model has no output")?.data().to_vec() })
+}
+
+/// How long this thread has been on a processor, where the system says so (Linux).
+fn on_processor() -> Option<Duration> {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
+    text.split(' ').next()?.parse().ok().map(Duration::from_nanos)
+}
+
+/// Our output as the peer gives it: as floats, where the graph ends in DequantizeLinear.
+fn of_peer(model: &Model, output: &[u8]) -> Vec<u8> {
+    let Some(Some(meaning)) = model.quantisations().first() else { return output.to_vec() };
+    let real = |&byte: &u8| (meaning.scale * (i32::from(byte) - meaning.zero_point) as f32).to_le_bytes();
+    output.iter().flat_map(real).collect()
+}
+
+/// The image that the peer makes, too.
+fn image(model: &Model) -> Result<Tensor> {
+    let spec = model.inputs().first().context("the model has no input")?;
+    ensure!(spec.ty == ElementType::U8, "the image is {:?}", spec.ty);
+    let count: u64 = spec.dims.iter().map(|&dim| u64::from(dim)).product();
+    let byte = |at: u64| (at * 31 + (at >> 8) * 7).to_le_bytes()[0];
+    Ok(Tensor::new(spec.ty, spec.dims.clone(), (0..count).map(byte).collect())?)
+}
+
+fn median(mut times: Vec<f64>) -> f64 {
+    times.sort_by(f64::total_cmp);
+    times.get(times.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
+/// ONNX Runtime in a process of its own, which waits while it is not asked.
+struct Peer {
+    process: Child,
+    to: ChildStdin,
+    from: BufReader<ChildStdout>,
+}
+
+impl Peer {
+    fn start(root: &Path, python: &Path) -> Result<Self> {
+        let mut command = Command::new(python);
+        command.arg(root.join("benches/peers/onnxruntime/serve.py")).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut process = command.spawn().context("cannot start Python")?;
+        let to = process.stdin.take().context("no pipe")?;
+        let from = BufReader::new(process.stdout.take().context("no pipe")?);
+        Ok(Self { process, to, from })
+    }
+
+    fn load(&mut self, onnx: &Path, manifest: &Manifest) -> Result<()> {
+        let normalise = manifest.pipeline.normalise.as_ref().and_then(|channels| channels.first());
+        let (mean, deviation) = normalise.map_or((0, 1_000_000), |channel| (channel.mean, channel.deviation));
+        self.ask(&format!("load {mean} {deviation} {}", onnx.display())).map(|_| ())
+    }
+
+    fn run(&mut self, runs: u32) -> Result<Turn> {
+        let answer = self.ask(&format!("run {runs}"))?;
+        let seconds = answer["seconds"].as_f64().context("no seconds")?;
+        let text = answer["output"].as_str().context("no output")?;
+        let byte = |at: usize| text.get(at..at + 2).and_then(|pair| u8::from_str_radix(pair, 16).ok());
+        let output = (0..text.len()).step_by(2).map(byte).collect::<Option<_>>().context("not hexadecimal")?;
+        Ok(Turn { seconds, output })
+    }
+
+    fn ask(&mut self, line: &str) -> Result<Value> {
+        writeln!(self.to, "{line}")?;
+        let mut answer = String::new();
+        self.from.read_line(&mut answer)?;
+        serde_json::from_str(&answer)
+            .context("ONNX Runtime did not answer: Python needs the packages onnxruntime and numpy")
+    }
+}
+
+impl Drop for Peer {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}

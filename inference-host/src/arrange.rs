@@ -1,0 +1,168 @@
+//! Channels last: the order of bytes in which kernels compute.
+//!
+//! ONNX lays planes out one after another, `[n, c, h, w]`. Products and pools want what belongs to one place side by side,
+//! `[n, h, w, c]`. Operations are rewritten one by one: each takes its inputs in the [`Form`] that it wants, and where a
+//! value does not exist in that form yet, a transposition makes it. Element-wise operations take what there is. Outputs
+//! of the graph are in ONNX's order.
+//!
+//! Only bytes are moved, so nothing here can change a result; prices and bounds were reckoned before.
+
+use crate::ir::{ChannelTable, Concat, Graph, Op, Pad, Step, Transpose, Value, ValueId};
+
+/// An order of a value's bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    /// ONNX's.
+    Plain,
+    /// `[…, inner, channels]` where ONNX has `[…, channels, inner]`; both numbers are more than one.
+    Last { channels: usize, inner: usize },
+}
+
+impl Form {
+    /// Channels last, for a value of these dimensions in ONNX's order.
+    fn last(dims: &[usize]) -> Self {
+        let (Some(&channels), inner) = (dims.get(1), dims.iter().skip(2).product()) else { return Self::Plain };
+        if channels == 1 || inner == 1 { Self::Plain } else { Self::Last { channels, inner } }
+    }
+}
+
+struct Arranging {
+    /// Before: values in ONNX's order.
+    old: Vec<Value>,
+    /// After.
+    graph: Graph,
+    /// For each storage of before the values of after that hold its bytes; the form in which it was computed first.
+    forms: Vec<Vec<(Form, ValueId)>>,
+}
+
+/// Rewrites a graph, and says where its outputs are. Its input keeps ONNX's order.
+pub(crate) fn arrange(graph: Graph, input: ValueId, outputs: &[ValueId]) -> (Graph, Vec<ValueId>) {
+    let Graph { values, steps } = graph;
+    let forms = vec![Vec::new(); values.len()];
+    let mut arranging = Arranging { old: values, graph: Graph::default(), forms };
+    arranging.define(input, Form::Plain);
+    for id in 0..arranging.old.len() {
+        if let Some(bytes) = arranging.old[id].constant.take() {
+            let new = arranging.define(id, Form::Plain);
+            arranging.graph.values[new].constant = Some(bytes);
+        }
+    }
+    for step in steps {
+        arranging.step(step);
+    }
+    let outputs = outputs.iter().map(|&id| arranging.get(id, Form::Plain)).collect();
+    (arranging.graph, outputs)
+}
+
+impl Arranging {
+    /// A new value that holds the bytes of `id`.
+    fn define(&mut self, id: ValueId, form: Form) -> ValueId {
+        let Value { signed, storage, .. } = self.old[id];
+        let new = self.graph.values.len();
+        let dims = vec![self.old[id].bytes()];
+        self.graph.values.push(Value { signed, dims, storage: new, constant: None });
+        self.forms[storage].push((form, new));
+        new
+    }
+
+    /// The form in which `id` was computed.
+    fn first(&self, id: ValueId) -> Form {
+        self.forms[self.old[id].storage].first().map_or(Form::Plain, |&(form, _)| form)
+    }
+
+    fn find(&self, id: ValueId, form: Form) -> Option<ValueId> {
+        self.forms[self.old[id].storage].iter().find(|(has, _)| *has == form).map(|&(_, new)| new)
+    }
+
+    /// The value that holds the bytes of `id` in this form, made if need be.
+    fn get(&mut self, id: ValueId, form: Form) -> ValueId {
+        if let Some(found) = self.find(id, form) {
+            return found;
+        }
+        // From one order of channels to another it goes by way of ONNX's.
+        let (from, [rows, columns]) = match (form, self.first(id)) {
+            (Form::Last { channels, inner }, _) => (self.get(id, Form::Plain), [channels, inner]),
+            (Form::Plain, first @ Form::Last { channels, inner }) => (self.get(id, first), [inner, channels]),
+            (Form::Plain, Form::Plain) => return self.define(id, Form::Plain),
+        };
+        let size = rows * columns;
+        let dims = vec![self.old[id].bytes() / size, columns, rows];
+        let op = Op::Transpose(Transpose { dims, strides: vec![size, 1, columns] });
+        let output = self.define(id, form);
+        self.graph.steps.push(Step { op, inputs: vec![from], output });
+        output
+    }
+
+    fn step(&mut self, Step { op, inputs, output }: Step) {
+        let last = |this: &Self, id: ValueId| Form::last(&this.old[id].dims);
+        let (op, wanted, form) = match op {
+            Op::Conv(_) | Op::MaxPool(_) | Op::AveragePool(_) => (op, vec![last(self, inputs[0])], last(self, output)),
+            Op::GlobalAveragePool(_) => (op, vec![last(self, inputs[0])], Form::Plain),
+            Op::MatMul(_) => (op, vec![Form::Plain], Form::Plain),
+            Op::Table(_) => {
+                let form = self.first(inputs[0]);
+                (op, vec![form], form)
+            }
+            Op::ChannelTable(ChannelTable { tables, inner }) => {
+                let form = match (tables.len(), inner) {
+                    (1, _) | (_, 1) => Form::Plain,
+                    (channels, inner) => Form::Last { channels, inner },
+                };
+                let inner = if form == Form::Plain { inner } else { 1 };
+                (Op::ChannelTable(ChannelTable { tables, inner }), vec![form], form)
+            }
+            Op::Add(_) => {
+                let firsts = [self.first(inputs[0]), self.first(inputs[1])];
+                // Whoever reads a sum of planes mostly wants channels last.
+                let form = firsts.into_iter().find(|form| *form != Form::Plain).unwrap_or(Form::Plain);
+                (op, vec![form; 2], form)
+            }
+            Op::Concat(concat) => self.concat(concat, &inputs, output),
+            Op::Pad(pad) => self.pad(pad, inputs[0], output),
+            Op::Transpose(transpose) => {
+                if let Some(from) = self.turned(&transpose, inputs[0], output) {
+                    let form = last(self, output);
+                    self.forms[self.old[output].storage].push((form, from));
+                    return;
+                }
+                (Op::Transpose(transpose), vec![Form::Plain], Form::Plain)
+            }
+        };
+        let inputs = inputs.iter().zip(wanted).map(|(&id, form)| self.get(id, form)).collect();
+        let output = self.define(output, form);
+        self.graph.steps.push(Step { op, inputs, output });
+    }
+
+    /// Joins channels place by place, where some input has its channels last already.
+    fn concat(&self, concat: Concat, inputs: &[ValueId], output: ValueId) -> (Op, Vec<Form>, Form) {
+        let dims = |id: ValueId| &self.old[id].dims;
+        let by_channel = dims(output).len() > 2
+            && inputs.iter().zip(&concat.runs).all(|(&id, &run)| run == dims(id)[1..].iter().product::<usize>())
+            && inputs.iter().all(|&id| dims(id)[2..] == dims(output)[2..]);
+        if by_channel && inputs.iter().any(|&id| self.first(id) != Form::Plain) {
+            let runs = inputs.iter().map(|&id| dims(id)[1]).collect();
+            let wanted = inputs.iter().map(|&id| Form::last(dims(id))).collect();
+            return (Op::Concat(Concat { runs }), wanted, Form::last(dims(output)));
+        }
+        (Op::Concat(concat), vec![Form::Plain; inputs.len()], Form::Plain)
+    }
+
+    fn pad(&self, pad: Pad, input: ValueId, output: ValueId) -> (Op, Vec<Form>, Form) {
+        let form = Form::last(&self.old[input].dims);
+        if pad.input.len() != 4 || form == Form::Plain || self.first(input) != form {
+            return (Op::Pad(pad), vec![Form::Plain], Form::Plain);
+        }
+        let turn = |list: &[usize]| [0, 2, 3, 1].iter().filter_map(|&d| list.get(d).copied()).collect();
+        let Pad { input, output: padded, begin, fill } = pad;
+        let pad = Pad { input: turn(&input), output: turn(&padded), begin: turn(&begin), fill };
+        (Op::Pad(pad), vec![form], Form::last(&self.old[output].dims))
+    }
+
+    /// The value that already is this transposition's result with channels last, as the image of a model is that
+    /// begins by turning `[n, h, w, c]` into `[n, c, h, w]`.
+    fn turned(&self, transpose: &Transpose, input: ValueId, output: ValueId) -> Option<ValueId> {
+        let &[_, c, h, w] = &transpose.dims[..] else { return None };
+        let same = transpose.strides == [c * h * w, 1, w * c, c] && Form::last(&self.old[output].dims) != Form::Plain;
+        if same { self.find(input, Form::Plain) } else { None }
+    }
+}

@@ -1,0 +1,66 @@
+//! The reference: portable code, which the compiler vectorises as far as it likes.
+
+pub(super) mod conv;
+mod moves;
+mod pool;
+pub(super) mod products;
+
+use super::{Run, Scratch, Set};
+use crate::{
+    formula::AddTables,
+    ir::{ChannelTable, Op},
+};
+
+#[derive(Debug)]
+pub(super) struct Scalar;
+
+impl Set for Scalar {
+    fn prepare(&self, op: Op) -> Box<dyn Run> {
+        match op {
+            Op::Table(table) => Box::new(Table(table)),
+            Op::ChannelTable(op) => Box::new(op),
+            Op::Conv(conv) => conv::prepare(conv),
+            Op::MatMul(matmul) => Box::new(products::MatMul::new(&matmul)),
+            Op::Add(tables) => Box::new(Add(tables)),
+            Op::MaxPool(op) => Box::new(op),
+            Op::AveragePool(op) => Box::new(op),
+            Op::GlobalAveragePool(op) => Box::new(op),
+            Op::Transpose(op) => Box::new(op),
+            Op::Concat(op) => Box::new(op),
+            Op::Pad(op) => Box::new(op),
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Table(Box<[u8; 256]>);
+
+impl Run for Table {
+    fn run(&self, inputs: &[&[u8]], y: &mut [u8], _: &mut Scratch) {
+        for (y, &x) in y.iter_mut().zip(inputs[0]) {
+            *y = self.0[usize::from(x)];
+        }
+    }
+}
+
+impl Run for ChannelTable {
+    fn run(&self, inputs: &[&[u8]], y: &mut [u8], _: &mut Scratch) {
+        let planes = inputs[0].chunks_exact(self.inner).zip(y.chunks_exact_mut(self.inner));
+        for ((x, y), table) in planes.zip(self.tables.iter().cycle()) {
+            for (y, &x) in y.iter_mut().zip(x) {
+                *y = table[usize::from(x)];
+            }
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Add(Box<AddTables>);
+
+impl Run for Add {
+    fn run(&self, inputs: &[&[u8]], y: &mut [u8], _: &mut Scratch) {
+        for ((y, &a), &b) in y.iter_mut().zip(inputs[0]).zip(inputs[1]) {
+            *y = self.0.sum(a, b);
+        }
+    }
+}

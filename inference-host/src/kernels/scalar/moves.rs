@@ -1,0 +1,96 @@
+//! Operations that only move bytes.
+
+use crate::{
+    ir::{Concat, Pad, Transpose},
+    kernels::{Run, Scratch},
+};
+
+/// Side of the squares in which rows and columns are swapped, so that both stay in the first cache.
+const SQUARE: usize = 32;
+
+/// Walks the output in order and the input by strides.
+impl Run for Transpose {
+    fn run(&self, inputs: &[&[u8]], y: &mut [u8], _: &mut Scratch) {
+        let x = inputs[0];
+        // The innermost dimensions that are computed at once.
+        let (block, swap) = match (&self.dims[..], &self.strides[..]) {
+            ([.., rows, columns], [.., 1, stride]) => (2, Some((*rows, *columns, *stride))),
+            _ => (self.dims.len().min(1), None),
+        };
+        let outer = self.dims.len() - block;
+        let Some(&stride) = self.strides.last() else {
+            return y.copy_from_slice(x);
+        };
+        let mut at = vec![0; outer];
+        let mut begin = 0;
+        for y in y.chunks_exact_mut(self.dims[outer..].iter().product()) {
+            match swap {
+                Some((rows, columns, stride)) => swapped(&x[begin..], y, rows, columns, stride),
+                None => {
+                    let from = x[begin..].iter().step_by(stride);
+                    y.iter_mut().zip(from).for_each(|(y, &x)| *y = x);
+                }
+            }
+            // The next block: count up from the innermost outer dimension.
+            for d in (0..outer).rev() {
+                at[d] += 1;
+                begin += self.strides[d];
+                if at[d] < self.dims[d] {
+                    break;
+                }
+                begin -= self.strides[d] * at[d];
+                at[d] = 0;
+            }
+        }
+    }
+}
+
+/// `y[row][column] = x[column][row]`, where columns of `x` are `stride` bytes apart.
+fn swapped(x: &[u8], y: &mut [u8], rows: usize, columns: usize, stride: usize) {
+    for (first, y) in y.chunks_mut(SQUARE * columns).enumerate() {
+        let from = &x[first * SQUARE..];
+        let rows = SQUARE.min(rows - first * SQUARE);
+        for column in 0..columns {
+            let x = &from[column * stride..][..rows];
+            y.iter_mut().skip(column).step_by(columns).zip(x).for_each(|(y, &x)| *y = x);
+        }
+    }
+}
+
+impl Run for Concat {
+    fn run(&self, inputs: &[&[u8]], y: &mut [u8], _: &mut Scratch) {
+        let total: usize = self.runs.iter().sum();
+        for (outer, y) in y.chunks_exact_mut(total).enumerate() {
+            let mut rest = y;
+            for (x, &run) in inputs.iter().zip(&self.runs) {
+                let (to, left) = rest.split_at_mut(run);
+                to.copy_from_slice(&x[outer * run..][..run]);
+                rest = left;
+            }
+        }
+    }
+}
+
+impl Run for Pad {
+    fn run(&self, inputs: &[&[u8]], y: &mut [u8], _: &mut Scratch) {
+        y.fill(self.fill);
+        place(&self.input, &self.output, &self.begin, inputs[0], y);
+    }
+}
+
+/// Copies a block of shape `input` into one of shape `output`, from `begin` on.
+fn place(input: &[usize], output: &[usize], begin: &[usize], x: &[u8], y: &mut [u8]) {
+    let (Some((&width, input)), Some((_, output)), Some((&left, begin))) =
+        (input.split_first(), output.split_first(), begin.split_first())
+    else {
+        return y.copy_from_slice(x);
+    };
+    let (run, step) = (input.iter().product::<usize>(), output.iter().product::<usize>());
+    if input.is_empty() {
+        y[left..left + width].copy_from_slice(x);
+        return;
+    }
+    for (x, y) in x.chunks_exact(run).zip(y.chunks_exact_mut(step).skip(left)) {
+        place(input, output, begin, x, y);
+    }
+}

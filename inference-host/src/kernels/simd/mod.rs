@@ -1,0 +1,120 @@
+//! Sets for processors with vectors.
+//!
+//! One description serves them all: what a processor has is a vocabulary of vectors ([`lanes::Lanes`]), and products
+//! ([`panels`]), convolutions of single channels ([`depthwise`]) and sums ([`sums`]) are written in it once. The files
+//! named after processors hold the vocabulary, in the processor's own instructions.
+//!
+//! Products are of two kinds. Where an instruction multiplies four unsigned bytes with four signed ones and adds all of
+//! it to 32 bits without saturating (VNNI), numbers stay bytes. Elsewhere they are widened to 16 bits and multiplied in
+//! pairs, which is exact too; the instruction for pairs of bytes (`vpmaddubsw`) is not, because it saturates at 16 bits.
+//! Zero points are taken out beforehand: `Σ (x − z)·w = Σ x·w − z·Σ w`, and the last term is the same for every place.
+
+#![allow(unsafe_code, reason = "intrinsics: each use says which check makes it sound")]
+
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+mod depthwise;
+mod lanes;
+#[cfg(target_arch = "aarch64")]
+mod neon;
+mod panels;
+mod plane;
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+mod simd128;
+mod sums;
+
+use std::marker::PhantomData;
+
+use self::{depthwise::Depthwise, lanes::Lanes, panels::Product};
+use super::{
+    KernelSet, Run, Set,
+    scalar::{Scalar, conv::is_depthwise},
+};
+use crate::ir::{Conv, MatMul, Op};
+
+/// The sets that this machine has, from the slowest to the fastest.
+pub(super) fn sets() -> Vec<(KernelSet, &'static dyn Set)> {
+    #[cfg(target_arch = "x86_64")]
+    {
+        let avx2 = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
+        let avx512 = avx2
+            && is_x86_feature_detected!("avx512f")
+            && is_x86_feature_detected!("avx512bw")
+            && is_x86_feature_detected!("avx512vl")
+            && is_x86_feature_detected!("avx512vnni");
+        let sets: [(bool, KernelSet, &'static dyn Set); 2] = [
+            (avx2, KernelSet::Avx2, &Vectors::<avx2::Avx2>(PhantomData)),
+            (
+                avx512,
+                KernelSet::Avx512Vnni,
+                &Bytes(Vectors::<avx512::Vnni>(PhantomData), Vectors::<avx2::Avx2>(PhantomData)),
+            ),
+        ];
+        sets.into_iter().filter(|&(has, ..)| has).map(|(_, set, kernels)| (set, kernels)).collect()
+    }
+    #[cfg(target_arch = "aarch64")]
+    {
+        // Every processor of this architecture has it.
+        vec![(KernelSet::Neon, &Vectors::<neon::Neon>(PhantomData))]
+    }
+    #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+    {
+        vec![(KernelSet::Simd128, &Vectors::<simd128::Simd128>(PhantomData))]
+    }
+    #[cfg(not(any(
+        target_arch = "x86_64",
+        target_arch = "aarch64",
+        all(target_arch = "wasm32", target_feature = "simd128")
+    )))]
+    Vec::new()
+}
+
+/// A set of 16-bit or 8-bit products. Only [`sets`] makes one, where the processor has what `L` needs.
+#[derive(Debug)]
+struct Vectors<L>(PhantomData<L>);
+
+impl<L: Lanes> Vectors<L> {
+    /// The convolution, if its weights have a form in which these vectors multiply, at a bearable size.
+    fn conv(&self, conv: &Conv) -> Option<Box<dyn Run>> {
+        if is_depthwise(conv) {
+            return Some(Box::new(Depthwise::<L>::new(conv)?));
+        }
+        Some(Box::new(Product::<L>::conv(conv)?))
+    }
+
+    fn matmul(&self, matmul: &MatMul) -> Option<Box<dyn Run>> {
+        Some(Box::new(Product::<L>::matmul(matmul)?))
+    }
+}
+
+impl<L: Lanes> Set for Vectors<L> {
+    fn prepare(&self, op: Op) -> Box<dyn Run> {
+        let faster = match &op {
+            Op::Conv(conv) => self.conv(conv),
+            Op::MatMul(matmul) => self.matmul(matmul),
+            Op::Add(tables) => Some(sums::prepare::<L>(tables)),
+            _ => None,
+        };
+        faster.unwrap_or_else(|| Scalar.prepare(op))
+    }
+}
+
+/// A set whose weights must fit 8 bits once centred, and the set that takes all others.
+#[cfg(target_arch = "x86_64")]
+#[derive(Debug)]
+struct Bytes<A, B>(Vectors<A>, Vectors<B>);
+
+#[cfg(target_arch = "x86_64")]
+impl<A: Lanes, B: Lanes> Set for Bytes<A, B> {
+    fn prepare(&self, op: Op) -> Box<dyn Run> {
+        let faster = match &op {
+            Op::Conv(conv) => self.0.conv(conv).or_else(|| self.1.conv(conv)),
+            Op::MatMul(matmul) => self.0.matmul(matmul).or_else(|| self.1.matmul(matmul)),
+            Op::Add(tables) => Some(sums::prepare::<A>(tables)),
+            _ => None,
+        };
+        faster.unwrap_or_else(|| Scalar.prepare(op))
+    }
+}

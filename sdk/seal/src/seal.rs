@@ -1,0 +1,117 @@
+//! Sealing: bytes in, leaves out, with one leaf in memory.
+
+use std::{
+    collections::BTreeMap,
+    io::{self, Read, Write},
+};
+
+use aceso_types::Digest;
+use aceso_verify::grant::ContentPoint;
+use flate2::{Compression, write::DeflateEncoder};
+use zeroize::Zeroizing;
+
+use crate::{
+    Header, Inner, LEAF, SealError, TAG,
+    key::{Chunks, commitment},
+};
+
+/// Media types whose records are small already.
+const COMPRESSED: [&str; 6] =
+    ["image/jpeg", "image/png", "image/jp2", "application/pdf", "application/gzip", "application/zip"];
+
+/// Seals what is written into it, and writes leaves. Call [`Sealer::finish`]: what was not finished does not open.
+pub struct Sealer<W> {
+    chunks: Chunks,
+    out: W,
+    /// The leaf in progress: what stands before the chunk, then plain bytes.
+    leaf: Zeroizing<Vec<u8>>,
+    /// Bytes of the header, in the first leaf only.
+    before: usize,
+    number: u32,
+}
+
+impl<W: Write> Sealer<W> {
+    /// Begins a file of `owner`'s: the header is written with the first leaf. `salt` has to be random.
+    ///
+    /// # Errors
+    /// [`SealError::Long`].
+    pub fn new(content: &ContentPoint, owner: &str, salt: [u8; 32], out: W) -> Result<Self, SealError> {
+        let header = Header { owner: owner.into(), salt: Digest(salt), commitment: commitment(content, &salt) };
+        let encoded = header.encode()?;
+        let chunks = Chunks::new(content, &header, &encoded)?;
+        let before = encoded.len();
+        let mut leaf = Zeroizing::new(encoded);
+        leaf.reserve_exact(LEAF - before);
+        Ok(Self { chunks, out, leaf, before, number: 0 })
+    }
+
+    /// Writes the last leaf, and hands back what was written to.
+    ///
+    /// # Errors
+    /// Those of the writer.
+    pub fn finish(mut self) -> io::Result<W> {
+        self.put(true)?;
+        self.out.flush()?;
+        Ok(self.out)
+    }
+
+    /// Seals the leaf in progress and begins the next.
+    fn put(&mut self, last: bool) -> io::Result<()> {
+        let tag = self.chunks.seal(self.number, last, &mut self.leaf[self.before..]).map_err(io::Error::other)?;
+        self.leaf.extend(tag);
+        self.out.write_all(&self.leaf)?;
+        self.leaf.clear();
+        self.before = 0;
+        let next = self.number.checked_add(1).ok_or_else(|| io::Error::other(SealError::Large { most: u32::MAX }))?;
+        self.number = next;
+        Ok(())
+    }
+}
+
+impl<W: Write> Write for Sealer<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        // A full leaf waits until there is more: the last one is sealed otherwise.
+        if self.leaf.len() == LEAF - TAG && !bytes.is_empty() {
+            self.put(false)?;
+        }
+        let taken = bytes.len().min(LEAF - TAG - self.leaf.len());
+        self.leaf.extend_from_slice(&bytes[..taken]);
+        Ok(taken)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Seals a whole record of `length` bytes with what identifies it.
+///
+/// # Errors
+/// Those of reader and writer; [`SealError`] within an [`io::Error`]; a record of another length.
+pub fn seal<W: Write>(
+    content: &ContentPoint,
+    owner: &str,
+    salt: [u8; 32],
+    about: (&str, BTreeMap<String, String>),
+    mut record: impl Read,
+    length: u64,
+    out: W,
+) -> io::Result<W> {
+    let (media, tags) = about;
+    let deflated = !COMPRESSED.contains(&media);
+    let inner = Inner { media: media.into(), length, deflated, tags };
+    let mut sealer = Sealer::new(content, owner, salt, out).map_err(io::Error::other)?;
+    sealer.write_all(&inner.encode().map_err(io::Error::other)?)?;
+    let copied = if deflated {
+        let mut deflater = DeflateEncoder::new(sealer, Compression::fast());
+        let copied = io::copy(&mut record, &mut deflater)?;
+        sealer = deflater.finish()?;
+        copied
+    } else {
+        io::copy(&mut record, &mut sealer)?
+    };
+    if copied != length {
+        return Err(io::Error::new(io::ErrorKind::UnexpectedEof, format!("{copied} bytes came instead of {length}")));
+    }
+    sealer.finish()
+}
