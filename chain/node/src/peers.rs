@@ -304,7 +304,8 @@ impl Peers {
             if well && Instant::now() >= next_round {
                 let (page, next) = app.live_blobs(after.as_ref(), PAGE);
                 well = self.bring_missing(&page).is_some();
-                if next.is_none() {
+                // A state that is yet to be restored has nothing to ask for.
+                if next.is_none() && app.chain_id().is_some() {
                     next_round = Instant::now() + ROUND;
                 }
                 after = next;
