@@ -42,6 +42,9 @@ struct Note {
 /// Asks peers about every block that has read, as soon as it is committed, until `stopped`. Answers what the node has to
 /// stop with, if it is the one that errs.
 pub(crate) fn watch(app: &dyn Application, peers: &Peers, note: &Path, stopped: impl Fn() -> bool) -> Option<Fault> {
+    if peers.count() == 0 {
+        return None;
+    }
     let (mut asked, mut tries) = (0, 0);
     while !stopped() {
         if let Some((height, _)) = app.latest_reads().filter(|(height, _)| *height != asked) {
@@ -49,7 +52,7 @@ pub(crate) fn watch(app: &dyn Application, peers: &Peers, note: &Path, stopped: 
             for (peer, reads) in &said {
                 match app.hear_reads(reads) {
                     Ok(None) => {}
-                    Ok(Some(divergence)) => return Some(alarm(app, Some(peers), note, &divergence)),
+                    Ok(Some(divergence)) => return Some(alarm(app, peers, note, &divergence)),
                     Err(e) => tracing::warn!(height, "{peer} says something of reads that is nobody's: {e}"),
                 }
             }
@@ -64,7 +67,7 @@ pub(crate) fn watch(app: &dyn Application, peers: &Peers, note: &Path, stopped: 
 }
 
 /// The sentence that a node stops with, which is written down in `note`.
-pub(crate) fn alarm(app: &dyn Application, peers: Option<&Peers>, note: &Path, divergence: &Divergence) -> Fault {
+fn alarm(app: &dyn Application, peers: &Peers, note: &Path, divergence: &Divergence) -> Fault {
     let sentence = sentence(app, peers, divergence);
     let told = Note { height: divergence.height, ours: divergence.ours, sentence: sentence.clone() };
     let written = serde_json::to_vec_pretty(&told).map_err(|e| e.to_string());
@@ -76,10 +79,10 @@ pub(crate) fn alarm(app: &dyn Application, peers: Option<&Peers>, note: &Path, d
     sentence.into()
 }
 
-fn sentence(app: &dyn Application, peers: Option<&Peers>, divergence: &Divergence) -> String {
+fn sentence(app: &dyn Application, peers: &Peers, divergence: &Divergence) -> String {
     let Divergence { height, theirs, power, total, .. } = divergence;
     let transcript = app.transcript(*height).ok().flatten().and_then(|bytes| Transcript::decode(&bytes).ok());
-    let other = peers.zip(*theirs).and_then(|(peers, theirs)| peers.transcript(*height, theirs, PATIENCE));
+    let other = theirs.and_then(|theirs| peers.transcript(*height, theirs, PATIENCE));
     let difference = transcript.as_ref().zip(other).and_then(|(ours, theirs)| ours.difference(&theirs));
     let what = difference.unwrap_or_else(|| {
         let entries = transcript.map(|transcript| transcript.entries).unwrap_or_default();
@@ -129,15 +132,16 @@ mod tests {
     fn what_was_said_is_said_again_until_the_state_is_another() {
         let home = tempfile::tempdir().unwrap();
         let (app, note) = (empty(home.path()), home.path().join("diverged.json"));
+        let (_dir, nobody) = crate::peers::tests::peers(&[], 0);
         check_start(&app, &note).unwrap();
-        let said = alarm(&Counter::default(), None, &note, &divergence(0, None)).to_string();
+        let said = alarm(&Counter::default(), &nobody, &note, &divergence(0, None)).to_string();
         for word in ["read", "of block 0", "power 30 of 40", "state sync", &"02".repeat(32)] {
             assert!(said.contains(word), "{said}");
         }
         assert_eq!(check_start(&app, &note).unwrap_err().to_string(), said);
         // The state has another digest, or none yet: it was restored.
         for restored in [divergence(0, Some(Digest([1; 32]))), divergence(7, None)] {
-            alarm(&Counter::default(), None, &note, &restored);
+            alarm(&Counter::default(), &nobody, &note, &restored);
             check_start(&app, &note).unwrap();
             assert!(!note.exists());
         }

@@ -407,7 +407,7 @@ pub(crate) mod tests {
         [head.as_bytes(), body].concat()
     }
 
-    pub(super) fn peers(urls: &[String], patience: u64) -> (tempfile::TempDir, Peers) {
+    pub(crate) fn peers(urls: &[String], patience: u64) -> (tempfile::TempDir, Peers) {
         let directory = tempfile::tempdir().unwrap();
         let blobs = Arc::new(BlobStore::open(directory.path(), Default::default()).unwrap());
         let keys = || vec![AttestKey::generate(&[1; 32]).unwrap()];

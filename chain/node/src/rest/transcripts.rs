@@ -18,7 +18,7 @@ use prost::Message;
 use tendermint::block::signed_header::SignedHeader;
 use tendermint_proto::v0_38::types as wire;
 
-use super::{Rest, Rpc, ask_engine, refuse};
+use super::{Rest, Rpc, ask_engine, places::Place, refuse};
 use crate::{application::Fault, net::Peer, rpc::Node};
 
 /// Transcripts on their way out at the same time. Each is in memory whole, twice.
@@ -32,12 +32,9 @@ pub(crate) async fn get(
     Extension(peer): Extension<Peer>,
     Path(height): Path<String>,
 ) -> Response {
-    let Ok(height) = height.parse::<u64>() else {
-        return refuse(StatusCode::BAD_REQUEST, 3, format_args!("{height:?} is not the height of a block"));
-    };
-    let place = match rest.tellings.take(peer) {
-        Ok(place) => place,
-        Err(e) => return refuse(StatusCode::SERVICE_UNAVAILABLE, 14, e),
+    let (height, place) = match asked(&rest, peer, &height) {
+        Ok(asked) => asked,
+        Err(refusal) => return *refusal,
     };
     let told = tokio::task::spawn_blocking(move || {
         let Some(transcript) = rest.app.transcript(height)? else { return Ok(None) };
@@ -81,12 +78,9 @@ pub(crate) async fn reads(
     Extension(peer): Extension<Peer>,
     Path(height): Path<String>,
 ) -> Response {
-    let Ok(height) = height.parse::<u64>() else {
-        return refuse(StatusCode::BAD_REQUEST, 3, format_args!("{height:?} is not the height of a block"));
-    };
-    let place = match rest.tellings.take(peer) {
-        Ok(place) => place,
-        Err(e) => return refuse(StatusCode::SERVICE_UNAVAILABLE, 14, e),
+    let (height, place) = match asked(&rest, peer, &height) {
+        Ok(asked) => asked,
+        Err(refusal) => return *refusal,
     };
     let said = tokio::task::spawn_blocking(move || {
         let _place = place;
@@ -105,6 +99,16 @@ pub(crate) async fn reads(
         Ok(Err(e)) => refuse(StatusCode::INTERNAL_SERVER_ERROR, 13, e),
         Err(e) => refuse(StatusCode::INTERNAL_SERVER_ERROR, 13, e),
     }
+}
+
+/// The height that is asked for, and a place to answer in.
+fn asked(rest: &Rest, peer: Peer, height: &str) -> Result<(u64, Place), Box<Response>> {
+    let Ok(height) = height.parse::<u64>() else {
+        let words = format_args!("{height:?} is not the height of a block");
+        return Err(Box::new(refuse(StatusCode::BAD_REQUEST, 3, words)));
+    };
+    let place = rest.tellings.take(peer);
+    place.map(|place| (height, place)).map_err(|e| Box::new(refuse(StatusCode::SERVICE_UNAVAILABLE, 14, e)))
 }
 
 /// A header with its commit, if the engine has them.
