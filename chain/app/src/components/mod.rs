@@ -10,6 +10,7 @@ pub(crate) mod blobs;
 pub(crate) mod models;
 pub(crate) mod params;
 pub(crate) mod reads;
+pub(crate) mod sealed;
 pub(crate) mod validators;
 pub(crate) mod wasm;
 
@@ -25,10 +26,12 @@ pub(crate) const CHAIN: &str = "chain";
 pub(crate) const MODELS: &str = "models";
 /// Images, permits used, the journal and receipts.
 pub(crate) const READS: &str = "reads";
+/// Sealed records, grants and jobs.
+pub(crate) const SEALED: &str = "sealed";
 /// The validators' keys and powers, and how they behaved.
 pub(crate) const VALIDATORS: &str = "validators";
 /// Contracts.
 pub(crate) const WASM: &str = "wasm";
 
 /// All of them: the leaves of the app hash. Changing the list is a change of protocol.
-pub const COMPONENTS: &[&str] = &[ACCOUNTS, BANK, BLOBS, CHAIN, MODELS, READS, VALIDATORS, WASM];
+pub const COMPONENTS: &[&str] = &[ACCOUNTS, BANK, BLOBS, CHAIN, MODELS, READS, SEALED, VALIDATORS, WASM];

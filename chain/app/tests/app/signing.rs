@@ -271,7 +271,7 @@ fn bytes_that_are_no_transaction() {
 #[test]
 fn an_attestation_from_a_client() {
     let mut net = Net::start();
-    let attest = ours(&MsgAttest { available: vec![] });
+    let attest = ours(&MsgAttest::default());
     let tx = net.draft(&[&alice()], vec![attest]).sign();
     let checked = net.check(tx.clone());
     assert_eq!((checked.codespace.as_str(), checked.code.value()), ("aceso", 601));
