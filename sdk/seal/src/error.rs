@@ -26,6 +26,9 @@ pub enum SealError {
     /// A leaf was changed, moved, or cut off.
     #[error("leaf {0} is not what was sealed")]
     Leaf(u32),
+    /// Another leaf came before all of the last was read.
+    #[error("leaf {0} was not read to its end")]
+    Unread(u32),
     /// A place beyond the end.
     #[error("there is no leaf {wanted}: the file has {leaves}")]
     Range {

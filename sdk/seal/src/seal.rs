@@ -13,11 +13,12 @@ use zeroize::Zeroizing;
 use crate::{
     Header, Inner, LEAF, SealError, TAG,
     key::{Chunks, commitment},
+    store::MEDIA,
 };
 
 /// Media types whose records are small already.
-const COMPRESSED: [&str; 6] =
-    ["image/jpeg", "image/png", "image/jp2", "application/pdf", "application/gzip", "application/zip"];
+const COMPRESSED: [&str; 7] =
+    ["image/jpeg", "image/png", "image/jp2", "application/pdf", "application/gzip", "application/zip", MEDIA];
 
 /// Seals what is written into it, and writes leaves. Call [`Sealer::finish`]: what was not finished does not open.
 pub struct Sealer<W> {
