@@ -55,3 +55,21 @@ pub enum SealError {
         most: u64,
     },
 }
+
+impl SealError {
+    /// One word for programs.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Header(_) => "header",
+            Self::Version(_) => "version",
+            Self::Long { .. } => "long",
+            Self::Key => "key",
+            Self::Leaf(_) => "leaf",
+            Self::Unread(_) => "unread",
+            Self::Range { .. } => "range",
+            Self::Large { .. } => "large",
+            Self::Inner(_) => "inner",
+            Self::Record { .. } => "record",
+        }
+    }
+}

@@ -26,7 +26,7 @@ mod store;
 pub use error::SealError;
 pub use header::{Header, Inner};
 pub use open::{Opener, Unsealer, open};
-pub use seal::{Sealer, seal};
+pub use seal::{RecordSealer, Sealer, seal};
 pub use store::{KeyStore, StoreError};
 
 /// Bytes of a leaf: one chunk, its header and its tag included.

@@ -67,6 +67,21 @@ pub enum StoreError {
     Grant(#[from] GrantError),
 }
 
+impl StoreError {
+    /// One word for programs.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Unknown(_) => "unknown",
+            Self::Known(_) => "known",
+            Self::Full => "full",
+            Self::Record(_) => "record",
+            Self::Old { .. } => "old",
+            Self::Seal(error) => error.kind(),
+            Self::Grant(error) => error.kind(),
+        }
+    }
+}
+
 impl KeyStore {
     /// An empty store of version 1.
     pub fn new(master: [u8; 32]) -> Self {

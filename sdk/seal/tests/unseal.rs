@@ -121,6 +121,19 @@ fn what_was_sealed_wrongly() {
     assert_eq!(changed(4 + map, 0xff), SealError::Inner("the record does not decompress"));
 }
 
+#[test]
+fn a_record_of_another_length_is_not_sealed() {
+    for media in ["application/dicom", "application/pdf"] {
+        let seal = |length| {
+            let about = (media, BTreeMap::new());
+            seal(&content(), "aceso1patient", [7; 32], about, &b"a small record"[..], length, Vec::new())
+        };
+        assert_eq!(seal(13).unwrap_err().to_string(), "more bytes came than the record's length");
+        assert_eq!(seal(16).unwrap_err().to_string(), "the record ended 2 bytes before its length");
+        assert!(seal(14).is_ok());
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(12))]
 

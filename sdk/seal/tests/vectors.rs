@@ -24,7 +24,7 @@ fn entropy() -> [u8; 64] {
 
 /// Byte i of a record is `(i ^ i >> 8 ^ i >> 16) & 0xff`.
 fn record(length: usize) -> Vec<u8> {
-    (0..length).map(|at| ((at ^ (at >> 8) ^ (at >> 16)) & 0xff) as u8).collect()
+    (0..length).map(|at| u8::try_from((at ^ (at >> 8) ^ (at >> 16)) & 0xff).unwrap()).collect()
 }
 
 fn sha256(bytes: &[u8]) -> String {

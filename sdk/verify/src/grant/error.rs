@@ -58,3 +58,20 @@ pub enum GrantError {
     #[error("the proof of the {0} does not hold")]
     Proof(&'static str),
 }
+
+impl GrantError {
+    /// One word for programs.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Length { .. } => "length",
+            Self::Point(_) => "point",
+            Self::Scalar(_) => "scalar",
+            Self::Zero => "zero",
+            Self::Members { .. } => "members",
+            Self::Guardians { .. } => "guardians",
+            Self::Share(_) => "share",
+            Self::Shares { .. } => "shares",
+            Self::Proof(_) => "proof",
+        }
+    }
+}
