@@ -146,7 +146,7 @@ pub fn extension(key: &AttestKey, chain_id: &str, held: impl Iterator<Item = Wan
         let signature = key.sign(&Availability::sign_bytes(chain_id, &cid, blob.size, blob.expires));
         Held { cid, size: blob.size, expires: blob.expires, signature: signature.into() }
     };
-    Extension { held: held.take(EXTENSION_BYTES_MAX / HELD_BYTES_MAX).map(entry).collect() }
+    Extension { held: held.take(EXTENSION_BYTES_MAX / HELD_BYTES_MAX).map(entry).collect(), ..Extension::default() }
 }
 
 #[cfg(test)]

@@ -134,6 +134,16 @@ pub struct Params {
     pub available_delay: u64,
     /// Blocks for which nodes hold a blob on when its term is over, so that who lags can still fetch it.
     pub blob_grace: u64,
+    /// What each member of a committee earns for an outcome that it signed, in the chain's smallest coin.
+    pub sealed_reward: u64,
+    /// Most blocks until a job's deadline.
+    pub sealed_term_max: u64,
+    /// Most jobs that are open at a time.
+    pub sealed_jobs_max: u64,
+    /// Most SDK gas of a job's callback.
+    pub sealed_callback_gas_max: u64,
+    /// Most jobs that a block closes, by outcome or by deadline.
+    pub sealed_closed_max: u64,
     /// Most bytes of a memo.
     pub memo_bytes_max: u64,
     /// Most signatures of one transaction.
@@ -171,6 +181,11 @@ impl Default for Params {
             blob_price_micro: 1,
             available_delay: 1,
             blob_grace: 1_000,
+            sealed_reward: 100,
+            sealed_term_max: 100_000,
+            sealed_jobs_max: 100_000,
+            sealed_callback_gas_max: 10_000_000,
+            sealed_closed_max: 128,
             memo_bytes_max: 256,
             signatures_max: 7,
             upload_everybody: true,
@@ -197,6 +212,11 @@ impl Params {
         bounded("wasm_bytes_max", self.wasm_bytes_max, 64 << 10, 64 << 20)?;
         bounded("available_delay", self.available_delay, 0, 1_000)?;
         bounded("blob_grace", self.blob_grace, 0, 10_000_000)?;
+        bounded("sealed_reward", self.sealed_reward, 0, 1_000_000_000_000)?;
+        bounded("sealed_term_max", self.sealed_term_max, 1, 100_000_000)?;
+        bounded("sealed_jobs_max", self.sealed_jobs_max, 1, 10_000_000)?;
+        bounded("sealed_callback_gas_max", self.sealed_callback_gas_max, 0, 1_000_000_000)?;
+        bounded("sealed_closed_max", self.sealed_closed_max, 1, 1_000)?;
         bounded("signatures_max", self.signatures_max, 1, 100)?;
         bounded("validators_min", self.validators_min, 1, 1_000)?;
         bounded("power_share_max_bps", self.power_share_max_bps, 1, WHOLE_BPS)?;

@@ -4,7 +4,7 @@ use alloc::{string::String, vec::Vec};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{BlobId, Digest, ModelId, PixelDigest, ReadId};
+use crate::{BlobId, Digest, ModelId, PixelDigest, ReadId, sealed::Failure};
 
 /// Longest [`PermitRequest`] in JSON that a host looks at.
 pub const PERMIT_BYTES_MAX: usize = 8 << 10;
@@ -25,6 +25,9 @@ pub struct PermitRequest {
     pub actor: String,
     /// The image.
     pub image: BlobId,
+    /// Whose it is, where it is a sealed one: several may have registered one CID. Empty for an open one.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub owner: String,
     /// The model.
     pub model: ModelId,
     /// Why: a code of HL7 v3 ActReason, such as `TREAT`.
@@ -133,6 +136,83 @@ impl Origin {
     }
 }
 
+/// What the chain says to a contract that asked for a sealed read, through its entry point `sudo`. Nobody else can: a
+/// `MsgSudoContract` that carries it is refused.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Callback {
+    /// The job is closed.
+    AcesoRead(ReadDone),
+}
+
+/// How a job ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Ended {
+    /// With an outcome.
+    Done,
+    /// Every member saw that it cannot be read.
+    Failed(Failure),
+    /// At its deadline, without an outcome.
+    Expired,
+    /// The grant was taken back, or the record ended.
+    Cancelled,
+    /// Too few members were left.
+    Broken,
+}
+
+/// What a contract learns of a sealed read that it asked for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReadDone {
+    /// The job's number, as the answer to the request had it.
+    pub job: u64,
+    /// How it ended.
+    pub ended: Ended,
+    /// The receipt's number, where it has an outcome.
+    pub read: Option<ReadId>,
+    /// The sealed file.
+    pub image: BlobId,
+    /// Whose it is.
+    pub owner: String,
+    /// For whom it was read.
+    pub actor: String,
+    /// Why.
+    pub purpose: String,
+    /// The model.
+    pub model: ModelId,
+    /// The model's author.
+    pub author: String,
+    /// What the read cost in the end, in the chain's smallest coin; the rest of what was held was given back.
+    pub fee: String,
+    /// The input's identity for this contract: the same pixels have the same, however they are sealed.
+    pub claim: Option<Digest>,
+    /// Who vouches for the image, if somebody does for just these pixels.
+    pub origin: Option<Vouched>,
+    /// Members of the committee.
+    pub members: u32,
+    /// Their power.
+    pub power: u64,
+    /// The power of all validators.
+    pub total: u64,
+    /// The first output tensor, element by element; empty where it is not disclosed.
+    pub scores: Vec<Score>,
+    /// The findings that are disclosed.
+    pub findings: Vec<Answered>,
+    /// The commitment to the outputs, where they are kept for who holds the key.
+    pub commitment: Option<Digest>,
+}
+
+/// An institution that vouches for a sealed image, as far as it may be known.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Vouched {
+    /// The institution's account.
+    pub institution: String,
+    /// The hashed study instance UID.
+    pub study: Digest,
+}
+
 /// Our own queries from contracts (`QueryRequest::Custom`).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
@@ -140,6 +220,13 @@ pub enum AcesoQuery {
     /// Who registered an image, and who guards it? Answered by [`ImageInfo`], or null.
     Image {
         /// The image.
+        image: BlobId,
+    },
+    /// Who registered a sealed image, and who guards it? Answered by [`ImageInfo`], or null.
+    Sealed {
+        /// Whose it is.
+        owner: String,
+        /// The sealed file.
         image: BlobId,
     },
     /// What is known of a model? Answered by [`ModelInfo`], or null.
@@ -196,6 +283,7 @@ mod tests {
             caller: "aceso1caller".into(),
             actor: "aceso1actor".into(),
             image: BlobId::of_raw(b"x"),
+            owner: String::new(),
             model: ModelId::default(),
             purpose: "TREAT".into(),
             grant: "7".into(),

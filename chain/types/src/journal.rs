@@ -53,6 +53,23 @@ pub enum Event {
         /// Why it said no.
         reason: String,
     },
+    /// A committee was asked for a sealed read: the use counts and the fee is held from here on.
+    Requested {
+        /// The job; 0 where the answer was known.
+        job: u64,
+        /// Whose record it is.
+        owner: String,
+        /// Who gave the grant.
+        granter: String,
+        /// Its number.
+        grant: u64,
+        /// For whom.
+        actor: String,
+        /// Why.
+        purpose: String,
+        /// Which use of the grant this was, from 1.
+        r#use: u32,
+    },
     /// The image was opened: the use counts and the fee is paid from here on.
     Read {
         /// The guard; empty for a public image.

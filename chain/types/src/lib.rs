@@ -2,7 +2,7 @@
 //!
 //! Plain data with an encoding each, and the checks that need nothing but the bytes. Identifiers first ([`ids`],
 //! [`blob`]), then what a read is made of ([`tensor`], [`manifest`]), what a transaction carries ([`msg`]), what a
-//! contract says to its host ([`guest`]), what stays behind ([`receipt`], [`journal`], [`transcript`]) and what is asked
+//! contract says to its host ([`guest`]), what a committee is asked and signs ([`sealed`]), what stays behind ([`receipt`], [`journal`], [`transcript`]) and what is asked
 //! about it ([`query`]). [`genesis`] is where a chain starts, with the state of another one if [`exported`] says so;
 //! [`gas`] is the one scale of work.
 //!
@@ -24,6 +24,7 @@ pub mod manifest;
 pub mod msg;
 pub mod query;
 pub mod receipt;
+pub mod sealed;
 pub mod tensor;
 pub mod transcript;
 

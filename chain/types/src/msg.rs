@@ -19,10 +19,18 @@ macro_rules! named {
 }
 
 mod authority;
+mod sealed;
 
 pub use authority::{
     MsgCancelUpgrade, MsgCancelUpgradeResponse, MsgRegisterAttester, MsgRegisterAttesterResponse, MsgScheduleUpgrade,
     MsgScheduleUpgradeResponse, MsgSetValidator, MsgSetValidatorResponse, MsgUpdateParams, MsgUpdateParamsResponse,
+};
+pub use sealed::{
+    Acceptance, Conflict, Disclose, JobOutcome, MsgBreakGlass, MsgBreakGlassResponse, MsgDispute, MsgDisputeResponse,
+    MsgGrant, MsgGrantResponse, MsgRegisterReader, MsgRegisterReaderResponse, MsgRegisterSealed,
+    MsgRegisterSealedResponse, MsgRequestRead, MsgRequestReadResponse, MsgRetireSealed, MsgRetireSealedResponse,
+    MsgRevokeGrant, MsgRevokeGrantResponse, MsgSubmitShare, MsgSubmitShareResponse, PassedOn, Recipient, RootShare,
+    RootSigned, SealedFile, Share,
 };
 
 named! {
@@ -151,6 +159,15 @@ pub struct MsgAttest {
     /// Blobs that more than two thirds of the power hold.
     #[prost(message, repeated, tag = "1")]
     pub available: Vec<Availability>,
+    /// What jobs came to, by their numbers, ascending.
+    #[prost(message, repeated, tag = "2")]
+    pub outcomes: Vec<JobOutcome>,
+    /// Tables of keys that more than two thirds of the one before have signed, ascending.
+    #[prost(message, repeated, tag = "3")]
+    pub roots: Vec<RootSigned>,
+    /// Members' own words against outcomes.
+    #[prost(message, repeated, tag = "4")]
+    pub conflicts: Vec<Conflict>,
 }
 
 /// More than two thirds of the power say that they hold a blob.
@@ -184,12 +201,19 @@ impl Availability {
     }
 }
 
-/// A validator's vote extension: the blobs that it holds and that are not available yet.
+/// A validator's vote extension: shares of jobs that it works on, and the blobs that it holds and that are not available
+/// yet.
 #[derive(Clone, PartialEq, Eq, prost::Message)]
 pub struct Extension {
     /// One entry per blob, oldest registration first.
     #[prost(message, repeated, tag = "1")]
     pub held: Vec<Held>,
+    /// One entry per job, the oldest first, until the job closes.
+    #[prost(message, repeated, tag = "2")]
+    pub shares: Vec<Share>,
+    /// Its word for roots that are not signed yet.
+    #[prost(message, repeated, tag = "3")]
+    pub roots: Vec<RootShare>,
 }
 
 /// What a validator's open reads of a block came to, as it tells other nodes that ask.
@@ -270,6 +294,7 @@ mod tests {
                 signers: vec![4],
                 signature: vec![5],
             }],
+            ..MsgAttest::default()
         };
         expect_test::expect!["0a0d0a0163100218032201042a0105"].assert_eq(&hex::encode(attest.encode_to_vec()));
     }

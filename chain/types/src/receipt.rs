@@ -7,9 +7,11 @@ use alloc::{string::String, vec::Vec};
 
 use serde::{Deserialize, Serialize};
 
+pub use crate::sealed::Disclosure;
 use crate::{
     BlobId, Digest, Height, ModelId, PixelDigest, ReadId, Tensor, TxIndex,
     guest::{Answered, Score},
+    sealed,
 };
 
 /// The only version of this format.
@@ -76,15 +78,42 @@ pub struct Receipt {
     pub outcome: Outcome,
     /// Who computed it.
     pub committee: Committee,
+    /// What its committee signed; absent for an open read, which everyone computed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sealed: Option<SealedRead>,
+}
+
+/// What makes a receipt of a sealed read checkable without the state: see [`sealed::Compact`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SealedRead {
+    /// The job.
+    pub job: u64,
+    /// The block in which it was asked for; the receipt's own is the one in which it was done.
+    pub requested: Height,
+    /// Whose record it is.
+    pub owner: String,
+    /// What the members signed.
+    pub outcome: sealed::Outcome,
+    /// The root that has their keys.
+    pub root: u64,
+    /// The members, by their numbers, ascending.
+    pub members: Vec<u32>,
+    /// One bit per member that signed, lowest bit of the first byte first.
+    #[serde(with = "crate::cbor_bytes")]
+    pub signers: Vec<u8>,
+    /// The aggregated signature, 96 bytes, over [`sealed::Statement::sign_bytes`].
+    #[serde(with = "crate::cbor_bytes")]
+    pub signature: Vec<u8>,
 }
 
 /// What allowed a read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Consent {
-    /// The guard contract.
+    /// The guard contract; empty for a sealed record that has none.
     pub guard: String,
-    /// The grant.
+    /// The grant: the guard's; for a sealed record the granter and the number of the key's, `aceso1…/7`.
     pub grant: String,
     /// For whom.
     pub actor: String,
@@ -94,31 +123,24 @@ pub struct Consent {
     pub r#use: u32,
 }
 
-/// Who may know the outcome.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Disclosure {
-    /// Everyone.
-    Open,
-}
-
 /// What came out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Outcome {
-    /// SHA3-256 over all output tensors, see [`outputs_digest`].
+    /// SHA3-256 over all output tensors, see [`outputs_digest`]; where they are not disclosed over what the committee
+    /// signed, see [`sealed::Outcome::digest`].
     pub digest: Digest,
-    /// The first output tensor, element by element.
+    /// The first output tensor, element by element; none where it is not disclosed.
     pub scores: Vec<Score>,
-    /// The manifest's findings, answered.
+    /// The manifest's findings, answered, as far as they are disclosed.
     pub findings: Vec<Answered>,
 }
 
-/// Who computed the outcome: for an open read all validators.
+/// Who computed the outcome: for an open read all validators, for a sealed one its committee.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Committee {
-    /// The digest of the members' table, see [`committee_digest`].
+    /// The digest of the members' table: [`committee_digest`], or [`sealed::committee_digest`].
     pub digest: Digest,
     /// Their power.
     pub power: u64,
@@ -162,6 +184,25 @@ impl Receipt {
         Ok(receipt)
     }
 
+    /// The proof for whoever trusts a root; none of an open read.
+    pub fn compact(&self) -> Option<sealed::Compact> {
+        let read = self.sealed.clone()?;
+        let statement = sealed::CompactStatement {
+            chain_id: self.chain_id.clone(),
+            job: read.job,
+            requested: read.requested,
+            model: self.model,
+            pipeline: self.pipeline,
+            image: self.image,
+            owner: read.owner,
+            requester: self.reader.clone(),
+            consent: sealed::consent_digest(self.consent.as_ref()?),
+            disclosure: self.disclosure.clone(),
+        };
+        let SealedRead { outcome, root, members, signers, signature, .. } = read;
+        Some(sealed::Compact { version: sealed::VERSION, root, members, statement, outcome, signers, signature })
+    }
+
     /// The canonical encoding.
     pub fn encode(&self) -> Vec<u8> {
         // Writing into a `Vec` fails only for values that dag-cbor cannot hold, of which a receipt has none.
@@ -199,6 +240,7 @@ mod tests {
                 scores: vec![Score { label: "pneumonia".into(), value: -3, probability: 910_000 }],
                 findings: vec![Answered { id: "pneumonia".into(), present: true }],
             },
+            sealed: None,
             committee: Committee { digest: committee_digest([(&[5_u8; 32][..], 10)]), power: 10, total: 10 },
         }
     }

@@ -210,6 +210,7 @@ fn use_(
         caller: info.sender.to_string(),
         actor: actor.to_string(),
         image: *image,
+        owner: String::new(),
         model: *model,
         purpose: bounded(purpose),
         grant,

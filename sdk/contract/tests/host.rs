@@ -36,6 +36,7 @@ impl Stage {
             caller: "reader".into(),
             actor: "actor".into(),
             image: self.image,
+            owner: String::new(),
             model: self.model,
             purpose: "TREAT".into(),
             grant: "1".into(),

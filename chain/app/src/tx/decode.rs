@@ -147,7 +147,7 @@ mod tests {
 
     #[test]
     fn an_attestation_is_known_by_its_shape() {
-        let attest = MsgAttest { available: vec![] };
+        let attest = MsgAttest::default();
         let bytes = encode_attestation(&attest);
         assert_eq!(attestation(&bytes), Some(attest));
         assert_eq!(Tx::decode(&bytes).unwrap_err().code, Code::AttestNotFirst);

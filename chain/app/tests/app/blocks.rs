@@ -135,7 +135,10 @@ fn a_block_beyond_its_gas_refuses_the_rest() {
 fn an_attestation_that_does_not_hold_is_no_block() {
     let mut net = Net::start();
     let item = |available: Vec<Availability>| {
-        let any = Any { type_url: MsgAttest::TYPE_URL.into(), value: MsgAttest { available }.encode_to_vec() };
+        let any = Any {
+            type_url: MsgAttest::TYPE_URL.into(),
+            value: MsgAttest { available, ..MsgAttest::default() }.encode_to_vec(),
+        };
         let body = TxBody { messages: vec![any], ..TxBody::default() };
         Bytes::from(TxRaw { body_bytes: body.encode_to_vec(), ..TxRaw::default() }.encode_to_vec())
     };

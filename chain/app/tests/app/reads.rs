@@ -94,6 +94,7 @@ impl Clinic {
             caller: self.reader.clone(),
             actor: alice().address(),
             image: self.image,
+            owner: String::new(),
             model: self.model.parse().unwrap(),
             purpose: PURPOSE.into(),
             grant: "g1".into(),

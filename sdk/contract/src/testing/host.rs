@@ -224,6 +224,7 @@ impl Chain {
                 let Registration { owner, guard, origin, stated } = image.registration.clone();
                 ImageInfo { owner, guard, origin, modality: stated.modality, body_part: stated.body_part }
             })),
+            AcesoQuery::Sealed { .. } => to_json_binary(&None::<ImageInfo>),
             AcesoQuery::Model { model } => to_json_binary(&self.models.get(model).map(|model| ModelInfo {
                 name: model.manifest.name.clone(),
                 author: model.author.clone(),

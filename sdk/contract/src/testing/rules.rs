@@ -86,7 +86,7 @@ impl Chain {
         if !self.signers.contains(&request.actor) {
             return Err(trap(format!("{} has not signed this transaction", request.actor)));
         }
-        let PermitRequest { caller, actor, image, model, purpose, grant, answer } = request.clone();
+        let PermitRequest { caller, actor, image, model, purpose, grant, answer, .. } = request.clone();
         let event = match answer {
             Answer::Permit { max_uses } => {
                 let uses = self.uses_of(&guard, &grant);

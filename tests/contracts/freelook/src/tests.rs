@@ -33,6 +33,7 @@ fn use_fee_and_journal_remain() {
         caller: "freelook".into(),
         actor: physician.into(),
         image,
+        owner: String::new(),
         model,
         purpose: "TREAT".into(),
         grant: "1".into(),

@@ -172,7 +172,10 @@ fn forged_availability(answer: &mut Value) -> bool {
         signature: vec![7; 96],
     };
     let body = TxBody {
-        messages: vec![Any { type_url: ATTEST.into(), value: MsgAttest { available: vec![said] }.encode_to_vec() }],
+        messages: vec![Any {
+            type_url: ATTEST.into(),
+            value: MsgAttest { available: vec![said], ..MsgAttest::default() }.encode_to_vec(),
+        }],
         ..TxBody::default()
     };
     let auth = AuthInfo { fee: Some(Fee::default()), ..AuthInfo::default() };
@@ -201,6 +204,6 @@ fn strange_extension(answer: &mut Value) -> bool {
         expires: number,
         signature: vec![3; 96],
     });
-    vote.vote_extension = Extension { held: held.collect() }.encode_to_vec().into();
+    vote.vote_extension = Extension { held: held.collect(), ..Extension::default() }.encode_to_vec().into();
     true
 }

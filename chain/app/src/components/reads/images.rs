@@ -35,7 +35,7 @@ pub(crate) fn info(state: &mut impl Read, cid: &BlobId) -> Outcome<Option<ImageI
 }
 
 /// The statement without its signature.
-pub(super) fn origin_of(signed: &SignedOrigin) -> Result<Origin, Fault> {
+pub(crate) fn origin_of(signed: &SignedOrigin) -> Result<Origin, Fault> {
     let digest = |name: &str, bytes: &[u8]| {
         Digest::try_from(bytes).map_err(|e| Code::ImageOrigin.because(format_args!("{name}: {e}")))
     };

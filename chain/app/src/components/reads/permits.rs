@@ -190,6 +190,19 @@ fn event(entry: &Entry, number: u64) -> Event {
             let more = vec![("actor", actor.clone()), ("purpose", purpose.clone()), ("reason", reason.clone())];
             ("refused", guard, grant, more)
         }
+        What::Requested { job, owner, granter, grant, actor, purpose, r#use } => {
+            let event = Event::new("journal").with("answer", "requested").with("entry", number.to_string());
+            return event
+                .with("image", entry.image.to_string())
+                .with("model", entry.model.to_string())
+                .with("caller", entry.caller.as_str())
+                .with("job", job.to_string())
+                .with("owner", owner.as_str())
+                .with("grant", format!("{granter}/{grant}"))
+                .with("actor", actor.as_str())
+                .with("purpose", purpose.as_str())
+                .with("use", r#use.to_string());
+        }
         What::Read { guard, grant, r#use, fee, author } => {
             let more = vec![("use", r#use.to_string()), ("fee", fee.to_string()), ("author", author.clone())];
             ("read", guard, grant, more)

@@ -193,6 +193,7 @@ pub(crate) fn finish(run: &mut Run<'_>, reader: &str, handle: u32, outputs: &[Te
             disclosure: Disclosure::Open,
             outcome: Result_ { digest: outputs_digest(outputs), scores: scores.clone(), findings: findings.clone() },
             committee,
+            sealed: None,
         };
         write_receipt(run, &receipt)?;
         receipt.read

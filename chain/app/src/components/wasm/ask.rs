@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     code::Code,
     components::{
-        BANK, WASM, bank, models, reads,
+        BANK, WASM, bank, models, reads, sealed,
         wasm::{call::json, code, instance, keys, verbs},
     },
     error::{Outcome, Stop},
@@ -200,6 +200,7 @@ fn no_such(stop: Stop, addr: String, code_id: u64) -> Outcome<Heard> {
 fn custom(run: &mut Run<'_>, query: AcesoQuery) -> Outcome<Heard> {
     match query {
         AcesoQuery::Image { image } => ok(&reads::image_info(run, &image)?),
+        AcesoQuery::Sealed { owner, image } => ok(&sealed::info(run, &owner, &image)?),
         AcesoQuery::Model { model } => ok(&models::info(run, &model)?),
         AcesoQuery::Uses { guard, grant } => {
             let journal = std::mem::take(&mut run.tx.journal);

@@ -210,6 +210,10 @@ fn line(entry: &Entry) -> String {
         Event::Refused { actor, purpose, reason, .. } => {
             format!("block {height}: {actor} may not read for {purpose}, through {caller}: {reason}")
         }
+        Event::Requested { job, granter, grant, actor, purpose, r#use, .. } => {
+            let what = format!("{actor} asked for {purpose} by use {use} of key grant {granter}/{grant}");
+            format!("block {height}: {what}, through {caller}: job {job}")
+        }
         Event::Read { grant, r#use, fee, .. } => {
             format!("block {height}: read with model {} by use {} of grant {grant}, fee {fee}", entry.model, r#use)
         }

@@ -1,0 +1,244 @@
+//! Every key of the component `sealed`. Renaming one is a state migration.
+
+/// `reader/aceso1…/00000000000000000002` — the epoch
+pub(crate) fn reader(account: &str, epoch: u64) -> Vec<u8> {
+    format!("reader/{account}/{epoch:020}").into_bytes()
+}
+
+/// `readers/aceso1…`: how many keys an account has registered.
+pub(crate) fn epochs(account: &str) -> Vec<u8> {
+    format!("readers/{account}").into_bytes()
+}
+
+/// `record/00000000000000000007`
+pub(crate) fn record(number: u64) -> Vec<u8> {
+    format!("record/{number:020}").into_bytes()
+}
+
+/// `record/`
+pub(crate) fn all_records() -> Vec<u8> {
+    b"record/".to_vec()
+}
+
+/// `records`: how many there are.
+pub(crate) fn records() -> Vec<u8> {
+    b"records".to_vec()
+}
+
+/// `file/aceso1…/bafkrei…`: the record that a file of an owner is in, as a big-endian number.
+pub(crate) fn file(owner: &str, cid: &str) -> Vec<u8> {
+    format!("file/{owner}/{cid}").into_bytes()
+}
+
+/// `owned/aceso1…/00000000000000000007` — the record
+pub(crate) fn owned(owner: &str, record: u64) -> Vec<u8> {
+    format!("owned/{owner}/{record:020}").into_bytes()
+}
+
+/// `owned/aceso1…/`
+pub(crate) fn owned_by(owner: &str) -> Vec<u8> {
+    format!("owned/{owner}/").into_bytes()
+}
+
+/// `grant/aceso1…/00000000000000000003` — the granter and its grant's number
+pub(crate) fn grant(granter: &str, number: u64) -> Vec<u8> {
+    format!("grant/{granter}/{number:020}").into_bytes()
+}
+
+/// `grants/aceso1…`: how many grants an account has given.
+pub(crate) fn grants(granter: &str) -> Vec<u8> {
+    format!("grants/{granter}").into_bytes()
+}
+
+/// `grant-of/00000000000000000007/aceso1…/00000000000000000003` — record, granter, grant
+pub(crate) fn grant_of(record: u64, granter: &str, number: u64) -> Vec<u8> {
+    format!("grant-of/{record:020}/{granter}/{number:020}").into_bytes()
+}
+
+/// `grant-of/00000000000000000007/`
+pub(crate) fn grants_of(record: u64) -> Vec<u8> {
+    format!("grant-of/{record:020}/").into_bytes()
+}
+
+/// `grant-for/aceso1…/aceso1…/00000000000000000003` — recipient, granter, grant
+pub(crate) fn grant_for(account: &str, granter: &str, number: u64) -> Vec<u8> {
+    format!("grant-for/{account}/{granter}/{number:020}").into_bytes()
+}
+
+/// `grant-for/aceso1…/`
+pub(crate) fn grants_for(account: &str) -> Vec<u8> {
+    format!("grant-for/{account}/").into_bytes()
+}
+
+/// `bit/aceso1…/bafkrei…/00…ff/pneumonia`: what was disclosed of a finding: owner, file, model, finding.
+pub(crate) fn bit(owner: &str, cid: &str, model: &str, finding: &str) -> Vec<u8> {
+    format!("bit/{owner}/{cid}/{model}/{finding}").into_bytes()
+}
+
+/// `bits/aceso1…/bafkrei…/00…ff`: how many findings were disclosed or asked for.
+pub(crate) fn bits(owner: &str, cid: &str, model: &str) -> Vec<u8> {
+    format!("bits/{owner}/{cid}/{model}").into_bytes()
+}
+
+/// `review/00000000000000000007/00000000000000000001` — record, item
+pub(crate) fn review(record: u64, number: u64) -> Vec<u8> {
+    format!("review/{record:020}/{number:020}").into_bytes()
+}
+
+/// `review/00000000000000000007/`
+pub(crate) fn reviews_of(record: u64) -> Vec<u8> {
+    format!("review/{record:020}/").into_bytes()
+}
+
+/// `job/00000000000000000009`
+pub(crate) fn job(number: u64) -> Vec<u8> {
+    format!("job/{number:020}").into_bytes()
+}
+
+/// `job/`
+pub(crate) fn all_jobs() -> Vec<u8> {
+    b"job/".to_vec()
+}
+
+/// `jobs`: how many there have been.
+pub(crate) fn jobs() -> Vec<u8> {
+    b"jobs".to_vec()
+}
+
+/// `open/00000000000000000009`: a job that is open.
+pub(crate) fn open(job: u64) -> Vec<u8> {
+    format!("open/{job:020}").into_bytes()
+}
+
+/// `open/`
+pub(crate) fn all_open() -> Vec<u8> {
+    b"open/".to_vec()
+}
+
+/// `opened`: how many jobs are open.
+pub(crate) fn opened() -> Vec<u8> {
+    b"opened".to_vec()
+}
+
+/// `deadline/00000000000000001234/00000000000000000009` — height, job
+pub(crate) fn deadline(height: u64, job: u64) -> Vec<u8> {
+    format!("deadline/{height:020}/{job:020}").into_bytes()
+}
+
+/// `deadline/`
+pub(crate) fn deadlines() -> Vec<u8> {
+    b"deadline/".to_vec()
+}
+
+/// `under/00000000000000000007/00000000000000000009`: an open job of a record: record, job
+pub(crate) fn under(record: u64, job: u64) -> Vec<u8> {
+    format!("under/{record:020}/{job:020}").into_bytes()
+}
+
+/// `under/00000000000000000007/`
+pub(crate) fn all_under(record: u64) -> Vec<u8> {
+    format!("under/{record:020}/").into_bytes()
+}
+
+/// `asked/aceso1…/00000000000000000009` — requester, job
+pub(crate) fn asked(requester: &str, job: u64) -> Vec<u8> {
+    format!("asked/{requester}/{job:020}").into_bytes()
+}
+
+/// `asked/aceso1…/`
+pub(crate) fn asked_by(requester: &str) -> Vec<u8> {
+    format!("asked/{requester}/").into_bytes()
+}
+
+/// `share/00000000000000000009/00000004`: what a member that has left submitted: job, place
+pub(crate) fn share(job: u64, place: u32) -> Vec<u8> {
+    format!("share/{job:020}/{place:08}").into_bytes()
+}
+
+/// `share/00000000000000000009/`
+pub(crate) fn shares_of(job: u64) -> Vec<u8> {
+    format!("share/{job:020}/").into_bytes()
+}
+
+/// `root/00000000000000000002`
+pub(crate) fn root(number: u64) -> Vec<u8> {
+    format!("root/{number:020}").into_bytes()
+}
+
+/// `roots`: how many roots there are.
+pub(crate) fn roots() -> Vec<u8> {
+    b"roots".to_vec()
+}
+
+/// `unsigned/00000000000000000002`: a root that too few have signed.
+pub(crate) fn unsigned(number: u64) -> Vec<u8> {
+    format!("unsigned/{number:020}").into_bytes()
+}
+
+/// `unsigned/`
+pub(crate) fn all_unsigned() -> Vec<u8> {
+    b"unsigned/".to_vec()
+}
+
+/// `conduct/0000000004` — the validator's number
+pub(crate) fn conduct(number: u32) -> Vec<u8> {
+    format!("conduct/{number:010}").into_bytes()
+}
+
+#[test]
+fn keys_do_not_change() {
+    let text = |key: Vec<u8>| String::from_utf8(key).unwrap();
+    let all = [
+        reader("a", 2),
+        epochs("a"),
+        record(7),
+        records(),
+        file("o", "c"),
+        owned("o", 7),
+        grant("g", 3),
+        grants("g"),
+        grant_of(7, "g", 3),
+        grant_for("a", "g", 3),
+        bit("o", "c", "m", "f"),
+        bits("o", "c", "m"),
+        review(7, 1),
+        job(9),
+        jobs(),
+        open(9),
+        opened(),
+        deadline(1234, 9),
+        under(7, 9),
+        asked("r", 9),
+        share(9, 4),
+        root(2),
+        roots(),
+        unsigned(2),
+        conduct(4),
+    ];
+    expect_test::expect![[r#"
+        reader/a/00000000000000000002
+        readers/a
+        record/00000000000000000007
+        records
+        file/o/c
+        owned/o/00000000000000000007
+        grant/g/00000000000000000003
+        grants/g
+        grant-of/00000000000000000007/g/00000000000000000003
+        grant-for/a/g/00000000000000000003
+        bit/o/c/m/f
+        bits/o/c/m
+        review/00000000000000000007/00000000000000000001
+        job/00000000000000000009
+        jobs
+        open/00000000000000000009
+        opened
+        deadline/00000000000000001234/00000000000000000009
+        under/00000000000000000007/00000000000000000009
+        asked/r/00000000000000000009
+        share/00000000000000000009/00000004
+        root/00000000000000000002
+        roots
+        unsigned/00000000000000000002
+        conduct/0000000004"#]].assert_eq(&all.map(text).join("\n"));
+}
