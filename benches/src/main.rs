@@ -20,7 +20,7 @@ use std::{path::PathBuf, process::ExitCode};
 use anyhow::{Result, bail};
 use serde_json::Value;
 
-const NAMES: [(&str, &str); 7] = [
+const NAMES: [(&str, &str); 8] = [
     ("first", "calls, reads, transactions, blobs, builds"),
     ("accuracy", "the pneumonia model on its test split"),
     ("grants", "proofs about keys, as the chain checks them"),
