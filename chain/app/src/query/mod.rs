@@ -8,6 +8,7 @@ mod auth;
 mod bank;
 pub(crate) mod ours;
 mod page;
+mod sealed;
 mod service;
 mod status;
 mod store;

@@ -90,6 +90,12 @@ pub(crate) fn reviews_of(record: u64) -> Vec<u8> {
     format!("review/{record:020}/").into_bytes()
 }
 
+/// `broken/00000000000000000007/aceso1…/00000000000000000003/aceso1…/00000000000000000002`: the item by which a reader
+/// asked for a key that nobody has passed on yet, as a big-endian number: record, granter, grant, reader, epoch
+pub(crate) fn broken(record: u64, granter: &str, grant: u64, actor: &str, epoch: u64) -> Vec<u8> {
+    format!("broken/{record:020}/{granter}/{grant:020}/{actor}/{epoch:020}").into_bytes()
+}
+
 /// `job/00000000000000000009`
 pub(crate) fn job(number: u64) -> Vec<u8> {
     format!("job/{number:020}").into_bytes()
@@ -252,6 +258,7 @@ fn keys_do_not_change() {
         bit("o", "c", "m", "f"),
         bits("o", "c", "m"),
         review(7, 1),
+        broken(7, "g", 3, "a", 2),
         job(9),
         jobs(),
         open(9),

@@ -28,7 +28,7 @@ mod table;
 pub(crate) use attester::register_msg;
 pub(crate) use change::{check_spread, set_msg};
 pub(crate) use conduct::begin_block;
-pub(crate) use record::{record_rows, shown, shown_by_name};
+pub(crate) use record::{attesting, record_rows, shown, shown_by_name};
 pub(crate) use table::{Table, Validator, decided, operators, signing};
 
 use std::collections::BTreeMap;
