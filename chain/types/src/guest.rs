@@ -330,10 +330,13 @@ mod tests {
             commitment: None,
         };
         assert!(Callback::is_in(&serde_json::to_vec(&Callback::AcesoRead(done)).unwrap()));
-        for carries in [r#"{"aceso_read":1}"#, " {\"x\":1,\"aceso\\u005fread\":{}}", r#"{"aceso_read":1,"aceso_read":2}"#] {
+        for carries in
+            [r#"{"aceso_read":1}"#, " {\"x\":1,\"aceso\\u005fread\":{}}", r#"{"aceso_read":1,"aceso_read":2}"#]
+        {
             assert!(Callback::is_in(carries.as_bytes()), "{carries}");
         }
-        for other in [r#"{"aceso_reads":1}"#, r#"{"x":{"aceso_read":1}}"#, r#""aceso_read""#, r#"["aceso_read"]"#, "x"] {
+        for other in [r#"{"aceso_reads":1}"#, r#"{"x":{"aceso_read":1}}"#, r#""aceso_read""#, r#"["aceso_read"]"#, "x"]
+        {
             assert!(!Callback::is_in(other.as_bytes()), "{other}");
         }
     }

@@ -2,7 +2,7 @@
 //!
 //! Start at [`Client::connect`]. A [`Key`] signs; [`Client::send`] simulates, signs, broadcasts and waits for the
 //! block; [`Client::ask`] and [`Client::smart`] query; [`Client::put_blob`] uploads; [`Client::evidence`] makes the
-//! receipt file that anybody can check offline with `aceso-verify`.
+//! receipt file that anybody can check offline with `aceso-verify`. Messages about sealed records are made in [`sealed`].
 //!
 //! Blocking on purpose: a party acts one step after the other. No key ever leaves the process.
 
@@ -13,6 +13,7 @@ mod evidence;
 mod http;
 mod key;
 mod query;
+pub mod sealed;
 mod tx;
 mod wait;
 

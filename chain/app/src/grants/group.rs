@@ -84,6 +84,14 @@ impl Scalar {
         (*bytes < ORDER).then_some(Self(little))
     }
 
+    /// Its bytes, the most significant first.
+    #[cfg(test)]
+    pub(super) fn bytes(&self) -> [u8; 32] {
+        let mut big = self.0;
+        big.reverse();
+        big
+    }
+
     /// What 64 bytes, the most significant first, come to modulo the order.
     pub(super) fn reduced(wide: &[u8; 64]) -> Self {
         let mut out = blst_scalar::default();

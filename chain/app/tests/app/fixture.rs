@@ -277,10 +277,7 @@ impl Net {
         let others = genesis.attesters.iter().map(|one| &one.consensus_key[..]).filter(|key| *key != consensus);
         let validators = std::iter::once(&consensus[..])
             .chain(others)
-            .map(|key| validator::Update {
-                pub_key: PublicKey::from_raw_ed25519(key).unwrap(),
-                power: 10_u32.into(),
-            })
+            .map(|key| validator::Update { pub_key: PublicKey::from_raw_ed25519(key).unwrap(), power: 10_u32.into() })
             .collect();
         request::InitChain {
             time: time(0),

@@ -228,7 +228,8 @@ impl Hospital {
     /// The message by which eve has a contract send another.
     pub(crate) fn executing<M: Named>(&self, contract: &str, msg: &M) -> Any {
         use base64::{Engine, engine::general_purpose::STANDARD};
-        let any = serde_json::json!({ "any": { "type_url": M::TYPE_URL, "value": STANDARD.encode(msg.encode_to_vec()) } });
+        let any =
+            serde_json::json!({ "any": { "type_url": M::TYPE_URL, "value": STANDARD.encode(msg.encode_to_vec()) } });
         let sub = serde_json::json!({ "id": 0, "msg": any, "gas_limit": null, "reply_on": "never", "payload": "" });
         let answer = serde_json::json!({ "ok": { "messages": [sub], "attributes": [], "events": [], "data": null } });
         sdk(&MsgExecuteContract {
@@ -293,11 +294,7 @@ impl Hospital {
     }
 
     /// The same, where votes are changed on their way.
-    pub(crate) fn propose_after(
-        &self,
-        txs: Vec<Vec<u8>>,
-        change: impl Fn(usize, Vec<u8>) -> Vec<u8>,
-    ) -> Vec<Bytes> {
+    pub(crate) fn propose_after(&self, txs: Vec<Vec<u8>>, change: impl Fn(usize, Vec<u8>) -> Vec<u8>) -> Vec<Bytes> {
         let vote = |(at, seat): (usize, &Seat)| ExtendedVoteInfo {
             validator: Validator {
                 address: Sha256::digest(seat.consensus)[..20].try_into().unwrap(),

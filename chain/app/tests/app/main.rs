@@ -15,11 +15,14 @@ mod reads;
 mod replay;
 mod sealed_ends;
 mod sealed_forged;
+mod sealed_grants;
 mod sealed_jobs;
+mod sealed_refusals;
 mod shipped;
 mod signing;
 mod spoiled;
 mod sync;
 mod validators;
+mod ward;
 
 use aceso_test_support::guests;
