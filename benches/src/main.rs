@@ -11,6 +11,7 @@ mod engine;
 mod first;
 mod grants;
 mod inference;
+mod reads;
 mod state;
 mod sync;
 
@@ -24,6 +25,7 @@ const NAMES: [(&str, &str); 7] = [
     ("accuracy", "the pneumonia model on its test split"),
     ("grants", "proofs about keys, as the chain checks them"),
     ("inference", "runs of models, beside ONNX Runtime with --python PATH"),
+    ("reads", "outcomes of sealed reads, as a block's item has them"),
     ("state", "roots, commits, reads, proofs"),
     ("sync", "a state that is cut into chunks, served and restored"),
     // Run by the program that makes networks.
@@ -60,6 +62,7 @@ fn run() -> Result<()> {
         Some("accuracy") => accuracy::run(&aceso_test_support::repository(), data, emit),
         Some("grants") => grants::run(quick, emit),
         Some("inference") => inference::run(&aceso_test_support::repository(), python, quick, emit),
+        Some("reads") => reads::run(quick, emit),
         Some("state") => state::run(tempfile::tempdir()?.path(), quick, emit),
         Some("sync") => sync::run(tempfile::tempdir()?.path(), quick, emit),
         Some("list") | None => {
