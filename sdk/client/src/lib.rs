@@ -8,6 +8,7 @@
 
 #![allow(clippy::disallowed_methods, reason = "a client waits for blocks by the clock of its own machine")]
 
+mod committee;
 mod error;
 mod evidence;
 mod http;
@@ -17,6 +18,7 @@ pub mod sealed;
 mod tx;
 mod wait;
 
+pub use committee::{SealedRead, random};
 pub use error::ClientError;
 pub use key::Key;
 pub use query::Account;

@@ -21,7 +21,7 @@ use crate::{
             told,
         },
         sealed::{self, tell::Caller},
-        validators,
+        sponsor, validators,
     },
     error::Outcome,
     event::Event,
@@ -100,6 +100,7 @@ fn end(
 ) -> Outcome<(Vec<Update>, Option<consensus::Params>)> {
     let Caller { host, chain, block, .. } = *caller;
     let (state, height) = (&mut Bare(delta), block.height.0);
+    sponsor::end_block(state, block.nanos)?;
     let changed = validators::end_block(state, height)?;
     if changed.shares {
         blobs::begin_sweep(state)?;

@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// Bytes of rows after which a page ends early; who asks goes on from there.
-const BYTES_MAX: usize = 2 << 20;
+const BYTES_MAX: usize = 1 << 20;
 
 /// Answers a question about sealed records; none if the path is not one of these.
 pub(super) fn answer(state: &mut impl Read, path: &str, data: &[u8]) -> Option<Answered> {

@@ -21,6 +21,7 @@ mod sealed_refusals;
 mod shipped;
 mod signing;
 mod spoiled;
+mod sponsor;
 mod sync;
 mod validators;
 mod ward;
