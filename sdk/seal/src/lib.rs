@@ -17,11 +17,13 @@ mod error;
 mod header;
 mod key;
 mod open;
+mod registered;
 mod seal;
 
 pub use error::SealError;
 pub use header::{Header, Inner};
 pub use open::{Opener, open};
+pub use registered::{Registered, open_registered};
 pub use seal::{Sealer, seal};
 
 /// Bytes of a leaf: one chunk, its header and its tag included.

@@ -1,0 +1,181 @@
+//! What a sealed read comes to, for every way in which it may be disclosed and every reason why it cannot be read. The
+//! vectors are protocol: members that differ from them in a byte agree with nobody.
+
+#![cfg(feature = "recompute")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+use std::{collections::BTreeMap, sync::LazyLock};
+
+use aceso_inference::{Kernels, Model, admit, admit_with, image};
+use aceso_test_support::{picture, repository};
+use aceso_types::{
+    BlobId, Digest, Height, Manifest, PixelDigest, Tensor,
+    sealed::{Disclosure, Failure, Outcome, Statement, claim, commitment},
+};
+use aceso_verify::{
+    grant::ContentPoint,
+    outcome::{BODY_PART, Case, MODALITY, OutputsError, blind, open_outputs, outcome, read, seal_outputs},
+};
+use expect_test::expect;
+
+static FILES: LazyLock<(Manifest, Vec<u8>)> = LazyLock::new(|| {
+    let folder = repository().join("models/pneumonia");
+    let manifest = std::fs::read(folder.join("manifest.json")).unwrap();
+    (serde_json::from_slice(&manifest).unwrap(), std::fs::read(folder.join("model.onnx")).unwrap())
+});
+static MODEL: LazyLock<Model> = LazyLock::new(|| admit(&FILES.1, &FILES.0).unwrap());
+
+fn content(seed: u8) -> ContentPoint {
+    ContentPoint::generate(&[seed; 64])
+}
+
+fn statement(disclosure: Disclosure) -> Statement {
+    Statement {
+        chain_id: "clinic-1".into(),
+        job: 7,
+        requested: Height(30),
+        committee: Digest([1; 32]),
+        model: FILES.0.id(),
+        pipeline: FILES.0.pipeline.digest(),
+        image: BlobId::of_raw(b"sealed"),
+        owner: "aceso1patient".into(),
+        requester: "aceso1insurance".into(),
+        consent: Digest([2; 32]),
+        disclosure,
+    }
+}
+
+fn case<'a>(statement: &'a Statement, model: &'a Model) -> Case<'a> {
+    Case { statement, manifest: &FILES.0, model, modality: "DX", body_part: "CHEST", vouched: None }
+}
+
+fn came_to(disclosure: Disclosure) -> Outcome {
+    outcome(&case(&statement(disclosure), &MODEL), &content(1), &BTreeMap::new(), &picture(1))
+}
+
+fn pixels() -> PixelDigest {
+    image::decode(&picture(1), image::Limits::default()).unwrap().pixel_digest()
+}
+
+fn outputs() -> Vec<Tensor> {
+    let statement = statement(Disclosure::Open);
+    read(&case(&statement, &MODEL), &BTreeMap::new(), &picture(1)).map(|read| read.outputs().to_vec()).unwrap()
+}
+
+fn tags(of: &[(&str, &str)]) -> BTreeMap<String, String> {
+    of.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect()
+}
+
+#[test]
+fn outcomes_do_not_change() {
+    let finding = FILES.0.output.findings[0].id.clone();
+    let all = [Disclosure::Open, Disclosure::Predicate(vec![finding]), Disclosure::Sealed];
+    let told = all.map(|disclosure| {
+        let outcome = came_to(disclosure.clone());
+        assert!(outcome.fits(&disclosure) && Outcome::decode(&outcome.encode()).unwrap() == outcome);
+        format!("{} {}\n", hex::encode(outcome.encode()), statement(disclosure).sign_bytes(&outcome))
+    });
+    expect![[r#""#]].assert_eq(&told.concat());
+}
+
+#[test]
+fn what_is_known_of_the_input_depends_on_pixels_and_requester_only() {
+    let statement = statement(Disclosure::Open);
+    let mut case = case(&statement, &MODEL);
+    let input = |case: &Case<'_>| *outcome(case, &content(1), &BTreeMap::new(), &picture(1)).input().unwrap();
+    assert_eq!(input(&case).claim, claim("clinic-1", "aceso1insurance", &pixels()));
+    assert!(!input(&case).vouched);
+    case.vouched = Some(PixelDigest(Digest([9; 32])));
+    assert!(!input(&case).vouched);
+    case.vouched = Some(pixels());
+    assert!(input(&case).vouched);
+    // Sealed under another key it is the same image.
+    let again = outcome(&case, &content(2), &BTreeMap::new(), &picture(1));
+    assert_eq!(again.input(), Some(&input(&case)));
+    let other = outcome(&case, &content(1), &BTreeMap::new(), &picture(2));
+    assert!(other.input().unwrap().claim != input(&case).claim);
+}
+
+#[test]
+fn each_failure_has_its_name() {
+    let open = statement(Disclosure::Open);
+    let failed = |case: &Case<'_>, tags: &BTreeMap<String, String>, record: &[u8]| {
+        match outcome(case, &content(1), tags, record) {
+            Outcome::Failed(failure) => Some(failure),
+            _ => None,
+        }
+    };
+    let case = case(&open, &MODEL);
+    let none = BTreeMap::new();
+    for record in [&b""[..], b"no picture", &picture(1)[..100]] {
+        assert_eq!(failed(&case, &none, record), Some(Failure::Undecodable));
+    }
+    // Undecodable comes before unsuitable.
+    let stated = |modality: &'static str, body_part: &'static str| Case { modality, body_part, ..case };
+    assert_eq!(failed(&stated("MG", "BREAST"), &none, b"no picture"), Some(Failure::Undecodable));
+    for (modality, body_part) in [("MG", "CHEST"), ("", "CHEST"), ("DX", "BREAST"), ("DX", "")] {
+        assert_eq!(failed(&stated(modality, body_part), &none, &picture(1)), Some(Failure::Unsuitable));
+    }
+    // What the owner has sealed with it counts as what stands in the registration does, and may not contradict it.
+    let inside = tags(&[(MODALITY, "CR"), (BODY_PART, "CHEST")]);
+    assert_eq!(failed(&stated("", ""), &inside, &picture(1)), None);
+    assert_eq!(failed(&stated("CR", "CHEST"), &inside, &picture(1)), None);
+    assert_eq!(failed(&stated("DX", "CHEST"), &inside, &picture(1)), Some(Failure::Unsuitable));
+    assert_eq!(failed(&stated("", ""), &tags(&[(MODALITY, "MG")]), &picture(1)), Some(Failure::Unsuitable));
+
+    let unknown = statement(Disclosure::Predicate(vec!["gout".into()]));
+    assert_eq!(failed(&Case { statement: &unknown, ..case }, &none, &picture(1)), Some(Failure::Inference));
+}
+
+#[test]
+fn only_the_keys_holder_opens_a_sealed_outcome() {
+    let about = statement(Disclosure::Sealed);
+    let Outcome::Sealed { commitment: want, ciphertext, .. } = came_to(Disclosure::Sealed) else { panic!("sealed") };
+    assert_eq!(want, commitment(&blind(&content(1), 7), &outputs()));
+    assert_eq!(open_outputs(&content(1), &about, &want, &ciphertext), Ok(outputs()));
+
+    let refused = |content: &ContentPoint, about: &Statement, ciphertext: &[u8]| {
+        open_outputs(content, about, &want, ciphertext).unwrap_err()
+    };
+    assert_eq!(refused(&content(2), &about, &ciphertext), OutputsError::Cipher);
+    let other_job = Statement { job: 8, ..about.clone() };
+    let other_chain = Statement { chain_id: "clinic-2".into(), ..about.clone() };
+    for other in [other_job, other_chain] {
+        assert_eq!(refused(&content(1), &other, &ciphertext), OutputsError::Cipher);
+    }
+    for at in 0..ciphertext.len() {
+        let mut changed = ciphertext.clone();
+        changed[at] ^= 1;
+        assert_eq!(refused(&content(1), &about, &changed), OutputsError::Cipher);
+    }
+    assert_eq!(refused(&content(1), &about, &[]), OutputsError::Cipher);
+    assert_eq!(refused(&content(1), &about, &[0; 5000]), OutputsError::Long { most: 4352, got: 5000 });
+    let lie = Digest([3; 32]);
+    assert_eq!(open_outputs(&content(1), &about, &lie, &ciphertext), Err(OutputsError::Commitment { want: lie }));
+    // Neither its length nor its bytes depend on what is in the picture's file but the pixels.
+    assert_eq!(seal_outputs(&content(1), &about, &outputs()), ciphertext);
+}
+
+/// A machine that errs encrypts other outputs under the same key and nonce. With a stream cipher the difference of the
+/// ciphertexts would be that of the outputs, which a third party could read.
+#[test]
+fn a_second_plaintext_under_a_jobs_key_tells_nothing() {
+    fn faulty(output: &mut [u8]) {
+        output[0] ^= 0x10;
+    }
+    let errs = admit_with(&FILES.1, &FILES.0, Kernels::default().altered(faulty)).unwrap();
+    let about = statement(Disclosure::Sealed);
+    let sealed = |model: &Model| match outcome(&case(&about, model), &content(1), &BTreeMap::new(), &picture(1)) {
+        Outcome::Sealed { commitment, ciphertext, .. } => (commitment, ciphertext),
+        other => panic!("{other:?}"),
+    };
+    let ((right, one), (wrong, other)) = (sealed(&MODEL), sealed(&errs));
+    assert!(right != wrong && one.len() == other.len());
+    let difference: Vec<u8> = one.iter().zip(&other).map(|(a, b)| a ^ b).collect();
+    let same = difference.iter().filter(|byte| **byte == 0).count();
+    assert!(same < difference.len() / 16 + 4, "{same} of {} bytes are equal", difference.len());
+    // Each opens to its own outputs, and to nothing under the other's commitment.
+    let (a, b) = (open_outputs(&content(1), &about, &right, &one), open_outputs(&content(1), &about, &wrong, &other));
+    assert!(a.unwrap() != b.unwrap());
+    assert_eq!(open_outputs(&content(1), &about, &right, &other), Err(OutputsError::Commitment { want: right }));
+}
