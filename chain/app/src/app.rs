@@ -41,6 +41,7 @@ use crate::{
     run::{Block, Mode, Run},
     snapshots::Snapshots,
     store::{Bare, View},
+    tasks::{self, Task},
     transcripts::Transcripts,
     tx::{self, decode::Tx, signed},
     upgrade::{self, Upgrade},
@@ -460,6 +461,20 @@ impl App {
         let Some((_, mut state)) = self.committed() else { return Default::default() };
         let height = self.store.latest().0;
         blobs::live(&mut state, height, after, limit).unwrap_or_default()
+    }
+
+    /// The open jobs that wait for the share of the holder of this attestation key, oldest first, at most
+    /// [`crate::TASKS_MAX`].
+    pub fn open_jobs(&self, bls_key: &[u8; 48]) -> Vec<Task> {
+        let Some((_, mut state)) = self.committed() else { return Vec::new() };
+        tasks::open(&mut state, bls_key).unwrap_or_default()
+    }
+
+    /// Roots that too few have signed: number and digest of those that the holder of this attestation key should sign
+    /// ([`crate::attest::AttestKey::sign`]).
+    pub fn unsigned_roots(&self, bls_key: &[u8; 48]) -> Vec<(u64, Digest)> {
+        let Some((_, mut state)) = self.committed() else { return Vec::new() };
+        tasks::unsigned(&mut state, bls_key).unwrap_or_default()
     }
 
     /// The attestation keys that count in votes of a height, which is the one after the latest block or before.

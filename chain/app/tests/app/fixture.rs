@@ -313,7 +313,7 @@ impl Net {
 
     pub(crate) fn propose(&self, txs: Vec<Vec<u8>>) -> Vec<Bytes> {
         let held = self.app.wanted_blobs().into_iter().filter(|blob| self.blobs.has(&blob.id).unwrap());
-        let vote_extension = extension(&self.attest, CHAIN, held).encode_to_vec().into();
+        let vote_extension = extension(&self.attest, CHAIN, held, [], []).encode_to_vec().into();
         let address: [u8; 20] = Sha256::digest(consensus_key())[..20].try_into().unwrap();
         let vote = ExtendedVoteInfo {
             validator: Validator { address, power: 10_u32.into() },
