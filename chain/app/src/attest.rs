@@ -176,11 +176,8 @@ pub(crate) fn check_all(all: &[Signed]) -> Result<(), (usize, AttestError)> {
 }
 
 fn hold_together(all: &[Signed], keys: &[PublicKey], signatures: &[Signature]) -> bool {
-    let bytes: Vec<Vec<u8>> = all
-        .iter()
-        .zip(keys)
-        .map(|(one, key)| [&key.to_bytes()[..], &one.message.0, &one.signature].concat())
-        .collect();
+    let bytes: Vec<Vec<u8>> =
+        all.iter().zip(keys).map(|(one, key)| [&key.to_bytes()[..], &one.message.0, &one.signature].concat()).collect();
     let seed = Digest::sha3("aceso/batch/v1", &bytes.iter().map(Vec::as_slice).collect::<Vec<_>>());
     let coefficients: Vec<blst_scalar> = (0..all.len() as u64).map(|at| coefficient(&seed, at)).collect();
     let messages: Vec<&[u8]> = all.iter().map(|one| &one.message.0[..]).collect();

@@ -23,7 +23,7 @@ mod seal;
 pub use error::SealError;
 pub use header::{Header, Inner};
 pub use open::{Opener, open};
-pub use registered::{Registered, open_registered};
+pub use registered::{Registered, open_registered, sealed_bytes_max};
 pub use seal::{Sealer, seal};
 
 /// Bytes of a leaf: one chunk, its header and its tag included.

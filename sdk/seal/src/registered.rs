@@ -16,8 +16,15 @@ pub struct Registered<'a> {
     pub commitment: &'a Digest,
 }
 
-/// Opens a registered file whose record has at most `most` bytes: what stands inside, and the record, which is wiped when
-/// it goes. Takes memory for the record and its sealed bytes, some three times `most` at the worst.
+/// Most bytes of a sealed file whose record has at most `most`: a sixteenth more, deflated at the worst and with all that
+/// stands around it.
+pub fn sealed_bytes_max(most: u64) -> u64 {
+    most.saturating_add(most / 16).saturating_add(1 << 20)
+}
+
+/// Opens a registered file of `size` bytes whose record has at most `most`: what stands inside, and the record, which is
+/// wiped when it goes. Takes memory for the record and its sealed bytes, some three times `most` at the worst. Of a file
+/// that is longer than [`sealed_bytes_max`] the first leaf is enough.
 ///
 /// # Errors
 /// The first [`Failure`] in their order, up to [`Failure::Record`].
@@ -25,6 +32,7 @@ pub fn open_registered(
     about: &Registered<'_>,
     content: &ContentPoint,
     file: &[u8],
+    size: u64,
     most: u64,
 ) -> Result<(Inner, Zeroizing<Vec<u8>>), Failure> {
     if content.commitment() != *about.commitment {
@@ -35,8 +43,7 @@ pub fn open_registered(
     if header.owner != about.owner {
         return Err(Failure::Owner);
     }
-    // A record of `most` bytes takes a sixteenth more at the worst, deflated and with all that stands around it.
-    if file.len() as u64 > most.saturating_add(most / 16).saturating_add(1 << 20) {
+    if size > sealed_bytes_max(most) {
         return Err(Failure::Record);
     }
     match open(content, file, most) {

@@ -4,11 +4,12 @@
 
 use std::{collections::BTreeMap, io::Write};
 
-use aceso_seal::{Header, LEAF, Registered, Sealer, open_registered, seal};
+use aceso_seal::{Header, LEAF, Registered, Sealer, open_registered, seal, sealed_bytes_max};
 use aceso_types::sealed::Failure;
 use aceso_verify::grant::ContentPoint;
 
 const OWNER: &str = "aceso1patient";
+const MOST: u64 = 3 << 20;
 
 fn content(number: u8) -> ContentPoint {
     ContentPoint::generate(&[number; 64])
@@ -23,7 +24,7 @@ fn sealed(owner: &str, record: &[u8]) -> Vec<u8> {
 fn opened(key: &ContentPoint, file: &[u8]) -> Result<Vec<u8>, Failure> {
     let commitment = content(1).commitment();
     let about = Registered { owner: OWNER, commitment: &commitment };
-    open_registered(&about, key, file, 3 << 20).map(|(inner, record)| {
+    open_registered(&about, key, file, file.len() as u64, MOST).map(|(inner, record)| {
         assert_eq!(inner.tags["modality"], "DX");
         record.to_vec()
     })
@@ -72,7 +73,10 @@ fn the_first_reason_counts() {
 
     // Longer than what is read, by what it says of itself and by its bytes alone.
     assert_eq!(failed(&sealed(OWNER, &vec![3; (3 << 20) + 1])), Failure::Record);
-    assert_eq!(failed(&[&good[..], &vec![0; 5 << 20]].concat()), Failure::Record);
+    let commitment = content(1).commitment();
+    let about = Registered { owner: OWNER, commitment: &commitment };
+    let first = |size| open_registered(&about, &content(1), &good[..LEAF], size, MOST).unwrap_err();
+    assert_eq!((first(sealed_bytes_max(MOST)), first(sealed_bytes_max(MOST) + 1)), (Failure::Leaf, Failure::Record));
     // Something that is no record was sealed.
     let mut sealer = Sealer::new(&content(1), OWNER, [7; 32], Vec::new()).unwrap();
     sealer.write_all(b"\0\0\0\x04none").unwrap();

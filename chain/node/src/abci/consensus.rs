@@ -116,7 +116,7 @@ impl Consensus {
         self.app.process_proposal(request)
     }
 
-    /// Says which wanted blobs this validator holds. What a vote is extended with never depends on the block.
+    /// Says which wanted blobs this validator holds, and what it has to say in committees. What a vote is extended with never depends on the block.
     pub(crate) fn extend_vote(&self, request: request::ExtendVote) -> response::ExtendVote {
         let chain_id = self.app.chain_id().unwrap_or_default();
         let counted = self.app.attests(request.height.value());
@@ -137,6 +137,7 @@ impl Consensus {
     pub(crate) fn commit(&self) -> Result<response::Commit, Fault> {
         let committed = self.app.commit();
         self.gate.leave();
+        self.voter.committed();
         committed
     }
 }
