@@ -1,6 +1,6 @@
 //! Every error that a client can see, and its number.
 //!
-//! Codespaces `sdk`, `bank`, `wasm` and `undefined` carry the numbers of the Cosmos SDK and of wasmd, so that stock
+//! Codespaces `sdk`, `bank`, `feegrant`, `wasm` and `undefined` carry the numbers of the Cosmos SDK and of wasmd, so that stock
 //! clients understand them. Codespace `aceso` is ours, a hundred numbers for each subject: 1xx blobs, 2xx consent and
 //! permits, 3xx models and inference, 4xx images, 5xx reads, 6xx attestations, 7xx validators, 8xx parameters and
 //! upgrades. Codes are hashed into blocks: the table is append only, and a number that is no longer used is never given
@@ -90,6 +90,12 @@ codes! {
     NoSuchCode = "wasm", 28, "no such code";
     Vm = "wasm", 29, "wasmvm error";
     CallDepth = "wasm", 30, "max call depth exceeded";
+    FeeLimitExceeded = "feegrant", 2, "fee limit exceeded";
+    FeeLimitExpired = "feegrant", 3, "fee allowance expired";
+    InvalidDuration = "feegrant", 4, "invalid duration";
+    NoAllowance = "feegrant", 5, "no allowance";
+    NoMessages = "feegrant", 6, "allowed messages are empty";
+    MessageNotAllowed = "feegrant", 7, "message not allowed";
     BlobId = "aceso", 101, "not a blob";
     BlobRegistered = "aceso", 102, "blob already registered";
     BlobTerms = "aceso", 103, "blob terms not allowed";

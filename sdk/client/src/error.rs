@@ -85,6 +85,14 @@ pub enum ClientError {
         /// How long it was waited for.
         seconds: u64,
     },
+    /// A committee did not answer in time.
+    #[error("job {job} is still open after {seconds} s; do the nodes of its committee run?")]
+    Open {
+        /// The job.
+        job: u64,
+        /// How long it was waited for.
+        seconds: u64,
+    },
     /// The words are no mnemonic, or the bytes no key.
     #[error("this is not a key: {0}")]
     Key(String),

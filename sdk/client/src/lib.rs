@@ -13,6 +13,7 @@ mod evidence;
 mod http;
 mod key;
 mod query;
+pub mod sealed;
 mod tx;
 mod wait;
 

@@ -19,7 +19,7 @@ use crate::{
             script::{Script, Written},
             told,
         },
-        validators,
+        sponsor, validators,
     },
     error::{Outcome, Stop},
     event::Event,
@@ -96,6 +96,7 @@ fn end(
     events: &mut Vec<Event>,
 ) -> Outcome<(Vec<Update>, Option<consensus::Params>)> {
     let (state, height) = (&mut Bare(delta), block.height.0);
+    sponsor::end_block(state, block.nanos)?;
     let changed = validators::end_block(state, height)?;
     if changed.shares {
         blobs::begin_sweep(state)?;

@@ -6,13 +6,15 @@
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use cosmos_sdk_proto::{
-    cosmos::{base::v1beta1::Coin, tx::v1beta1::Fee},
+    cosmos::{base::v1beta1::Coin, feegrant::v1beta1::BasicAllowance, tx::v1beta1::Fee},
     cosmwasm::wasm::v1::{AccessConfig, AccessType},
 };
 use serde_json::{Map, Value, json};
+use tendermint_proto::google::protobuf::Timestamp;
 
 use crate::{
     code::{Code, Fault},
+    components::sponsor::Allowance,
     tx::{decode::Tx, msg::Msg},
 };
 
@@ -117,6 +119,17 @@ fn message(msg: &Msg) -> Result<Value, Fault> {
         Msg::ClearAdmin(m) => {
             ("wasm/MsgClearAdmin", Fields::new().text("sender", &m.sender).text("contract", &m.contract))
         }
+        Msg::GrantAllowance(m) => (
+            "cosmos-sdk/MsgGrantAllowance",
+            Fields::new()
+                .text("granter", &m.granter)
+                .text("grantee", &m.grantee)
+                .value("allowance", allowance(&Allowance::decode(m.allowance.as_ref())?)),
+        ),
+        Msg::RevokeAllowance(m) => {
+            ("cosmos-sdk/MsgRevokeAllowance", Fields::new().text("granter", &m.granter).text("grantee", &m.grantee))
+        }
+        Msg::PruneAllowances(m) => ("cosmos-sdk/MsgPruneAllowances", Fields::new().text("pruner", &m.pruner)),
         Msg::RegisterBlob(m) => (
             "aceso/MsgRegisterBlob",
             Fields::new().text("owner", &m.owner).text("cid", &m.cid).number("size", m.size).number("term", m.term),
@@ -188,6 +201,38 @@ fn message(msg: &Msg) -> Result<Value, Fault> {
         Msg::CancelUpgrade(m) => ("aceso/MsgCancelUpgrade", Fields::new().text("authority", &m.authority)),
     };
     Ok(json!({ "type": name, "value": fields.into_value() }))
+}
+
+/// An allowance, whose coins and times are there even where there are none.
+fn allowance(allowance: &Allowance) -> Value {
+    let basic = |basic: &BasicAllowance| {
+        let fields = Fields::new().coins("spend_limit", &basic.spend_limit);
+        fields.optional("expiration", basic.expiration.as_ref().map(time)).into_value()
+    };
+    match allowance {
+        Allowance::Basic(one) => json!({ "type": "cosmos-sdk/BasicAllowance", "value": basic(one) }),
+        Allowance::Periodic(one) => {
+            let period = one.period.clone().unwrap_or_default();
+            let nanos = i128::from(period.seconds) * 1_000_000_000 + i128::from(period.nanos);
+            json!({ "type": "cosmos-sdk/PeriodicAllowance", "value": {
+                "basic": basic(&one.basic.clone().unwrap_or_default()),
+                "period": nanos.to_string(),
+                "period_spend_limit": coins(&one.period_spend_limit),
+                "period_can_spend": coins(&one.period_can_spend),
+                "period_reset": time(&one.period_reset.clone().unwrap_or_default()),
+            } })
+        }
+        Allowance::AllowedMsg(filter, inner) => json!({ "type": "cosmos-sdk/AllowedMsgAllowance", "value": {
+            "allowance": self::allowance(inner),
+            "allowed_messages": filter.allowed_messages,
+        } }),
+    }
+}
+
+/// A time as Go's RFC 3339 has it, with as many decimals as it needs.
+fn time(time: &Timestamp) -> Value {
+    let nanos = u32::try_from(time.nanos).unwrap_or_default();
+    tendermint::Time::from_unix_timestamp(time.seconds, nanos).map_or(Value::Null, |time| time.to_rfc3339().into())
 }
 
 fn pins(authority: &str, codes: &[u64]) -> Fields {

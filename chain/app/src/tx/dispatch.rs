@@ -6,13 +6,14 @@ use cosmos_sdk_proto::{
     cosmos::{
         bank::v1beta1::{MsgMultiSendResponse, MsgSendResponse},
         base::abci::v1beta1::TxMsgData,
+        feegrant::v1beta1::{MsgGrantAllowanceResponse, MsgPruneAllowancesResponse, MsgRevokeAllowanceResponse},
     },
     cosmwasm::wasm::v1::{MsgClearAdminResponse, MsgPinCodesResponse, MsgUnpinCodesResponse, MsgUpdateAdminResponse},
 };
 use prost::{Message, Name};
 
 use crate::{
-    components::{bank, blobs, models, params, reads, validators, wasm},
+    components::{bank, blobs, models, params, reads, sponsor, validators, wasm},
     error::Outcome,
     event::Event,
     run::Run,
@@ -69,6 +70,18 @@ pub(crate) fn one(run: &mut Run<'_>, msg: &Msg) -> Outcome<Any> {
         Msg::ClearAdmin(msg) => {
             wasm::update_admin(run, &msg.sender, &msg.contract, "")?;
             sdk(&MsgClearAdminResponse {})
+        }
+        Msg::GrantAllowance(msg) => {
+            sponsor::grant_msg(run, msg)?;
+            sdk(&MsgGrantAllowanceResponse {})
+        }
+        Msg::RevokeAllowance(msg) => {
+            sponsor::revoke_msg(run, msg)?;
+            sdk(&MsgRevokeAllowanceResponse {})
+        }
+        Msg::PruneAllowances(msg) => {
+            sponsor::prune_msg(run, msg)?;
+            sdk(&MsgPruneAllowancesResponse {})
         }
         Msg::RegisterBlob(msg) => ours(&blobs::register_msg(run, msg)?),
         Msg::RegisterModel(msg) => ours(&models::register_msg(run, msg)?),

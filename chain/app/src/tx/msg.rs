@@ -9,7 +9,10 @@ use aceso_types::msg::{
 };
 use cosmos_sdk_proto::{
     Any,
-    cosmos::bank::v1beta1::{MsgMultiSend, MsgSend},
+    cosmos::{
+        bank::v1beta1::{MsgMultiSend, MsgSend},
+        feegrant::v1beta1::{MsgGrantAllowance, MsgPruneAllowances, MsgRevokeAllowance},
+    },
     cosmwasm::wasm::v1::{
         AccessConfig, AccessType, MsgClearAdmin, MsgExecuteContract, MsgInstantiateContract, MsgInstantiateContract2,
         MsgMigrateContract, MsgPinCodes, MsgStoreCode, MsgUnpinCodes, MsgUpdateAdmin,
@@ -20,6 +23,7 @@ use crate::{
     address::Address,
     code::{Code, Fault},
     coin::Coins,
+    components::sponsor::Allowance,
     tx::decode::canonical,
 };
 
@@ -84,6 +88,9 @@ messages! {
     ClearAdmin(MsgClearAdmin) = "/cosmwasm.wasm.v1.MsgClearAdmin", |msg| &msg.sender;
     PinCodes(MsgPinCodes) = "/cosmwasm.wasm.v1.MsgPinCodes", |msg| &msg.authority;
     UnpinCodes(MsgUnpinCodes) = "/cosmwasm.wasm.v1.MsgUnpinCodes", |msg| &msg.authority;
+    GrantAllowance(MsgGrantAllowance) = "/cosmos.feegrant.v1beta1.MsgGrantAllowance", |msg| &msg.granter;
+    RevokeAllowance(MsgRevokeAllowance) = "/cosmos.feegrant.v1beta1.MsgRevokeAllowance", |msg| &msg.granter;
+    PruneAllowances(MsgPruneAllowances) = "/cosmos.feegrant.v1beta1.MsgPruneAllowances", |msg| &msg.pruner;
     RegisterBlob(MsgRegisterBlob) = MsgRegisterBlob::TYPE_URL, |msg| &msg.owner;
     RegisterModel(MsgRegisterModel) = MsgRegisterModel::TYPE_URL, |msg| &msg.author;
     RegisterImage(MsgRegisterImage) = MsgRegisterImage::TYPE_URL, |msg| &msg.owner;
@@ -158,6 +165,23 @@ impl Msg {
                 address("sender", &msg.sender)?;
                 address("contract", &msg.contract)
             }
+            Self::GrantAllowance(msg) => {
+                address("granter", &msg.granter)?;
+                address("grantee", &msg.grantee)?;
+                if msg.granter.eq_ignore_ascii_case(&msg.grantee) {
+                    return Err(Code::InvalidAddress.because("cannot self-grant fee authorization"));
+                }
+                Allowance::decode(msg.allowance.as_ref())?.check()
+            }
+            Self::RevokeAllowance(msg) => {
+                address("granter", &msg.granter)?;
+                address("grantee", &msg.grantee)?;
+                if msg.granter.eq_ignore_ascii_case(&msg.grantee) {
+                    return Err(Code::InvalidAddress.because("addresses must be different"));
+                }
+                Ok(())
+            }
+            Self::PruneAllowances(msg) => address("pruner", &msg.pruner),
             Self::RegisterBlob(msg) => address("owner", &msg.owner),
             Self::RegisterModel(msg) => address("author", &msg.author),
             Self::RegisterImage(msg) => {

@@ -15,6 +15,7 @@ mod replay;
 mod shipped;
 mod signing;
 mod spoiled;
+mod sponsor;
 mod sync;
 mod validators;
 

@@ -270,6 +270,31 @@ fn keys_do_not_change() {
         unsigned(2),
         conduct(4),
     ];
-    expect_test::expect![[r#""#]].assert_eq(&all.map(text).join("\n"));
+    expect_test::expect![[r#"
+        reader/a/00000000000000000002
+        readers/a
+        record/00000000000000000007
+        records
+        file/o/c
+        owned/o/00000000000000000007
+        grant/g/00000000000000000003
+        grants/g
+        grant-of/00000000000000000007/g/00000000000000000003
+        grant-for/a/g/00000000000000000003
+        bit/o/c/m/f
+        bits/o/c/m
+        review/00000000000000000007/00000000000000000001
+        job/00000000000000000009
+        jobs
+        open/00000000000000000009
+        opened
+        deadline/00000000000000001234/00000000000000000009
+        under/00000000000000000007/00000000000000000009
+        asked/r/00000000000000000009
+        share/00000000000000000009/00000004
+        root/00000000000000000002
+        roots
+        unsigned/00000000000000000002
+        conduct/0000000004"#]].assert_eq(&all.map(text).join("\n"));
     assert_eq!((job_of(&deadline(1234, 9)), second_of(&deadline(1234, 9))), (Some(9), Some(1234)));
 }
