@@ -10,6 +10,7 @@ use super::{
     job::Job,
     models::Models,
     queue::Taken,
+    wipe::privately,
     work::Work,
 };
 use crate::home::Home;
@@ -44,7 +45,7 @@ impl Computes for Here {
         file: &[u8],
         onnx: &dyn Fn() -> Result<Vec<u8>, String>,
     ) -> Result<Outcome, Unable> {
-        let key = self.home.opener(job.epoch)?.ok_or(Unable::NoKey(job.epoch))?;
+        let key = privately(|| self.home.opener(job.epoch))?.ok_or(Unable::NoKey(job.epoch))?;
         let model = self.models.get(&job.manifest, onnx)?;
         compute(job, &key, &model, file)
     }

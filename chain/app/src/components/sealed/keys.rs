@@ -295,6 +295,7 @@ fn keys_do_not_change() {
         root/00000000000000000002
         roots
         unsigned/00000000000000000002
-        conduct/0000000004"#]].assert_eq(&all.map(text).join("\n"));
+        conduct/0000000004"#]]
+    .assert_eq(&all.map(text).join("\n"));
     assert_eq!((job_of(&deadline(1234, 9)), second_of(&deadline(1234, 9))), (Some(9), Some(1234)));
 }

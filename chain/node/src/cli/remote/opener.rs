@@ -2,14 +2,9 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use aceso_client::{Client, GasLimit, Key, TxResult, any};
-use aceso_types::{
-    msg::MsgRegisterReader,
-    query::{QueryReader, ReaderRow},
-    sealed::reader_context,
-};
-use aceso_verify::grant::{Entropy, SecretKey};
-use anyhow::{Context, Result, bail};
+use aceso_client::{Client, GasLimit, Key, TxResult};
+use aceso_types::query::{QueryReader, ReaderRow};
+use anyhow::{Context, Result};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use clap::{Args, Subcommand};
 use serde_json::json;
@@ -97,50 +92,11 @@ pub(crate) fn register(home: &Home, client: &Client, key: &Key, days: u64) -> Re
     let opener = home.make_opener(epoch)?;
     let now = SystemTime::now().duration_since(UNIX_EPOCH).context("the clock of this machine is before 1970")?;
     let expires = now.as_secs().saturating_add(days.saturating_mul(DAY));
-    let message = message(&opener, &client.chain().id, &account, epoch, expires)?;
-    Ok(Registered { epoch, tx: client.send(key, vec![any(&message)], GasLimit::Auto)? })
+    let message = client.msg_register_reader(&account, epoch, &opener, expires)?;
+    Ok(Registered { epoch, tx: client.send(key, vec![message], GasLimit::Auto)? })
 }
 
 /// The key that an account has registered last.
 pub(crate) fn latest(client: &Client, account: &str) -> Result<Option<ReaderRow>> {
     Ok(client.ask(&QueryReader { account: account.into(), epoch: 0, latest: true })?)
-}
-
-fn message(opener: &SecretKey, chain_id: &str, account: &str, epoch: u64, expires: u64) -> Result<MsgRegisterReader> {
-    let mut entropy: Entropy = [0; 64];
-    if let Err(e) = getrandom::fill(&mut entropy) {
-        bail!("no randomness to prove a key with: {e}");
-    }
-    let context = reader_context(chain_id, account, epoch, expires);
-    Ok(MsgRegisterReader {
-        account: account.into(),
-        epoch,
-        key: opener.public().to_bytes().into(),
-        expires,
-        possession: opener.possession(&context.0, &entropy).to_bytes().into(),
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use aceso_verify::grant::{Possession, PublicKey};
-
-    use super::*;
-
-    #[test]
-    fn a_key_is_proven_for_its_account_epoch_chain_and_term() {
-        let directory = tempfile::tempdir().unwrap();
-        let home = Home::at(directory.path());
-        let _lock = home.lock().unwrap();
-        let opener = home.make_opener(2).unwrap();
-        let message = message(&opener, "clinic-1", "aceso1operator", 2, 1_000).unwrap();
-        let (key, proof) =
-            (PublicKey::from_bytes(&message.key).unwrap(), Possession::from_bytes(&message.possession).unwrap());
-        let holds = |chain: &str, account: &str, epoch, expires| {
-            key.check_possession(&reader_context(chain, account, epoch, expires).0, &proof).is_ok()
-        };
-        assert!(holds("clinic-1", "aceso1operator", 2, 1_000));
-        assert!(!holds("clinic-2", "aceso1operator", 2, 1_000) && !holds("clinic-1", "aceso1other", 2, 1_000));
-        assert!(!holds("clinic-1", "aceso1operator", 3, 1_000) && !holds("clinic-1", "aceso1operator", 2, 1_001));
-    }
 }
