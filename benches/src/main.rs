@@ -1,4 +1,4 @@
-//! What things cost. `cargo xtask bench NAME [--json] [--quick] [--data DIR] [--python PATH]`.
+//! What things cost. `cargo xtask bench NAME [--json] [--quick] [--data DIR] [--python PATH] [--boxo PATH]`.
 //!
 //! Each bench hands out one JSON object per case: `{"bench","case","ours","peer","peer_name","unit","ratio"}`, where a
 //! ratio above 1 is better than the peer. Where there is no peer the stated must stands in its place, named "target";
@@ -10,6 +10,7 @@ mod accuracy;
 mod engine;
 mod first;
 mod inference;
+mod seal;
 mod state;
 mod sync;
 
@@ -18,10 +19,11 @@ use std::{path::PathBuf, process::ExitCode};
 use anyhow::{Result, bail};
 use serde_json::Value;
 
-const NAMES: [(&str, &str); 6] = [
+const NAMES: [(&str, &str); 7] = [
     ("first", "calls, reads, transactions, blobs, builds"),
     ("accuracy", "the pneumonia model on its test split"),
     ("inference", "runs of models, beside ONNX Runtime with --python PATH"),
+    ("seal", "records sealed and imported, beside boxo with --boxo PATH; grants"),
     ("state", "roots, commits, reads, proofs"),
     ("sync", "a state that is cut into chunks, served and restored"),
     // Run by the program that makes networks.
@@ -40,7 +42,7 @@ fn main() -> ExitCode {
 
 fn run() -> Result<()> {
     use lexopt::prelude::*;
-    let (mut name, mut json, mut quick, mut data, mut python) = (None, false, false, None, None);
+    let (mut name, mut json, mut quick, mut data, mut python, mut boxo) = (None, false, false, None, None, None);
     let mut parser = lexopt::Parser::from_env();
     while let Some(argument) = parser.next()? {
         match argument {
@@ -48,6 +50,7 @@ fn run() -> Result<()> {
             Long("json") => json = true,
             Long("quick") => quick = true,
             Long("data") => data = Some(PathBuf::from(parser.value()?)),
+            Long("boxo") => boxo = Some(PathBuf::from(parser.value()?)),
             Long("python") => python = Some(PathBuf::from(parser.value()?)),
             other => return Err(other.unexpected().into()),
         }
@@ -57,6 +60,7 @@ fn run() -> Result<()> {
         Some("first") => first::run(quick, emit),
         Some("accuracy") => accuracy::run(&aceso_test_support::repository(), data, emit),
         Some("inference") => inference::run(&aceso_test_support::repository(), python, quick, emit),
+        Some("seal") => seal::run(tempfile::tempdir()?.path(), boxo, quick, emit),
         Some("state") => state::run(tempfile::tempdir()?.path(), quick, emit),
         Some("sync") => sync::run(tempfile::tempdir()?.path(), quick, emit),
         Some("list") | None => {

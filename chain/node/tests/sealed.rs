@@ -42,18 +42,15 @@ fn model(client: &Client, key: &Key) -> Manifest {
     let folder = repository().join("models/pneumonia");
     let manifest: Manifest = serde_json::from_slice(&fs::read(folder.join("manifest.json")).unwrap()).unwrap();
     let onnx = fs::read(folder.join("model.onnx")).unwrap();
-    let stored = client.put_blob(&onnx).unwrap();
-    let sender = client.address(key);
-    let blob = MsgRegisterBlob {
-        sender: sender.clone(),
-        cid: stored.to_string(),
-        size: onnx.len() as u64,
-        ..MsgRegisterBlob::default()
-    };
-    let model = MsgRegisterModel { author: sender, manifest: manifest.encode(), ..MsgRegisterModel::default() };
-    client.send(key, vec![any(&blob), any(&model)], GasLimit::Auto).unwrap();
+    let (stored, size) = client.put_blob(&onnx[..]).unwrap();
+    let owner = client.address(key);
+    let blob = MsgRegisterBlob { owner: owner.clone(), cid: stored.to_string(), size, term: 10_000 };
+    client.send(key, vec![any(&blob)], GasLimit::Auto).unwrap();
+    client.wait_available(&stored).unwrap();
+    let model = MsgRegisterModel { author: owner, manifest: manifest.encode() };
+    client.send(key, vec![any(&model)], GasLimit::Fixed(50_000_000)).unwrap();
     wait("the model", || {
-        let question = QueryModel { model: manifest.id().as_bytes().to_vec(), ..QueryModel::default() };
+        let question = QueryModel { model: manifest.id().to_string() };
         client.ask(&question).unwrap().filter(|row| row.status() == ModelStatus::Admitted)
     });
     manifest
@@ -94,9 +91,9 @@ fn a_sealed_image_is_read_and_stays_sealed() {
     let length = record.len() as u64;
     let file =
         aceso_seal::seal(&content, &owner, [9; 32], ("image/png", tags), &record[..], length, Vec::new()).unwrap();
-    let cid = client.put_blob(&file).unwrap();
-    assert_eq!(cid, BlobId::of_raw(&file));
-    let one = sealed::Sealed { cid, size: file.len() as u64, modality: String::new(), body_part: String::new() };
+    let (cid, size) = client.put_blob(&file[..]).unwrap();
+    assert_eq!((cid, size), (BlobId::of_raw(&file), file.len() as u64));
+    let one = sealed::Sealed { cid, size, modality: String::new(), body_part: String::new() };
     let registered = client.msg_register_sealed(&owner, &[one], "", (&patient, &content), None).unwrap();
     client.send(&key, vec![registered], GasLimit::Auto).unwrap();
     let question = QueryRecord { owner: owner.clone(), cid: cid.to_string(), ..QueryRecord::default() };
