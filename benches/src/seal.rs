@@ -152,13 +152,15 @@ fn grants(runs: u32, mut row: impl FnMut(&str, f64, &str, Option<(f64, &str)>)) 
     let took = timed(runs, || Ok(Registration::from_bytes(&bytes)?.check(&about)?))?;
     row("check of a registration, bytes to yes", took, "ms", None);
     for count in [1, 5, 128] {
-        let members: Vec<PublicKey> =
-            (0..count).map(|number| Ok(key(number)?.public())).collect::<Result<_, aceso_verify::grant::GrantError>>()?;
+        let members: Vec<PublicKey> = (0..count)
+            .map(|number| Ok(key(number)?.public()))
+            .collect::<Result<_, aceso_verify::grant::GrantError>>()?;
         let make = || Wrap::new(&granted, &patient, &registration.sealed, &members, &[3; 64]);
         let took = timed(runs.div_ceil(count.into()), || Ok(drop(make()?)))?;
         row(&format!("making a wrap for {count}"), took, "ms", None);
         let bytes = make()?.to_bytes();
-        let check = || Ok(Wrap::from_bytes(&bytes)?.check(&granted, &patient.public(), &registration.sealed, &members)?);
+        let check =
+            || Ok(Wrap::from_bytes(&bytes)?.check(&granted, &patient.public(), &registration.sealed, &members)?);
         let took = timed(runs.div_ceil(count.into()), check)?;
         let peer = (count == 1).then_some((GRANT_MS, "target"));
         row(&format!("check of a wrap for {count}, bytes to yes"), took, "ms", peer);

@@ -27,7 +27,8 @@ pub fn sealed_bytes_max(most: u64) -> u64 {
 /// that is longer than [`sealed_bytes_max`] the first leaf is enough.
 ///
 /// # Errors
-/// The first [`Failure`] in their order, up to [`Failure::Record`].
+/// The first [`Failure`] in their order, up to [`Failure::Record`]; of the leaves and what is in them that of the first leaf
+/// that shows one.
 pub fn open_registered(
     about: &Registered<'_>,
     content: &ContentPoint,
@@ -58,6 +59,8 @@ fn failure(error: &SealError) -> Failure {
         SealError::Header(_) | SealError::Version(_) | SealError::Key => Failure::Header,
         SealError::Leaf(_) | SealError::Range { .. } | SealError::Large { .. } => Failure::Leaf,
         // The header was read before, so what is too long stands inside.
-        SealError::Long { .. } | SealError::Inner(_) | SealError::Record { .. } => Failure::Record,
+        SealError::Long { .. } | SealError::Unread(_) | SealError::Inner(_) | SealError::Record { .. } => {
+            Failure::Record
+        }
     }
 }

@@ -9,12 +9,15 @@ use std::{collections::BTreeMap, sync::LazyLock};
 use aceso_inference::{Kernels, Model, admit, admit_with, image};
 use aceso_test_support::{picture, repository};
 use aceso_types::{
-    BlobId, Digest, Height, Manifest, PixelDigest, Tensor,
-    sealed::{Disclosure, Failure, Outcome, Statement, claim, commitment},
+    BlobId, Digest, Height, Manifest, PixelDigest, ReadId, Receipt, Tensor, TxIndex,
+    receipt::{self, Committee, Consent, SealedRead},
+    sealed::{Disclosure, Failure, Outcome, Statement, claim, commitment, consent_digest},
 };
 use aceso_verify::{
+    Opened, RecomputeError,
     grant::ContentPoint,
     outcome::{BODY_PART, Case, MODALITY, OutputsError, blind, open_outputs, outcome, read, seal_outputs},
+    recompute_sealed,
 };
 use expect_test::expect;
 
@@ -185,4 +188,59 @@ fn a_second_plaintext_under_a_jobs_key_tells_nothing() {
     let (a, b) = (open_outputs(&content(1), &about, &right, &one), open_outputs(&content(1), &about, &wrong, &other));
     assert!(a.unwrap() != b.unwrap());
     assert_eq!(open_outputs(&content(1), &about, &right, &other), Err(OutputsError::Commitment { want: right }));
+}
+
+#[test]
+fn a_receipt_is_computed_again_by_who_can_open_the_record() {
+    let (manifest, onnx) = (FILES.0.encode(), &FILES.1);
+    let about = statement(Disclosure::Sealed);
+    let consent = Consent {
+        guard: String::new(),
+        grant: "aceso1patient/1".into(),
+        actor: "aceso1physician".into(),
+        purpose: "TREAT".into(),
+        r#use: 1,
+    };
+    let signed = Statement { consent: consent_digest(&consent), ..about };
+    let came_to = outcome(&case(&signed, &MODEL), &content(1), &BTreeMap::new(), &picture(1));
+    let receipt = Receipt {
+        version: receipt::VERSION,
+        chain_id: signed.chain_id.clone(),
+        height: Height(33),
+        tx: TxIndex(0),
+        read: ReadId(1),
+        reader: signed.requester.clone(),
+        model: signed.model,
+        pipeline: signed.pipeline,
+        image: signed.image,
+        pixels: None,
+        consent: Some(consent),
+        disclosure: Disclosure::Sealed,
+        outcome: receipt::Outcome { digest: came_to.digest(), scores: vec![], findings: vec![] },
+        committee: Committee { digest: signed.committee, power: 10, total: 10 },
+        sealed: Some(SealedRead {
+            job: signed.job,
+            requested: signed.requested,
+            owner: signed.owner.clone(),
+            outcome: came_to.clone(),
+            root: 0,
+            members: vec![1],
+            signers: vec![1],
+            signature: vec![0; 96],
+        }),
+    };
+    let (key, other, tags, picture) = (content(1), content(2), BTreeMap::new(), picture(1));
+    let opened =
+        Opened { content: &key, tags: &tags, record: &picture, modality: "DX", body_part: "CHEST", vouched: None };
+    let again = |receipt: &Receipt, opened: &Opened<'_>| recompute_sealed(receipt, &manifest, onnx, opened);
+    assert_eq!(again(&receipt, &opened).unwrap(), came_to);
+    let another = aceso_test_support::picture(2);
+    for differs in
+        [Opened { content: &other, ..opened }, Opened { record: &another, ..opened }, Opened { modality: "", ..opened }]
+    {
+        assert!(matches!(again(&receipt, &differs), Err(RecomputeError::Outcome { .. })));
+    }
+    let elsewhere = Receipt { chain_id: "clinic-2".into(), ..receipt.clone() };
+    assert!(matches!(again(&elsewhere, &opened), Err(RecomputeError::Outcome { .. })));
+    assert!(matches!(again(&Receipt { sealed: None, ..receipt }, &opened), Err(RecomputeError::Open)));
 }
