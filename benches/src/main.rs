@@ -9,6 +9,7 @@
 mod accuracy;
 mod engine;
 mod first;
+mod grants;
 mod inference;
 mod seal;
 mod state;
@@ -22,6 +23,7 @@ use serde_json::Value;
 const NAMES: [(&str, &str); 7] = [
     ("first", "calls, reads, transactions, blobs, builds"),
     ("accuracy", "the pneumonia model on its test split"),
+    ("grants", "proofs about keys, as the chain checks them"),
     ("inference", "runs of models, beside ONNX Runtime with --python PATH"),
     ("seal", "records sealed and imported, beside boxo with --boxo PATH; grants"),
     ("state", "roots, commits, reads, proofs"),
@@ -59,6 +61,7 @@ fn run() -> Result<()> {
     match name.as_deref() {
         Some("first") => first::run(quick, emit),
         Some("accuracy") => accuracy::run(&aceso_test_support::repository(), data, emit),
+        Some("grants") => grants::run(quick, emit),
         Some("inference") => inference::run(&aceso_test_support::repository(), python, quick, emit),
         Some("seal") => seal::run(tempfile::tempdir()?.path(), boxo, quick, emit),
         Some("state") => state::run(tempfile::tempdir()?.path(), quick, emit),

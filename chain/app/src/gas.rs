@@ -46,6 +46,14 @@ pub(crate) const ORIGIN: u64 = 700;
 /// Checking that an operator holds an attestation key: two pairings and two subgroups, some ten times an [`ORIGIN`].
 pub(crate) const POSSESSION: u64 = 8_000;
 
+/// Checking a proof that somebody has a reader's key. This price and the next two are the least time that
+/// `cargo xtask bench grants` has seen, in SDK gas, some seven of which are a microsecond of this engine, rounded up.
+pub(crate) const READER: u64 = 2_000;
+/// Checking a sealed record's registration.
+pub(crate) const REGISTRATION: u64 = 4_500;
+/// Checking a wrap, and each member of it.
+pub(crate) const WRAP: (u64, u64) = (5_000, 2_000);
+
 /// Counts gas up to a limit.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Meter {

@@ -22,6 +22,7 @@ mod event;
 mod export;
 mod gas;
 mod genesis;
+pub mod grants;
 mod host;
 mod query;
 mod replay;

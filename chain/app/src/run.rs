@@ -44,6 +44,13 @@ pub(crate) struct Block {
     pub(crate) nanos: u64,
 }
 
+impl Block {
+    /// Seconds since the Unix epoch.
+    pub(crate) fn seconds(&self) -> u64 {
+        self.nanos / 1_000_000_000
+    }
+}
+
 /// What lives as long as the transaction.
 #[derive(Default)]
 pub(crate) struct TxScope {

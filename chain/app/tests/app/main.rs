@@ -12,11 +12,14 @@ mod fixture;
 mod queries;
 mod reads;
 mod replay;
+mod sealed_grants;
+mod sealed_refusals;
 mod shipped;
 mod signing;
 mod spoiled;
 mod sponsor;
 mod sync;
 mod validators;
+mod ward;
 
 use aceso_test_support::guests;

@@ -252,6 +252,7 @@ fn find_permit(
         !permit.consumed
             && permit.caller == reader
             && permit.image == *cid
+            && permit.owner.is_empty()
             && permit.model == *model
             && permit.purpose == purpose
             && permit.guard == guard
