@@ -30,7 +30,7 @@ use crate::{
     components::{
         blobs, models,
         reads::{script::Written, told},
-        validators,
+        sealed, validators,
     },
     divergence::{Divergence, Witnesses},
     error::{AppError, Stop},
@@ -517,7 +517,14 @@ impl App {
         blobs::is_delayed(&mut state).unwrap_or(false)
             || models::is_queued(&mut state).unwrap_or(false)
             || blobs::is_sweeping(&mut state).unwrap_or(false)
+            || self.closes_jobs(&mut state).unwrap_or(false)
             || self.wanted_blobs().iter().any(held)
+    }
+
+    /// Whether jobs close or contracts are told of it without anybody doing anything.
+    fn closes_jobs(&self, state: &mut View) -> Result<bool, Stop> {
+        let next = self.store.latest().0.saturating_add(1);
+        Ok(sealed::tell::is_due(state)? || sealed::sweep::is_running(state)? || sealed::close::is_late(state, next)?)
     }
 
     /// The chain that runs; none before the genesis.
