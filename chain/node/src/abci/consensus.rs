@@ -89,6 +89,11 @@ impl Consensus {
         Arc::clone(&self.gate)
     }
 
+    /// Whether this validator has something to say in a vote that the chain waits for.
+    pub(crate) fn has_word(&self) -> bool {
+        self.voter.has_word()
+    }
+
     /// Answers one request. An error stops the node.
     pub(crate) fn answer(&self, request: ConsensusRequest) -> Result<ConsensusResponse, Fault> {
         Ok(match request {

@@ -23,6 +23,10 @@ pub(crate) trait Extend: Send + Sync + 'static {
     fn extension(&self, chain_id: &str, wanted: Vec<WantedBlob>, counted: &[Vec<u8>]) -> Bytes;
     /// A block was committed.
     fn committed(&self) {}
+    /// Whether it has to say what no transaction will bring about.
+    fn has_word(&self) -> bool {
+        false
+    }
 }
 
 /// This validator's attestation keys: the one in use and, while another takes over, that one. They are read again where
@@ -103,6 +107,10 @@ impl Extend for Voter {
         if let Some(work) = &self.work {
             work.committed();
         }
+    }
+
+    fn has_word(&self) -> bool {
+        self.work.as_ref().is_some_and(|work| work.has_word())
     }
 }
 

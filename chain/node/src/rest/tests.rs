@@ -408,16 +408,7 @@ fn a_guarded_image_is_for_its_owner_and_whom_the_guard_lets_see() {
     assert_eq!(fetch(stranger, "test-1").status, 403);
     assert_eq!(fetch(owner, "other").status, 401);
 
-    let node = |key: &AttestKey| {
-        let expires = u64::try_from(tendermint::Time::now().unix_timestamp()).unwrap() + 60;
-        let signature = key.sign_request(&cid.parse::<BlobId>().unwrap().fetch_bytes("test-1", expires));
-        let headers = [
-            (access::ATTESTER, &STANDARD.encode(key.public())[..]),
-            (access::EXPIRES, &expires.to_string()),
-            (access::SIGNATURE, &STANDARD.encode(signature)),
-        ];
-        server.get(&format!("/ipfs/{cid}"), &headers)
-    };
+    let node = |key: &AttestKey| get_as(&server, key, &cid);
     let validator = AttestKey::generate(&[2; 32]).unwrap();
     assert_eq!(node(&reader()).body, b"image");
     assert_eq!(node(&validator).status, 403);
@@ -428,6 +419,44 @@ fn a_guarded_image_is_for_its_owner_and_whom_the_guard_lets_see() {
 /// A node that the operator lets fetch guarded blobs.
 fn reader() -> AttestKey {
     AttestKey::generate(&[1; 32]).unwrap()
+}
+
+/// `GET` of a blob by a node that signs with its attestation key.
+fn get_as(server: &Server, key: &AttestKey, cid: &str) -> Answer {
+    let expires = u64::try_from(tendermint::Time::now().unix_timestamp()).unwrap() + 60;
+    let signature = key.sign_request(&cid.parse::<BlobId>().unwrap().fetch_bytes("test-1", expires));
+    let headers = [
+        (access::ATTESTER, &STANDARD.encode(key.public())[..]),
+        (access::EXPIRES, &expires.to_string()),
+        (access::SIGNATURE, &STANDARD.encode(signature)),
+    ];
+    server.get(&format!("/ipfs/{cid}"), &headers)
+}
+
+#[test]
+fn sealed_files_of_committees_stay_and_are_handed_out() {
+    let server = Server::start(Limits { keep: Duration::ZERO, ..limits() });
+    let cid = server.put(b"sealed").json()["cid"].as_str().unwrap().to_owned();
+    let path = format!("/ipfs/{cid}");
+    // Before it is known whose it is, other nodes may have it, and nobody else.
+    assert_eq!(server.get(&path, &[]).status, 404);
+    assert_eq!(get_as(&server, &reader(), &cid).body, b"sealed");
+    let stranger = AttestKey::generate(&[2; 32]).unwrap();
+    assert_eq!(get_as(&server, &stranger, &cid).status, 403);
+    *server.registry.attester.lock().unwrap() = stranger.public().into();
+    assert_eq!(get_as(&server, &stranger, &cid).body, b"sealed");
+
+    server.pins.set([cid.parse().unwrap()].into());
+    assert_eq!(server.ledger.sweep(&server.blobs, &server.queries, &server.pins).unwrap(), 0);
+    assert_eq!(server.get(&path, &[]).body, b"sealed");
+    server.pins.set(Default::default());
+    assert_eq!(server.ledger.sweep(&server.blobs, &server.queries, &server.pins).unwrap(), 1);
+
+    // Before the first look at the grants nobody knows what is to be kept.
+    let cid = server.put(b"other").json()["cid"].as_str().unwrap().to_owned();
+    let unknown = Pins::default();
+    assert_eq!(server.ledger.sweep(&server.blobs, &server.queries, &unknown).unwrap(), 0);
+    assert_eq!(server.get(&format!("/ipfs/{cid}"), &[]).status, 404);
 }
 
 #[test]

@@ -153,6 +153,12 @@ impl Work {
         (self.shares.all(), roots.values().cloned().collect())
     }
 
+    /// Whether there is anything of that.
+    pub(crate) fn has_word(&self) -> bool {
+        let (shares, roots) = self.word();
+        !shares.is_empty() || !roots.is_empty()
+    }
+
     /// Ends the threads.
     pub(crate) fn stop(&self) {
         self.stopped.store(true, Ordering::Relaxed);
