@@ -137,18 +137,21 @@ pub fn check_together(keys: &[Vec<u8>], message: &Digest, signature: &[u8]) -> R
 
 /// What some have signed together.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Signed {
-    /// Their keys, as the state has them: in their subgroup, their possession proven.
-    pub(crate) keys: Vec<Vec<u8>>,
+pub struct Signed {
+    /// Their keys, 48 bytes each, as the state has them: in their subgroup, their possession proven.
+    pub keys: Vec<Vec<u8>>,
     /// What.
-    pub(crate) message: Digest,
-    /// All their signatures in one.
-    pub(crate) signature: Vec<u8>,
+    pub message: Digest,
+    /// All their signatures in one, 96 bytes.
+    pub signature: Vec<u8>,
 }
 
 /// Checks many statements with one product of pairings, each weighed with a coefficient of 128 bits that follows from
 /// all of them. Where that fails they are checked one by one, and the first that does not hold is named.
-pub(crate) fn check_all(all: &[Signed]) -> Result<(), (usize, AttestError)> {
+///
+/// # Errors
+/// [`AttestError`] with the place of the statement.
+pub fn check_all(all: &[Signed]) -> Result<(), (usize, AttestError)> {
     let mut known: BTreeMap<&[u8], PublicKey> = BTreeMap::new();
     let (mut keys, mut signatures) = (Vec::with_capacity(all.len()), Vec::with_capacity(all.len()));
     for (at, one) in all.iter().enumerate() {
@@ -295,6 +298,52 @@ mod tests {
         assert_eq!(check_together(&keys, &message, &[0; 96]), Err(AttestError::Signature));
         assert_eq!(add_up(&[]), Err(AttestError::Empty));
         assert_eq!(add_up(&[vec![1; 96]]), Err(AttestError::Signature));
+    }
+
+    #[test]
+    fn many_statements_hold_together_or_the_bad_one_is_named() {
+        let signed = |seed: u8, members: u8| {
+            let message = Digest([seed; 32]);
+            let members: Vec<AttestKey> = (seed..seed + members).map(key).collect();
+            let signatures: Vec<Vec<u8>> = members.iter().map(|one| one.sign(&message).into()).collect();
+            let keys = members.iter().map(|one| one.public().into()).collect();
+            Signed { keys, message, signature: add_up(&signatures).unwrap().into() }
+        };
+        let all: Vec<Signed> = (1..20).map(|seed| signed(seed, 1 + seed % 4)).collect();
+        assert_eq!((check_all(&all), check_all(&all[..1]), check_all(&[])), (Ok(()), Ok(()), Ok(())));
+        let broken = |at: usize, change: fn(&mut Signed)| {
+            let mut all = all.clone();
+            change(&mut all[at]);
+            check_all(&all)
+        };
+        assert_eq!(broken(3, |one| one.message.0[0] ^= 1), Err((3, AttestError::Signature)));
+        assert_eq!(broken(0, |one| one.signature[0] ^= 0x20), Err((0, AttestError::Signature)));
+        assert_eq!(broken(18, |one| one.signature = vec![0; 96]), Err((18, AttestError::Signature)));
+        assert_eq!(broken(5, |one| one.keys.truncate(1)), Err((5, AttestError::Signature)));
+        assert_eq!(broken(5, |one| one.keys.clear()), Err((5, AttestError::Empty)));
+        assert_eq!(broken(5, |one| one.keys[0].truncate(47)), Err((5, AttestError::Public)));
+        // Signatures whose errors cancel each other out in a sum hold for neither.
+        let mut swapped = all.clone();
+        let first = swapped[0].signature.clone();
+        swapped[0].signature = std::mem::replace(&mut swapped[1].signature, first);
+        assert_eq!(check_all(&swapped), Err((0, AttestError::Signature)));
+        // Two whose keys cancel each other out have signed nothing.
+        let secret = key(1).to_bytes();
+        let order = "73eda753299d7d483339d80809a1d80553bda402fffe5bfeffffffff00000001";
+        let mut negated: [u8; 32] = hex::decode(order).unwrap().try_into().unwrap();
+        let mut borrow = 0_i16;
+        for at in (0..32).rev() {
+            let digit = i16::from(negated[at]) - i16::from(secret[at]) - borrow;
+            (negated[at], borrow) = (digit.rem_euclid(256) as u8, i16::from(digit < 0));
+        }
+        let other = AttestKey::from_bytes(&negated).unwrap();
+        let infinity = [&[0xc0][..], &[0; 95]].concat();
+        for signature in [infinity, key(1).sign(&Digest([9; 32])).to_vec()] {
+            let keys = vec![key(1).public().into(), other.public().into()];
+            let none = Signed { keys, message: Digest([9; 32]), signature };
+            assert_eq!(check_all(&[none.clone()]), Err((0, AttestError::Signature)));
+            assert_eq!(check_all(&[all[0].clone(), none]), Err((1, AttestError::Signature)));
+        }
     }
 
     #[test]

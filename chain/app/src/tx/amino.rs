@@ -219,14 +219,14 @@ fn allowance(allowance: &Allowance) -> Value {
     match allowance {
         Allowance::Basic(one) => json!({ "type": "cosmos-sdk/BasicAllowance", "value": basic(one) }),
         Allowance::Periodic(one) => {
-            let period = one.period.clone().unwrap_or_default();
+            let period = one.period.unwrap_or_default();
             let nanos = i128::from(period.seconds) * 1_000_000_000 + i128::from(period.nanos);
             json!({ "type": "cosmos-sdk/PeriodicAllowance", "value": {
                 "basic": basic(&one.basic.clone().unwrap_or_default()),
                 "period": nanos.to_string(),
                 "period_spend_limit": coins(&one.period_spend_limit),
                 "period_can_spend": coins(&one.period_can_spend),
-                "period_reset": time(&one.period_reset.clone().unwrap_or_default()),
+                "period_reset": time(&one.period_reset.unwrap_or_default()),
             } })
         }
         Allowance::AllowedMsg(filter, inner) => json!({ "type": "cosmos-sdk/AllowedMsgAllowance", "value": {
