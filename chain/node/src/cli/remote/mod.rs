@@ -11,6 +11,7 @@ pub(crate) mod authority;
 pub(crate) mod blob;
 pub(crate) mod image;
 pub(crate) mod model;
+pub(crate) mod opener;
 pub(crate) mod query;
 pub(crate) mod read;
 pub(crate) mod sealed;
