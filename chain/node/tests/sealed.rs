@@ -13,15 +13,21 @@ use std::{
     time::{Duration, Instant},
 };
 
-use aceso_client::{Client, GasLimit, Key, any, sealed};
+use aceso_client::{
+    Client, GasLimit, Key, SealedRead, any, random,
+    sealed::{Giving, register},
+};
 use aceso_test_support::{picture, repository};
 use aceso_types::{
     BlobId, Digest, Manifest,
-    msg::{MsgRegisterBlob, MsgRegisterModel, MsgRequestReadResponse},
+    msg::{MsgRegisterBlob, MsgRegisterModel, MsgRequestReadResponse, SealedFile},
     query::{JobStatus, ModelStatus, QueryModel, QueryReader, QueryRecord, QueryValidators},
     sealed::{Disclosure, Outcome, Statement, Terms},
 };
-use aceso_verify::{grant::SecretKey, outcome::open_outputs};
+use aceso_verify::{
+    grant::{ContentPoint, SecretKey},
+    outcome::open_outputs,
+};
 use common::Node;
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -84,7 +90,7 @@ fn a_sealed_image_is_read_and_stays_sealed() {
     let manifest = model(&client, &key);
 
     // The patient's own machine: a picture under a point that only she knows.
-    let content = sealed::content_point().unwrap();
+    let content = ContentPoint::generate(&random().unwrap());
     let patient = SecretKey::derive(&[7; 32], b"test", b"image").unwrap();
     let tags = [("modality".to_owned(), "DX".to_owned()), ("body_part".to_owned(), "CHEST".to_owned())].into();
     let record = picture(3);
@@ -93,9 +99,10 @@ fn a_sealed_image_is_read_and_stays_sealed() {
         aceso_seal::seal(&content, &owner, [9; 32], ("image/png", tags), &record[..], length, Vec::new()).unwrap();
     let (cid, size) = client.put_blob(&file[..]).unwrap();
     assert_eq!((cid, size), (BlobId::of_raw(&file), file.len() as u64));
-    let one = sealed::Sealed { cid, size, modality: String::new(), body_part: String::new() };
-    let registered = client.msg_register_sealed(&owner, &[one], "", (&patient, &content), None).unwrap();
-    client.send(&key, vec![registered], GasLimit::Auto).unwrap();
+    let files = vec![SealedFile { cid: cid.to_string(), size, ..SealedFile::default() }];
+    let chain = &client.chain().id;
+    let registered = register(chain, &owner, files, &patient, &content, &random().unwrap());
+    client.send(&key, vec![any(&registered)], GasLimit::Auto).unwrap();
     let question = QueryRecord { owner: owner.clone(), cid: cid.to_string(), ..QueryRecord::default() };
     let row = client.ask(&question).unwrap().unwrap();
 
@@ -120,36 +127,34 @@ fn a_sealed_image_is_read_and_stays_sealed() {
         rewrap: false,
         emergency: false,
     };
-    let grant = sealed::Grant {
+    let giving = Giving {
+        chain_id: chain,
         granter: &owner,
         number: 1,
         record: &row,
-        from: sealed::Holding::Registration,
-        recipients: &[reader],
+        from: None,
+        expires: 4_000_000_000.min(reader.expires),
+        to: &[reader],
         committee: true,
-        expires: 4_000_000_000.min(client.ask(&latest).unwrap().unwrap().expires),
         terms: &terms,
-        source_terms: None,
     };
-    let granted = client.msg_grant(&grant, &patient).unwrap();
-    client.send(&key, vec![granted], GasLimit::Auto).unwrap();
+    let granted = giving.prove(&patient, random().unwrap(), &random().unwrap()).unwrap();
+    client.send(&key, vec![any(&granted)], GasLimit::Auto).unwrap();
 
     let ask = |disclosure: Disclosure| {
-        let request = client
-            .msg_request_read(&sealed::SealedRead {
-                requester: &owner,
-                actor: &owner,
-                model: manifest.id(),
-                owner: &owner,
-                image: cid,
-                grant: (&owner, 1),
-                terms: &terms,
-                purpose: "TREAT",
-                disclosure,
-                reason: "",
-            })
-            .unwrap();
-        let asked = client.send(&key, vec![request], GasLimit::Auto).unwrap();
+        let request = SealedRead {
+            requester: &owner,
+            actor: &owner,
+            model: manifest.id(),
+            owner: &owner,
+            image: cid,
+            grant: (&owner, 1),
+            terms: &terms,
+            purpose: "TREAT",
+            disclosure: &disclosure,
+            deadline: client.height().unwrap() + 200,
+        };
+        let asked = client.send(&key, vec![any(&request.message())], GasLimit::Auto).unwrap();
         let answer: MsgRequestReadResponse = asked.response(0).unwrap();
         let job = client.wait_job(answer.job).unwrap();
         assert_eq!(job.status(), JobStatus::Done, "{job:?}");

@@ -2,7 +2,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use aceso_client::{Client, GasLimit, Key, TxResult};
+use aceso_client::{Client, GasLimit, Key, TxResult, any, random, sealed::register_reader};
 use aceso_types::query::{QueryReader, ReaderRow};
 use anyhow::{Context, Result};
 use base64::{Engine, engine::general_purpose::STANDARD};
@@ -92,8 +92,8 @@ pub(crate) fn register(home: &Home, client: &Client, key: &Key, days: u64) -> Re
     let opener = home.make_opener(epoch)?;
     let now = SystemTime::now().duration_since(UNIX_EPOCH).context("the clock of this machine is before 1970")?;
     let expires = now.as_secs().saturating_add(days.saturating_mul(DAY));
-    let message = client.msg_register_reader(&account, epoch, &opener, expires)?;
-    Ok(Registered { epoch, tx: client.send(key, vec![message], GasLimit::Auto)? })
+    let message = register_reader(&client.chain().id, &account, epoch, expires, &opener, &random()?);
+    Ok(Registered { epoch, tx: client.send(key, vec![any(&message)], GasLimit::Auto)? })
 }
 
 /// The key that an account has registered last.
