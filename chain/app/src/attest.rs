@@ -8,6 +8,7 @@
 use aceso_types::{
     Digest,
     msg::{Availability, Extension, Held},
+    sealed,
 };
 use blst::{
     BLST_ERROR,
@@ -16,8 +17,8 @@ use blst::{
 
 use crate::WantedBlob;
 
-/// Domain of statements about blobs.
-const STATEMENT: &[u8] = b"ACESO_BLS_SIG_BLS12381G2_XMD:SHA-256_SSWU_RO_POP_";
+/// Domain of statements about blobs, sealed reads and roots.
+const STATEMENT: &[u8] = sealed::SIGNATURE_DOMAIN;
 /// Domain of proofs of possession.
 const POSSESSION: &[u8] = b"ACESO_BLS_POP_BLS12381G2_XMD:SHA-256_SSWU_RO_POP_";
 /// Domain of requests for bytes between nodes, which never reach the chain.

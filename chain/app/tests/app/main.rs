@@ -17,5 +17,6 @@ mod signing;
 mod spoiled;
 mod sync;
 mod validators;
+mod verifier;
 
 use aceso_test_support::guests;
