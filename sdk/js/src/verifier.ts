@@ -2,6 +2,7 @@
  * The chain's own Rust code as WebAssembly: verifies, recomputes, shows pictures, reads dag-cbor. It has no imports, so
  * it reaches nothing but its own memory. The rules of its exports stand in `wasm/src/abi.rs`.
  */
+import { Compacts } from "./compact.js";
 import type {
   ImageFacts,
   JournalEntry,
@@ -35,6 +36,8 @@ const json = (value: unknown): Uint8Array => utf8.encode(JSON.stringify(value));
 export class Verifier {
   readonly #module: WebAssembly.Module;
   #instance: Exports | undefined;
+  /** What committees have signed. */
+  readonly compacts = new Compacts({ call: (name, ...args) => this.#call(name, ...args) });
 
   private constructor(module: WebAssembly.Module) {
     this.#module = module;

@@ -1,7 +1,7 @@
 //! What a browser needs of the chain's own code: receipts verified and recomputed, images shown, dag-cbor read.
 //!
 //! The exports of [`abi`] hand byte strings to the functions of the other modules and their [`Answer`] back:
-//! [`receipts`] verifies, recomputes and makes receipt files, [`images`] decodes pictures, [`records`] turns dag-cbor
+//! [`receipts`] verifies, recomputes and makes receipt files, [`compact`] checks what committees have signed, [`images`] decodes pictures, [`records`] turns dag-cbor
 //! into JSON and back and says what has to be signed.
 //!
 //! Absent on purpose: no imports, so the module can reach nothing but its own memory; no generated glue, so a caller in
@@ -9,6 +9,7 @@
 
 mod abi;
 mod answer;
+mod compact;
 mod images;
 mod receipts;
 mod records;
