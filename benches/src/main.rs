@@ -10,6 +10,7 @@ mod accuracy;
 mod engine;
 mod first;
 mod inference;
+mod reads_compact;
 mod state;
 mod sync;
 
@@ -18,10 +19,11 @@ use std::{path::PathBuf, process::ExitCode};
 use anyhow::{Result, bail};
 use serde_json::Value;
 
-const NAMES: [(&str, &str); 6] = [
+const NAMES: [(&str, &str); 7] = [
     ("first", "calls, reads, transactions, blobs, builds"),
     ("accuracy", "the pneumonia model on its test split"),
     ("inference", "runs of models, beside ONNX Runtime with --python PATH"),
+    ("reads", "sealed reads: receipts checked without the chain"),
     ("state", "roots, commits, reads, proofs"),
     ("sync", "a state that is cut into chunks, served and restored"),
     // Run by the program that makes networks.
@@ -57,6 +59,10 @@ fn run() -> Result<()> {
         Some("first") => first::run(quick, emit),
         Some("accuracy") => accuracy::run(&aceso_test_support::repository(), data, emit),
         Some("inference") => inference::run(&aceso_test_support::repository(), python, quick, emit),
+        Some("reads") => {
+            let wasm = std::env::var_os("ACESO_VERIFY_WASM").map(PathBuf::from);
+            reads_compact::run(&aceso_test_support::repository(), wasm.as_deref(), quick, &emit)
+        }
         Some("state") => state::run(tempfile::tempdir()?.path(), quick, emit),
         Some("sync") => sync::run(tempfile::tempdir()?.path(), quick, emit),
         Some("list") | None => {
