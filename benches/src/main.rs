@@ -1,4 +1,4 @@
-//! What things cost. `cargo xtask bench NAME [--json] [--quick] [--data DIR] [--python PATH]`.
+//! What things cost. `cargo xtask bench NAME [--json] [--quick] [--data DIR] [--python PATH] [--boxo PATH]`.
 //!
 //! Each bench hands out one JSON object per case: `{"bench","case","ours","peer","peer_name","unit","ratio"}`, where a
 //! ratio above 1 is better than the peer. Where there is no peer the stated must stands in its place, named "target";
@@ -9,8 +9,11 @@
 mod accuracy;
 mod engine;
 mod first;
+mod grants;
 mod inference;
+mod reads;
 mod reads_compact;
+mod seal;
 mod state;
 mod sync;
 
@@ -19,11 +22,13 @@ use std::{path::PathBuf, process::ExitCode};
 use anyhow::{Result, bail};
 use serde_json::Value;
 
-const NAMES: [(&str, &str); 7] = [
+const NAMES: [(&str, &str); 9] = [
     ("first", "calls, reads, transactions, blobs, builds"),
     ("accuracy", "the pneumonia model on its test split"),
+    ("grants", "proofs about keys, as the chain checks them"),
     ("inference", "runs of models, beside ONNX Runtime with --python PATH"),
-    ("reads", "sealed reads: receipts checked without the chain"),
+    ("seal", "records sealed and imported, beside boxo with --boxo PATH; grants"),
+    ("reads", "sealed reads: outcomes as a block's item has them, receipts checked without the chain"),
     ("state", "roots, commits, reads, proofs"),
     ("sync", "a state that is cut into chunks, served and restored"),
     // Run by the program that makes networks.
@@ -42,7 +47,7 @@ fn main() -> ExitCode {
 
 fn run() -> Result<()> {
     use lexopt::prelude::*;
-    let (mut name, mut json, mut quick, mut data, mut python) = (None, false, false, None, None);
+    let (mut name, mut json, mut quick, mut data, mut python, mut boxo) = (None, false, false, None, None, None);
     let mut parser = lexopt::Parser::from_env();
     while let Some(argument) = parser.next()? {
         match argument {
@@ -50,6 +55,7 @@ fn run() -> Result<()> {
             Long("json") => json = true,
             Long("quick") => quick = true,
             Long("data") => data = Some(PathBuf::from(parser.value()?)),
+            Long("boxo") => boxo = Some(PathBuf::from(parser.value()?)),
             Long("python") => python = Some(PathBuf::from(parser.value()?)),
             other => return Err(other.unexpected().into()),
         }
@@ -58,10 +64,13 @@ fn run() -> Result<()> {
     match name.as_deref() {
         Some("first") => first::run(quick, emit),
         Some("accuracy") => accuracy::run(&aceso_test_support::repository(), data, emit),
+        Some("grants") => grants::run(quick, emit),
         Some("inference") => inference::run(&aceso_test_support::repository(), python, quick, emit),
+        Some("seal") => seal::run(tempfile::tempdir()?.path(), boxo, quick, emit),
         Some("reads") => {
+            reads::run(quick, emit)?;
             let wasm = std::env::var_os("ACESO_VERIFY_WASM").map(PathBuf::from);
-            reads_compact::run(&aceso_test_support::repository(), wasm.as_deref(), quick, &emit)
+            reads_compact::run(&aceso_test_support::repository(), wasm.as_deref(), quick, emit)
         }
         Some("state") => state::run(tempfile::tempdir()?.path(), quick, emit),
         Some("sync") => sync::run(tempfile::tempdir()?.path(), quick, emit),

@@ -37,7 +37,7 @@ console.log(times.sort((a, b) => a - b)[times.length >> 1]);
 "#;
 
 /// Runs the cases. `root` is the clone; `wasm` is the verifier as browsers load it.
-pub(crate) fn run(root: &Path, wasm: Option<&Path>, quick: bool, emit: &impl Fn(Value)) -> Result<()> {
+pub(crate) fn run(root: &Path, wasm: Option<&Path>, quick: bool, emit: impl Fn(Value)) -> Result<()> {
     let path = root.join("sdk/verify/tests/vectors/compact.json");
     let text = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
     let vectors: Value = serde_json::from_slice(&text)?;

@@ -32,7 +32,8 @@ import type {
   Verified,
 } from "./records.js";
 import { type Json, NodeError, call, rest } from "./rpc.js";
-import { NotProven, type Verifier } from "./verifier.js";
+import { NotProven } from "./errors.js";
+import type { Verifier } from "./verifier.js";
 
 /** SDK gas of a request for a read. It is not simulated, so that a refusal gets into a block and into the journal. */
 const READ_GAS = 20_000_000;

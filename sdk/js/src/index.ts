@@ -4,9 +4,14 @@ export type { Acceptance, Compact, CompactOutcome, Compacts, CompactVerified, Me
 export { Connection, attribute, sentence } from "./connection.js";
 export type { Chain, Event, TxResult } from "./connection.js";
 export type { Codec } from "./codec.js";
+export { GrantError, NotProven, SealError, StoreError } from "./errors.js";
+export type { Granted, Grants, Registered, Registration } from "./grants.js";
+export type { Deal, Dealt, Guardians } from "./guardians.js";
 export { Key } from "./key.js";
 export { subscribe, type LiveTx } from "./live.js";
 export * from "./messages.js";
 export type * from "./records.js";
 export { NodeError } from "./rpc.js";
-export { NotProven, Verifier } from "./verifier.js";
+export { LEAF, type Opened, type RecordAbout, type RecordInner, type SealedHeader, type Seals, type Source } from "./seals.js";
+export type { KeyStore, KeyStores } from "./stores.js";
+export { Verifier } from "./verifier.js";

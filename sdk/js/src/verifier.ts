@@ -1,6 +1,6 @@
 /**
- * The chain's own Rust code as WebAssembly: verifies, recomputes, shows pictures, reads dag-cbor. It has no imports, so
- * it reaches nothing but its own memory. The rules of its exports stand in `wasm/src/abi.rs`.
+ * The chain's own Rust code as WebAssembly: verifies, recomputes, shows pictures, reads dag-cbor, seals and grants. It
+ * has no imports, so it reaches nothing but its own memory.
  */
 import { Compacts } from "./compact.js";
 import type {
@@ -14,33 +14,32 @@ import type {
   Trust,
   Verified,
 } from "./records.js";
-
-type Call = (...regions: number[]) => number;
-
-interface Exports {
-  memory: WebAssembly.Memory;
-  aceso_alloc(length: number): number;
-  aceso_len(region: number): number;
-  aceso_free(region: number): void;
-  [name: `aceso_${string}`]: Call | ((region: number) => void);
-}
-
-/** The bytes are not what they should be: a receipt that is not proven, a file that is no picture, a wrong manifest. */
-export class NotProven extends Error {
-  override name = "NotProven";
-}
-
-const utf8 = new TextEncoder();
-const json = (value: unknown): Uint8Array => utf8.encode(JSON.stringify(value));
+import { Grants } from "./grants.js";
+import { Guardians } from "./guardians.js";
+import { Seals } from "./seals.js";
+import { KeyStores } from "./stores.js";
+import { Wasm, encode, json, u64 } from "./wasm.js";
 
 export class Verifier {
-  readonly #module: WebAssembly.Module;
-  #instance: Exports | undefined;
+  readonly #wasm: Wasm;
   /** What committees have signed. */
-  readonly compacts = new Compacts({ call: (name, ...args) => this.#call(name, ...args) });
+  readonly compacts: Compacts;
+  /** Keys handed on. */
+  readonly grants: Grants;
+  /** Secrets dealt. */
+  readonly guardians: Guardians;
+  /** Records sealed and opened. */
+  readonly seals: Seals;
+  /** Patients' keys. */
+  readonly stores: KeyStores;
 
   private constructor(module: WebAssembly.Module) {
-    this.#module = module;
+    this.#wasm = new Wasm(module);
+    this.compacts = new Compacts(this.#wasm);
+    this.grants = new Grants(this.#wasm);
+    this.guardians = new Guardians(this.#wasm);
+    this.seals = new Seals(this.#wasm);
+    this.stores = new KeyStores(this.#wasm);
   }
 
   /** From the bytes of `@aceso/sdk/verify.wasm`, or the response of a request for them. */
@@ -104,46 +103,15 @@ export class Verifier {
 
   /** What an institution signs for an image. */
   originBytes(origin: Origin, chainId: string): Uint8Array {
-    return this.#call("origin", json(origin), utf8.encode(chainId)).bytes;
+    return this.#call("origin", json(origin), encode(chainId)).bytes;
   }
 
   /** What a request for a guarded image signs; `expires` in Unix seconds. */
   fetchBytes(chainId: string, cid: string, expires: number): Uint8Array {
-    const time = new Uint8Array(8);
-    new DataView(time.buffer).setBigUint64(0, BigInt(expires));
-    return this.#call("fetch", utf8.encode(chainId), utf8.encode(cid), time).bytes;
+    return this.#call("fetch", encode(chainId), encode(cid), u64(BigInt(expires))).bytes;
   }
 
   #call(name: string, ...args: Uint8Array[]): { ok: unknown; bytes: Uint8Array } {
-    const wasm = (this.#instance ??= new WebAssembly.Instance(this.#module).exports as unknown as Exports);
-    const regions: number[] = [];
-    try {
-      for (const arg of args) regions.push(put(wasm, arg));
-      const answer = (wasm[`aceso_${name}`] as Call)(...regions);
-      regions.push(answer);
-      const all = new Uint8Array(wasm.memory.buffer, answer, wasm.aceso_len(answer)).slice();
-      const length = new DataView(all.buffer).getUint32(0, true);
-      const said = JSON.parse(new TextDecoder().decode(all.subarray(4, 4 + length))) as {
-        ok?: unknown;
-        error?: string;
-      };
-      if (said.error !== undefined) throw new NotProven(said.error);
-      regions.splice(0).forEach((region) => wasm.aceso_free(region));
-      return { ok: said.ok, bytes: all.slice(4 + length) };
-    } catch (error) {
-      if (error instanceof NotProven) regions.forEach((region) => wasm.aceso_free(region));
-      // After a trap nothing is known of its memory: the next call gets a new one.
-      else this.#instance = undefined;
-      throw error;
-    }
+    return this.#wasm.call(name, ...args);
   }
-}
-
-function put(wasm: Exports, bytes: Uint8Array): number {
-  // An empty argument needs no region: 0 is none, and reads as empty.
-  if (bytes.length === 0) return 0;
-  const region = wasm.aceso_alloc(bytes.length);
-  if (region === 0) throw new NotProven(`there is no room for ${bytes.length} bytes`);
-  new Uint8Array(wasm.memory.buffer, region, bytes.length).set(bytes);
-  return region;
 }

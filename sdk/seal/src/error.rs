@@ -26,6 +26,9 @@ pub enum SealError {
     /// A leaf was changed, moved, or cut off.
     #[error("leaf {0} is not what was sealed")]
     Leaf(u32),
+    /// Another leaf came before all of the last was read.
+    #[error("leaf {0} was not read to its end")]
+    Unread(u32),
     /// A place beyond the end.
     #[error("there is no leaf {wanted}: the file has {leaves}")]
     Range {
@@ -51,4 +54,22 @@ pub enum SealError {
         /// What the caller allows.
         most: u64,
     },
+}
+
+impl SealError {
+    /// One word for programs.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Header(_) => "header",
+            Self::Version(_) => "version",
+            Self::Long { .. } => "long",
+            Self::Key => "key",
+            Self::Leaf(_) => "leaf",
+            Self::Unread(_) => "unread",
+            Self::Range { .. } => "range",
+            Self::Large { .. } => "large",
+            Self::Inner(_) => "inner",
+            Self::Record { .. } => "record",
+        }
+    }
 }

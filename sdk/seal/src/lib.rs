@@ -11,6 +11,9 @@
 //! header is compared first, and the header is part of what the key is derived from, so a header that says something
 //! else opens nothing.
 //!
+//! A patient's secrets are a record too: [`KeyStore`] has her master secret and a nonce for each image, and what was
+//! erased from it is gone from every later version.
+//!
 //! The same code seals on a workstation and, as wasm, in a browser. It makes no randomness and reads no clock.
 
 mod error;
@@ -18,11 +21,13 @@ mod header;
 mod key;
 mod open;
 mod seal;
+mod store;
 
 pub use error::SealError;
 pub use header::{Header, Inner};
-pub use open::{Opener, open};
-pub use seal::{Sealer, seal};
+pub use open::{Opener, Unsealer, open};
+pub use seal::{RecordSealer, Sealer, seal};
+pub use store::{KeyStore, StoreError};
 
 /// Bytes of a leaf: one chunk, its header and its tag included.
 pub const LEAF: usize = 1 << 20;

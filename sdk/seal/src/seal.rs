@@ -13,11 +13,12 @@ use zeroize::Zeroizing;
 use crate::{
     Header, Inner, LEAF, SealError, TAG,
     key::{Chunks, commitment},
+    store::MEDIA,
 };
 
 /// Media types whose records are small already.
-const COMPRESSED: [&str; 6] =
-    ["image/jpeg", "image/png", "image/jp2", "application/pdf", "application/gzip", "application/zip"];
+const COMPRESSED: [&str; 7] =
+    ["image/jpeg", "image/png", "image/jp2", "application/pdf", "application/gzip", "application/zip", MEDIA];
 
 /// Seals what is written into it, and writes leaves. Call [`Sealer::finish`]: what was not finished does not open.
 pub struct Sealer<W> {
@@ -84,6 +85,87 @@ impl<W: Write> Write for Sealer<W> {
     }
 }
 
+/// Seals one record that is written into it: what identifies it first, then the record, compressed where that helps.
+pub struct RecordSealer<W: Write> {
+    body: Body<W>,
+    /// Bytes of the record that are still to come.
+    left: u64,
+}
+
+enum Body<W: Write> {
+    Plain(Sealer<W>),
+    Deflated(DeflateEncoder<Sealer<W>>),
+}
+
+impl<W: Write> RecordSealer<W> {
+    /// Begins the file of a record of `length` bytes: its media type, and what its owner wants to find it by.
+    ///
+    /// # Errors
+    /// [`SealError`] within an [`io::Error`]; those of the writer.
+    pub fn new(
+        content: &ContentPoint,
+        owner: &str,
+        salt: [u8; 32],
+        about: (&str, BTreeMap<String, String>),
+        length: u64,
+        out: W,
+    ) -> io::Result<Self> {
+        let (media, tags) = about;
+        let deflated = !COMPRESSED.contains(&media);
+        let inner = Inner { media: media.into(), length, deflated, tags };
+        let mut sealer = Sealer::new(content, owner, salt, out).map_err(io::Error::other)?;
+        sealer.write_all(&inner.encode().map_err(io::Error::other)?)?;
+        let body = if deflated {
+            Body::Deflated(DeflateEncoder::new(sealer, Compression::fast()))
+        } else {
+            Body::Plain(sealer)
+        };
+        Ok(Self { body, left: length })
+    }
+
+    /// What is written to: whole leaves.
+    pub fn out(&mut self) -> &mut W {
+        match &mut self.body {
+            Body::Plain(sealer) => &mut sealer.out,
+            Body::Deflated(deflater) => &mut deflater.get_mut().out,
+        }
+    }
+
+    /// Writes the last leaf, and hands back what was written to.
+    ///
+    /// # Errors
+    /// Those of the writer; a record that ended early.
+    pub fn finish(self) -> io::Result<W> {
+        if self.left > 0 {
+            let missing = format!("the record ended {} bytes before its length", self.left);
+            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, missing));
+        }
+        match self.body {
+            Body::Plain(sealer) => sealer.finish(),
+            Body::Deflated(deflater) => deflater.finish()?.finish(),
+        }
+    }
+}
+
+impl<W: Write> Write for RecordSealer<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if bytes.len() as u64 > self.left {
+            let more = "more bytes came than the record's length";
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, more));
+        }
+        let taken = match &mut self.body {
+            Body::Plain(sealer) => sealer.write(bytes)?,
+            Body::Deflated(deflater) => deflater.write(bytes)?,
+        };
+        self.left -= taken as u64;
+        Ok(taken)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 /// Seals a whole record of `length` bytes with what identifies it.
 ///
 /// # Errors
@@ -97,21 +179,7 @@ pub fn seal<W: Write>(
     length: u64,
     out: W,
 ) -> io::Result<W> {
-    let (media, tags) = about;
-    let deflated = !COMPRESSED.contains(&media);
-    let inner = Inner { media: media.into(), length, deflated, tags };
-    let mut sealer = Sealer::new(content, owner, salt, out).map_err(io::Error::other)?;
-    sealer.write_all(&inner.encode().map_err(io::Error::other)?)?;
-    let copied = if deflated {
-        let mut deflater = DeflateEncoder::new(sealer, Compression::fast());
-        let copied = io::copy(&mut record, &mut deflater)?;
-        sealer = deflater.finish()?;
-        copied
-    } else {
-        io::copy(&mut record, &mut sealer)?
-    };
-    if copied != length {
-        return Err(io::Error::new(io::ErrorKind::UnexpectedEof, format!("{copied} bytes came instead of {length}")));
-    }
+    let mut sealer = RecordSealer::new(content, owner, salt, about, length, out)?;
+    io::copy(&mut record, &mut sealer)?;
     sealer.finish()
 }

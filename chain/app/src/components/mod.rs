@@ -11,6 +11,7 @@ pub(crate) mod models;
 pub(crate) mod params;
 pub(crate) mod reads;
 pub(crate) mod sealed;
+pub(crate) mod sponsor;
 pub(crate) mod validators;
 pub(crate) mod wasm;
 
@@ -28,10 +29,12 @@ pub(crate) const MODELS: &str = "models";
 pub(crate) const READS: &str = "reads";
 /// Sealed records, grants and jobs.
 pub(crate) const SEALED: &str = "sealed";
+/// Allowances by which one account pays the fees of another.
+pub(crate) const SPONSOR: &str = "sponsor";
 /// The validators' keys and powers, and how they behaved.
 pub(crate) const VALIDATORS: &str = "validators";
 /// Contracts.
 pub(crate) const WASM: &str = "wasm";
 
 /// All of them: the leaves of the app hash. Changing the list is a change of protocol.
-pub const COMPONENTS: &[&str] = &[ACCOUNTS, BANK, BLOBS, CHAIN, MODELS, READS, SEALED, VALIDATORS, WASM];
+pub const COMPONENTS: &[&str] = &[ACCOUNTS, BANK, BLOBS, CHAIN, MODELS, READS, SEALED, SPONSOR, VALIDATORS, WASM];

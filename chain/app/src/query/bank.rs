@@ -23,7 +23,7 @@ pub(super) fn answer(asked: &Asked<'_>, method: &str, data: &[u8]) -> Answered {
     match method {
         "Balance" => {
             let QueryBalanceRequest { address, denom } = decode(data)?;
-            let address = address_of(asked, &address)?;
+            let address = asked.address("address", &address)?;
             if !aceso_types::genesis::is_denom(&denom) {
                 return Err(Status::Invalid(format!("invalid denom: {denom}")));
             }
@@ -32,13 +32,13 @@ pub(super) fn answer(asked: &Asked<'_>, method: &str, data: &[u8]) -> Answered {
         }
         "AllBalances" => {
             let QueryAllBalancesRequest { address, pagination, .. } = decode(data)?;
-            let prefix = bank::balances_prefix(&address_of(asked, &address)?);
+            let prefix = bank::balances_prefix(&asked.address("address", &address)?);
             let (balances, pagination) = coins(asked, prefix, pagination)?;
             encode(&QueryAllBalancesResponse { balances, pagination: Some(pagination) })
         }
         "SpendableBalances" => {
             let QuerySpendableBalancesRequest { address, pagination } = decode(data)?;
-            let prefix = bank::balances_prefix(&address_of(asked, &address)?);
+            let prefix = bank::balances_prefix(&asked.address("address", &address)?);
             let (balances, pagination) = coins(asked, prefix, pagination)?;
             encode(&QuerySpendableBalancesResponse { balances, pagination: Some(pagination) })
         }
@@ -69,11 +69,6 @@ pub(super) fn answer(asked: &Asked<'_>, method: &str, data: &[u8]) -> Answered {
         }
         other => Err(unknown(&format!("/cosmos.bank.v1beta1.Query/{other}"))),
     }
-}
-
-fn address_of(asked: &Asked<'_>, text: &str) -> Result<String, Status> {
-    let address = asked.chain.address(text);
-    address.map(String::from).map_err(|fault| Status::Invalid(format!("invalid address: {}", fault.text)))
 }
 
 fn coins(

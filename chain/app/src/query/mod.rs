@@ -6,8 +6,10 @@
 
 mod auth;
 mod bank;
+mod feegrant;
 pub(crate) mod ours;
 mod page;
+mod sealed;
 mod service;
 mod status;
 mod store;
@@ -49,6 +51,12 @@ pub(crate) struct Asked<'a> {
 impl Asked<'_> {
     fn view(&self) -> View {
         View(self.snapshot.clone())
+    }
+
+    /// An address that a client wrote, in normal form.
+    fn address(&self, what: &str, text: &str) -> Result<String, Status> {
+        let address = self.chain.address(text);
+        address.map(String::from).map_err(|fault| Status::Invalid(format!("invalid {what}: {}", fault.text)))
     }
 }
 
@@ -100,6 +108,7 @@ fn route(asked: &Asked<'_>, path: &str, data: &[u8]) -> Answered {
     match service {
         "/cosmos.auth.v1beta1.Query" => auth::answer(asked, method, data),
         "/cosmos.bank.v1beta1.Query" => bank::answer(asked, method, data),
+        "/cosmos.feegrant.v1beta1.Query" => feegrant::answer(asked, method, data),
         "/cosmwasm.wasm.v1.Query" => wasm::answer(asked, method, data),
         "/cosmos.tx.v1beta1.Service" | "/app" => service::answer(asked, method, data),
         _ => match ours::answer(&mut asked.view(), height, path, data) {

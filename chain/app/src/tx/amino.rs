@@ -4,15 +4,20 @@
 //! is `{"type", "value"}`; empty optional fields are left out, 64-bit numbers are text, bytes are base64 and a
 //! contract's message stands inline (SDK `x/tx/signing/aminojson`; CosmJS `packages/amino`, `packages/cosmwasm`).
 
+mod sealed;
+
+use aceso_types::msg::SignedOrigin;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use cosmos_sdk_proto::{
-    cosmos::{base::v1beta1::Coin, tx::v1beta1::Fee},
+    cosmos::{base::v1beta1::Coin, feegrant::v1beta1::BasicAllowance, tx::v1beta1::Fee},
     cosmwasm::wasm::v1::{AccessConfig, AccessType},
 };
 use serde_json::{Map, Value, json};
+use tendermint_proto::google::protobuf::Timestamp;
 
 use crate::{
     code::{Code, Fault},
+    components::sponsor::Allowance,
     tx::{decode::Tx, msg::Msg},
 };
 
@@ -117,6 +122,17 @@ fn message(msg: &Msg) -> Result<Value, Fault> {
         Msg::ClearAdmin(m) => {
             ("wasm/MsgClearAdmin", Fields::new().text("sender", &m.sender).text("contract", &m.contract))
         }
+        Msg::GrantAllowance(m) => (
+            "cosmos-sdk/MsgGrantAllowance",
+            Fields::new()
+                .text("granter", &m.granter)
+                .text("grantee", &m.grantee)
+                .value("allowance", allowance(&Allowance::decode(m.allowance.as_ref())?)),
+        ),
+        Msg::RevokeAllowance(m) => {
+            ("cosmos-sdk/MsgRevokeAllowance", Fields::new().text("granter", &m.granter).text("grantee", &m.grantee))
+        }
+        Msg::PruneAllowances(m) => ("cosmos-sdk/MsgPruneAllowances", Fields::new().text("pruner", &m.pruner)),
         Msg::RegisterBlob(m) => (
             "aceso/MsgRegisterBlob",
             Fields::new().text("owner", &m.owner).text("cid", &m.cid).number("size", m.size).number("term", m.term),
@@ -125,16 +141,7 @@ fn message(msg: &Msg) -> Result<Value, Fault> {
             ("aceso/MsgRegisterModel", Fields::new().text("author", &m.author).bytes("manifest", &m.manifest))
         }
         Msg::RegisterImage(m) => {
-            let origin = m.origin.as_ref().map(|o| {
-                Fields::new()
-                    .text("institution", &o.institution)
-                    .bytes("pixels", &o.pixels)
-                    .bytes("study", &o.study)
-                    .bytes("subject", &o.subject)
-                    .bytes("public_key", &o.public_key)
-                    .bytes("signature", &o.signature)
-                    .into_value()
-            });
+            let origin = m.origin.as_ref().map(origin);
             (
                 "aceso/MsgRegisterImage",
                 Fields::new()
@@ -148,6 +155,19 @@ fn message(msg: &Msg) -> Result<Value, Fault> {
                     .optional("origin", origin),
             )
         }
+        Msg::RegisterReader(m) => ("aceso/MsgRegisterReader", sealed::register_reader(m)),
+        Msg::RegisterSealed(m) => ("aceso/MsgRegisterSealed", sealed::register_sealed(m)),
+        Msg::RetireSealed(m) => {
+            ("aceso/MsgRetireSealed", Fields::new().text("owner", &m.owner).number("record", m.record))
+        }
+        Msg::Grant(m) => ("aceso/MsgGrant", sealed::grant(m)),
+        Msg::RevokeGrant(m) => (
+            "aceso/MsgRevokeGrant",
+            Fields::new().text("sender", &m.sender).text("granter", &m.granter).number("grant", m.grant),
+        ),
+        Msg::BreakGlass(m) => ("aceso/MsgBreakGlass", sealed::break_glass(m)),
+        Msg::RequestRead(m) => ("aceso/MsgRequestRead", sealed::request_read(m)),
+        Msg::SubmitShare(m) => ("aceso/MsgSubmitShare", sealed::submit_share(m)),
         Msg::PinCodes(m) => ("wasm/MsgPinCodes", pins(&m.authority, &m.code_ids)),
         Msg::UnpinCodes(m) => ("wasm/MsgUnpinCodes", pins(&m.authority, &m.code_ids)),
         Msg::SetValidator(m) => (
@@ -188,6 +208,49 @@ fn message(msg: &Msg) -> Result<Value, Fault> {
         Msg::CancelUpgrade(m) => ("aceso/MsgCancelUpgrade", Fields::new().text("authority", &m.authority)),
     };
     Ok(json!({ "type": name, "value": fields.into_value() }))
+}
+
+/// An allowance, whose coins and times are there even where there are none.
+fn allowance(allowance: &Allowance) -> Value {
+    let basic = |basic: &BasicAllowance| {
+        let fields = Fields::new().coins("spend_limit", &basic.spend_limit);
+        fields.optional("expiration", basic.expiration.as_ref().map(time)).into_value()
+    };
+    match allowance {
+        Allowance::Basic(one) => json!({ "type": "cosmos-sdk/BasicAllowance", "value": basic(one) }),
+        Allowance::Periodic(one) => {
+            let period = one.period.unwrap_or_default();
+            let nanos = i128::from(period.seconds) * 1_000_000_000 + i128::from(period.nanos);
+            json!({ "type": "cosmos-sdk/PeriodicAllowance", "value": {
+                "basic": basic(&one.basic.clone().unwrap_or_default()),
+                "period": nanos.to_string(),
+                "period_spend_limit": coins(&one.period_spend_limit),
+                "period_can_spend": coins(&one.period_can_spend),
+                "period_reset": time(&one.period_reset.unwrap_or_default()),
+            } })
+        }
+        Allowance::AllowedMsg(filter, inner) => json!({ "type": "cosmos-sdk/AllowedMsgAllowance", "value": {
+            "allowance": self::allowance(inner),
+            "allowed_messages": filter.allowed_messages,
+        } }),
+    }
+}
+
+/// A time as Go's RFC 3339 has it, with as many decimals as it needs.
+fn time(time: &Timestamp) -> Value {
+    let nanos = u32::try_from(time.nanos).unwrap_or_default();
+    tendermint::Time::from_unix_timestamp(time.seconds, nanos).map_or(Value::Null, |time| time.to_rfc3339().into())
+}
+
+fn origin(signed: &SignedOrigin) -> Value {
+    Fields::new()
+        .text("institution", &signed.institution)
+        .bytes("pixels", &signed.pixels)
+        .bytes("study", &signed.study)
+        .bytes("subject", &signed.subject)
+        .bytes("public_key", &signed.public_key)
+        .bytes("signature", &signed.signature)
+        .into_value()
 }
 
 fn pins(authority: &str, codes: &[u64]) -> Fields {

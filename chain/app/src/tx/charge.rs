@@ -3,11 +3,11 @@
 use crate::{
     code::{Code, Fault},
     coin::Coins,
-    components::{accounts, bank},
+    components::{accounts, bank, sealed::share, sponsor},
     error::{Outcome, Stop},
     event::Event,
     run::{Mode, Run},
-    tx::{authenticate::Signers, decode::Tx},
+    tx::{authenticate::Signers, decode::Tx, msg::Msg},
 };
 
 /// A million: prices are in millionths.
@@ -21,34 +21,38 @@ pub(crate) fn fee(run: &mut Run<'_>, tx: &Tx, signers: &Signers) -> Outcome<()> 
         let nothing = fee.amount.iter().all(|coin| coin.amount == "0");
         if nothing && run.mode == Mode::Simulate { Ok(Coins::default()) } else { Err(fault) }
     })?;
-    if matches!(run.mode, Mode::Check | Mode::Recheck) {
+    if matches!(run.mode, Mode::Check | Mode::Recheck) && !share::is_free(tx) {
         enough(run, &coins, fee.gas_limit)?;
     }
     let payer = &signers.fee_payer;
+    let granter = Some(fee.granter.as_str()).filter(|granter| !granter.is_empty());
+    let sponsor = granter.map(|granter| run.chain.address(granter)).transpose()?.filter(|granter| granter != payer);
+    let source = sponsor.as_ref().unwrap_or(payer);
     // Clients simulate before they know the fee; moving it is part of what they ask for.
     let coins = if coins.is_empty() && run.mode == Mode::Simulate {
         let denom = run.chain.denom.clone();
-        let has = bank::balance(run, payer.as_str(), &denom)?;
+        let has = bank::balance(run, source.as_str(), &denom)?;
         if has == 0 { coins } else { Coins::one(&denom, 1) }
     } else {
         coins
     };
-    if !fee.granter.is_empty() && run.chain.address(&fee.granter)? != *payer {
-        return Err(Code::InvalidRequest.because("fee grants are not enabled").into());
+    if let Some(sponsor) = &sponsor {
+        let urls: Vec<&str> = tx.msgs.iter().map(Msg::url).collect();
+        sponsor::pay(run, sponsor, payer, &coins, &urls)?;
     }
-    if accounts::get(run, payer)?.is_none() {
-        let words = format_args!("fee payer address: {payer} does not exist");
+    if accounts::get(run, source)?.is_none() {
+        let words = format_args!("fee payer address: {source} does not exist");
         return Err(Code::UnknownAddress.because(words).into());
     }
     if !coins.is_empty() {
         let collector = run.chain.fee_collector.clone();
-        bank::send(run, payer, &collector, &coins).map_err(|stop| match stop {
+        bank::send(run, source, &collector, &coins).map_err(|stop| match stop {
             // The SDK wraps the bank's error once more.
             Stop::Refused(fault) if fault.code == Code::InsufficientFunds => fault.code.because(&fault).into(),
             other => other,
         })?;
     }
-    run.emit(Event::new("tx").with("fee", coins.to_string()).with("fee_payer", payer.as_str()));
+    run.emit(Event::new("tx").with("fee", coins.to_string()).with("fee_payer", source.as_str()));
     Ok(())
 }
 

@@ -6,13 +6,14 @@ use cosmos_sdk_proto::{
     cosmos::{
         bank::v1beta1::{MsgMultiSendResponse, MsgSendResponse},
         base::abci::v1beta1::TxMsgData,
+        feegrant::v1beta1::{MsgGrantAllowanceResponse, MsgPruneAllowancesResponse, MsgRevokeAllowanceResponse},
     },
     cosmwasm::wasm::v1::{MsgClearAdminResponse, MsgPinCodesResponse, MsgUnpinCodesResponse, MsgUpdateAdminResponse},
 };
 use prost::{Message, Name};
 
 use crate::{
-    components::{bank, blobs, models, params, reads, validators, wasm},
+    components::{bank, blobs, models, params, reads, sealed, sponsor, validators, wasm},
     error::Outcome,
     event::Event,
     run::Run,
@@ -70,9 +71,29 @@ pub(crate) fn one(run: &mut Run<'_>, msg: &Msg) -> Outcome<Any> {
             wasm::update_admin(run, &msg.sender, &msg.contract, "")?;
             sdk(&MsgClearAdminResponse {})
         }
+        Msg::GrantAllowance(msg) => {
+            sponsor::grant_msg(run, msg)?;
+            sdk(&MsgGrantAllowanceResponse {})
+        }
+        Msg::RevokeAllowance(msg) => {
+            sponsor::revoke_msg(run, msg)?;
+            sdk(&MsgRevokeAllowanceResponse {})
+        }
+        Msg::PruneAllowances(msg) => {
+            sponsor::prune_msg(run, msg)?;
+            sdk(&MsgPruneAllowancesResponse {})
+        }
         Msg::RegisterBlob(msg) => ours(&blobs::register_msg(run, msg)?),
         Msg::RegisterModel(msg) => ours(&models::register_msg(run, msg)?),
         Msg::RegisterImage(msg) => ours(&reads::register_image(run, msg)?),
+        Msg::RegisterReader(msg) => ours(&sealed::readers::register(run, msg)?),
+        Msg::RegisterSealed(msg) => ours(&sealed::records::register(run, msg)?),
+        Msg::RetireSealed(msg) => ours(&sealed::records::retire(run, msg)?),
+        Msg::Grant(msg) => ours(&sealed::grants::grant(run, msg)?),
+        Msg::RevokeGrant(msg) => ours(&sealed::grants::revoke(run, msg)?),
+        Msg::BreakGlass(msg) => ours(&sealed::reviews::break_glass(run, msg)?),
+        Msg::RequestRead(msg) => ours(&sealed::request::request(run, msg)?),
+        Msg::SubmitShare(msg) => ours(&sealed::share::submit(run, msg)?),
         Msg::PinCodes(msg) => {
             wasm::pin(run, &msg.authority, &msg.code_ids, true)?;
             sdk(&MsgPinCodesResponse {})

@@ -3,13 +3,19 @@
 //! Field checks and their sentences are those of the Cosmos SDK and of wasmd (`ValidateBasic`). Whatever else a
 //! client sends is answered with the SDK's "unknown request".
 
+mod sealed;
+
 use aceso_types::msg::{
-    MsgAttest, MsgCancelUpgrade, MsgRegisterAttester, MsgRegisterBlob, MsgRegisterImage, MsgRegisterModel,
-    MsgScheduleUpgrade, MsgSetValidator, MsgUpdateParams, Named,
+    MsgAttest, MsgBreakGlass, MsgCancelUpgrade, MsgGrant, MsgRegisterAttester, MsgRegisterBlob, MsgRegisterImage,
+    MsgRegisterModel, MsgRegisterReader, MsgRegisterSealed, MsgRequestRead, MsgRetireSealed, MsgRevokeGrant,
+    MsgScheduleUpgrade, MsgSetValidator, MsgSubmitShare, MsgUpdateParams, Named,
 };
 use cosmos_sdk_proto::{
     Any,
-    cosmos::bank::v1beta1::{MsgMultiSend, MsgSend},
+    cosmos::{
+        bank::v1beta1::{MsgMultiSend, MsgSend},
+        feegrant::v1beta1::{MsgGrantAllowance, MsgPruneAllowances, MsgRevokeAllowance},
+    },
     cosmwasm::wasm::v1::{
         AccessConfig, AccessType, MsgClearAdmin, MsgExecuteContract, MsgInstantiateContract, MsgInstantiateContract2,
         MsgMigrateContract, MsgPinCodes, MsgStoreCode, MsgUnpinCodes, MsgUpdateAdmin,
@@ -20,6 +26,7 @@ use crate::{
     address::Address,
     code::{Code, Fault},
     coin::Coins,
+    components::sponsor::Allowance,
     tx::decode::canonical,
 };
 
@@ -84,9 +91,20 @@ messages! {
     ClearAdmin(MsgClearAdmin) = "/cosmwasm.wasm.v1.MsgClearAdmin", |msg| &msg.sender;
     PinCodes(MsgPinCodes) = "/cosmwasm.wasm.v1.MsgPinCodes", |msg| &msg.authority;
     UnpinCodes(MsgUnpinCodes) = "/cosmwasm.wasm.v1.MsgUnpinCodes", |msg| &msg.authority;
+    GrantAllowance(MsgGrantAllowance) = "/cosmos.feegrant.v1beta1.MsgGrantAllowance", |msg| &msg.granter;
+    RevokeAllowance(MsgRevokeAllowance) = "/cosmos.feegrant.v1beta1.MsgRevokeAllowance", |msg| &msg.granter;
+    PruneAllowances(MsgPruneAllowances) = "/cosmos.feegrant.v1beta1.MsgPruneAllowances", |msg| &msg.pruner;
     RegisterBlob(MsgRegisterBlob) = MsgRegisterBlob::TYPE_URL, |msg| &msg.owner;
     RegisterModel(MsgRegisterModel) = MsgRegisterModel::TYPE_URL, |msg| &msg.author;
     RegisterImage(MsgRegisterImage) = MsgRegisterImage::TYPE_URL, |msg| &msg.owner;
+    RegisterReader(MsgRegisterReader) = MsgRegisterReader::TYPE_URL, |msg| &msg.account;
+    RegisterSealed(MsgRegisterSealed) = MsgRegisterSealed::TYPE_URL, |msg| &msg.owner;
+    RetireSealed(MsgRetireSealed) = MsgRetireSealed::TYPE_URL, |msg| &msg.owner;
+    Grant(MsgGrant) = MsgGrant::TYPE_URL, |msg| &msg.granter;
+    RevokeGrant(MsgRevokeGrant) = MsgRevokeGrant::TYPE_URL, |msg| &msg.sender;
+    BreakGlass(MsgBreakGlass) = MsgBreakGlass::TYPE_URL, |msg| &msg.actor;
+    RequestRead(MsgRequestRead) = MsgRequestRead::TYPE_URL, |msg| &msg.requester;
+    SubmitShare(MsgSubmitShare) = MsgSubmitShare::TYPE_URL, |msg| &msg.operator;
     SetValidator(MsgSetValidator) = MsgSetValidator::TYPE_URL, |msg| &msg.authority;
     RegisterAttester(MsgRegisterAttester) = MsgRegisterAttester::TYPE_URL, |msg| &msg.operator;
     UpdateParams(MsgUpdateParams) = MsgUpdateParams::TYPE_URL, |msg| &msg.authority;
@@ -158,6 +176,23 @@ impl Msg {
                 address("sender", &msg.sender)?;
                 address("contract", &msg.contract)
             }
+            Self::GrantAllowance(msg) => {
+                address("granter", &msg.granter)?;
+                address("grantee", &msg.grantee)?;
+                if msg.granter.eq_ignore_ascii_case(&msg.grantee) {
+                    return Err(Code::InvalidAddress.because("cannot self-grant fee authorization"));
+                }
+                Allowance::decode(msg.allowance.as_ref())?.check()
+            }
+            Self::RevokeAllowance(msg) => {
+                address("granter", &msg.granter)?;
+                address("grantee", &msg.grantee)?;
+                if msg.granter.eq_ignore_ascii_case(&msg.grantee) {
+                    return Err(Code::InvalidAddress.because("addresses must be different"));
+                }
+                Ok(())
+            }
+            Self::PruneAllowances(msg) => address("pruner", &msg.pruner),
             Self::RegisterBlob(msg) => address("owner", &msg.owner),
             Self::RegisterModel(msg) => address("author", &msg.author),
             Self::RegisterImage(msg) => {
@@ -170,6 +205,17 @@ impl Msg {
                     None => Ok(()),
                 }
             }
+            Self::RegisterReader(msg) => sealed::register_reader(msg, prefix),
+            Self::RegisterSealed(msg) => sealed::register_sealed(msg, prefix),
+            Self::RetireSealed(msg) => address("owner", &msg.owner),
+            Self::Grant(msg) => sealed::grant(msg, prefix),
+            Self::RevokeGrant(msg) => {
+                address("sender", &msg.sender)?;
+                address("granter", &msg.granter)
+            }
+            Self::BreakGlass(msg) => sealed::break_glass(msg, prefix),
+            Self::RequestRead(msg) => sealed::request_read(msg, prefix),
+            Self::SubmitShare(msg) => address("operator", &msg.operator),
             Self::PinCodes(msg) => {
                 address("authority", &msg.authority)?;
                 code_ids(&msg.code_ids)

@@ -17,23 +17,28 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use crate::{Answer, answer, compact, images, receipts, records};
+use zeroize::Zeroizing;
+
+use crate::{Answer, answer, answer::Refusal, compact, grants, guardians, images, receipts, records, seals, stores};
 
 /// Most bytes of one region: the largest model (128 MiB, `aceso_types::manifest::ONNX_BYTES_MAX`).
 const REGION_MAX: usize = 128 << 20;
 /// Most bytes of all regions: a model, an image and what stands around them.
 const TOTAL_MAX: usize = 256 << 20;
 
-static REGIONS: Mutex<BTreeMap<usize, Box<[u8]>>> = Mutex::new(BTreeMap::new());
+/// Regions are wiped when they go: any of them may have held a secret.
+type Regions = BTreeMap<usize, Zeroizing<Box<[u8]>>>;
 
-fn regions() -> MutexGuard<'static, BTreeMap<usize, Box<[u8]>>> {
+static REGIONS: Mutex<Regions> = Mutex::new(BTreeMap::new());
+
+fn regions() -> MutexGuard<'static, Regions> {
     // Each change is a single insertion or removal.
     REGIONS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn keep(region: Box<[u8]>) -> usize {
     let at = region.as_ptr().addr();
-    regions().insert(at, region);
+    regions().insert(at, Zeroizing::new(region));
     at
 }
 
@@ -49,11 +54,11 @@ fn room(len: usize) -> Option<Box<[u8]>> {
 }
 
 /// Takes the arguments out of the table for the time of the call, so that the table is not locked meanwhile.
-fn call<const N: usize>(at: [usize; N], run: impl FnOnce([&[u8]; N]) -> Result<Answer, String>) -> usize {
+fn call<const N: usize, E: Into<Refusal>>(at: [usize; N], run: impl FnOnce([&[u8]; N]) -> Result<Answer, E>) -> usize {
     let taken = at.map(|at| regions().remove(&at));
-    let result = answer::encode(run(taken.each_ref().map(|region| region.as_deref().unwrap_or_default())));
-    for region in taken.into_iter().flatten() {
-        keep(region);
+    let result = answer::encode(run(taken.each_ref().map(|region| region.as_ref().map_or(&[][..], |region| region))));
+    for (at, region) in at.into_iter().zip(taken) {
+        region.and_then(|region| regions().insert(at, region));
     }
     keep(result.into_boxed_slice())
 }
@@ -115,6 +120,82 @@ exports! {
     aceso_origin(origin, chain_id) => records::origin;
     /// A chain's id, an image's CID and a time (u64, big-endian) → the 32 bytes that a request for the image signs.
     aceso_fetch(chain_id, image, expires) => records::fetch;
+
+    /// 64 random bytes → a new content point (48 bytes).
+    aceso_point(entropy) => grants::point;
+    /// A content point and what a key is for → 32 bytes.
+    aceso_point_key(point, purpose) => grants::point_key;
+    /// A content point → what a registration says of it (32 bytes).
+    aceso_point_commitment(point) => grants::point_commitment;
+    /// A master secret, what a key is for, and which one → a secret key (32 bytes).
+    aceso_derive(master, purpose, context) => grants::derive;
+    /// A secret key → its public key (48 bytes).
+    aceso_public(secret) => grants::public;
+    /// What it is about in JSON, a secret key, a content point, 64 random bytes → a registration (240 bytes).
+    aceso_register(about, secret, point, entropy) => grants::register;
+    /// What it is about in JSON, a registration → nothing, if it holds.
+    aceso_check_registration(about, registration) => grants::check_registration;
+    /// What it is about in JSON, a secret key, the ciphertext for it (96 bytes), members' keys, 64 random bytes → a wrap.
+    aceso_wrap(about, secret, from, members, entropy) => grants::wrap;
+    /// What it is about in JSON, the granter's key, the ciphertext for it, members' keys, a wrap → nothing, if it holds.
+    aceso_check_wrap(about, key, from, members, wrap) => grants::check_wrap;
+    /// A wrap and a member's place from 0 (u32, big-endian) → the ciphertext for it (96 bytes).
+    aceso_wrap_of(wrap, place) => grants::wrap_of;
+    /// A secret key and a ciphertext for it → the content point.
+    aceso_open(secret, ciphertext) => grants::open;
+    /// A secret key, a context, 64 random bytes → a proof of possession (64 bytes).
+    aceso_possession(secret, context, entropy) => grants::possession;
+    /// A public key, a context, a proof → nothing, if it holds.
+    aceso_check_possession(key, context, proof) => grants::check_possession;
+
+    /// What it is about in JSON (with the threshold), a secret key, guardians' keys, 64 random bytes → a deal.
+    aceso_deal(about, secret, guardians, entropy) => guardians::deal;
+    /// What it is about in JSON, a deal, guardians' keys → its key (48 bytes), threshold and guardians, if it holds.
+    aceso_check_deal(about, deal, guardians) => guardians::check;
+    /// What it is about in JSON, a deal, a guardian's place from 1 (u32, big-endian), her secret key → her share (33 bytes).
+    aceso_deal_open(about, deal, place, secret) => guardians::open;
+    /// What it is about in JSON, a deal, a share, who collects it (48 bytes), 64 random bytes → the share for her (81 bytes).
+    aceso_share_hand(about, deal, share, to, entropy) => guardians::hand;
+    /// What it is about in JSON, a deal, a share that was handed over, the collector's secret key → the share.
+    aceso_share_receive(about, deal, handed, secret) => guardians::receive;
+    /// A deal and shares one after another → the secret key.
+    aceso_deal_recover(deal, shares) => guardians::recover;
+
+    /// A content point, what is sealed in JSON, 32 random bytes → a task's number (and nothing yet of the file).
+    aceso_seal_begin(point, about, salt) => seals::begin;
+    /// A task and bytes of the record → what is complete of the file.
+    aceso_seal_write(task, bytes) => seals::write;
+    /// A task → the rest of the file.
+    aceso_seal_finish(task) => seals::finish;
+    /// A file, or its first KiB → its public header.
+    aceso_seal_header(file) => seals::header;
+    /// A content point, a file's first leaf or KiB, its size and which leaf in JSON, that leaf → what is sealed in it.
+    aceso_seal_leaf(point, first, about, leaf) => seals::leaf;
+    /// A content point, a file's first leaf or KiB, its size and the longest record in JSON → a task's number.
+    aceso_unseal_begin(point, first, about) => seals::unseal_begin;
+    /// A task and the next leaf → what stands before the record, once it is known.
+    aceso_unseal_leaf(task, leaf) => seals::unseal_leaf;
+    /// A task → at most 1 MiB of the record; nothing where the next leaf is wanted.
+    aceso_unseal_read(task) => seals::unseal_read;
+    /// A task → header and what stands before the record, if all of it was there.
+    aceso_unseal_finish(task) => seals::unseal_finish;
+    /// A task that is given up.
+    aceso_task_drop(task) => seals::give_up;
+
+    /// A master secret → a key store's record.
+    aceso_store_new(master) => stores::new;
+    /// A store's record → version and images.
+    aceso_store_list(record) => stores::list;
+    /// A store's record, an image's name, its nonce → the record with it.
+    aceso_store_add(record, image, nonce) => stores::add;
+    /// A store's record, an image's name → the record without its nonce.
+    aceso_store_erase(record, image) => stores::erase;
+    /// A store's record, an image's name → her secret key of it.
+    aceso_store_key(record, image) => stores::key;
+    /// A store's record, a content point, its owner, 32 random bytes → a sealed file.
+    aceso_store_seal(record, point, owner, salt) => stores::seal;
+    /// A sealed store, its content point, the least version (u64, big-endian) → its record.
+    aceso_store_open(file, point, least) => stores::open;
 }
 
 #[cfg(test)]

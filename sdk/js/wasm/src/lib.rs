@@ -1,8 +1,11 @@
-//! What a browser needs of the chain's own code: receipts verified and recomputed, images shown, dag-cbor read.
+//! What a browser needs of the chain's own code: receipts verified and recomputed, images shown, dag-cbor read, records
+//! sealed and keys handed on.
 //!
 //! The exports of [`abi`] hand byte strings to the functions of the other modules and their [`Answer`] back:
-//! [`receipts`] verifies, recomputes and makes receipt files, [`compact`] checks what committees have signed, [`images`] decodes pictures, [`records`] turns dag-cbor
-//! into JSON and back and says what has to be signed.
+//! [`receipts`] verifies, recomputes and makes receipt files, [`compact`] checks what committees have signed,
+//! [`images`] decodes pictures, [`records`] turns dag-cbor into JSON and back and says what has to be signed. [`grants`]
+//! makes, checks and opens grants, [`guardians`] deals secrets, [`stores`] keeps a patient's keys, and [`seals`] seals and opens records piece by piece. Secrets come and go as bytes,
+//! never in JSON, and their regions are wiped when they are given back.
 //!
 //! Absent on purpose: no imports, so the module can reach nothing but its own memory; no generated glue, so a caller in
 //! any language needs only the rules at the top of [`abi`]. Start there.
@@ -10,8 +13,12 @@
 mod abi;
 mod answer;
 mod compact;
+mod grants;
+mod guardians;
 mod images;
 mod receipts;
 mod records;
+mod seals;
+mod stores;
 
-use answer::Answer;
+use answer::{Answer, Refusal};

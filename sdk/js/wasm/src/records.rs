@@ -52,7 +52,7 @@ fn read<T: serde::de::DeserializeOwned>(json: &[u8], what: &str) -> Result<T, St
     serde_json::from_slice(json).map_err(|e| format!("the {what} does not decode: {e}"))
 }
 
-fn text<'a>(bytes: &'a [u8], what: &str) -> Result<&'a str, String> {
+pub(crate) fn text<'a>(bytes: &'a [u8], what: &str) -> Result<&'a str, String> {
     std::str::from_utf8(bytes).map_err(|_| format!("the {what} is not text"))
 }
 

@@ -8,7 +8,7 @@ use group::Curve;
 use hkdf::Hkdf;
 use sha2::Sha256;
 use sha3::{Digest as _, Sha3_256};
-use zeroize::Zeroize;
+use zeroize::{Zeroize, Zeroizing};
 
 use aceso_types::Digest;
 
@@ -33,13 +33,24 @@ impl ContentPoint {
         Self(G1Projective::generator() * exponent)
     }
 
+    /// The point with these 48 bytes: what its owner reveals, or has kept.
+    ///
+    /// # Errors
+    /// [`GrantError::Length`], [`GrantError::Point`].
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, GrantError> {
+        point(bytes, "a content point").map(|point| Self(point.into()))
+    }
+
+    /// Its 48 bytes, which open everything that is sealed under it.
+    pub fn to_bytes(&self) -> Zeroizing<[u8; 48]> {
+        Zeroizing::new(self.0.to_affine().to_compressed())
+    }
+
     /// A key of 32 bytes for this purpose: `seal` of a study, or one image of it.
     pub fn key(&self, purpose: &[u8]) -> [u8; 32] {
-        let mut bytes = self.0.to_affine().to_compressed();
         let mut key = [0; 32];
         // HKDF fails beyond 255 blocks only.
-        let _ = Hkdf::<Sha256>::new(Some(CONTENT), &bytes).expand(purpose, &mut key);
-        bytes.zeroize();
+        let _ = Hkdf::<Sha256>::new(Some(CONTENT), &self.to_bytes()[..]).expand(purpose, &mut key);
         key
     }
 
@@ -142,10 +153,9 @@ impl Registration {
         let generator = G1Projective::generator();
         let public = key.public();
         let statement = about.bytes();
-        let mut secret_point = content.0.to_affine().to_compressed();
-        let draw = |number| nonce(&[&key.0], entropy, number, &[&statement, &secret_point]);
+        let secret_point = content.to_bytes();
+        let draw = |number| nonce(&[&key.0], entropy, number, &[&statement, &secret_point[..]]);
         let (mut r, mut a, mut b) = (draw(1), draw(2), draw(3));
-        secret_point.zeroize();
         let sealed = Ciphertext { c1: (generator * r).to_affine(), c2: (content.0 + public.0 * r).to_affine() };
         let c = challenge(about, &public, &sealed, [generator * a, generator * b]);
         let proof = Proof { challenge: c, for_r: a + c * r, for_key: b + c * key.0 };

@@ -10,16 +10,20 @@
 //! show: that K opens the sealed bytes. That is what the key's commitment in the sealed header is for
 //! ([`ContentPoint::commitment`]); whoever opens compares.
 //!
+//! A key's secret can be dealt to guardians ([`Deal`]), some of whom bring it back together; who lies is found.
+//!
 //! Points from outside are checked for curve, subgroup and identity when they are decoded, scalars for their range. Work
 //! with secrets takes the same time whatever they are. Nothing here makes randomness: callers hand in 64 bytes, which
 //! are mixed with the secret and the statement, so that even a broken generator never repeats a nonce for two statements.
 
+mod deal;
 mod envelope;
 mod error;
 mod key;
 mod transcript;
 mod wrap;
 
+pub use deal::{Deal, Dealt, GUARDIANS_MAX, Handed, Share};
 pub use envelope::{Ciphertext, ContentPoint, Registered, Registration};
 pub use error::GrantError;
 pub use key::{Possession, PublicKey, SecretKey};

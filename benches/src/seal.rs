@@ -1,0 +1,255 @@
+//! What does it cost to seal a record and put it where validators look, beside boxo's import of the same bytes unsealed? And
+//! what does it cost to check a grant?
+//!
+//! `cargo xtask bench seal [--boxo PATH]`. One thread seals what it reads from a file, the other cuts, hashes and writes,
+//! with one flush at the end; between them are two leaves. `PATH` is the program of `benches/peers/boxo`, which takes turns
+//! with ours on the same file; without it the stated figure stands in its place. Memory is the peak of this process after
+//! sealing and importing, which comes first.
+
+use std::{
+    collections::BTreeMap,
+    fs::{self, File},
+    io::{self, BufWriter, Read, Write},
+    path::{Path, PathBuf},
+    process::Command,
+    sync::mpsc::{Receiver, SyncSender, sync_channel},
+    thread,
+    time::Instant,
+};
+
+use aceso_blobs::{BlobStore, Options};
+use aceso_seal::{LEAF, Opener, seal};
+use aceso_types::Digest;
+use aceso_verify::grant::{ContentPoint, Granted, PublicKey, Registered, Registration, SecretKey, Wrap};
+use anyhow::{Context, Result, ensure};
+use serde_json::{Value, json};
+
+/// What boxo was seen to take for 500 MB, synced, in seconds; what we may take of it, and of memory, in MB.
+const PEER_SECONDS: f64 = 2.2;
+const PEER_FACTOR: f64 = 1.5;
+const RSS_MAX: f64 = 96.0;
+/// What a validator may take for one grant, in milliseconds.
+const GRANT_MS: f64 = 1.5;
+/// Megabytes of the record.
+const RECORD: u64 = 500;
+/// How often the two take turns.
+const ROUNDS: usize = 3;
+
+/// Runs all cases in `dir`.
+pub(crate) fn run(dir: &Path, boxo: Option<PathBuf>, quick: bool, mut emit: impl FnMut(Value)) -> Result<()> {
+    let mut row = |case: &str, ours: f64, unit: &str, peer: Option<(f64, &str)>| {
+        let better = |peer: f64| if unit.ends_with("/s") { ours / peer } else { peer / ours };
+        emit(json!({
+            "bench": "seal", "case": case, "ours": ours, "unit": unit, "peer": peer.map(|(peer, _)| peer),
+            "peer_name": peer.map(|(_, name)| name), "ratio": peer.map(|(peer, _)| better(peer)),
+        }));
+    };
+    let megabytes = if quick { RECORD / 5 } else { RECORD };
+    let record = dir.join("record");
+    write_record(&record, megabytes, &mut Noise(1), |noise| noise)?;
+
+    let (mut ours, mut peer) = (Vec::new(), Vec::new());
+    for _ in 0..if quick { 1 } else { ROUNDS } {
+        let (took, file) = import(dir, &record, "application/pdf")?;
+        ours.push(took);
+        if let Some(boxo) = &boxo {
+            peer.push(beside(boxo, &file, dir)?);
+        }
+    }
+    let memory = peak_rss()?;
+    let ours = median(&mut ours);
+    let stated = (PEER_SECONDS * PEER_FACTOR * megabytes as f64 / RECORD as f64, "target");
+    let case = format!("seal and import of {megabytes} MB, one fsync");
+    row(&case, ours, "s", Some(if boxo.is_some() { (median(&mut peer), "boxo, unsealed") } else { stated }));
+    row("peak RSS of it", memory, "MB", Some((RSS_MAX, "target")));
+
+    // Twelve bits in two bytes, as a scanner writes them, little-endian.
+    write_record(&record, megabytes, &mut Noise(2), |noise| if noise & 1 == 0 { noise } else { noise & 0x0f })?;
+    let (took, _) = import(dir, &record, "application/dicom")?;
+    row(&format!("the same of a record that is compressed ({megabytes} MB)"), took, "s", Some(stated));
+    fs::remove_file(&record)?;
+
+    let (seal, open) = one_leaf(if quick { 50 } else { 300 })?;
+    row("sealing in memory, one thread", seal, "MB/s", None);
+    row("opening leaves at random places, one thread", open, "MB/s", None);
+    grants(if quick { 20 } else { 100 }, row)
+}
+
+/// Seals a file and imports what comes of it. Answers with the seconds, and a file of the sealed bytes' length to compare
+/// with: the record itself, which is as long but for headers and tags.
+fn import(dir: &Path, record: &Path, media: &str) -> Result<(f64, PathBuf)> {
+    let folder = tempfile::tempdir_in(dir)?;
+    let store = BlobStore::open(folder.path(), Options::default())?;
+    let length = fs::metadata(record)?.len();
+    let (send, leaves) = sync_channel(2);
+    let start = Instant::now();
+    let put = thread::scope(|scope| -> Result<_> {
+        let sealing = scope.spawn(move || -> io::Result<()> {
+            let about = (media, BTreeMap::new());
+            let content = ContentPoint::generate(&[1; 64]);
+            seal(&content, "aceso1patient", [7; 32], about, File::open(record)?, length, Leaves(send)).map(drop)
+        });
+        let put = store.put(Arriving { leaves, leaf: Vec::new(), at: 0 }, u64::MAX)?;
+        sealing.join().map_err(|_| anyhow::anyhow!("the sealing thread died"))??;
+        Ok(put)
+    })?;
+    let took = start.elapsed().as_secs_f64();
+    ensure!(media != "application/pdf" || put.size > length, "the store has {} of {length} bytes", put.size);
+    Ok((took, record.into()))
+}
+
+/// Runs the peer on the same file in a folder of its own; its seconds.
+fn beside(boxo: &Path, file: &Path, dir: &Path) -> Result<f64> {
+    let folder = tempfile::tempdir_in(dir)?;
+    let said = Command::new(boxo).arg(file).arg(folder.path().join("flatfs")).output().context("cannot start boxo")?;
+    ensure!(said.status.success(), "boxo failed: {}", String::from_utf8_lossy(&said.stderr));
+    let said: Value = serde_json::from_slice(&said.stdout)?;
+    said["seconds"].as_f64().context("boxo says no time")
+}
+
+/// Megabytes a second of sealing, and of opening single leaves.
+fn one_leaf(leaves: usize) -> Result<(f64, f64)> {
+    let content = ContentPoint::generate(&[1; 64]);
+    let megabytes = leaves as f64 * LEAF as f64 / 1e6;
+    let mut record = vec![0; leaves * LEAF];
+    Noise(3).fill(&mut record);
+    let about = ("application/pdf", BTreeMap::new());
+    let start = Instant::now();
+    let file = seal(&content, "aceso1patient", [7; 32], about, &record[..], record.len() as u64, Vec::new())?;
+    let sealed = megabytes / start.elapsed().as_secs_f64();
+
+    let opener = Opener::new(&content, &file, file.len() as u64)?;
+    let (mut noise, mut opened) = (Noise(4), 0);
+    let start = Instant::now();
+    for _ in 0..leaves {
+        let number = u32::try_from(noise.next() % u64::from(opener.leaves()))?;
+        let leaf = file.chunks(LEAF).nth(number as usize).context("no such leaf")?;
+        opened += opener.leaf(number, leaf)?.len();
+    }
+    Ok((sealed, opened as f64 / 1e6 / start.elapsed().as_secs_f64()))
+}
+
+/// Making and checking by `sdk/verify`, which takes the same time whatever the secrets; validators check with another library.
+fn grants(runs: u32, mut row: impl FnMut(&str, f64, &str, Option<(f64, &str)>)) -> Result<()> {
+    let digest = Digest([1; 32]);
+    let about = Registered { chain_id: "clinic-1", cid: "bafy", owner: "aceso1patient", commitment: &digest };
+    let granted = Granted {
+        chain_id: "clinic-1",
+        version: 1,
+        source: &digest,
+        cid: "bafy",
+        owner: "aceso1patient",
+        grant: 1,
+        nonce: &[1; 16],
+        epoch: 1,
+        committee: &digest,
+        terms: &digest,
+    };
+    let key = |number: u8| SecretKey::derive(&[number; 32], b"bench", &[]);
+    let (patient, content) = (key(200)?, ContentPoint::generate(&[1; 64]));
+    let registration = Registration::new(&about, &patient, &content, &[2; 64]);
+    let bytes = registration.to_bytes();
+    let took = timed(runs, || Ok(Registration::from_bytes(&bytes)?.check(&about)?))?;
+    row("check of a registration, bytes to yes", took, "ms", None);
+    for count in [1, 5, 128] {
+        let members: Vec<PublicKey> = (0..count)
+            .map(|number| Ok(key(number)?.public()))
+            .collect::<Result<_, aceso_verify::grant::GrantError>>()?;
+        let make = || Wrap::new(&granted, &patient, &registration.sealed, &members, &[3; 64]);
+        let took = timed(runs.div_ceil(count.into()), || Ok(drop(make()?)))?;
+        row(&format!("making a wrap for {count}"), took, "ms", None);
+        let bytes = make()?.to_bytes();
+        let check =
+            || Ok(Wrap::from_bytes(&bytes)?.check(&granted, &patient.public(), &registration.sealed, &members)?);
+        let took = timed(runs.div_ceil(count.into()), check)?;
+        let peer = (count == 1).then_some((GRANT_MS, "target"));
+        row(&format!("check of a wrap for {count}, bytes to yes"), took, "ms", peer);
+    }
+    Ok(())
+}
+
+/// Milliseconds of a run, the median.
+fn timed(runs: u32, run: impl Fn() -> Result<()>) -> Result<f64> {
+    let mut times = Vec::new();
+    for _ in 0..runs.max(3) {
+        let start = Instant::now();
+        run()?;
+        times.push(start.elapsed().as_secs_f64() * 1e3);
+    }
+    Ok(median(&mut times))
+}
+
+fn median(times: &mut [f64]) -> f64 {
+    times.sort_by(f64::total_cmp);
+    times.get(times.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
+/// Writes megabytes of noise, each byte made by `shape`, and leaves them in the page cache.
+fn write_record(path: &Path, megabytes: u64, noise: &mut Noise, shape: impl Fn(u8) -> u8) -> Result<()> {
+    let mut file = BufWriter::new(File::create(path)?);
+    let mut piece = vec![0; 1_000_000];
+    for _ in 0..megabytes {
+        noise.fill(&mut piece);
+        piece.iter_mut().for_each(|byte| *byte = shape(*byte));
+        file.write_all(&piece)?;
+    }
+    file.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
+    Ok(())
+}
+
+/// This process's largest resident memory so far, in MB.
+fn peak_rss() -> Result<f64> {
+    let status = fs::read_to_string("/proc/self/status")?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).context("no VmHWM")?;
+    Ok(line.trim().trim_end_matches(" kB").trim().parse::<f64>()? / 1024.0)
+}
+
+/// Hands leaves to another thread.
+struct Leaves(SyncSender<Vec<u8>>);
+
+impl Write for Leaves {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.send(bytes.into()).map_err(|_| io::Error::from(io::ErrorKind::BrokenPipe))?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Leaves of another thread, one after another.
+struct Arriving {
+    leaves: Receiver<Vec<u8>>,
+    leaf: Vec<u8>,
+    at: usize,
+}
+
+impl Read for Arriving {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        if self.at == self.leaf.len() {
+            let Ok(leaf) = self.leaves.recv() else { return Ok(0) };
+            (self.leaf, self.at) = (leaf, 0);
+        }
+        let got = (&self.leaf[self.at..]).read(out)?;
+        self.at += got;
+        Ok(got)
+    }
+}
+
+/// Bytes that do not compress: splitmix64.
+struct Noise(u64);
+
+impl Noise {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    fn fill(&mut self, bytes: &mut [u8]) {
+        bytes.chunks_mut(8).for_each(|chunk| chunk.copy_from_slice(&self.next().to_le_bytes()[..chunk.len()]));
+    }
+}

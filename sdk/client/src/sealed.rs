@@ -1,0 +1,235 @@
+//! Messages about sealed records, with their proofs: a reader's key, a record's registration, a grant.
+//!
+//! Secrets come in and stay here; what goes out may be seen by everybody. Each call takes 64 fresh random bytes, which are
+//! mixed with the secret and the statement ([`aceso_verify::grant`]).
+
+use aceso_types::{
+    Digest,
+    msg::{MsgGrant, MsgRegisterReader, MsgRegisterSealed, PassedOn, Recipient, SealedFile},
+    query::{GrantRow, ReaderRow, RecordRow},
+    sealed::{Terms, VERSION, reader_context, recipients_digest, record_name, source_digest},
+};
+use aceso_verify::grant::{
+    Ciphertext, ContentPoint, Entropy, GrantError, Granted, PublicKey, Registered, Registration, SecretKey, Wrap,
+};
+
+use crate::ClientError;
+
+/// The key of an account's epoch; an epoch is the number of keys before. It ends at a second of Unix time.
+pub fn register_reader(
+    chain_id: &str,
+    account: &str,
+    epoch: u64,
+    expires: u64,
+    key: &SecretKey,
+    entropy: &Entropy,
+) -> MsgRegisterReader {
+    let context = reader_context(chain_id, account, epoch, expires);
+    MsgRegisterReader {
+        account: account.into(),
+        epoch,
+        key: key.public().to_bytes().into(),
+        expires,
+        possession: key.possession(&context.0, entropy).to_bytes().into(),
+    }
+}
+
+/// The registration of files that are sealed under one point, by the owner's key of just this record. No guard and no
+/// origin are named.
+pub fn register(
+    chain_id: &str,
+    owner: &str,
+    files: Vec<SealedFile>,
+    key: &SecretKey,
+    content: &ContentPoint,
+    entropy: &Entropy,
+) -> MsgRegisterSealed {
+    let commitment = content.commitment();
+    let about = Registered { chain_id, cid: &name_of(&files), owner, commitment: &commitment };
+    let registration = Registration::new(&about, key, content, entropy);
+    MsgRegisterSealed {
+        owner: owner.into(),
+        files,
+        guard: String::new(),
+        registration: registration.to_bytes().into(),
+        commitment: commitment.0.into(),
+        origin: None,
+    }
+}
+
+/// What a grant says, before it is proven.
+#[derive(Clone, Copy, Debug)]
+pub struct Giving<'a> {
+    /// The chain.
+    pub chain_id: &'a str,
+    /// Who grants.
+    pub granter: &'a str,
+    /// How many grants this account has given before, plus 1.
+    pub number: u64,
+    /// The record, as the chain has it.
+    pub record: &'a RecordRow,
+    /// The grant that is passed on, the granter's place in it, and its terms where they allow that; none for the owner.
+    pub from: Option<(&'a GrantRow, u32, Option<&'a Terms>)>,
+    /// For whom, as the chain has their keys.
+    pub to: &'a [ReaderRow],
+    /// Whether they are a committee.
+    pub committee: bool,
+    /// The second at which it ends.
+    pub expires: u64,
+    /// What it allows.
+    pub terms: &'a Terms,
+}
+
+impl Giving<'_> {
+    /// The message. `key` is the owner's of this record, or the one for which `from` was wrapped; `nonce` is used once.
+    ///
+    /// # Errors
+    /// [`ClientError::Grant`] if rows hold no points, or nobody or too many are meant.
+    pub fn prove(&self, key: &SecretKey, nonce: [u8; 16], entropy: &Entropy) -> Result<MsgGrant, ClientError> {
+        let (source, sealed) = self.source()?;
+        let members: Vec<PublicKey> =
+            self.to.iter().map(|row| PublicKey::from_bytes(&row.key)).collect::<Result<_, _>>()?;
+        let rows = self.to.iter().map(|row| (row.account.as_str(), row.epoch, row.key.as_slice()));
+        let terms = self.terms.digest(self.expires);
+        let about = Granted {
+            chain_id: self.chain_id,
+            version: VERSION,
+            source: &source,
+            cid: &name_of(&self.record.files),
+            owner: &self.record.owner,
+            grant: self.number,
+            nonce: &nonce,
+            epoch: self.to.first().map_or(0, |row| row.epoch),
+            committee: &recipients_digest(rows),
+            terms: &terms,
+        };
+        let wrap = Wrap::new(&about, key, &sealed, &members, entropy)?;
+        let recipient = |row: &ReaderRow| Recipient { account: row.account.clone(), epoch: row.epoch };
+        Ok(MsgGrant {
+            granter: self.granter.into(),
+            grant: self.number,
+            record: self.record.record,
+            from: self.from.and_then(|(row, place, _)| {
+                let source = row.grant.as_ref()?;
+                Some(PassedOn { granter: source.granter.clone(), grant: source.grant, place })
+            }),
+            recipients: self.to.iter().map(recipient).collect(),
+            committee: self.committee,
+            nonce: nonce.into(),
+            expires: self.expires,
+            terms: terms.0.into(),
+            wrap: wrap.to_bytes(),
+            source_terms: self.from.and_then(|(_, _, terms)| terms).map(Terms::encode).unwrap_or_default(),
+        })
+    }
+
+    /// What the key comes from: its digest, and the ciphertext for the granter's key.
+    fn source(&self) -> Result<(Digest, Ciphertext), ClientError> {
+        let Some((row, place, _)) = self.from else {
+            let registration = &self.record.registration;
+            return Ok((source_digest(registration), Registration::from_bytes(registration)?.sealed));
+        };
+        let wrap = row.grant.as_ref().map(|grant| grant.wrap.as_slice()).unwrap_or_default();
+        let members = Wrap::from_bytes(wrap)?;
+        let nowhere =
+            GrantError::Members { most: members.members(), got: usize::try_from(place).unwrap_or(usize::MAX) };
+        let sealed = usize::try_from(place).ok().and_then(|place| members.of(place)).ok_or(nowhere)?;
+        Ok((source_digest(wrap), sealed))
+    }
+}
+
+fn name_of(files: &[SealedFile]) -> String {
+    let cids: Vec<String> = files.iter().map(|file| file.cid.clone()).collect();
+    record_name(&cids)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CHAIN: &str = "clinic-1";
+
+    fn key(number: u8) -> SecretKey {
+        SecretKey::derive(&[number; 32], b"test", b"context").unwrap()
+    }
+
+    fn terms() -> Terms {
+        Terms {
+            version: VERSION,
+            salt: Digest([1; 32]),
+            actors: vec![],
+            anybody: false,
+            via: vec![],
+            purposes: vec![],
+            models: vec![],
+            not_before: 0,
+            uses: 0,
+            open: false,
+            sealed: false,
+            findings: vec![],
+            bits: 0,
+            rewrap: true,
+            emergency: false,
+        }
+    }
+
+    fn row(number: u8, account: &str) -> ReaderRow {
+        let msg = register_reader(CHAIN, account, 0, 9, &key(number), &[1; 64]);
+        ReaderRow { account: account.into(), epoch: 0, key: msg.key, expires: msg.expires }
+    }
+
+    #[test]
+    fn what_is_registered_is_given_and_passed_on() {
+        let content = ContentPoint::generate(&[5; 64]);
+        let file = SealedFile { cid: "bafy".into(), size: 1, ..SealedFile::default() };
+        let msg = register(CHAIN, "patient", vec![file], &key(1), &content, &[2; 64]);
+        let record = RecordRow {
+            record: 3,
+            owner: msg.owner,
+            files: msg.files,
+            registration: msg.registration,
+            ..RecordRow::default()
+        };
+        let (to, terms) = ([row(2, "one"), row(3, "two")], terms());
+        let giving = Giving {
+            chain_id: CHAIN,
+            granter: "patient",
+            number: 1,
+            record: &record,
+            from: None,
+            to: &to,
+            committee: false,
+            expires: 7,
+            terms: &terms,
+        };
+        let given = giving.prove(&key(1), [9; 16], &[3; 64]).unwrap();
+        assert_eq!((given.record, given.recipients.len(), given.source_terms.len()), (3, 2, 0));
+        assert_eq!(given.terms, terms.digest(7).0);
+        let row_of = GrantRow { grant: Some(given), ..GrantRow::default() };
+        let third = [row(4, "three")];
+        let on = Giving { granter: "two", from: Some((&row_of, 1, Some(&terms))), to: &third, ..giving };
+        let passed = on.prove(&key(3), [8; 16], &[4; 64]).unwrap();
+        assert_eq!(passed.from.map(|from| (from.granter, from.grant, from.place)), Some(("patient".into(), 1, 1)));
+        assert_eq!(passed.source_terms, terms.encode());
+        let opened = Wrap::from_bytes(&passed.wrap).unwrap().of(0).unwrap().open(&key(4));
+        assert_eq!(opened, content);
+    }
+
+    #[test]
+    fn rows_that_hold_no_points() {
+        let (record, terms) = (RecordRow::default(), terms());
+        let giving = Giving {
+            chain_id: CHAIN,
+            granter: "patient",
+            number: 1,
+            record: &record,
+            from: None,
+            to: &[],
+            committee: false,
+            expires: 7,
+            terms: &terms,
+        };
+        let refused = giving.prove(&key(1), [9; 16], &[3; 64]).unwrap_err().to_string();
+        expect_test::expect!["a registration has 240 bytes, and 0 came"].assert_eq(&refused);
+    }
+}
