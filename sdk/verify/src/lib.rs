@@ -5,6 +5,9 @@
 //! stand in the genesis file. [`verify`] joins them: the validators signed the header, the header commits the state,
 //! the state holds these bytes under the key of this read.
 //!
+//! A sealed read was computed by a committee, whose members signed together: [`compact`] checks that by a few hundred
+//! bytes and a table of keys, without state or headers.
+//!
 //! With the feature `recompute` whoever has the image and the model computes the outcome again ([`recompute`]). What a
 //! sealed read comes to, computed and opened again, is in [`outcome`].
 //!
@@ -15,6 +18,7 @@
 
 extern crate alloc;
 
+pub mod compact;
 mod error;
 mod evidence;
 pub mod grant;
@@ -25,6 +29,7 @@ mod proof;
 mod recompute;
 mod trust;
 
+pub use compact::{Roots, verify as verify_compact};
 pub use error::VerifyError;
 pub use evidence::Evidence;
 pub use light::{Verified, verify};

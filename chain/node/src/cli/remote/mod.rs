@@ -9,6 +9,7 @@ use clap::Args;
 pub(crate) mod attester;
 pub(crate) mod authority;
 pub(crate) mod blob;
+mod compact;
 pub(crate) mod image;
 pub(crate) mod model;
 pub(crate) mod opener;
