@@ -12,7 +12,7 @@ use aceso_types::{
         Disclose, MsgAttest, MsgRegisterBlob, MsgRegisterModel, MsgRequestRead, MsgRequestReadResponse, Named,
         RootShare, Share,
     },
-    query::{ConductRow, JobRow, QueryConduct, QueryJob, QueryJobs, QueryReceipt},
+    query::{ConductRow, JobRow, ModelStatus, QueryConduct, QueryJob, QueryJobs, QueryModel, QueryReceipt},
     receipt::Receipt,
     sealed::{Disclosure, Input, Outcome, Statement, Terms},
 };
@@ -87,7 +87,7 @@ pub(crate) struct Hospital {
 fn model() -> (Vec<u8>, Manifest) {
     let (onnx, mut manifest) = model_files();
     let first = manifest.output.findings[0].clone();
-    manifest.output.findings.extend([50, 0, -50].map(|at_least| Finding {
+    manifest.output.findings.extend([180, 80, 20].map(|at_least| Finding {
         id: format!("{}{at_least}", first.id),
         at_least,
         ..first.clone()
@@ -100,7 +100,7 @@ pub(crate) fn usual(disclosure: &Disclosure) -> Outcome {
     let input = Input { claim: Hash([1; 32]), vouched: false };
     match disclosure {
         Disclosure::Open => {
-            let output = Tensor::new(ElementType::I8, vec![1, 1], vec![100]).unwrap();
+            let output = Tensor::new(ElementType::U8, vec![1, 1], vec![100]).unwrap();
             Outcome::Open { input, outputs: vec![output] }
         }
         Disclosure::Predicate(ids) => {
@@ -173,6 +173,8 @@ impl Hospital {
         while self.ward.net.app.expects_blocks() {
             self.block(vec![]);
         }
+        let row = self.ward.net.ask(&QueryModel { model: self.model.to_string() });
+        assert_eq!((row.status(), row.reason.as_str()), (ModelStatus::Admitted, ""));
         let grant = self.grant(1);
         self.ward.net.ok(&alice(), vec![grant]);
     }
