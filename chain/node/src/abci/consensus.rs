@@ -121,7 +121,8 @@ impl Consensus {
         self.app.process_proposal(request)
     }
 
-    /// Says which wanted blobs this validator holds, and what it has to say in committees. What a vote is extended with never depends on the block.
+    /// Says which wanted blobs this validator holds, and what it has to say in committees. What a vote is extended with
+    /// never depends on the block.
     pub(crate) fn extend_vote(&self, request: request::ExtendVote) -> response::ExtendVote {
         let chain_id = self.app.chain_id().unwrap_or_default();
         let counted = self.app.attests(request.height.value());
