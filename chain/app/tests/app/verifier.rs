@@ -1,13 +1,22 @@
-//! Compact receipts in a contract, which has only the host's functions for the curve.
+//! Compact receipts off the chain that wrote them: in the library, and in a contract that has only the host's functions
+//! for the curve.
 
 use aceso_test_support::contract;
+use aceso_types::{
+    msg::{Disclose, MsgRequestRead, MsgSetValidator},
+    query::QueryRoot,
+    sealed::SignedRoot,
+};
+use aceso_verify::{Roots, compact::verify_receipt, verify_compact};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 use tendermint::abci::types::ExecTxResult;
 
 use crate::{
     contracts::{execute, make, store},
-    fixture::Net,
+    fixture::{Net, alice, ours},
+    guests::NOTHING,
+    hospital::Hospital,
 };
 
 fn vectors() -> Value {
@@ -59,4 +68,42 @@ fn a_contract_takes_the_word_of_a_committee_and_of_nobody_else() {
     // Linear in the signers; a check of three of four is far from a block.
     let of_four = gas.iter().find(|(name, _)| *name == "three of four").unwrap().1;
     assert!((100_000..1_000_000).contains(&of_four), "{gas:?}");
+}
+
+fn root(hospital: &Hospital, number: u64) -> SignedRoot {
+    SignedRoot::read(&hospital.ward.net.ask(&QueryRoot { number, latest: false })).unwrap()
+}
+
+#[test]
+fn what_the_chain_writes_is_believed_by_its_roots_alone() {
+    let mut hospital = Hospital::open(4);
+    let listener = hospital.listener(NOTHING);
+    let mut roots = Roots::trust(root(&hospital, 0).root).unwrap();
+    hospital.seats[3].speaks = false;
+    let sealed = MsgRequestRead { disclose: Disclose::Sealed.into(), ..hospital.asking() };
+    for (read, asking) in (1..).zip([hospital.asking_bits(), sealed]) {
+        let asking = MsgRequestRead { callback_gas: 400_000, ..asking };
+        let asked = hospital.through(&listener, &asking);
+        assert!(asked.code.is_ok(), "{}", asked.log);
+        hospital.block(vec![]);
+        let receipt = hospital.receipt(read);
+        let verified = verify_receipt(&receipt, &roots).unwrap();
+        assert_eq!((verified.signed, verified.power, verified.total, verified.members.len()), (30, 40, 40, 4));
+        let file = receipt.compact().unwrap().encode();
+        assert_eq!(verify_compact(&file, &roots), Ok(verified));
+    }
+    // The fourth goes, and the four say who is left.
+    let leaves = MsgSetValidator {
+        authority: alice().address(),
+        consensus_key: hospital.seats[3].consensus.to_vec(),
+        power: 0,
+        operator: String::new(),
+        name: String::new(),
+    };
+    hospital.net().ok(&alice(), vec![ours(&leaves)]);
+    hospital.seats[3].speaks = true;
+    let proposed = hospital.propose(vec![]);
+    hospital.decide(proposed);
+    roots.advance(root(&hospital, 1)).unwrap();
+    assert_eq!((roots.latest().number, roots.latest().keys.len()), (1, 3));
 }
