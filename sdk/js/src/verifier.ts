@@ -13,6 +13,7 @@ import type {
   Trust,
   Verified,
 } from "./records.js";
+import { Granter } from "./granting.js";
 import { Grants } from "./grants.js";
 import { Guardians } from "./guardians.js";
 import { Seals } from "./seals.js";
@@ -23,6 +24,8 @@ export class Verifier {
   readonly #wasm: Wasm;
   /** Keys handed on. */
   readonly grants: Grants;
+  /** Messages about sealed records. */
+  readonly granter: Granter;
   /** Secrets dealt. */
   readonly guardians: Guardians;
   /** Records sealed and opened. */
@@ -33,6 +36,7 @@ export class Verifier {
   private constructor(module: WebAssembly.Module) {
     this.#wasm = new Wasm(module);
     this.grants = new Grants(this.#wasm);
+    this.granter = new Granter(this.#wasm, this.grants);
     this.guardians = new Guardians(this.#wasm);
     this.seals = new Seals(this.#wasm);
     this.stores = new KeyStores(this.#wasm);
