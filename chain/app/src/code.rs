@@ -3,7 +3,7 @@
 //! Codespaces `sdk`, `bank`, `feegrant`, `wasm` and `undefined` carry the numbers of the Cosmos SDK and of wasmd, so that stock
 //! clients understand them. Codespace `aceso` is ours, a hundred numbers for each subject: 1xx blobs, 2xx consent and
 //! permits, 3xx models and inference, 4xx images, 5xx reads, 6xx attestations, 7xx validators, 8xx parameters and
-//! upgrades. Codes are hashed into blocks: the table is append only, and a number that is no longer used is never given
+//! upgrades, 9xx sealed records and grants. Codes are hashed into blocks: the table is append only, and a number that is no longer used is never given
 //! to something else.
 
 use std::fmt;
@@ -132,6 +132,24 @@ codes! {
     AttesterRefused = "aceso", 705, "attestation key not allowed";
     ParamsRefused = "aceso", 801, "parameters not allowed";
     UpgradeRefused = "aceso", 802, "upgrade not allowed";
+    ReaderRefused = "aceso", 901, "reader key not allowed";
+    ReaderUnknown = "aceso", 902, "reader key not registered";
+    SealedRefused = "aceso", 903, "sealed record not allowed";
+    SealedRegistered = "aceso", 904, "sealed file already registered";
+    SealedUnknown = "aceso", 905, "sealed record not registered";
+    SealedRetired = "aceso", 906, "sealed record has ended";
+    ProofRefused = "aceso", 907, "proof not valid";
+    GrantRefused = "aceso", 908, "grant not allowed";
+    GrantUnknown = "aceso", 909, "no such grant";
+    GrantEnded = "aceso", 910, "grant does not hold any more";
+    TermsRefused = "aceso", 911, "terms not valid";
+    TermsForbid = "aceso", 912, "not allowed by the terms";
+    GlassWhole = "aceso", 913, "no glass was broken for it";
+    RequestRefused = "aceso", 921, "request for a read not allowed";
+    CommitteeRefused = "aceso", 922, "committee not accepted";
+    BitsExceeded = "aceso", 923, "no more may be disclosed of it";
+    JobsFull = "aceso", 924, "no room for another job";
+    ShareRefused = "aceso", 925, "share not allowed";
 }
 
 impl Code {

@@ -19,7 +19,7 @@ fn refused(arguments: &[&str]) -> String {
 
 #[test]
 fn help_has_examples() {
-    for verb in ["", "dev init start keys model blob snapshot status rollback prune compact export"]
+    for verb in ["", "dev init start keys model sealed blob snapshot status rollback prune compact export"]
         .into_iter()
         .flat_map(|verbs| verbs.split(' '))
     {
@@ -122,6 +122,27 @@ fn one_file_serves_many_models_and_ports_are_told_apart() {
     assert_ne!(register("one"), register("another"));
     let told = refused(&["query", "status", "--node", &node.rest]);
     assert!(told.contains(&format!("{} is no RPC port", node.rest)), "{told}");
+    assert_eq!(node.stop(), 0);
+}
+
+#[test]
+fn sealed_records_are_asked_for_and_their_refusals_told() {
+    let home = tempfile::tempdir().unwrap();
+    let fund = alice(home.path());
+    let words = fund.split('=').next().unwrap();
+    let node = Node::start(home.path(), &["--fund", &fund]);
+    let at = ["--node", node.rpc.as_str(), "--rest", node.rest.as_str()];
+    let asked = |arguments: &[&str]| run(&[&["sealed"], arguments, &at[..], &["--json"]].concat());
+    for none in [&["records", "aceso1nobody"][..], &["grants", "--record", "1"], &["reviews", "1"]] {
+        let (code, told, error) = asked(none);
+        assert_eq!((code, told.trim()), (0, "[]"), "{none:?}: {error}");
+    }
+    assert_eq!(asked(&["grants"]).0, 2);
+    let signed = |arguments: &[&str]| refused(&[&["sealed"], arguments, &["--from", words], &at[..]].concat());
+    let told = signed(&["revoke", "aceso1nobody"]);
+    assert!(told.contains("aceso1nobody is no grant, such as aceso1…/3"), "{told}");
+    let told = signed(&["retire", "7"]);
+    assert!(told.contains("record 7: sealed record not registered"), "{told}");
     assert_eq!(node.stop(), 0);
 }
 

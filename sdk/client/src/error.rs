@@ -1,7 +1,7 @@
 //! What can go wrong between a client and a node.
 
 use aceso_types::BlobIdError;
-use aceso_verify::VerifyError;
+use aceso_verify::{VerifyError, grant::GrantError};
 
 /// Every way, with what a user needs to do something about it.
 #[derive(Debug, thiserror::Error)]
@@ -69,6 +69,9 @@ pub enum ClientError {
         /// What is wrong.
         reason: String,
     },
+    /// What a grant is made of is no key or ciphertext.
+    #[error("{0}")]
+    Grant(#[from] GrantError),
     /// The transaction did not get into a block in time.
     #[error("transaction {hash} is in no block after {seconds} s")]
     Late {

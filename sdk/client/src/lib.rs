@@ -2,12 +2,13 @@
 //!
 //! Start at [`Client::connect`]. A [`Key`] signs; [`Client::send`] simulates, signs, broadcasts and waits for the
 //! block; [`Client::ask`] and [`Client::smart`] query; [`Client::put_blob`] uploads; [`Client::evidence`] makes the
-//! receipt file that anybody can check offline with `aceso-verify`.
+//! receipt file that anybody can check offline with `aceso-verify`. Messages about sealed records are made in [`sealed`].
 //!
 //! Blocking on purpose: a party acts one step after the other. No key ever leaves the process.
 
 #![allow(clippy::disallowed_methods, reason = "a client waits for blocks by the clock of its own machine")]
 
+mod committee;
 mod error;
 mod evidence;
 mod http;
@@ -17,6 +18,7 @@ pub mod sealed;
 mod tx;
 mod wait;
 
+pub use committee::{SealedRead, random};
 pub use error::ClientError;
 pub use key::Key;
 pub use query::Account;

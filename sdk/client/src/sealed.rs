@@ -1,271 +1,235 @@
-//! Sealed records: what a patient registers and grants, and what a reader asks a committee for.
+//! Messages about sealed records, with their proofs: a reader's key, a record's registration, a grant.
 //!
-//! Points and proofs are made here, on the caller's machine; only what the chain may know goes into a message.
-//! `sdk/seal` makes the bytes of a record, `sdk/verify` has the protocol.
+//! Secrets come in and stay here; what goes out may be seen by everybody. Each call takes 64 fresh random bytes, which are
+//! mixed with the secret and the statement ([`aceso_verify::grant`]).
 
 use aceso_types::{
-    BlobId, ModelId,
-    msg::{
-        Disclose, MsgGrant, MsgRegisterReader, MsgRegisterSealed, MsgRequestRead, PassedOn, Recipient, SealedFile,
-        SignedOrigin,
-    },
-    query::{JobRow, JobStatus, QueryJob, ReaderRow, RecordRow},
-    sealed::{Disclosure, Terms, VERSION, reader_context, recipients_digest, record_name, source_digest},
+    Digest,
+    msg::{MsgGrant, MsgRegisterReader, MsgRegisterSealed, PassedOn, Recipient, SealedFile},
+    query::{GrantRow, ReaderRow, RecordRow},
+    sealed::{Terms, VERSION, reader_context, recipients_digest, record_name, source_digest},
 };
 use aceso_verify::grant::{
     Ciphertext, ContentPoint, Entropy, GrantError, Granted, PublicKey, Registered, Registration, SecretKey, Wrap,
 };
-use cosmos_sdk_proto::Any;
 
-use crate::{Client, ClientError, tx::any, wait::Wait};
+use crate::ClientError;
 
-/// Blocks within which a committee has to answer, unless a request says otherwise.
-const BLOCKS: u64 = 200;
-
-/// A file that is sealed, as its owner registers it.
-#[derive(Clone, Debug)]
-pub struct Sealed {
-    /// Its CID, as the blob store named it.
-    pub cid: BlobId,
-    /// The sealed file's length in bytes.
-    pub size: u64,
-    /// The modality, where the sealed file does not carry it (DICOM CS); may be empty.
-    pub modality: String,
-    /// The body part, likewise.
-    pub body_part: String,
+/// The key of an account's epoch; an epoch is the number of keys before. It ends at a second of Unix time.
+pub fn register_reader(
+    chain_id: &str,
+    account: &str,
+    epoch: u64,
+    expires: u64,
+    key: &SecretKey,
+    entropy: &Entropy,
+) -> MsgRegisterReader {
+    let context = reader_context(chain_id, account, epoch, expires);
+    MsgRegisterReader {
+        account: account.into(),
+        epoch,
+        key: key.public().to_bytes().into(),
+        expires,
+        possession: key.possession(&context.0, entropy).to_bytes().into(),
+    }
 }
 
-/// What somebody holds of a record: her own registration, or a wrap that was made for her.
+/// The registration of files that are sealed under one point, by the owner's key of just this record. No guard and no
+/// origin are named.
+pub fn register(
+    chain_id: &str,
+    owner: &str,
+    files: Vec<SealedFile>,
+    key: &SecretKey,
+    content: &ContentPoint,
+    entropy: &Entropy,
+) -> MsgRegisterSealed {
+    let commitment = content.commitment();
+    let about = Registered { chain_id, cid: &name_of(&files), owner, commitment: &commitment };
+    let registration = Registration::new(&about, key, content, entropy);
+    MsgRegisterSealed {
+        owner: owner.into(),
+        files,
+        guard: String::new(),
+        registration: registration.to_bytes().into(),
+        commitment: commitment.0.into(),
+        origin: None,
+    }
+}
+
+/// What a grant says, before it is proven.
 #[derive(Clone, Copy, Debug)]
-pub enum Holding<'a> {
-    /// The owner's registration.
-    Registration,
-    /// A grant, and her place among its recipients.
-    Wrap(&'a MsgGrant, u32),
-}
-
-/// A grant that is to be given.
-#[derive(Clone, Debug)]
-pub struct Grant<'a> {
+pub struct Giving<'a> {
+    /// The chain.
+    pub chain_id: &'a str,
     /// Who grants.
     pub granter: &'a str,
-    /// How many grants it has given before, plus 1.
+    /// How many grants this account has given before, plus 1.
     pub number: u64,
-    /// The record.
+    /// The record, as the chain has it.
     pub record: &'a RecordRow,
-    /// What of it the granter holds.
-    pub from: Holding<'a>,
-    /// For whom, by the keys that they have registered.
-    pub recipients: &'a [ReaderRow],
-    /// Whether they answer together.
+    /// The grant that is passed on, the granter's place in it, and its terms where they allow that; none for the owner.
+    pub from: Option<(&'a GrantRow, u32, Option<&'a Terms>)>,
+    /// For whom, as the chain has their keys.
+    pub to: &'a [ReaderRow],
+    /// Whether they are a committee.
     pub committee: bool,
-    /// The second (Unix time) from which on it no longer holds.
+    /// The second at which it ends.
     pub expires: u64,
     /// What it allows.
     pub terms: &'a Terms,
-    /// The terms of what is passed on, opened; none for the owner.
-    pub source_terms: Option<&'a Terms>,
 }
 
-/// A read that a committee is asked for.
-#[derive(Clone, Debug)]
-pub struct SealedRead<'a> {
-    /// Who asks and pays.
-    pub requester: &'a str,
-    /// For whom; signs the transaction.
-    pub actor: &'a str,
-    /// The model.
-    pub model: ModelId,
-    /// Whose record it is.
-    pub owner: &'a str,
-    /// The file.
-    pub image: BlobId,
-    /// Who gave the committee's grant, and its number.
-    pub grant: (&'a str, u64),
-    /// Its terms.
-    pub terms: &'a Terms,
-    /// Why: a code of HL7 v3 ActReason.
-    pub purpose: &'a str,
-    /// Who may know the outcome.
-    pub disclosure: Disclosure,
-    /// Why, in words, where the grant is for emergencies.
-    pub reason: &'a str,
-}
-
-fn entropy() -> Result<Entropy, ClientError> {
-    let mut bytes = [0; 64];
-    getrandom::fill(&mut bytes).map_err(|e| ClientError::Key(e.to_string()))?;
-    Ok(bytes)
-}
-
-fn refused(error: GrantError) -> ClientError {
-    ClientError::Key(error.to_string())
-}
-
-/// A point that nobody else knows, for a new record.
-///
-/// # Errors
-/// [`ClientError::Key`] where this machine gives no randomness.
-pub fn content_point() -> Result<ContentPoint, ClientError> {
-    Ok(ContentPoint::generate(&entropy()?))
-}
-
-impl Client {
-    /// Registers a reader's key for an epoch, until a second of Unix time.
+impl Giving<'_> {
+    /// The message. `key` is the owner's of this record, or the one for which `from` was wrapped; `nonce` is used once.
     ///
     /// # Errors
-    /// [`ClientError::Key`] where this machine gives no randomness.
-    pub fn msg_register_reader(
-        &self,
-        account: &str,
-        epoch: u64,
-        key: &SecretKey,
-        expires: u64,
-    ) -> Result<Any, ClientError> {
-        let context = reader_context(&self.chain().id, account, epoch, expires);
-        let possession = key.possession(&context.0, &entropy()?).to_bytes().to_vec();
-        let key = key.public().to_bytes().to_vec();
-        Ok(any(&MsgRegisterReader { account: account.into(), epoch, key, expires, possession }))
-    }
-
-    /// Registers files that are sealed under one point, for their owner's key of this record. `guard` may be empty.
-    ///
-    /// # Errors
-    /// [`ClientError::Key`] where this machine gives no randomness.
-    pub fn msg_register_sealed(
-        &self,
-        owner: &str,
-        files: &[Sealed],
-        guard: &str,
-        (key, content): (&SecretKey, &ContentPoint),
-        origin: Option<SignedOrigin>,
-    ) -> Result<Any, ClientError> {
-        let cids: Vec<String> = files.iter().map(|file| file.cid.to_string()).collect();
-        let commitment = content.commitment();
-        let name = record_name(&cids);
-        let about = Registered { chain_id: &self.chain().id, cid: &name, owner, commitment: &commitment };
-        let registration = Registration::new(&about, key, content, &entropy()?).to_bytes().to_vec();
-        let file = |file: &Sealed| SealedFile {
-            cid: file.cid.to_string(),
-            size: file.size,
-            modality: file.modality.clone(),
-            body_part: file.body_part.clone(),
-        };
-        Ok(any(&MsgRegisterSealed {
-            owner: owner.into(),
-            files: files.iter().map(file).collect(),
-            guard: guard.into(),
-            registration,
-            commitment: commitment.0.to_vec(),
-            origin,
-        }))
-    }
-
-    /// Grants: wraps what the granter holds for the recipients, with a proof for everybody.
-    ///
-    /// # Errors
-    /// [`ClientError::Key`] where this machine gives no randomness, or where row or keys are none.
-    pub fn msg_grant(&self, grant: &Grant<'_>, secret: &SecretKey) -> Result<Any, ClientError> {
-        let Grant { record, recipients, .. } = grant;
-        let entropy = entropy()?;
-        let mut nonce = [0; 16];
-        getrandom::fill(&mut nonce).map_err(|e| ClientError::Key(e.to_string()))?;
-        let (source, held, from) = match grant.from {
-            Holding::Registration => {
-                let registration = Registration::from_bytes(&record.registration).map_err(refused)?;
-                (source_digest(&record.registration), registration.sealed, None)
-            }
-            Holding::Wrap(given, place) => {
-                let from = PassedOn { granter: given.granter.clone(), grant: given.grant, place };
-                (source_digest(&given.wrap), wrapped(given, place)?, Some(from))
-            }
-        };
-        let keys = recipients.iter().map(|one| PublicKey::from_bytes(&one.key));
-        let keys: Vec<PublicKey> = keys.collect::<Result<_, _>>().map_err(refused)?;
-        let rows = recipients.iter().map(|one| (one.account.as_str(), one.epoch, one.key.as_slice()));
-        let cids: Vec<String> = record.files.iter().map(|file| file.cid.clone()).collect();
+    /// [`ClientError::Grant`] if rows hold no points, or nobody or too many are meant.
+    pub fn prove(&self, key: &SecretKey, nonce: [u8; 16], entropy: &Entropy) -> Result<MsgGrant, ClientError> {
+        let (source, sealed) = self.source()?;
+        let members: Vec<PublicKey> =
+            self.to.iter().map(|row| PublicKey::from_bytes(&row.key)).collect::<Result<_, _>>()?;
+        let rows = self.to.iter().map(|row| (row.account.as_str(), row.epoch, row.key.as_slice()));
+        let terms = self.terms.digest(self.expires);
         let about = Granted {
-            chain_id: &self.chain().id,
+            chain_id: self.chain_id,
             version: VERSION,
             source: &source,
-            cid: &record_name(&cids),
-            owner: &record.owner,
-            grant: grant.number,
+            cid: &name_of(&self.record.files),
+            owner: &self.record.owner,
+            grant: self.number,
             nonce: &nonce,
-            epoch: recipients.first().map_or(0, |one| one.epoch),
+            epoch: self.to.first().map_or(0, |row| row.epoch),
             committee: &recipients_digest(rows),
-            terms: &grant.terms.digest(grant.expires),
+            terms: &terms,
         };
-        let wrap = Wrap::new(&about, secret, &held, &keys, &entropy).map_err(refused)?;
-        let named = recipients.iter().map(|one| Recipient { account: one.account.clone(), epoch: one.epoch });
-        Ok(any(&MsgGrant {
-            granter: grant.granter.into(),
-            grant: grant.number,
-            record: record.record,
-            from,
-            recipients: named.collect(),
-            committee: grant.committee,
-            nonce: nonce.to_vec(),
-            expires: grant.expires,
-            terms: about.terms.0.to_vec(),
+        let wrap = Wrap::new(&about, key, &sealed, &members, entropy)?;
+        let recipient = |row: &ReaderRow| Recipient { account: row.account.clone(), epoch: row.epoch };
+        Ok(MsgGrant {
+            granter: self.granter.into(),
+            grant: self.number,
+            record: self.record.record,
+            from: self.from.and_then(|(row, place, _)| {
+                let source = row.grant.as_ref()?;
+                Some(PassedOn { granter: source.granter.clone(), grant: source.grant, place })
+            }),
+            recipients: self.to.iter().map(recipient).collect(),
+            committee: self.committee,
+            nonce: nonce.into(),
+            expires: self.expires,
+            terms: terms.0.into(),
             wrap: wrap.to_bytes(),
-            source_terms: grant.source_terms.map(Terms::encode).unwrap_or_default(),
-        }))
+            source_terms: self.from.and_then(|(_, _, terms)| terms).map(Terms::encode).unwrap_or_default(),
+        })
     }
 
-    /// Asks a committee for a read, to be answered within 200 blocks, without a callback.
-    ///
-    /// # Errors
-    /// Those of asking for the height.
-    pub fn msg_request_read(&self, read: &SealedRead<'_>) -> Result<Any, ClientError> {
-        let (disclose, findings) = match &read.disclosure {
-            Disclosure::Open => (Disclose::Open, Vec::new()),
-            Disclosure::Predicate(findings) => (Disclose::Predicate, findings.clone()),
-            Disclosure::Sealed => (Disclose::Sealed, Vec::new()),
+    /// What the key comes from: its digest, and the ciphertext for the granter's key.
+    fn source(&self) -> Result<(Digest, Ciphertext), ClientError> {
+        let Some((row, place, _)) = self.from else {
+            let registration = &self.record.registration;
+            return Ok((source_digest(registration), Registration::from_bytes(registration)?.sealed));
         };
-        Ok(any(&MsgRequestRead {
-            requester: read.requester.into(),
-            actor: read.actor.into(),
-            model: read.model.as_bytes().to_vec(),
-            owner: read.owner.into(),
-            image: read.image.to_string(),
-            granter: read.grant.0.into(),
-            grant: read.grant.1,
-            terms: read.terms.encode(),
-            purpose: read.purpose.into(),
-            disclose: disclose.into(),
-            findings,
-            accept: None,
-            deadline: self.height()?.saturating_add(BLOCKS),
-            callback_gas: 0,
-            reason: read.reason.into(),
-        }))
-    }
-
-    /// Waits until a job is closed, and answers what became of it.
-    ///
-    /// # Errors
-    /// [`ClientError::Open`] if it is open for longer than a minute; those of asking.
-    pub fn wait_job(&self, job: u64) -> Result<JobRow, ClientError> {
-        let wait = Wait::begin();
-        loop {
-            let row = self.ask(&QueryJob { job })?;
-            if let Some(row) = row.filter(|row| row.status() != JobStatus::Open) {
-                return Ok(row);
-            }
-            if !wait.goes_on() {
-                return Err(ClientError::Open { job, seconds: Wait::seconds() });
-            }
-        }
+        let wrap = row.grant.as_ref().map(|grant| grant.wrap.as_slice()).unwrap_or_default();
+        let members = Wrap::from_bytes(wrap)?;
+        let nowhere =
+            GrantError::Members { most: members.members(), got: usize::try_from(place).unwrap_or(usize::MAX) };
+        let sealed = usize::try_from(place).ok().and_then(|place| members.of(place)).ok_or(nowhere)?;
+        Ok((source_digest(wrap), sealed))
     }
 }
 
-/// What a grant holds for one of its recipients, by the place.
-///
-/// # Errors
-/// [`ClientError::Key`] where it is no wrap, or has no such place.
-pub fn wrapped(grant: &MsgGrant, place: u32) -> Result<Ciphertext, ClientError> {
-    let wrap = Wrap::from_bytes(&grant.wrap).map_err(refused)?;
-    let place = usize::try_from(place).unwrap_or(usize::MAX);
-    wrap.of(place).ok_or_else(|| ClientError::Key(format!("the grant is for {}, not {place}", wrap.members())))
+fn name_of(files: &[SealedFile]) -> String {
+    let cids: Vec<String> = files.iter().map(|file| file.cid.clone()).collect();
+    record_name(&cids)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CHAIN: &str = "clinic-1";
+
+    fn key(number: u8) -> SecretKey {
+        SecretKey::derive(&[number; 32], b"test", b"context").unwrap()
+    }
+
+    fn terms() -> Terms {
+        Terms {
+            version: VERSION,
+            salt: Digest([1; 32]),
+            actors: vec![],
+            anybody: false,
+            via: vec![],
+            purposes: vec![],
+            models: vec![],
+            not_before: 0,
+            uses: 0,
+            open: false,
+            sealed: false,
+            findings: vec![],
+            bits: 0,
+            rewrap: true,
+            emergency: false,
+        }
+    }
+
+    fn row(number: u8, account: &str) -> ReaderRow {
+        let msg = register_reader(CHAIN, account, 0, 9, &key(number), &[1; 64]);
+        ReaderRow { account: account.into(), epoch: 0, key: msg.key, expires: msg.expires }
+    }
+
+    #[test]
+    fn what_is_registered_is_given_and_passed_on() {
+        let content = ContentPoint::generate(&[5; 64]);
+        let file = SealedFile { cid: "bafy".into(), size: 1, ..SealedFile::default() };
+        let msg = register(CHAIN, "patient", vec![file], &key(1), &content, &[2; 64]);
+        let record = RecordRow {
+            record: 3,
+            owner: msg.owner,
+            files: msg.files,
+            registration: msg.registration,
+            ..RecordRow::default()
+        };
+        let (to, terms) = ([row(2, "one"), row(3, "two")], terms());
+        let giving = Giving {
+            chain_id: CHAIN,
+            granter: "patient",
+            number: 1,
+            record: &record,
+            from: None,
+            to: &to,
+            committee: false,
+            expires: 7,
+            terms: &terms,
+        };
+        let given = giving.prove(&key(1), [9; 16], &[3; 64]).unwrap();
+        assert_eq!((given.record, given.recipients.len(), given.source_terms.len()), (3, 2, 0));
+        assert_eq!(given.terms, terms.digest(7).0);
+        let row_of = GrantRow { grant: Some(given), ..GrantRow::default() };
+        let third = [row(4, "three")];
+        let on = Giving { granter: "two", from: Some((&row_of, 1, Some(&terms))), to: &third, ..giving };
+        let passed = on.prove(&key(3), [8; 16], &[4; 64]).unwrap();
+        assert_eq!(passed.from.map(|from| (from.granter, from.grant, from.place)), Some(("patient".into(), 1, 1)));
+        assert_eq!(passed.source_terms, terms.encode());
+        let opened = Wrap::from_bytes(&passed.wrap).unwrap().of(0).unwrap().open(&key(4));
+        assert_eq!(opened, content);
+    }
+
+    #[test]
+    fn rows_that_hold_no_points() {
+        let (record, terms) = (RecordRow::default(), terms());
+        let giving = Giving {
+            chain_id: CHAIN,
+            granter: "patient",
+            number: 1,
+            record: &record,
+            from: None,
+            to: &[],
+            committee: false,
+            expires: 7,
+            terms: &terms,
+        };
+        let refused = giving.prove(&key(1), [9; 16], &[3; 64]).unwrap_err().to_string();
+        expect_test::expect!["a registration has 240 bytes, and 0 came"].assert_eq(&refused);
+    }
 }

@@ -9,6 +9,7 @@ mod bank;
 mod feegrant;
 pub(crate) mod ours;
 mod page;
+mod sealed;
 mod service;
 mod status;
 mod store;

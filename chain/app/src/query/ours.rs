@@ -21,7 +21,7 @@ use crate::{
         reads::{self, lists},
         validators,
     },
-    query::{Answered, decode, encode, status::Status},
+    query::{Answered, decode, encode, sealed, status::Status},
     store::{self, Entry, Part, Read},
 };
 
@@ -43,7 +43,7 @@ pub(crate) fn answer(state: &mut impl Read, height: u64, path: &str, data: &[u8]
         QueryValidators::PATH => validator_list(state, height, data),
         QueryValidator::PATH => validator(state, height, data),
         QueryUpgrade::PATH => upgrade(state, data),
-        _ => return None,
+        _ => return sealed::answer(state, path, data),
     })
 }
 
@@ -181,12 +181,12 @@ fn shown_image(state: &mut impl Read, height: u64, cid: &BlobId) -> Result<Optio
     Ok(Some(ImageRow { blob, ..row }))
 }
 
-fn cid_of(text: &str) -> Result<BlobId, Status> {
+pub(super) fn cid_of(text: &str) -> Result<BlobId, Status> {
     text.parse().map_err(|e| Status::Invalid(format!("{e}")))
 }
 
 /// A page under `prefix`, and what to ask after.
-fn list(
+pub(super) fn list(
     state: &mut impl Read,
     component: &'static str,
     prefix: Vec<u8>,

@@ -4,6 +4,9 @@
 //! is `{"type", "value"}`; empty optional fields are left out, 64-bit numbers are text, bytes are base64 and a
 //! contract's message stands inline (SDK `x/tx/signing/aminojson`; CosmJS `packages/amino`, `packages/cosmwasm`).
 
+mod sealed;
+
+use aceso_types::msg::SignedOrigin;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use cosmos_sdk_proto::{
     cosmos::{base::v1beta1::Coin, feegrant::v1beta1::BasicAllowance, tx::v1beta1::Fee},
@@ -138,16 +141,7 @@ fn message(msg: &Msg) -> Result<Value, Fault> {
             ("aceso/MsgRegisterModel", Fields::new().text("author", &m.author).bytes("manifest", &m.manifest))
         }
         Msg::RegisterImage(m) => {
-            let origin = m.origin.as_ref().map(|o| {
-                Fields::new()
-                    .text("institution", &o.institution)
-                    .bytes("pixels", &o.pixels)
-                    .bytes("study", &o.study)
-                    .bytes("subject", &o.subject)
-                    .bytes("public_key", &o.public_key)
-                    .bytes("signature", &o.signature)
-                    .into_value()
-            });
+            let origin = m.origin.as_ref().map(origin);
             (
                 "aceso/MsgRegisterImage",
                 Fields::new()
@@ -161,6 +155,19 @@ fn message(msg: &Msg) -> Result<Value, Fault> {
                     .optional("origin", origin),
             )
         }
+        Msg::RegisterReader(m) => ("aceso/MsgRegisterReader", sealed::register_reader(m)),
+        Msg::RegisterSealed(m) => ("aceso/MsgRegisterSealed", sealed::register_sealed(m)),
+        Msg::RetireSealed(m) => {
+            ("aceso/MsgRetireSealed", Fields::new().text("owner", &m.owner).number("record", m.record))
+        }
+        Msg::Grant(m) => ("aceso/MsgGrant", sealed::grant(m)),
+        Msg::RevokeGrant(m) => (
+            "aceso/MsgRevokeGrant",
+            Fields::new().text("sender", &m.sender).text("granter", &m.granter).number("grant", m.grant),
+        ),
+        Msg::BreakGlass(m) => ("aceso/MsgBreakGlass", sealed::break_glass(m)),
+        Msg::RequestRead(m) => ("aceso/MsgRequestRead", sealed::request_read(m)),
+        Msg::SubmitShare(m) => ("aceso/MsgSubmitShare", sealed::submit_share(m)),
         Msg::PinCodes(m) => ("wasm/MsgPinCodes", pins(&m.authority, &m.code_ids)),
         Msg::UnpinCodes(m) => ("wasm/MsgUnpinCodes", pins(&m.authority, &m.code_ids)),
         Msg::SetValidator(m) => (
@@ -212,14 +219,14 @@ fn allowance(allowance: &Allowance) -> Value {
     match allowance {
         Allowance::Basic(one) => json!({ "type": "cosmos-sdk/BasicAllowance", "value": basic(one) }),
         Allowance::Periodic(one) => {
-            let period = one.period.clone().unwrap_or_default();
+            let period = one.period.unwrap_or_default();
             let nanos = i128::from(period.seconds) * 1_000_000_000 + i128::from(period.nanos);
             json!({ "type": "cosmos-sdk/PeriodicAllowance", "value": {
                 "basic": basic(&one.basic.clone().unwrap_or_default()),
                 "period": nanos.to_string(),
                 "period_spend_limit": coins(&one.period_spend_limit),
                 "period_can_spend": coins(&one.period_can_spend),
-                "period_reset": time(&one.period_reset.clone().unwrap_or_default()),
+                "period_reset": time(&one.period_reset.unwrap_or_default()),
             } })
         }
         Allowance::AllowedMsg(filter, inner) => json!({ "type": "cosmos-sdk/AllowedMsgAllowance", "value": {
@@ -233,6 +240,17 @@ fn allowance(allowance: &Allowance) -> Value {
 fn time(time: &Timestamp) -> Value {
     let nanos = u32::try_from(time.nanos).unwrap_or_default();
     tendermint::Time::from_unix_timestamp(time.seconds, nanos).map_or(Value::Null, |time| time.to_rfc3339().into())
+}
+
+fn origin(signed: &SignedOrigin) -> Value {
+    Fields::new()
+        .text("institution", &signed.institution)
+        .bytes("pixels", &signed.pixels)
+        .bytes("study", &signed.study)
+        .bytes("subject", &signed.subject)
+        .bytes("public_key", &signed.public_key)
+        .bytes("signature", &signed.signature)
+        .into_value()
 }
 
 fn pins(authority: &str, codes: &[u64]) -> Fields {

@@ -13,7 +13,7 @@ use cosmos_sdk_proto::{
 use prost::{Message, Name};
 
 use crate::{
-    components::{bank, blobs, models, params, reads, sponsor, validators, wasm},
+    components::{bank, blobs, models, params, reads, sealed, sponsor, validators, wasm},
     error::Outcome,
     event::Event,
     run::Run,
@@ -86,6 +86,14 @@ pub(crate) fn one(run: &mut Run<'_>, msg: &Msg) -> Outcome<Any> {
         Msg::RegisterBlob(msg) => ours(&blobs::register_msg(run, msg)?),
         Msg::RegisterModel(msg) => ours(&models::register_msg(run, msg)?),
         Msg::RegisterImage(msg) => ours(&reads::register_image(run, msg)?),
+        Msg::RegisterReader(msg) => ours(&sealed::readers::register(run, msg)?),
+        Msg::RegisterSealed(msg) => ours(&sealed::records::register(run, msg)?),
+        Msg::RetireSealed(msg) => ours(&sealed::records::retire(run, msg)?),
+        Msg::Grant(msg) => ours(&sealed::grants::grant(run, msg)?),
+        Msg::RevokeGrant(msg) => ours(&sealed::grants::revoke(run, msg)?),
+        Msg::BreakGlass(msg) => ours(&sealed::reviews::break_glass(run, msg)?),
+        Msg::RequestRead(msg) => ours(&sealed::request::request(run, msg)?),
+        Msg::SubmitShare(msg) => ours(&sealed::share::submit(run, msg)?),
         Msg::PinCodes(msg) => {
             wasm::pin(run, &msg.authority, &msg.code_ids, true)?;
             sdk(&MsgPinCodesResponse {})

@@ -3,9 +3,12 @@
 //! Field checks and their sentences are those of the Cosmos SDK and of wasmd (`ValidateBasic`). Whatever else a
 //! client sends is answered with the SDK's "unknown request".
 
+mod sealed;
+
 use aceso_types::msg::{
-    MsgAttest, MsgCancelUpgrade, MsgRegisterAttester, MsgRegisterBlob, MsgRegisterImage, MsgRegisterModel,
-    MsgScheduleUpgrade, MsgSetValidator, MsgUpdateParams, Named,
+    MsgAttest, MsgBreakGlass, MsgCancelUpgrade, MsgGrant, MsgRegisterAttester, MsgRegisterBlob, MsgRegisterImage,
+    MsgRegisterModel, MsgRegisterReader, MsgRegisterSealed, MsgRequestRead, MsgRetireSealed, MsgRevokeGrant,
+    MsgScheduleUpgrade, MsgSetValidator, MsgSubmitShare, MsgUpdateParams, Named,
 };
 use cosmos_sdk_proto::{
     Any,
@@ -94,6 +97,14 @@ messages! {
     RegisterBlob(MsgRegisterBlob) = MsgRegisterBlob::TYPE_URL, |msg| &msg.owner;
     RegisterModel(MsgRegisterModel) = MsgRegisterModel::TYPE_URL, |msg| &msg.author;
     RegisterImage(MsgRegisterImage) = MsgRegisterImage::TYPE_URL, |msg| &msg.owner;
+    RegisterReader(MsgRegisterReader) = MsgRegisterReader::TYPE_URL, |msg| &msg.account;
+    RegisterSealed(MsgRegisterSealed) = MsgRegisterSealed::TYPE_URL, |msg| &msg.owner;
+    RetireSealed(MsgRetireSealed) = MsgRetireSealed::TYPE_URL, |msg| &msg.owner;
+    Grant(MsgGrant) = MsgGrant::TYPE_URL, |msg| &msg.granter;
+    RevokeGrant(MsgRevokeGrant) = MsgRevokeGrant::TYPE_URL, |msg| &msg.sender;
+    BreakGlass(MsgBreakGlass) = MsgBreakGlass::TYPE_URL, |msg| &msg.actor;
+    RequestRead(MsgRequestRead) = MsgRequestRead::TYPE_URL, |msg| &msg.requester;
+    SubmitShare(MsgSubmitShare) = MsgSubmitShare::TYPE_URL, |msg| &msg.operator;
     SetValidator(MsgSetValidator) = MsgSetValidator::TYPE_URL, |msg| &msg.authority;
     RegisterAttester(MsgRegisterAttester) = MsgRegisterAttester::TYPE_URL, |msg| &msg.operator;
     UpdateParams(MsgUpdateParams) = MsgUpdateParams::TYPE_URL, |msg| &msg.authority;
@@ -194,6 +205,17 @@ impl Msg {
                     None => Ok(()),
                 }
             }
+            Self::RegisterReader(msg) => sealed::register_reader(msg, prefix),
+            Self::RegisterSealed(msg) => sealed::register_sealed(msg, prefix),
+            Self::RetireSealed(msg) => address("owner", &msg.owner),
+            Self::Grant(msg) => sealed::grant(msg, prefix),
+            Self::RevokeGrant(msg) => {
+                address("sender", &msg.sender)?;
+                address("granter", &msg.granter)
+            }
+            Self::BreakGlass(msg) => sealed::break_glass(msg, prefix),
+            Self::RequestRead(msg) => sealed::request_read(msg, prefix),
+            Self::SubmitShare(msg) => address("operator", &msg.operator),
             Self::PinCodes(msg) => {
                 address("authority", &msg.authority)?;
                 code_ids(&msg.code_ids)

@@ -76,6 +76,8 @@ enum Verb {
     Blob(blob::Args),
     /// Register images.
     Image(remote::image::Image),
+    /// Sealed records and who was granted their keys.
+    Sealed(remote::sealed::Sealed),
     /// Send a transaction and wait until it is in a block.
     Tx(remote::tx::Tx),
     /// Say what the chain's authority says: validators, parameters, upgrades.
@@ -165,6 +167,7 @@ impl Verb {
             Self::Model(args) => model::run(args, output),
             Self::Blob(args) => blob::run(args, output),
             Self::Image(args) => args.run(output),
+            Self::Sealed(args) => args.run(output),
             Self::Tx(args) => args.run(output),
             Self::Authority(args) => args.run(output),
             Self::Attester(args) => args.run(output),

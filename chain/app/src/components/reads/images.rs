@@ -88,7 +88,7 @@ pub(crate) fn register(run: &mut Run<'_>, msg: &MsgRegisterImage) -> Outcome<Msg
 }
 
 /// A guard is a contract of this chain, or there is none.
-fn guard(run: &mut Run<'_>, chain: &Chain, text: &str) -> Outcome<String> {
+pub(crate) fn guard(run: &mut Run<'_>, chain: &Chain, text: &str) -> Outcome<String> {
     if text.is_empty() {
         return Ok(String::new());
     }
@@ -100,7 +100,7 @@ fn guard(run: &mut Run<'_>, chain: &Chain, text: &str) -> Outcome<String> {
 }
 
 /// Believes a statement of origin only with the signature of the account that makes it.
-fn check_origin(run: &mut Run<'_>, chain: &Chain, signed: SignedOrigin) -> Outcome<SignedOrigin> {
+pub(crate) fn check_origin(run: &mut Run<'_>, chain: &Chain, signed: SignedOrigin) -> Outcome<SignedOrigin> {
     run.meter.spend(gas::ORIGIN, "origin signature")?;
     let origin = origin_of(&signed)?;
     if Address::of_key(&signed.public_key, &chain.prefix)?.as_str() != origin.institution {
@@ -115,6 +115,6 @@ fn check_origin(run: &mut Run<'_>, chain: &Chain, signed: SignedOrigin) -> Outco
 }
 
 /// DICOM's value representation CS, or nothing (PS3.5 section 6.2).
-fn is_code_string(text: &str) -> bool {
+pub(crate) fn is_code_string(text: &str) -> bool {
     text.len() <= 16 && text.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_' || b == b' ')
 }

@@ -13,6 +13,7 @@ use crate::{
     components::{
         READS,
         reads::{images, keys},
+        sealed,
     },
     error::Outcome,
     event::Event,
@@ -28,6 +29,8 @@ const PERMITS_MAX: usize = 256;
 pub(crate) struct Permit {
     pub(crate) caller: String,
     pub(crate) image: BlobId,
+    /// Whose sealed file it is; empty for an open image.
+    pub(crate) owner: String,
     pub(crate) model: ModelId,
     pub(crate) purpose: String,
     pub(crate) guard: String,
@@ -96,12 +99,12 @@ pub(crate) fn permit(run: &mut Run<'_>, guard: &str, request: &[u8]) -> Outcome<
     let request = decode(request)?;
     let prefix = run.chain.prefix.clone();
     let caller = crate::address::Address::parse(&request.caller, &prefix)?.to_string();
-    let PermitRequest { actor, image, model, purpose, grant, answer, .. } = request;
-    let registered = images::get(&mut Bare(run.delta), &image)?;
-    let Some(registered) = registered else { return Err(Code::ImageUnknown.because(image).into()) };
-    if registered.guard != guard {
-        let who = if registered.guard.is_empty() { "nobody" } else { registered.guard.as_str() };
-        return Err(Code::NotTheGuard.because(format_args!("{image} is guarded by {who}, not by {guard}")).into());
+    let PermitRequest { actor, image, owner, model, purpose, grant, answer, .. } = request;
+    let owner = if owner.is_empty() { owner } else { run.chain.address(&owner)?.into() };
+    let (image_guard, name) = guard_of(&mut Bare(run.delta), &owner, &image)?;
+    if image_guard != guard {
+        let who = if image_guard.is_empty() { "nobody" } else { image_guard.as_str() };
+        return Err(Code::NotTheGuard.because(format_args!("{name} is guarded by {who}, not by {guard}")).into());
     }
     let denied = matches!(answer, Answer::Deny { .. });
     if !(run.tx.signers.contains(&actor) || denied && actor.is_empty()) {
@@ -128,9 +131,23 @@ pub(crate) fn permit(run: &mut Run<'_>, guard: &str, request: &[u8]) -> Outcome<
     run.tx.journal.note(Entry { height, tx, image, model, caller: caller.clone(), event });
     if let Answer::Permit { max_uses } = answer {
         let guard = guard.into();
-        run.tx.permits.push(Permit { caller, image, model, purpose, guard, grant, actor, max_uses, consumed: false });
+        let consumed = false;
+        run.tx.permits.push(Permit { caller, image, owner, model, purpose, guard, grant, actor, max_uses, consumed });
     }
     Ok(())
+}
+
+/// Who guards an open image, or a sealed file of an owner; and how refusals name it.
+fn guard_of(state: &mut impl Read, owner: &str, image: &BlobId) -> Outcome<(String, String)> {
+    let (guard, name) = if owner.is_empty() {
+        (images::get(state, image)?.map(|row| row.guard), image.to_string())
+    } else {
+        (sealed::info(state, owner, image)?.map(|info| info.guard), format!("{image} of {owner}"))
+    };
+    match guard {
+        Some(guard) => Ok((guard, name)),
+        None => Err(Code::ImageUnknown.because(name).into()),
+    }
 }
 
 /// Refuses a use beyond the cap.
@@ -164,6 +181,45 @@ fn decode(bytes: &[u8]) -> Result<PermitRequest, Fault> {
             Err(Code::PermitField.because(format_args!("{name}: {length} bytes, the limit is {most}")))
         }
     }
+}
+
+/// A request for a read of a sealed file that somebody guards.
+pub(crate) struct SealedUse<'a> {
+    pub(crate) caller: &'a str,
+    pub(crate) actor: &'a str,
+    pub(crate) image: &'a BlobId,
+    pub(crate) owner: &'a str,
+    pub(crate) model: &'a ModelId,
+    pub(crate) purpose: &'a str,
+    pub(crate) guard: &'a str,
+}
+
+/// Uses up the permit of a sealed file's guard. The use counts with the request: nobody has seen anything yet, so both
+/// are undone together.
+pub(crate) fn consume_sealed(run: &mut Run<'_>, wanted: &SealedUse<'_>) -> Outcome<()> {
+    let SealedUse { caller, actor, image, owner, model, purpose, guard } = wanted;
+    let fits = |permit: &Permit| {
+        !permit.consumed
+            && permit.caller == *caller
+            && permit.actor == *actor
+            && permit.image == **image
+            && permit.owner == *owner
+            && permit.model == **model
+            && permit.purpose == *purpose
+            && permit.guard == *guard
+    };
+    let Some(slot) = run.tx.permits.iter().position(fits) else {
+        let words = format_args!(
+            "{guard} has not permitted {caller} to read {image} of {owner} with model {model} for {purpose} for {actor}"
+        );
+        return Err(Code::NoPermit.because(words).into());
+    };
+    let Some(Permit { grant, max_uses, .. }) = run.tx.permits.get(slot).cloned() else { return Ok(()) };
+    check_uses(run, guard, &grant, max_uses)?;
+    if let Some(permit) = run.tx.permits.get_mut(slot) {
+        permit.consumed = true;
+    }
+    run.count(READS, keys::uses(guard, &grant)).map(drop)
 }
 
 /// Writes a transaction's journal and says what is in it.

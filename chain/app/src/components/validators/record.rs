@@ -1,5 +1,7 @@
 //! What is known of a validator beside its power: who operates it, how it behaved. Records outlive membership.
 
+use std::collections::BTreeSet;
+
 use aceso_types::query::{MisbehaviorRow, ValidatorRow};
 
 use aceso_state::Order;
@@ -8,7 +10,7 @@ use crate::{
     code::Code,
     components::{
         VALIDATORS,
-        validators::{Table, conduct, keys, table::address_of},
+        validators::{Table, conduct, decided, keys, table::address_of},
     },
     error::Outcome,
     store::{Part, Read, Write, decode},
@@ -70,6 +72,15 @@ pub(super) fn by_address(state: &mut impl Read, address: &[u8]) -> Outcome<Optio
         Some(key) => get(state, &key),
         None => Ok(None),
     }
+}
+
+/// The operators of validators that are decided and have an attestation key.
+pub(crate) fn attesting(state: &mut impl Read) -> Outcome<BTreeSet<String>> {
+    let mut operators = BTreeSet::new();
+    for member in decided(state)?.members.iter().filter(|one| !one.bls_key.is_empty()) {
+        operators.insert(need(state, &member.key)?.operator);
+    }
+    Ok(operators)
 }
 
 /// The part of the rows that holds all records; [`shown`] reads its entries.

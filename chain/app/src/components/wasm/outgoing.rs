@@ -159,6 +159,14 @@ fn native(run: &mut Run<'_>, contract: &Address, any: AnyMsg) -> Outcome<Sent> {
     match &msg {
         Msg::GrantAllowance(_) | Msg::RevokeAllowance(_) => {}
         Msg::Send(_) | Msg::RegisterBlob(_) | Msg::RegisterModel(_) | Msg::RegisterImage(_) => {}
+        // What a contract says that owns sealed records, or that a key is wrapped for. An emergency is a person's to
+        // declare.
+        Msg::RegisterReader(_)
+        | Msg::RegisterSealed(_)
+        | Msg::RetireSealed(_)
+        | Msg::Grant(_)
+        | Msg::RevokeGrant(_)
+        | Msg::RequestRead(_) => {}
         // What a contract says that is the chain's authority, or a validator's operator.
         Msg::SetValidator(_)
         | Msg::RegisterAttester(_)

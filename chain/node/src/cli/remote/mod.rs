@@ -13,6 +13,7 @@ pub(crate) mod image;
 pub(crate) mod model;
 pub(crate) mod query;
 pub(crate) mod read;
+pub(crate) mod sealed;
 pub(crate) mod tx;
 
 /// Where the node is.

@@ -1,0 +1,109 @@
+//! Messages about sealed records, as amino JSON has them. A number that may be 0 as a place or an epoch is left out then,
+//! as every empty field is.
+
+use aceso_types::msg::{MsgBreakGlass, MsgGrant, MsgRegisterReader, MsgRegisterSealed, MsgRequestRead, MsgSubmitShare};
+use serde_json::Value;
+
+use super::{Fields, origin};
+
+pub(super) fn register_reader(m: &MsgRegisterReader) -> Fields {
+    Fields::new()
+        .text("account", &m.account)
+        .number("epoch", m.epoch)
+        .bytes("key", &m.key)
+        .number("expires", m.expires)
+        .bytes("possession", &m.possession)
+}
+
+pub(super) fn register_sealed(m: &MsgRegisterSealed) -> Fields {
+    let files = m.files.iter().map(|file| {
+        Fields::new()
+            .text("cid", &file.cid)
+            .number("size", file.size)
+            .text("modality", &file.modality)
+            .text("body_part", &file.body_part)
+            .into_value()
+    });
+    Fields::new()
+        .text("owner", &m.owner)
+        .value("files", files.collect())
+        .text("guard", &m.guard)
+        .bytes("registration", &m.registration)
+        .bytes("commitment", &m.commitment)
+        .optional("origin", m.origin.as_ref().map(origin))
+}
+
+pub(super) fn grant(m: &MsgGrant) -> Fields {
+    let from = m.from.as_ref().map(|from| {
+        let place = Value::from(from.place);
+        let fields = Fields::new().text("granter", &from.granter).number("grant", from.grant);
+        // 32 bits are a number, 64 are text; as elsewhere what is 0 is left out.
+        fields.optional("place", (from.place != 0).then_some(place)).into_value()
+    });
+    let recipients = m
+        .recipients
+        .iter()
+        .map(|one| Fields::new().text("account", &one.account).number("epoch", one.epoch).into_value());
+    Fields::new()
+        .text("granter", &m.granter)
+        .number("grant", m.grant)
+        .number("record", m.record)
+        .optional("from", from)
+        .value("recipients", recipients.collect())
+        .flag("committee", m.committee)
+        .bytes("nonce", &m.nonce)
+        .number("expires", m.expires)
+        .bytes("terms", &m.terms)
+        .bytes("wrap", &m.wrap)
+        .bytes("source_terms", &m.source_terms)
+}
+
+pub(super) fn break_glass(m: &MsgBreakGlass) -> Fields {
+    Fields::new()
+        .text("actor", &m.actor)
+        .number("epoch", m.epoch)
+        .text("granter", &m.granter)
+        .number("grant", m.grant)
+        .bytes("terms", &m.terms)
+        .text("reason", &m.reason)
+}
+
+pub(super) fn request_read(m: &MsgRequestRead) -> Fields {
+    let small = |number: u32| (number != 0).then(|| Value::from(number));
+    let list = |texts: &[String]| (!texts.is_empty()).then(|| texts.iter().cloned().collect::<Value>());
+    let accept = m.accept.as_ref().map(|accept| {
+        Fields::new()
+            .optional("members_min", small(accept.members_min))
+            .optional("power_min_bps", small(accept.power_min_bps))
+            .optional("required", list(&accept.required))
+            .optional("excluded", list(&accept.excluded))
+            .into_value()
+    });
+    Fields::new()
+        .text("requester", &m.requester)
+        .text("actor", &m.actor)
+        .bytes("model", &m.model)
+        .text("owner", &m.owner)
+        .text("image", &m.image)
+        .text("granter", &m.granter)
+        .number("grant", m.grant)
+        .bytes("terms", &m.terms)
+        .text("purpose", &m.purpose)
+        .optional("disclose", (m.disclose != 0).then(|| Value::from(m.disclose)))
+        .optional("findings", list(&m.findings))
+        .optional("accept", accept)
+        .number("deadline", m.deadline)
+        .number("callback_gas", m.callback_gas)
+        .text("reason", &m.reason)
+}
+
+pub(super) fn submit_share(m: &MsgSubmitShare) -> Fields {
+    let share = m.share.as_ref().map(|share| {
+        Fields::new()
+            .number("job", share.job)
+            .bytes("outcome", &share.outcome)
+            .bytes("signature", &share.signature)
+            .into_value()
+    });
+    Fields::new().text("operator", &m.operator).optional("share", share)
+}
