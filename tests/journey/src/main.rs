@@ -22,6 +22,7 @@ mod play;
 mod refusals;
 mod report;
 mod sample;
+mod sealed;
 mod stage;
 
 use auditor::Auditor;
