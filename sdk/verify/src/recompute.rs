@@ -6,6 +6,7 @@ use aceso_inference::{
     InferError, ModelRefused, admit,
     image::{ImageError, Limits, Stated, decode},
     scores,
+    table::{self, TableError},
 };
 use aceso_types::{
     BlobId, Digest, Manifest, ManifestError, ModelId, PixelDigest, Receipt, blob,
@@ -55,6 +56,9 @@ pub enum RecomputeError {
     /// The image cannot be read with this model.
     #[error("{0}")]
     Image(Box<ImageError>),
+    /// The table cannot be read with this model.
+    #[error("{0}")]
+    Table(Box<TableError>),
     /// The model cannot be run.
     #[error("{0}")]
     Refused(Box<ModelRefused>),
@@ -69,6 +73,12 @@ pub enum RecomputeError {
         /// What the receipt says.
         want: String,
     },
+}
+
+impl From<TableError> for RecomputeError {
+    fn from(error: TableError) -> Self {
+        Self::Table(Box::new(error))
+    }
 }
 
 impl From<ImageError> for RecomputeError {
@@ -93,18 +103,26 @@ pub fn recompute(receipt: &Receipt, manifest: &[u8], onnx: &[u8], image: &[u8]) 
     if receipt.image.codec() == blob::RAW && BlobId::of_raw(image) != receipt.image {
         return Err(RecomputeError::File { got: Box::new(BlobId::of_raw(image)), want: Box::new(receipt.image) });
     }
-    let decoded = decode(image, Limits::default())?;
-    if let Some(want) = receipt.pixels.filter(|want| *want != decoded.pixel_digest()) {
-        return Err(RecomputeError::Pixels { got: decoded.pixel_digest(), want });
-    }
-
+    let pipeline = &manifest.pipeline;
     let first =
         |own: Option<&str>, all: &[String]| own.map_or_else(|| all.first().cloned(), |_| None).unwrap_or_default();
-    let stated = Stated {
-        modality: first(decoded.modality(), &manifest.pipeline.modalities),
-        body_part: first(decoded.body_part(), &manifest.pipeline.body_parts),
+    let stated = |modality: Option<&str>, body_part: Option<&str>| Stated {
+        modality: first(modality, &pipeline.modalities),
+        body_part: first(body_part, &pipeline.body_parts),
     };
-    let input = decoded.to_tensor(&manifest.pipeline, &stated)?;
+    let same = |got: PixelDigest| match receipt.pixels.filter(|want| *want != got) {
+        Some(want) => Err(RecomputeError::Pixels { got, want }),
+        None => Ok(()),
+    };
+    let input = if pipeline.table.is_some() {
+        let table = table::decode(image)?;
+        same(table.digest())?;
+        table.to_tensor(pipeline, &stated(None, None))?
+    } else {
+        let decoded = decode(image, Limits::default())?;
+        same(decoded.pixel_digest())?;
+        decoded.to_tensor(pipeline, &stated(decoded.modality(), decoded.body_part()))?
+    };
     let model = admit(onnx, &manifest).map_err(|refused| RecomputeError::Refused(Box::new(refused)))?;
     let outputs = model.run(&[input])?;
     let (scores, findings) = match outputs.first() {

@@ -24,10 +24,9 @@ impl Engine for Inference {
     }
 
     fn open(&self, bytes: &[u8], stated: &Stated, manifest: &Manifest) -> Result<Opened, String> {
-        let image = image::decode(bytes, image::Limits::default()).map_err(|e| e.to_string())?;
         let stated = image::Stated { modality: stated.modality.clone(), body_part: stated.body_part.clone() };
-        let input = image.to_tensor(&manifest.pipeline, &stated).map_err(|e| e.to_string())?;
-        Ok(Opened { pixels: image.pixel_digest(), input })
+        let opened = aceso_inference::open(bytes, &manifest.pipeline, &stated, image::Limits::default());
+        opened.map(|(pixels, input)| Opened { pixels, input }).map_err(|e| e.to_string())
     }
 
     fn run(&self, manifest: &Manifest, inputs: &[Tensor]) -> Result<Vec<Tensor>, String> {
