@@ -156,7 +156,10 @@ fn grants(runs: u32, mut row: impl FnMut(&str, f64, &str, Option<(f64, &str)>)) 
             .map(|number| Ok(key(number)?.public()))
             .collect::<Result<_, aceso_verify::grant::GrantError>>()?;
         let make = || Wrap::new(&granted, &patient, &registration.sealed, &members, &[3; 64]);
-        let took = timed(runs.div_ceil(count.into()), || Ok(drop(make()?)))?;
+        let took = timed(runs.div_ceil(count.into()), || {
+            make()?;
+            Ok(())
+        })?;
         row(&format!("making a wrap for {count}"), took, "ms", None);
         let bytes = make()?.to_bytes();
         let check =

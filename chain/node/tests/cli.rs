@@ -19,7 +19,7 @@ fn refused(arguments: &[&str]) -> String {
 
 #[test]
 fn help_has_examples() {
-    for verb in ["", "dev init start keys model blob snapshot status rollback prune compact export"]
+    for verb in ["", "dev init start keys model sealed blob snapshot status rollback prune compact export"]
         .into_iter()
         .flat_map(|verbs| verbs.split(' '))
     {
@@ -72,6 +72,38 @@ fn models_are_refused_by_name() {
     assert!(refused(&["model", "check", path, "--manifest", "/nowhere"]).contains("cannot read /nowhere"));
 }
 
+const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../sdk/verify/tests/golden");
+
+#[test]
+fn receipts_of_both_kinds_are_checked_with_what_they_need() {
+    let golden = |name: &str| format!("{GOLDEN}/{name}");
+    let (light, trust) = (golden("read.receipt"), golden("trust.json"));
+    let (compact, roots) = (golden("read.compact"), golden("roots.json"));
+    let told = |receipt: &str, trust: &str| -> Value {
+        let (code, out, error) = run(&["read", "verify", receipt, "--trust", trust, "--json"]);
+        assert_eq!(code, 0, "{error}");
+        serde_json::from_str(&out).unwrap()
+    };
+    assert_eq!(told(&light, &trust)["kind"], "light");
+    let read = told(&compact, &roots);
+    assert_eq!((&read["kind"], &read["signed"], &read["power"]), (&"compact".into(), &30.into(), &40.into()));
+    let (_, out, _) = run(&["read", "verify", &compact, "--trust", &roots]);
+    assert!(
+        out.starts_with("verified: signed by 3 of a committee of 4") && out.contains("pneumonia is present"),
+        "{out}"
+    );
+
+    let verify = |receipt: &str, trust: &str| refused(&["read", "verify", receipt, "--trust", trust]);
+    assert!(verify(&compact, &trust).contains("is checked with a roots file"));
+    assert!(verify(&light, &roots).contains("open read, which has no committee"));
+    assert!(verify(&roots, &roots).contains("does not decode"));
+    let demanding = ["read", "verify", &compact, "--trust", &roots, "--members-min", "5"];
+    assert!(refused(&demanding).contains("has 4 members, and 5 are demanded"));
+    let misplaced = ["read", "verify", &light, "--trust", &trust, "--power-min-bps", "5000"];
+    assert!(refused(&misplaced).contains("demands on a committee"));
+    assert!(refused(&["read", "compact", &light, "--out", "/nowhere/x"]).contains("open read"));
+}
+
 const MODEL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../models/pneumonia");
 
 #[test]
@@ -122,6 +154,27 @@ fn one_file_serves_many_models_and_ports_are_told_apart() {
     assert_ne!(register("one"), register("another"));
     let told = refused(&["query", "status", "--node", &node.rest]);
     assert!(told.contains(&format!("{} is no RPC port", node.rest)), "{told}");
+    assert_eq!(node.stop(), 0);
+}
+
+#[test]
+fn sealed_records_are_asked_for_and_their_refusals_told() {
+    let home = tempfile::tempdir().unwrap();
+    let fund = alice(home.path());
+    let words = fund.split('=').next().unwrap();
+    let node = Node::start(home.path(), &["--fund", &fund]);
+    let at = ["--node", node.rpc.as_str(), "--rest", node.rest.as_str()];
+    let asked = |arguments: &[&str]| run(&[&["sealed"], arguments, &at[..], &["--json"]].concat());
+    for none in [&["records", "aceso1nobody"][..], &["grants", "--record", "1"], &["reviews", "1"]] {
+        let (code, told, error) = asked(none);
+        assert_eq!((code, told.trim()), (0, "[]"), "{none:?}: {error}");
+    }
+    assert_eq!(asked(&["grants"]).0, 2);
+    let signed = |arguments: &[&str]| refused(&[&["sealed"], arguments, &["--from", words], &at[..]].concat());
+    let told = signed(&["revoke", "aceso1nobody"]);
+    assert!(told.contains("aceso1nobody is no grant, such as aceso1…/3"), "{told}");
+    let told = signed(&["retire", "7"]);
+    assert!(told.contains("record 7: sealed record not registered"), "{told}");
     assert_eq!(node.stop(), 0);
 }
 

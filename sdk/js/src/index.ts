@@ -1,5 +1,6 @@
 export { Aceso, connect, rawDigest } from "./client.js";
 export type { Model, Options } from "./client.js";
+export type { Acceptance, Compact, CompactOutcome, Compacts, CompactVerified, Member, SealedInput } from "./compact.js";
 export { Connection, attribute, sentence } from "./connection.js";
 export type { Chain, Event, TxResult } from "./connection.js";
 export type { Codec } from "./codec.js";

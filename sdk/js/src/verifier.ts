@@ -2,6 +2,7 @@
  * The chain's own Rust code as WebAssembly: verifies, recomputes, shows pictures, reads dag-cbor, seals and grants. It
  * has no imports, so it reaches nothing but its own memory.
  */
+import { Compacts } from "./compact.js";
 import type {
   ImageFacts,
   JournalEntry,
@@ -21,6 +22,8 @@ import { Wasm, encode, json, u64 } from "./wasm.js";
 
 export class Verifier {
   readonly #wasm: Wasm;
+  /** What committees have signed. */
+  readonly compacts: Compacts;
   /** Keys handed on. */
   readonly grants: Grants;
   /** Secrets dealt. */
@@ -32,6 +35,7 @@ export class Verifier {
 
   private constructor(module: WebAssembly.Module) {
     this.#wasm = new Wasm(module);
+    this.compacts = new Compacts(this.#wasm);
     this.grants = new Grants(this.#wasm);
     this.guardians = new Guardians(this.#wasm);
     this.seals = new Seals(this.#wasm);

@@ -1,6 +1,6 @@
 //! The second check: the outcome, computed again from the image and the model.
 
-use alloc::{boxed::Box, string::String};
+use alloc::{boxed::Box, collections::BTreeMap, string::String};
 
 use aceso_inference::{
     InferError, ModelRefused, admit,
@@ -12,6 +12,12 @@ use aceso_types::{
     BlobId, Digest, Manifest, ManifestError, ModelId, PixelDigest, Receipt, blob,
     manifest::Onnx,
     receipt::{Outcome, outputs_digest},
+    sealed,
+};
+
+use crate::{
+    grant::ContentPoint,
+    outcome::{Case, outcome},
 };
 
 /// Why a receipt's outcome is not what image and model give.
@@ -65,6 +71,9 @@ pub enum RecomputeError {
     /// The run failed.
     #[error("{0}")]
     Infer(#[from] InferError),
+    /// There is no committee whose outcome could be computed again.
+    #[error("the receipt is of an open read")]
+    Open,
     /// Another outcome.
     #[error("the outcome is {got}, and the receipt says {want}")]
     Outcome {
@@ -92,13 +101,7 @@ impl From<ImageError> for RecomputeError {
 /// `manifest` is canonical dag-cbor. What the registrant stated of the image's modality decides only whether it is
 /// read, not what comes out, so for a file that says nothing itself the manifest's own first choice is taken.
 pub fn recompute(receipt: &Receipt, manifest: &[u8], onnx: &[u8], image: &[u8]) -> Result<Outcome, RecomputeError> {
-    let manifest = Manifest::decode(manifest)?;
-    if manifest.id() != receipt.model {
-        return Err(RecomputeError::Model { got: manifest.id(), want: receipt.model });
-    }
-    if Onnx::digest_of(onnx) != manifest.onnx.digest {
-        return Err(RecomputeError::Onnx { got: Onnx::digest_of(onnx), want: manifest.onnx.digest });
-    }
+    let manifest = named(receipt, manifest, onnx)?;
     // A file of several blocks has a dag-pb root; its identity is then shown by its pixels alone.
     if receipt.image.codec() == blob::RAW && BlobId::of_raw(image) != receipt.image {
         return Err(RecomputeError::File { got: Box::new(BlobId::of_raw(image)), want: Box::new(receipt.image) });
@@ -137,4 +140,58 @@ pub fn recompute(receipt: &Receipt, manifest: &[u8], onnx: &[u8], image: &[u8]) 
         });
     }
     Ok(outcome)
+}
+
+/// A sealed record as whoever has its key has opened it, and what its registration says.
+#[derive(Clone, Copy, Debug)]
+pub struct Opened<'a> {
+    /// The record's key.
+    pub content: &'a ContentPoint,
+    /// What was sealed with it.
+    pub tags: &'a BTreeMap<String, String>,
+    /// The record.
+    pub record: &'a [u8],
+    /// The modality that stands in the registration; empty where it does not.
+    pub modality: &'a str,
+    /// The body part, likewise.
+    pub body_part: &'a str,
+    /// The pixels that an institution vouches for.
+    pub vouched: Option<PixelDigest>,
+}
+
+/// Computes the outcome of a sealed read's receipt again and answers with it, as its committee signed it; one that differs
+/// in one bit is an error.
+///
+/// # Errors
+/// [`RecomputeError`], by what differs. That the record does not open is no error here: who has it has opened it.
+pub fn recompute_sealed(
+    receipt: &Receipt,
+    manifest: &[u8],
+    onnx: &[u8],
+    opened: &Opened<'_>,
+) -> Result<sealed::Outcome, RecomputeError> {
+    let manifest = named(receipt, manifest, onnx)?;
+    let (Some(read), Some(compact)) = (&receipt.sealed, receipt.compact()) else { return Err(RecomputeError::Open) };
+    let model = admit(onnx, &manifest).map_err(|refused| RecomputeError::Refused(Box::new(refused)))?;
+    let statement = compact.statement.of(receipt.committee.digest);
+    let Opened { content, tags, record, modality, body_part, vouched } = *opened;
+    let case = Case { statement: &statement, manifest: &manifest, model: &model, modality, body_part, vouched };
+    let outcome = outcome(&case, content, tags, record);
+    if outcome == read.outcome {
+        return Ok(outcome);
+    }
+    let shown = |outcome: &sealed::Outcome| alloc::format!("{:?}", statement.sign_bytes(outcome));
+    Err(RecomputeError::Outcome { got: shown(&outcome), want: shown(&read.outcome) })
+}
+
+/// The manifest that a receipt names, with the ONNX file that it names.
+fn named(receipt: &Receipt, manifest: &[u8], onnx: &[u8]) -> Result<Manifest, RecomputeError> {
+    let manifest = Manifest::decode(manifest)?;
+    if manifest.id() != receipt.model {
+        return Err(RecomputeError::Model { got: manifest.id(), want: receipt.model });
+    }
+    if Onnx::digest_of(onnx) != manifest.onnx.digest {
+        return Err(RecomputeError::Onnx { got: Onnx::digest_of(onnx), want: manifest.onnx.digest });
+    }
+    Ok(manifest)
 }

@@ -235,7 +235,7 @@ fn the_claim(cast: &Cast, insurance: &str, policy: u64, image: BlobId, count: us
 }
 
 /// The bundled model: its manifest as written for people, and its file.
-fn model_files(models: &Path) -> Result<(Manifest, Vec<u8>)> {
+pub(crate) fn model_files(models: &Path) -> Result<(Manifest, Vec<u8>)> {
     let read = |name: &str| {
         let path = models.join("pneumonia").join(name);
         std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))

@@ -322,3 +322,53 @@ fn a_place_of_a_wrap() {
     }
     assert!(Source::of_registration(&[0; 143]).is_none());
 }
+
+/// What `sdk/verify` has written down for other implementations holds here too, and what it refuses is refused.
+#[test]
+fn the_vectors_hold() {
+    let text = std::fs::read_to_string("../../sdk/verify/tests/vectors/grants.json").unwrap();
+    let all: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let list = |name: &str| all[name].as_array().filter(|list| !list.is_empty()).unwrap().clone();
+    let text = |one: &serde_json::Value, name: &str| one[name].as_str().unwrap().to_owned();
+    let bytes = |one: &serde_json::Value, name: &str| hex::decode(text(one, name)).unwrap();
+    let digest = |one: &serde_json::Value, name: &str| Digest::try_from(&bytes(one, name)[..]).unwrap();
+    let public = |secret: &[u8]| SecretKey::from_bytes(secret.try_into().unwrap()).unwrap().public().to_bytes();
+    for one in list("possessions") {
+        check_possession(&public(&bytes(&one, "secret")), &bytes(&one, "context"), &bytes(&one, "proof")).unwrap();
+    }
+    for one in list("registrations") {
+        let (chain_id, cid, owner) = (text(&one, "chain_id"), text(&one, "cid"), text(&one, "owner"));
+        let commitment = digest(&one, "commitment");
+        let about = Registered { chain_id: &chain_id, cid: &cid, owner: &owner, commitment: &commitment };
+        check_registration(&about, &bytes(&one, "registration")).unwrap();
+    }
+    for one in list("wraps") {
+        let (chain_id, cid, owner) = (text(&one, "chain_id"), text(&one, "cid"), text(&one, "owner"));
+        let (source, committee, terms) = (digest(&one, "source"), digest(&one, "committee"), digest(&one, "terms"));
+        let nonce = bytes(&one, "nonce");
+        let about = Granted {
+            chain_id: &chain_id,
+            version: one["version"].as_u64().unwrap().try_into().unwrap(),
+            source: &source,
+            cid: &cid,
+            owner: &owner,
+            grant: text(&one, "grant").parse().unwrap(),
+            nonce: nonce[..].try_into().unwrap(),
+            epoch: text(&one, "epoch").parse().unwrap(),
+            committee: &committee,
+            terms: &terms,
+        };
+        let members = one["members"].as_array().unwrap().iter();
+        let members: Vec<[u8; 48]> =
+            members.map(|secret| public(&hex::decode(secret.as_str().unwrap()).unwrap())).collect();
+        let members: Vec<&[u8]> = members.iter().map(|member| &member[..]).collect();
+        let (key, from) = (public(&bytes(&one, "secret")), bytes(&one, "from"));
+        let source = Source { key: &key, c1: &from[..48], c2: &from[48..] };
+        check_wrap(&about, &source, &members, &bytes(&one, "wrap")).unwrap();
+    }
+    let points = all["refused"]["points"].as_array().unwrap();
+    assert!(points.len() > 10);
+    for point in points {
+        assert!(Point::checked(&bytes(point, "bytes")).is_none(), "{}", text(point, "what"));
+    }
+}

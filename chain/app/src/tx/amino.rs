@@ -166,6 +166,8 @@ fn message(msg: &Msg) -> Result<Value, Fault> {
             Fields::new().text("sender", &m.sender).text("granter", &m.granter).number("grant", m.grant),
         ),
         Msg::BreakGlass(m) => ("aceso/MsgBreakGlass", sealed::break_glass(m)),
+        Msg::RequestRead(m) => ("aceso/MsgRequestRead", sealed::request_read(m)),
+        Msg::SubmitShare(m) => ("aceso/MsgSubmitShare", sealed::submit_share(m)),
         Msg::PinCodes(m) => ("wasm/MsgPinCodes", pins(&m.authority, &m.code_ids)),
         Msg::UnpinCodes(m) => ("wasm/MsgUnpinCodes", pins(&m.authority, &m.code_ids)),
         Msg::SetValidator(m) => (
@@ -217,14 +219,14 @@ fn allowance(allowance: &Allowance) -> Value {
     match allowance {
         Allowance::Basic(one) => json!({ "type": "cosmos-sdk/BasicAllowance", "value": basic(one) }),
         Allowance::Periodic(one) => {
-            let period = one.period.clone().unwrap_or_default();
+            let period = one.period.unwrap_or_default();
             let nanos = i128::from(period.seconds) * 1_000_000_000 + i128::from(period.nanos);
             json!({ "type": "cosmos-sdk/PeriodicAllowance", "value": {
                 "basic": basic(&one.basic.clone().unwrap_or_default()),
                 "period": nanos.to_string(),
                 "period_spend_limit": coins(&one.period_spend_limit),
                 "period_can_spend": coins(&one.period_can_spend),
-                "period_reset": time(&one.period_reset.clone().unwrap_or_default()),
+                "period_reset": time(&one.period_reset.unwrap_or_default()),
             } })
         }
         Allowance::AllowedMsg(filter, inner) => json!({ "type": "cosmos-sdk/AllowedMsgAllowance", "value": {

@@ -176,7 +176,6 @@ fn a_grant_ends_with_the_one_it_was_passed_on_from() {
     giving.msg.expires = soon + 1;
     ward.refused(&bob(), &giving.made(), ("aceso", 908), &format!("it ends at {soon}, before {}", soon + 1));
     let msg = ward.pass(&bob(), 1, (&alice(), 1), 0, &[&carol()]).made();
-    ward.net.block(vec![]);
     let late = ward.net.run(&bob(), vec![ours(&msg)]);
     assert_eq!(code(&late), ("aceso", 908), "{}", late.log);
     assert!(late.log.contains(&format!("a grant that ends at {soon}, and it is {soon}")), "{}", late.log);

@@ -19,7 +19,7 @@ use std::{
 
 use zeroize::Zeroizing;
 
-use crate::{Answer, answer, answer::Refusal, grants, guardians, images, receipts, records, seals, stores};
+use crate::{Answer, answer, answer::Refusal, compact, grants, guardians, images, receipts, records, seals, stores};
 
 /// Most bytes of one region: the largest model (128 MiB, `aceso_types::manifest::ONNX_BYTES_MAX`).
 const REGION_MAX: usize = 128 << 20;
@@ -98,6 +98,12 @@ exports! {
     aceso_recompute(receipt, manifest, onnx, image) => receipts::recompute;
     /// The parts of a receipt file, header and validators as the RPC's JSON → the file.
     aceso_evidence(receipt, component_proof, app_proof, commit, validators) => receipts::evidence;
+    /// A compact receipt, a roots file, what is demanded of the committee in JSON → the read, proven.
+    aceso_verify_compact(file, roots, demanded) => compact::verify;
+    /// A receipt of a sealed read → its compact receipt.
+    aceso_compact(receipt) => compact::of;
+    /// A roots file and the node's answer with the next root → the file with it; without a file one that begins with it.
+    aceso_follow(roots, row) => compact::follow;
     /// A picture file → what it is, with its identity for payment.
     aceso_image(file) => images::describe;
     /// A picture file → the picture in 8 bits, at most 1024 pixels a side.

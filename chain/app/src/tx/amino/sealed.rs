@@ -1,7 +1,7 @@
 //! Messages about sealed records, as amino JSON has them. A number that may be 0 as a place or an epoch is left out then,
 //! as every empty field is.
 
-use aceso_types::msg::{MsgBreakGlass, MsgGrant, MsgRegisterReader, MsgRegisterSealed};
+use aceso_types::msg::{MsgBreakGlass, MsgGrant, MsgRegisterReader, MsgRegisterSealed, MsgRequestRead, MsgSubmitShare};
 use serde_json::Value;
 
 use super::{Fields, origin};
@@ -66,4 +66,85 @@ pub(super) fn break_glass(m: &MsgBreakGlass) -> Fields {
         .number("grant", m.grant)
         .bytes("terms", &m.terms)
         .text("reason", &m.reason)
+}
+
+pub(super) fn request_read(m: &MsgRequestRead) -> Fields {
+    let small = |number: u32| (number != 0).then(|| Value::from(number));
+    let list = |texts: &[String]| (!texts.is_empty()).then(|| texts.iter().cloned().collect::<Value>());
+    let accept = m.accept.as_ref().map(|accept| {
+        Fields::new()
+            .optional("members_min", small(accept.members_min))
+            .optional("power_min_bps", small(accept.power_min_bps))
+            .optional("required", list(&accept.required))
+            .optional("excluded", list(&accept.excluded))
+            .into_value()
+    });
+    Fields::new()
+        .text("requester", &m.requester)
+        .text("actor", &m.actor)
+        .bytes("model", &m.model)
+        .text("owner", &m.owner)
+        .text("image", &m.image)
+        .text("granter", &m.granter)
+        .number("grant", m.grant)
+        .bytes("terms", &m.terms)
+        .text("purpose", &m.purpose)
+        .optional("disclose", (m.disclose != 0).then(|| Value::from(m.disclose)))
+        .optional("findings", list(&m.findings))
+        .optional("accept", accept)
+        .number("deadline", m.deadline)
+        .number("callback_gas", m.callback_gas)
+        .text("reason", &m.reason)
+}
+
+pub(super) fn submit_share(m: &MsgSubmitShare) -> Fields {
+    let share = m.share.as_ref().map(|share| {
+        Fields::new()
+            .number("job", share.job)
+            .bytes("outcome", &share.outcome)
+            .bytes("signature", &share.signature)
+            .into_value()
+    });
+    Fields::new().text("operator", &m.operator).optional("share", share)
+}
+
+#[cfg(test)]
+mod tests {
+    use aceso_types::msg::{PassedOn, Recipient, SealedFile};
+
+    use super::*;
+
+    #[test]
+    fn what_a_ledger_shows_of_a_grant() {
+        let recipient = |account: &str, epoch| Recipient { account: account.into(), epoch };
+        let msg = MsgGrant {
+            granter: "b".into(),
+            grant: 3,
+            record: 7,
+            from: Some(PassedOn { granter: "a".into(), grant: 2, place: 1 }),
+            recipients: vec![recipient("c", 0), recipient("d", 1)],
+            committee: true,
+            nonce: vec![1],
+            expires: 9,
+            terms: vec![2],
+            wrap: vec![3],
+            source_terms: vec![],
+        };
+        expect_test::expect![[r#"{"committee":true,"expires":"9","from":{"grant":"2","granter":"a","place":1},"grant":"3","granter":"b","nonce":"AQ==","recipients":[{"account":"c"},{"account":"d","epoch":"1"}],"record":"7","terms":"Ag==","wrap":"Aw=="}"#]].assert_eq(&grant(&msg).into_value().to_string());
+        let msg = MsgGrant { from: Some(PassedOn::default()), ..MsgGrant::default() };
+        expect_test::expect![[r#"{"from":{},"recipients":[]}"#]].assert_eq(&grant(&msg).into_value().to_string());
+    }
+
+    #[test]
+    fn what_a_ledger_shows_of_a_record() {
+        let file = SealedFile { cid: "c".into(), size: 5, modality: "DX".into(), body_part: String::new() };
+        let msg = MsgRegisterSealed {
+            owner: "o".into(),
+            files: vec![file],
+            registration: vec![1],
+            commitment: vec![2],
+            ..MsgRegisterSealed::default()
+        };
+        expect_test::expect![[r#"{"commitment":"Ag==","files":[{"cid":"c","modality":"DX","size":"5"}],"owner":"o","registration":"AQ=="}"#]].assert_eq(&register_sealed(&msg).into_value().to_string());
+    }
 }

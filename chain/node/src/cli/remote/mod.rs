@@ -9,10 +9,13 @@ use clap::Args;
 pub(crate) mod attester;
 pub(crate) mod authority;
 pub(crate) mod blob;
+mod compact;
 pub(crate) mod image;
 pub(crate) mod model;
+pub(crate) mod opener;
 pub(crate) mod query;
 pub(crate) mod read;
+pub(crate) mod sealed;
 pub(crate) mod tx;
 
 /// Where the node is.

@@ -1,0 +1,233 @@
+//! `aceso sealed …`: which records are sealed, who was granted their keys, and how that ends.
+
+use aceso_client::{Client, GasLimit, any};
+use aceso_types::{
+    msg::{MsgRetireSealed, MsgRevokeGrant},
+    query::{GrantRow, Page, QueryGrants, QueryRecords, QueryReviews, RecordRow, ReviewRow},
+};
+use anyhow::{Context, Result, bail};
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+
+use super::{At, Signer, tx::report};
+use crate::cli::Output;
+
+/// Sealed records and their grants.
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  aceso sealed records aceso1…
+  aceso sealed grants --record 7
+  aceso sealed grants --to aceso1…
+  aceso sealed revoke aceso1…/3 --from patient.words
+  aceso sealed retire 7 --from patient.words
+
+What was taken back is not wrapped again and no committee reads under it; whoever opened it before still has what she saw.")]
+pub(crate) struct Sealed {
+    #[command(subcommand)]
+    verb: Verb,
+    #[command(flatten)]
+    at: At,
+    #[command(flatten)]
+    signer: Signer,
+}
+
+#[derive(Subcommand, Debug)]
+enum Verb {
+    /// The records of an owner.
+    Records {
+        /// Whose.
+        owner: String,
+    },
+    /// The grants of a record, or those that name an account.
+    #[command(group = clap::ArgGroup::new("which").required(true).args(["record", "to"]))]
+    Grants {
+        /// The record's number.
+        #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
+        record: Option<u64>,
+        /// The reader's or operator's account.
+        #[arg(long, value_name = "ADDRESS")]
+        to: Option<String>,
+    },
+    /// Emergencies in which a record's glass was broken.
+    Reviews {
+        /// The record's number.
+        record: u64,
+    },
+    /// Takes a grant back, and with it all that were passed on from it.
+    Revoke {
+        /// The grant: who gave it and its number, such as aceso1…/3.
+        grant: String,
+    },
+    /// Ends a record and all its grants.
+    Retire {
+        /// The record's number.
+        record: u64,
+    },
+}
+
+impl Sealed {
+    pub(crate) fn run(self, output: Output) -> Result<()> {
+        let client = self.at.connect()?;
+        match self.verb {
+            Verb::Records { owner } => {
+                let rows = all(|page| {
+                    let answer = client.ask(&QueryRecords { owner: owner.clone(), page })?.unwrap_or_default();
+                    Ok((answer.rows, answer.next))
+                })?;
+                show(output, &rows, record_object, record_line)
+            }
+            Verb::Grants { record, to } => {
+                let (record, recipient) = (record.unwrap_or_default(), to.unwrap_or_default());
+                let rows = all(|page| {
+                    let question = QueryGrants { record, recipient: recipient.clone(), page };
+                    let answer = client.ask(&question)?.unwrap_or_default();
+                    Ok((answer.rows, answer.next))
+                })?;
+                show(output, &rows, grant_object, grant_line)
+            }
+            Verb::Reviews { record } => {
+                let rows = all(|page| {
+                    let answer = client.ask(&QueryReviews { record, page })?.unwrap_or_default();
+                    Ok((answer.rows, answer.next))
+                })?;
+                show(output, &rows, review_object, review_line)
+            }
+            Verb::Revoke { ref grant } => {
+                let (granter, number) = named(grant)?;
+                let sender = self.sender(&client)?;
+                let message = any(&MsgRevokeGrant { sender, granter: granter.into(), grant: number });
+                report(output, &client.send(&self.signer.key()?, vec![message], GasLimit::Auto)?, None)
+            }
+            Verb::Retire { record } => {
+                let message = any(&MsgRetireSealed { owner: self.sender(&client)?, record });
+                report(output, &client.send(&self.signer.key()?, vec![message], GasLimit::Auto)?, None)
+            }
+        }
+    }
+
+    fn sender(&self, client: &Client) -> Result<String> {
+        Ok(client.address(&self.signer.key()?))
+    }
+}
+
+/// `aceso1…/3`
+fn named(grant: &str) -> Result<(&str, u64)> {
+    let (granter, number) =
+        grant.rsplit_once('/').with_context(|| format!("{grant} is no grant, such as aceso1…/3"))?;
+    match number.parse() {
+        Ok(number) if !granter.is_empty() => Ok((granter, number)),
+        _ => bail!("{grant} is no grant, such as aceso1…/3"),
+    }
+}
+
+/// All pages of a list.
+fn all<T>(mut ask: impl FnMut(Option<Page>) -> Result<(Vec<T>, Vec<u8>)>) -> Result<Vec<T>> {
+    let (mut rows, mut after) = (Vec::new(), Vec::new());
+    loop {
+        let (more, next) = ask(Some(Page { after, limit: 200, reverse: false }))?;
+        rows.extend(more);
+        after = next;
+        if after.is_empty() {
+            return Ok(rows);
+        }
+    }
+}
+
+fn show<T>(output: Output, rows: &[T], object: fn(&T) -> Value, line: fn(&T) -> String) -> Result<()> {
+    let objects: Vec<Value> = rows.iter().map(object).collect();
+    output.print(&Value::from(objects), || rows.iter().map(line).collect::<Vec<_>>().join("\n"))
+}
+
+fn record_object(row: &RecordRow) -> Value {
+    json!({
+        "record": row.record, "owner": row.owner, "guard": row.guard, "height": row.height, "retired": row.retired,
+        "reviews": row.reviews, "files": row.files.iter().map(|file| file.cid.as_str()).collect::<Vec<_>>(),
+    })
+}
+
+fn record_line(row: &RecordRow) -> String {
+    let files = match &row.files[..] {
+        [one] => one.cid.clone(),
+        several => format!("{} files", several.len()),
+    };
+    let ended = if row.retired == 0 { String::new() } else { format!(", ended at block {}", row.retired) };
+    format!("{} {files}, sealed at block {}{ended}", row.record, row.height)
+}
+
+fn grant_object(row: &GrantRow) -> Value {
+    let said = row.grant.clone().unwrap_or_default();
+    json!({
+        "granter": said.granter, "grant": said.grant, "record": said.record, "committee": said.committee,
+        "recipients": said.recipients.iter().map(|one| one.account.as_str()).collect::<Vec<_>>(),
+        "expires": said.expires, "height": row.height, "revoked": row.revoked, "uses": row.uses, "depth": row.depth,
+        "from": said.from.map(|from| format!("{}/{}", from.granter, from.grant)),
+    })
+}
+
+fn grant_line(row: &GrantRow) -> String {
+    let said = row.grant.clone().unwrap_or_default();
+    let to: Vec<&str> = said.recipients.iter().map(|one| one.account.as_str()).collect();
+    let who = if said.committee { "the committee of " } else { "" };
+    let from = said.from.map(|from| format!(", passed on from {}/{}", from.granter, from.grant)).unwrap_or_default();
+    let ended = if row.revoked == 0 { String::new() } else { format!(", taken back at block {}", row.revoked) };
+    format!("{}/{} record {} to {who}{}{from}{ended}", said.granter, said.grant, said.record, to.join(" "))
+}
+
+fn review_object(row: &ReviewRow) -> Value {
+    json!({
+        "review": row.review, "record": row.record, "actor": row.actor, "granter": row.granter, "grant": row.grant,
+        "reason": row.reason, "height": row.height, "job": row.job, "passed_on_by": row.passed_on_by,
+    })
+}
+
+fn review_line(row: &ReviewRow) -> String {
+    let given = match (row.passed_on_by.as_str(), row.job) {
+        ("", 0) => String::new(),
+        ("", job) => format!(", for job {job}"),
+        (by, _) => format!(", key passed on by {by}"),
+    };
+    format!("{} {} at block {}{given}: {}", row.review, row.actor, row.height, row.reason)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn grants_are_named_by_granter_and_number() {
+        assert_eq!(named("aceso1a/3").unwrap(), ("aceso1a", 3));
+        for text in ["", "aceso1a", "/3", "aceso1a/", "aceso1a/-1", "aceso1a/x"] {
+            assert!(named(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn all_pages_are_asked_for() {
+        let mut asked = Vec::new();
+        let rows = all(|page| {
+            let after = page.unwrap_or_default().after;
+            asked.push(after.clone());
+            Ok(match after.first() {
+                None => (vec![1, 2], vec![2]),
+                Some(_) => (vec![3], vec![]),
+            })
+        });
+        assert_eq!((rows.unwrap(), asked), (vec![1, 2, 3], vec![vec![], vec![2]]));
+    }
+
+    #[test]
+    fn what_people_read() {
+        let grant = aceso_types::msg::MsgGrant {
+            granter: "aceso1p".into(),
+            grant: 2,
+            record: 7,
+            recipients: vec![aceso_types::msg::Recipient { account: "aceso1r".into(), epoch: 0 }],
+            ..Default::default()
+        };
+        let row = GrantRow { grant: Some(grant), revoked: 9, ..GrantRow::default() };
+        assert_eq!(grant_line(&row), "aceso1p/2 record 7 to aceso1r, taken back at block 9");
+        let row =
+            ReviewRow { review: 1, actor: "aceso1d".into(), reason: "why".into(), height: 5, ..ReviewRow::default() };
+        assert_eq!(review_line(&row), "1 aceso1d at block 5: why");
+    }
+}
