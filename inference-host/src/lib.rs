@@ -4,7 +4,7 @@
 //! (`lower`, `ir`) and proves that each has one result only: no float but the formulas that `SPEC.md` writes down
 //! (`formula`), sums that fit 32 bits, shapes that are fixed. What is left is priced ([`meter`]), put into the order of
 //! bytes that kernels want (`arrange`), planned (`plan`) and run ([`Model::run`], `kernels`), by the set of [`Kernels`]
-//! that the processor has. [`open`] turns the bytes of a record, a picture ([`image`]) or a [`table`], into the tensor that
+//! that the processor has. [`Record`] turns the bytes of a picture ([`image`]) or a [`table`] into the tensor that
 //! the manifest promises; [`scores()`] turns the model's integers into the manifest's words.
 //!
 //! No clock, no thread, no file and no random number is reachable from here. Start at [`admit`].
@@ -35,5 +35,5 @@ pub use error::{ConstantFault, InferError, InputFault, ModelRefused, NodeFault, 
 pub use kernels::{KernelSet, Kernels, KernelsError};
 pub use model::{Model, Quantisation, TensorSpec};
 pub use plan::Facts;
-pub use record::{Kind as RecordKind, RecordError, open};
+pub use record::{Record, RecordError};
 pub use scores::scores;

@@ -3,52 +3,76 @@
 use aceso_types::{PixelDigest, Tensor, manifest::Pipeline};
 
 use crate::{
-    image::{self, ImageError, Limits, Stated},
-    table::{self, TableError},
+    image::{self, Image, ImageError, Limits, Stated},
+    table::{self, Table, TableError},
 };
 
-/// Why a record cannot be a model's input.
+/// Why a record cannot be read, or is not one for this model.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RecordError {
-    /// The file is not a record of the kind that the model reads.
-    #[error(transparent)]
-    Undecodable(Kind),
-    /// It is one, and the model does not take it.
-    #[error(transparent)]
-    Unsuitable(Kind),
-}
-
-/// What exactly is wrong.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum Kind {
-    /// With an image.
+    /// As an image.
     #[error(transparent)]
     Image(#[from] ImageError),
-    /// With a table.
+    /// As a table.
     #[error(transparent)]
     Table(#[from] TableError),
 }
 
-/// A record's identity for payment and the input tensor that a manifest's pipeline makes of it: of a table where the
-/// pipeline has columns, else of an image.
-///
-/// # Errors
-/// [`RecordError`].
-pub fn open(
-    bytes: &[u8],
-    pipeline: &Pipeline,
-    stated: &Stated,
-    limits: Limits,
-) -> Result<(PixelDigest, Tensor), RecordError> {
-    if pipeline.table.is_some() {
-        let table = table::decode(bytes).map_err(|e| RecordError::Undecodable(e.into()))?;
-        let tensor = table.to_tensor(pipeline, stated).map_err(|e| RecordError::Unsuitable(e.into()))?;
-        Ok((table.digest(), tensor))
-    } else {
-        let image = image::decode(bytes, limits).map_err(|e| RecordError::Undecodable(e.into()))?;
-        let tensor = image.to_tensor(pipeline, stated).map_err(|e| RecordError::Unsuitable(e.into()))?;
-        Ok((image.pixel_digest(), tensor))
+/// A record that was decoded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Record {
+    /// An image.
+    Image(Box<Image>),
+    /// A table of one row.
+    Table(Table),
+}
+
+impl Record {
+    /// Reads a file as what a manifest's pipeline takes: a table where it has columns, else an image.
+    ///
+    /// # Errors
+    /// Where the file is none.
+    pub fn decode(bytes: &[u8], pipeline: &Pipeline, limits: Limits) -> Result<Self, RecordError> {
+        if pipeline.table.is_some() {
+            Ok(Self::Table(table::decode(bytes)?))
+        } else {
+            Ok(Self::Image(Box::new(image::decode(bytes, limits)?)))
+        }
+    }
+
+    /// Its identity for payment: an image's pixel digest, a table's digest.
+    pub fn identity(&self) -> PixelDigest {
+        match self {
+            Self::Image(image) => image.pixel_digest(),
+            Self::Table(table) => table.digest(),
+        }
+    }
+
+    /// Modality that the file itself names.
+    pub fn modality(&self) -> Option<&str> {
+        match self {
+            Self::Image(image) => image.modality(),
+            Self::Table(_) => None,
+        }
+    }
+
+    /// Body part that the file itself names.
+    pub fn body_part(&self) -> Option<&str> {
+        match self {
+            Self::Image(image) => image.body_part(),
+            Self::Table(_) => None,
+        }
+    }
+
+    /// The input tensor that the pipeline makes of it.
+    ///
+    /// # Errors
+    /// Where the record is not one that the model takes.
+    pub fn to_tensor(&self, pipeline: &Pipeline, stated: &Stated) -> Result<Tensor, RecordError> {
+        match self {
+            Self::Image(image) => Ok(image.to_tensor(pipeline, stated)?),
+            Self::Table(table) => Ok(table.to_tensor(pipeline, stated)?),
+        }
     }
 }

@@ -7,11 +7,11 @@
 use std::path::Path;
 
 use aceso_inference::{
-    Kernels, Model, RecordError, admit, admit_with,
+    Kernels, Model, Record, RecordError, admit, admit_with,
     image::{Limits, Stated},
-    open, scores,
+    scores,
 };
-use aceso_types::{BlobId, Manifest, manifest::Onnx};
+use aceso_types::{BlobId, Manifest, Tensor, manifest::Onnx};
 use expect_test::expect;
 
 fn read(name: &str) -> Vec<u8> {
@@ -26,8 +26,12 @@ fn stated() -> Stated {
     Stated { modality: "TABLE".into(), body_part: "BREAST".into() }
 }
 
+fn opened(file: &[u8], manifest: &Manifest, stated: &Stated) -> Result<Tensor, RecordError> {
+    Record::decode(file, &manifest.pipeline, Limits::default())?.to_tensor(&manifest.pipeline, stated)
+}
+
 fn output(model: &Model, manifest: &Manifest, file: &[u8]) -> u8 {
-    let (_, tensor) = open(file, &manifest.pipeline, &stated(), Limits::default()).unwrap();
+    let tensor = opened(file, manifest, &stated()).unwrap();
     model.run(&[tensor]).unwrap()[0].data()[0]
 }
 
@@ -75,7 +79,7 @@ fn the_typical_rows_answer_no_and_yes() {
     let manifest = manifest();
     let model = admit(&read("model.onnx"), &manifest).unwrap();
     for (file, present) in [("golden/benign.csv", false), ("golden/malignant.csv", true)] {
-        let (_, tensor) = open(&read(file), &manifest.pipeline, &stated(), Limits::default()).unwrap();
+        let tensor = opened(&read(file), &manifest, &stated()).unwrap();
         let outputs = model.run(&[tensor]).unwrap();
         let (_, findings) = scores(&manifest, &outputs[0]).unwrap();
         assert_eq!((findings[0].id.as_str(), findings[0].present), ("malignant", present));
@@ -83,13 +87,20 @@ fn the_typical_rows_answer_no_and_yes() {
 }
 
 #[test]
-fn what_is_told_apart_is_what_cannot_be_read_and_what_is_not_taken() {
+fn what_cannot_be_read_is_told_from_what_is_not_taken() {
     let manifest = manifest();
-    let refused = |file: &[u8], stated: &Stated| open(file, &manifest.pipeline, stated, Limits::default()).unwrap_err();
-    assert!(matches!(refused(b"\x89PNG\r\n\x1a\n", &stated()), RecordError::Undecodable(_)));
-    assert!(matches!(refused(b"a,b\n1,x", &stated()), RecordError::Undecodable(_)));
-    assert!(matches!(refused(b"a,b\n1,2", &stated()), RecordError::Unsuitable(_)));
-    assert!(matches!(refused(&read("golden/benign.csv"), &Stated::default()), RecordError::Unsuitable(_)));
+    let decode = |file: &[u8]| Record::decode(file, &manifest.pipeline, Limits::default());
+    assert!(matches!(decode(b"\x89PNG\r\n\x1a\n"), Err(RecordError::Table(_))));
+    assert!(decode(b"a,b\n1,x").is_err());
+    let other = decode(b"a,b\n1,2").unwrap();
+    assert!(other.to_tensor(&manifest.pipeline, &stated()).is_err());
+    let benign = decode(&read("golden/benign.csv")).unwrap();
+    assert!(benign.to_tensor(&manifest.pipeline, &Stated::default()).is_err());
+    assert_eq!((benign.modality(), benign.body_part()), (None, None));
+    // The other way round: an image's pipeline takes no table.
+    let images = aceso_types::manifest::Pipeline { table: None, ..manifest.pipeline.clone() };
+    let refused = Record::decode(&read("golden/benign.csv"), &images, Limits::default());
+    assert!(matches!(refused, Err(RecordError::Image(_))));
 }
 
 /// Those rows of scikit-learn's table that the model has not seen, where the package's file is at hand.

@@ -3,10 +3,9 @@
 use alloc::{boxed::Box, collections::BTreeMap, string::String};
 
 use aceso_inference::{
-    InferError, ModelRefused, admit,
-    image::{ImageError, Limits, Stated, decode},
+    InferError, ModelRefused, Record, RecordError, admit,
+    image::{Limits, Stated},
     scores,
-    table::{self, TableError},
 };
 use aceso_types::{
     BlobId, Digest, Manifest, ManifestError, ModelId, PixelDigest, Receipt, blob,
@@ -59,12 +58,9 @@ pub enum RecomputeError {
         /// The receipt's.
         want: PixelDigest,
     },
-    /// The image cannot be read with this model.
+    /// The image or table cannot be read with this model.
     #[error("{0}")]
-    Image(Box<ImageError>),
-    /// The table cannot be read with this model.
-    #[error("{0}")]
-    Table(Box<TableError>),
+    Record(Box<RecordError>),
     /// The model cannot be run.
     #[error("{0}")]
     Refused(Box<ModelRefused>),
@@ -84,15 +80,9 @@ pub enum RecomputeError {
     },
 }
 
-impl From<TableError> for RecomputeError {
-    fn from(error: TableError) -> Self {
-        Self::Table(Box::new(error))
-    }
-}
-
-impl From<ImageError> for RecomputeError {
-    fn from(error: ImageError) -> Self {
-        Self::Image(Box::new(error))
+impl From<RecordError> for RecomputeError {
+    fn from(error: RecordError) -> Self {
+        Self::Record(Box::new(error))
     }
 }
 
@@ -109,23 +99,15 @@ pub fn recompute(receipt: &Receipt, manifest: &[u8], onnx: &[u8], image: &[u8]) 
     let pipeline = &manifest.pipeline;
     let first =
         |own: Option<&str>, all: &[String]| own.map_or_else(|| all.first().cloned(), |_| None).unwrap_or_default();
-    let stated = |modality: Option<&str>, body_part: Option<&str>| Stated {
-        modality: first(modality, &pipeline.modalities),
-        body_part: first(body_part, &pipeline.body_parts),
+    let decoded = Record::decode(image, pipeline, Limits::default())?;
+    if let Some(want) = receipt.pixels.filter(|want| *want != decoded.identity()) {
+        return Err(RecomputeError::Pixels { got: decoded.identity(), want });
+    }
+    let stated = Stated {
+        modality: first(decoded.modality(), &pipeline.modalities),
+        body_part: first(decoded.body_part(), &pipeline.body_parts),
     };
-    let same = |got: PixelDigest| match receipt.pixels.filter(|want| *want != got) {
-        Some(want) => Err(RecomputeError::Pixels { got, want }),
-        None => Ok(()),
-    };
-    let input = if pipeline.table.is_some() {
-        let table = table::decode(image)?;
-        same(table.digest())?;
-        table.to_tensor(pipeline, &stated(None, None))?
-    } else {
-        let decoded = decode(image, Limits::default())?;
-        same(decoded.pixel_digest())?;
-        decoded.to_tensor(pipeline, &stated(decoded.modality(), decoded.body_part()))?
-    };
+    let input = decoded.to_tensor(pipeline, &stated)?;
     let model = admit(onnx, &manifest).map_err(|refused| RecomputeError::Refused(Box::new(refused)))?;
     let outputs = model.run(&[input])?;
     let (scores, findings) = match outputs.first() {

@@ -4,7 +4,7 @@
 //! contract that looks and then fails has used its permit and paid.
 
 use aceso_inference::{
-    Model,
+    Model, Record,
     image::{Limits, Stated},
 };
 use aceso_types::{
@@ -318,8 +318,13 @@ fn look(host: &Host, wanted: &Wanted) -> Outcome<Result<(PixelDigest, Tensor), S
     let bytes = blobs::bytes(host, &wanted.cid, wanted.size)?;
     let ImageRow { modality, body_part, .. } = &wanted.image;
     let stated = Stated { modality: modality.clone(), body_part: body_part.clone() };
-    let opened = aceso_inference::open(&bytes, &wanted.manifest.pipeline, &stated, Limits::default());
-    Ok(opened.map_err(|e| e.to_string()))
+    let pipeline = &wanted.manifest.pipeline;
+    let record = match Record::decode(&bytes, pipeline, Limits::default()) {
+        Ok(record) => record,
+        Err(e) => return Ok(Err(e.to_string())),
+    };
+    let tensor = record.to_tensor(pipeline, &stated).map_err(|e| e.to_string());
+    Ok(tensor.map(|tensor| (record.identity(), tensor)))
 }
 
 /// Uses the permit up. Its grant's uses are counted against the cap once more: another permit may have come between.
