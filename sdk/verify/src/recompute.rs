@@ -3,8 +3,8 @@
 use alloc::{boxed::Box, collections::BTreeMap, string::String};
 
 use aceso_inference::{
-    InferError, ModelRefused, admit,
-    image::{ImageError, Limits, Stated, decode},
+    InferError, ModelRefused, Record, RecordError, admit,
+    image::{Limits, Stated},
     scores,
 };
 use aceso_types::{
@@ -58,9 +58,9 @@ pub enum RecomputeError {
         /// The receipt's.
         want: PixelDigest,
     },
-    /// The image cannot be read with this model.
+    /// The image or table cannot be read with this model.
     #[error("{0}")]
-    Image(Box<ImageError>),
+    Record(Box<RecordError>),
     /// The model cannot be run.
     #[error("{0}")]
     Refused(Box<ModelRefused>),
@@ -80,9 +80,9 @@ pub enum RecomputeError {
     },
 }
 
-impl From<ImageError> for RecomputeError {
-    fn from(error: ImageError) -> Self {
-        Self::Image(Box::new(error))
+impl From<RecordError> for RecomputeError {
+    fn from(error: RecordError) -> Self {
+        Self::Record(Box::new(error))
     }
 }
 
@@ -96,18 +96,18 @@ pub fn recompute(receipt: &Receipt, manifest: &[u8], onnx: &[u8], image: &[u8]) 
     if receipt.image.codec() == blob::RAW && BlobId::of_raw(image) != receipt.image {
         return Err(RecomputeError::File { got: Box::new(BlobId::of_raw(image)), want: Box::new(receipt.image) });
     }
-    let decoded = decode(image, Limits::default())?;
-    if let Some(want) = receipt.pixels.filter(|want| *want != decoded.pixel_digest()) {
-        return Err(RecomputeError::Pixels { got: decoded.pixel_digest(), want });
-    }
-
+    let pipeline = &manifest.pipeline;
     let first =
         |own: Option<&str>, all: &[String]| own.map_or_else(|| all.first().cloned(), |_| None).unwrap_or_default();
+    let decoded = Record::decode(image, pipeline, Limits::default())?;
+    if let Some(want) = receipt.pixels.filter(|want| *want != decoded.identity()) {
+        return Err(RecomputeError::Pixels { got: decoded.identity(), want });
+    }
     let stated = Stated {
-        modality: first(decoded.modality(), &manifest.pipeline.modalities),
-        body_part: first(decoded.body_part(), &manifest.pipeline.body_parts),
+        modality: first(decoded.modality(), &pipeline.modalities),
+        body_part: first(decoded.body_part(), &pipeline.body_parts),
     };
-    let input = decoded.to_tensor(&manifest.pipeline, &stated)?;
+    let input = decoded.to_tensor(pipeline, &stated)?;
     let model = admit(onnx, &manifest).map_err(|refused| RecomputeError::Refused(Box::new(refused)))?;
     let outputs = model.run(&[input])?;
     let (scores, findings) = match outputs.first() {

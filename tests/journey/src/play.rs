@@ -312,7 +312,7 @@ pub(crate) fn rule(reader: &Party, models: &[ModelId]) -> Result<Rule> {
 
 pub(crate) fn grant(patient: &Party, consent: &str, images: &[BlobId], rule: Rule) -> Result<TxResult> {
     let images = images.iter().map(|&image| image.into()).collect();
-    let msg = consent::ExecuteMsg::Grant { images, rule };
+    let msg = consent::ExecuteMsg::Grant { images, rule, sealed: false };
     patient.tx(patient.msg_execute(&patient.address, consent, &msg, 0))
 }
 
@@ -334,6 +334,7 @@ pub(crate) fn create_policy(
         covers: models.iter().map(|&model| Cover { model: model.into(), price: Uint128::new(price) }).collect(),
         origin: vec![cast.hospital.address.clone()],
         split: split.iter().map(|(to, bps)| Share { to: to.clone(), bps: *bps }).collect(),
+        sealed: None,
     };
     let msg = insurance::ExecuteMsg::CreatePolicy { terms };
     let tx = insurer.tx(insurer.msg_execute(&insurer.address, insurance, &msg, 0))?;

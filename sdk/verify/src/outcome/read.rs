@@ -3,8 +3,8 @@
 use alloc::{collections::BTreeMap, string::String, vec::Vec};
 
 use aceso_inference::{
-    Model,
-    image::{Limits, Stated, decode},
+    Model, Record,
+    image::{Limits, Stated},
     scores,
 };
 use aceso_types::{
@@ -54,16 +54,17 @@ pub struct Read {
 /// # Errors
 /// The first [`Failure`] in their order, from [`Failure::Undecodable`] on.
 pub fn read(case: &Case<'_>, tags: &BTreeMap<String, String>, record: &[u8]) -> Result<Read, Failure> {
-    let image = decode(record, Limits::default()).map_err(|_| Failure::Undecodable)?;
+    let pipeline = &case.manifest.pipeline;
+    let record = Record::decode(record, pipeline, Limits::default()).map_err(|_| Failure::Undecodable)?;
     let stated = Stated {
         modality: said(case.modality, tags.get(MODALITY))?,
         body_part: said(case.body_part, tags.get(BODY_PART))?,
     };
-    let input = image.to_tensor(&case.manifest.pipeline, &stated).map_err(|_| Failure::Unsuitable)?;
+    let input = record.to_tensor(pipeline, &stated).map_err(|_| Failure::Unsuitable)?;
     let outputs = case.model.run(&[input]).map_err(|_| Failure::Inference)?;
     let first = outputs.first().ok_or(Failure::Inference)?;
     let (_, findings) = scores(case.manifest, first).map_err(|_| Failure::Inference)?;
-    Ok(Read { pixels: image.pixel_digest(), outputs, findings })
+    Ok(Read { pixels: record.identity(), outputs, findings })
 }
 
 /// What a job comes to, given its opened record: [`read`], then what it discloses.
