@@ -144,7 +144,9 @@ fn a_guarded_record_needs_a_permit_for_its_owner() {
     let stage = Stage::new();
     let registered =
         |owner: &str| Registration { owner: owner.into(), guard: "guard".into(), ..Registration::default() };
-    ["patient", "thief"].map(|owner| stage.host.sealed(stage.image, b"chest", registered(owner)));
+    for owner in ["patient", "thief"] {
+        stage.host.sealed(stage.image, b"chest", registered(owner));
+    }
     let allow = |owner: &str| {
         let request = PermitRequest {
             caller: "contract".into(),
@@ -159,11 +161,11 @@ fn a_guarded_record_needs_a_permit_for_its_owner() {
         stage.host.call("guard", || permit(&request).unwrap()).map_err(|trap| trap.to_string())
     };
     allow("thief").unwrap();
-    expect![""].assert_eq(&stage.request(|_| ()).unwrap_err());
+    expect!["no permit for contract to read patient's image bafkreigj2abwx3lhis6n62jpzganq4l5pzpvut2oqjtljkcjqjqc7monbe with model ec68b00eb9c7293ee8424efd300906efe7cad7294fdf655424a39c707a99c5aa"].assert_eq(&stage.request(|_| ()).unwrap_err());
     allow("patient").unwrap();
     stage.request(|_| ()).unwrap();
     assert_eq!(stage.host.uses("guard", "1"), 1);
-    expect![""].assert_eq(&allow("patient").unwrap_err());
+    expect!["grant 1 of guard is used up: 1 of 1"].assert_eq(&allow("patient").unwrap_err());
     let trap = stage.host.call("stranger", || {
         let request = PermitRequest {
             caller: "contract".into(),
@@ -177,37 +179,53 @@ fn a_guarded_record_needs_a_permit_for_its_owner() {
         };
         permit(&request)
     });
-    expect![""].assert_eq(&trap.unwrap_err().to_string());
+    expect!["stranger is not the guard of image bafkreigj2abwx3lhis6n62jpzganq4l5pzpvut2oqjtljkcjqjqc7monbe"]
+        .assert_eq(&trap.unwrap_err().to_string());
 }
 
 #[test]
 fn each_refusal_says_why() {
-    refused(|request| request.actor = "other".into(), expect![""]);
-    refused(|request| request.terms.actors = vec!["other".into()], expect![""]);
-    refused(|request| request.purpose = "HRESCH".into(), expect![""]);
-    refused(|request| request.terms.models = vec![ModelId(Digest([1; 32]))], expect![""]);
-    refused(|request| request.terms.via = vec!["other".into()], expect![""]);
-    refused(|request| request.terms.open = false, expect![""]);
-    refused(|request| request.terms.emergency = true, expect![""]);
-    refused(|request| request.terms.version = 2, expect![""]);
-    refused(|request| request.owner = "thief".into(), expect![""]);
-    refused(|request| request.model = ModelId(Digest([1; 32])), expect![""]);
-    refused(|request| request.accept.members_min = 4, expect![""]);
-    refused(|request| request.accept.power_min_bps = 3_001, expect![""]);
-    refused(|request| request.accept.required = vec!["four".into()], expect![""]);
-    refused(|request| request.accept.excluded = vec!["one".into()], expect![""]);
+    refused(|request| request.actor = "other".into(), expect!["other has not signed this transaction"]);
+    refused(|request| request.terms.actors = vec!["other".into()], expect!["the terms do not name actor"]);
+    refused(|request| request.purpose = "HRESCH".into(), expect![[r#"the terms are not for purpose "HRESCH""#]]);
+    refused(
+        |request| request.terms.models = vec![ModelId(Digest([1; 32]))],
+        expect!["the terms are not for model ec68b00eb9c7293ee8424efd300906efe7cad7294fdf655424a39c707a99c5aa"],
+    );
+    refused(|request| request.terms.via = vec!["other".into()], expect!["not through contract"]);
+    refused(|request| request.terms.open = false, expect!["the terms do not allow disclosure Open"]);
+    refused(|request| request.terms.emergency = true, expect!["an emergency needs a reason"]);
+    refused(|request| request.terms.version = 2, expect!["version: must be 1"]);
+    refused(
+        |request| request.owner = "thief".into(),
+        expect!["thief has no sealed image bafkreigj2abwx3lhis6n62jpzganq4l5pzpvut2oqjtljkcjqjqc7monbe"],
+    );
+    refused(
+        |request| request.model = ModelId(Digest([1; 32])),
+        expect!["model 0101010101010101010101010101010101010101010101010101010101010101 is not registered"],
+    );
+    refused(|request| request.accept.members_min = 4, expect!["the committee has 3 members, and 4 are asked for"]);
+    refused(
+        |request| request.accept.power_min_bps = 3_001,
+        expect!["the committee has 30 of 100, and 3001 bps are asked for"],
+    );
+    refused(
+        |request| request.accept.required = vec!["four".into()],
+        expect!["the committee lacks four, who is required"],
+    );
+    refused(|request| request.accept.excluded = vec!["one".into()], expect!["the committee has one, who is excluded"]);
     let unknown = |request: &mut ReadRequest| {
         request.terms.findings = vec!["other".into()];
         request.disclosure = Disclosure::Predicate(vec!["other".into()]);
     };
-    refused(unknown, expect![""]);
+    refused(unknown, expect![[r#"the model has no finding "other""#]]);
     let stage = Stage::new();
     stage.host.set_coins("contract", 10);
-    expect![""].assert_eq(&stage.request(|_| ()).unwrap_err());
+    expect!["contract holds 10, and the read costs 11"].assert_eq(&stage.request(|_| ()).unwrap_err());
     let stage = Stage::new();
     let once = |request: &mut ReadRequest| request.terms.uses = 1;
     stage.request(once).unwrap();
-    expect![""].assert_eq(&stage.request(once).unwrap_err());
+    expect!["grant 1 of patient is used up: 1 of 1"].assert_eq(&stage.request(once).unwrap_err());
 }
 
 #[test]

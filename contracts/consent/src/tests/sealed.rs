@@ -97,25 +97,47 @@ fn who_registers_anothers_cid_neither_grants_nor_is_granted() {
     stage.seal("thief", stage.env.contract.address.clone().as_str());
     stage.grant_sealed("thief", |_| ()).unwrap();
     // His grant is of his record; hers has none, and hers is not his.
-    refused(stage.use_sealed("patient", None), expect![""]);
+    refused(
+        stage.use_sealed("patient", None),
+        expect!["no grant lets cosmwasm1mg89zwuxgx93e9t06refpt8rd0k4vsrcx660qzxpumnkfmvn8z7q3lse25 read this image"],
+    );
     stage.grant_sealed("patient", |rule| rule.decision = Decision::Deny {}).unwrap();
     assert_eq!(stage.use_sealed("thief", None).unwrap(), "1");
-    refused(stage.use_sealed("patient", None), expect![""]);
-    refused(stage.grant_sealed("other", |_| ()), expect![""]);
+    refused(
+        stage.use_sealed("patient", None),
+        expect!["grant 2 denies cosmwasm1mg89zwuxgx93e9t06refpt8rd0k4vsrcx660qzxpumnkfmvn8z7q3lse25 this read"],
+    );
+    refused(
+        stage.grant_sealed("other", |_| ()),
+        expect![
+            "cosmwasm1my5c5yx3kpe4sd7uf0v9mtryrv8neme853l965a9fuhn7ke0elaqrrq42t has no sealed image bafkreidbaxlmy5vpiabsl2knlcgoken6lp63w45ug7ofd3fehel5pjb6hu"
+        ],
+    );
 }
 
 #[test]
 fn open_and_sealed_images_of_one_cid_are_two_things() {
     let mut stage = Stage::sealed();
     stage.grant(|_| ()).unwrap();
-    refused(stage.use_sealed("patient", None), expect![""]);
+    refused(
+        stage.use_sealed("patient", None),
+        expect!["no grant lets cosmwasm1mg89zwuxgx93e9t06refpt8rd0k4vsrcx660qzxpumnkfmvn8z7q3lse25 read this image"],
+    );
     stage.grant_sealed("patient", |_| ()).unwrap();
     stage.revoke("patient", 1).unwrap();
-    refused(stage.used(), expect![""]);
+    refused(stage.used(), expect!["grant 1 was revoked at 1000000"]);
     stage.host.retire(account("patient").as_str(), &stage.image.clone());
-    refused(stage.grant_sealed("patient", |_| ()), expect![""]);
+    refused(
+        stage.grant_sealed("patient", |_| ()),
+        expect![
+            "cosmwasm1y22l775tmzel9zzvvjppgm3aa5zp0aeqwtq8n7lzy0snaqaq8z8q875hfe has no sealed image bafkreidbaxlmy5vpiabsl2knlcgoken6lp63w45ug7ofd3fehel5pjb6hu"
+        ],
+    );
     stage.seal("patient", "elsewhere");
-    refused(stage.grant_sealed("patient", |_| ()), expect![""]);
+    refused(
+        stage.grant_sealed("patient", |_| ()),
+        expect!["image bafkreidbaxlmy5vpiabsl2knlcgoken6lp63w45ug7ofd3fehel5pjb6hu is not guarded by this contract"],
+    );
 }
 
 #[test]
@@ -134,7 +156,10 @@ fn a_permit_of_a_sealed_image_says_whose_it_is() {
 fn a_hidden_grant_lets_read_once_it_is_opened() {
     let mut stage = Stage::sealed();
     let grant = stage.grant_hidden("patient", &rule()).unwrap();
-    refused(stage.use_sealed("patient", None), expect![""]);
+    refused(
+        stage.use_sealed("patient", None),
+        expect!["no grant lets cosmwasm1mg89zwuxgx93e9t06refpt8rd0k4vsrcx660qzxpumnkfmvn8z7q3lse25 read this image"],
+    );
     assert_eq!(stage.use_opened(grant, rule()).unwrap(), "1");
     let entry = stage.host.journal().pop().unwrap();
     assert!(matches!(entry.event, Event::Permitted { grant, .. } if grant == "1"));
@@ -155,20 +180,35 @@ fn what_is_opened_is_what_was_granted() {
     let mut stage = Stage::sealed();
     let grant = stage.grant_hidden("patient", &rule()).unwrap();
     let more = Rule { decision: Decision::Permit { max_uses: 9 }, ..rule() };
-    refused(stage.use_opened(grant, more), expect![""]);
-    refused(stage.use_opened(7, rule()), expect![""]);
+    refused(
+        stage.use_opened(grant, more),
+        expect!["hidden grant 1 cannot be used: the rule is another one than was granted"],
+    );
+    refused(stage.use_opened(7, rule()), expect!["hidden grant 7 cannot be used: no hidden grant has this number"]);
     let mut other = stage.opening(grant, rule());
     other.rule_salt = Digest([3; 32]).into();
-    refused(stage.use_sealed("patient", Some(other)), expect![""]);
+    refused(
+        stage.use_sealed("patient", Some(other)),
+        expect!["hidden grant 1 cannot be used: the rule is another one than was granted"],
+    );
     let mut other = stage.opening(grant, rule());
     other.image_salt = Digest([3; 32]).into();
-    refused(stage.use_sealed("patient", Some(other)), expect![""]);
+    refused(
+        stage.use_sealed("patient", Some(other)),
+        expect!["hidden grant 1 cannot be used: it is not for this image"],
+    );
     // The CID in another's name.
     stage.seal("thief", stage.env.contract.address.clone().as_str());
     let opening = stage.opening(grant, rule());
-    refused(stage.use_sealed("thief", Some(opening)), expect![""]);
+    refused(
+        stage.use_sealed("thief", Some(opening)),
+        expect!["hidden grant 1 cannot be used: it was given by another account than the sealed image's owner"],
+    );
     let copied = stage.grant_hidden("thief", &rule()).unwrap();
-    refused(stage.use_opened(copied, rule()), expect![""]);
+    refused(
+        stage.use_opened(copied, rule()),
+        expect!["hidden grant 2 cannot be used: it was given by another account than the sealed image's owner"],
+    );
 }
 
 #[test]
@@ -180,14 +220,40 @@ fn an_opened_rule_is_weighed_as_any_other() {
         let grant = stage.grant_hidden("patient", &changed).unwrap();
         refused(stage.use_opened(grant, changed), sentence);
     };
-    check(&mut stage, |rule| rule.actors = vec![account("nurse").into()], expect![""]);
-    check(&mut stage, |rule| rule.purposes = vec!["HRESCH".into()], expect![""]);
-    check(&mut stage, |rule| rule.models = vec![model(2)], expect![""]);
-    check(&mut stage, |rule| rule.via = vec!["market".into()], expect![""]);
-    check(&mut stage, |rule| rule.not_before = NOW + 1, expect![""]);
-    check(&mut stage, |rule| rule.not_after = NOW + 99, expect![""]);
-    check(&mut stage, |rule| rule.decision = Decision::Deny {}, expect![""]);
-    check(&mut stage, |rule| rule.decision = Decision::Permit { max_uses: 0 }, expect![""]);
+    check(
+        &mut stage,
+        |rule| rule.actors = vec![account("nurse").into()],
+        expect!["no grant lets cosmwasm1mg89zwuxgx93e9t06refpt8rd0k4vsrcx660qzxpumnkfmvn8z7q3lse25 read this image"],
+    );
+    check(&mut stage, |rule| rule.purposes = vec!["HRESCH".into()], expect![[r#"grant 2 is not for purpose "TREAT""#]]);
+    check(
+        &mut stage,
+        |rule| rule.models = vec![model(2)],
+        expect!["grant 3 is not for model 0101010101010101010101010101010101010101010101010101010101010101"],
+    );
+    check(
+        &mut stage,
+        |rule| rule.via = vec!["market".into()],
+        expect![
+            "grant 4 does not let contract cosmwasm1vn5fx74ud4cu7tf0pls9u5krxengsdzr4e8g4aujf3c3nr92r7wsmnllvt read"
+        ],
+    );
+    check(
+        &mut stage,
+        |rule| rule.not_before = NOW + 1,
+        expect!["grant 5 does not hold before 1000001, and it is 1000000"],
+    );
+    check(
+        &mut stage,
+        |rule| rule.not_after = NOW + 99,
+        expect!["hidden grant 6 cannot be used: its end is another one than the rule's"],
+    );
+    check(
+        &mut stage,
+        |rule| rule.decision = Decision::Deny {},
+        expect!["hidden grant 7 cannot be used: a rule that says no cannot be hidden"],
+    );
+    check(&mut stage, |rule| rule.decision = Decision::Permit { max_uses: 0 }, expect!["grant 8 is used up: 0 of 0"]);
 }
 
 #[test]
@@ -195,19 +261,27 @@ fn a_hidden_grant_ends_is_revoked_and_yields_to_a_no() {
     let mut stage = Stage::sealed();
     let (first, second) =
         (stage.grant_hidden("patient", &rule()).unwrap(), stage.grant_hidden("patient", &rule()).unwrap());
-    refused(stage.revoke("physician", first), expect![""]);
+    refused(
+        stage.revoke("physician", first),
+        expect![
+            "grant 1 was given by another account than cosmwasm1mg89zwuxgx93e9t06refpt8rd0k4vsrcx660qzxpumnkfmvn8z7q3lse25"
+        ],
+    );
     stage.revoke("patient", first).unwrap();
-    refused(stage.revoke("patient", first), expect![""]);
-    refused(stage.use_opened(first, rule()), expect![""]);
+    refused(stage.revoke("patient", first), expect!["grant 1 was revoked at 1000000"]);
+    refused(stage.use_opened(first, rule()), expect!["grant 1 was revoked at 1000000"]);
     let no = stage.grant_sealed("patient", |rule| rule.decision = Decision::Deny {}).unwrap();
-    refused(stage.use_opened(second, rule()), expect![""]);
+    refused(
+        stage.use_opened(second, rule()),
+        expect!["grant 3 denies cosmwasm1mg89zwuxgx93e9t06refpt8rd0k4vsrcx660qzxpumnkfmvn8z7q3lse25 this read"],
+    );
     stage.revoke("patient", no).unwrap();
     stage.use_opened(second, rule()).unwrap();
     stage.host.retire(account("patient").as_str(), &stage.image.clone());
-    refused(stage.use_opened(second, rule()), expect![""]);
+    refused(stage.use_opened(second, rule()), expect!["the host did not take the answer: not found"]);
     stage.seal("patient", stage.env.contract.address.clone().as_str());
     stage.at(NOW + 100);
-    refused(stage.use_opened(second, rule()), expect![""]);
+    refused(stage.use_opened(second, rule()), expect!["grant 2 ended at 1000100, and it is 1000100"]);
 }
 
 #[test]
@@ -237,8 +311,8 @@ fn a_hidden_grant_that_makes_no_sense_is_refused() {
         let msg = ExecuteMsg::GrantHidden { images: vec![hash; images], rule: hash, not_after };
         stage.send(&message_info(&account("patient"), &[]), msg)
     };
-    refused(send(0, NOW + 1), expect![""]);
-    refused(send(65, NOW + 1), expect![""]);
-    refused(send(1, NOW), expect![""]);
+    refused(send(0, NOW + 1), expect!["a grant names at least one of its images"]);
+    refused(send(65, NOW + 1), expect!["a grant names at most 64 images, not 65"]);
+    refused(send(1, NOW), expect!["the period ended at 1000000, and it is 1000000"]);
     send(1, NOW + 1).unwrap();
 }
