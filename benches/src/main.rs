@@ -11,6 +11,7 @@ mod engine;
 mod first;
 mod grants;
 mod inference;
+mod reads;
 mod seal;
 mod state;
 mod sync;
@@ -20,12 +21,13 @@ use std::{path::PathBuf, process::ExitCode};
 use anyhow::{Result, bail};
 use serde_json::Value;
 
-const NAMES: [(&str, &str); 8] = [
+const NAMES: [(&str, &str); 9] = [
     ("first", "calls, reads, transactions, blobs, builds"),
     ("accuracy", "the pneumonia model on its test split"),
     ("grants", "proofs about keys, as the chain checks them"),
     ("inference", "runs of models, beside ONNX Runtime with --python PATH"),
     ("seal", "records sealed and imported, beside boxo with --boxo PATH; grants"),
+    ("reads", "outcomes of sealed reads, as a block's item has them"),
     ("state", "roots, commits, reads, proofs"),
     ("sync", "a state that is cut into chunks, served and restored"),
     // Run by the program that makes networks.
@@ -64,6 +66,7 @@ fn run() -> Result<()> {
         Some("grants") => grants::run(quick, emit),
         Some("inference") => inference::run(&aceso_test_support::repository(), python, quick, emit),
         Some("seal") => seal::run(tempfile::tempdir()?.path(), boxo, quick, emit),
+        Some("reads") => reads::run(quick, emit),
         Some("state") => state::run(tempfile::tempdir()?.path(), quick, emit),
         Some("sync") => sync::run(tempfile::tempdir()?.path(), quick, emit),
         Some("list") | None => {

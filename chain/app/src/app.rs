@@ -30,7 +30,7 @@ use crate::{
     components::{
         blobs, models,
         reads::{script::Written, told},
-        validators,
+        sealed, validators,
     },
     divergence::{Divergence, Witnesses},
     error::{AppError, Stop},
@@ -41,6 +41,7 @@ use crate::{
     run::{Block, Mode, Run},
     snapshots::Snapshots,
     store::{Bare, View},
+    tasks::{self, Task},
     transcripts::Transcripts,
     tx::{self, decode::Tx, signed},
     upgrade::{self, Upgrade},
@@ -462,6 +463,20 @@ impl App {
         blobs::live(&mut state, height, after, limit).unwrap_or_default()
     }
 
+    /// The open jobs that wait for the share of the holder of this attestation key, oldest first, at most
+    /// [`crate::TASKS_MAX`].
+    pub fn open_jobs(&self, bls_key: &[u8; 48]) -> Vec<Task> {
+        let Some((_, mut state)) = self.committed() else { return Vec::new() };
+        tasks::open(&mut state, bls_key).unwrap_or_default()
+    }
+
+    /// Roots that too few have signed: number and digest of those that the holder of this attestation key should sign
+    /// ([`crate::attest::AttestKey::sign`]).
+    pub fn unsigned_roots(&self, bls_key: &[u8; 48]) -> Vec<(u64, Digest)> {
+        let Some((_, mut state)) = self.committed() else { return Vec::new() };
+        tasks::unsigned(&mut state, bls_key).unwrap_or_default()
+    }
+
     /// The attestation keys that count in votes of a height, which is the one after the latest block or before.
     pub fn attests(&self, height: u64) -> Vec<Vec<u8>> {
         let Some((_, mut state)) = self.committed() else { return Vec::new() };
@@ -502,7 +517,14 @@ impl App {
         blobs::is_delayed(&mut state).unwrap_or(false)
             || models::is_queued(&mut state).unwrap_or(false)
             || blobs::is_sweeping(&mut state).unwrap_or(false)
+            || self.closes_jobs(&mut state).unwrap_or(false)
             || self.wanted_blobs().iter().any(held)
+    }
+
+    /// Whether jobs close or contracts are told of it without anybody doing anything.
+    fn closes_jobs(&self, state: &mut View) -> Result<bool, Stop> {
+        let next = self.store.latest().0.saturating_add(1);
+        Ok(sealed::tell::is_due(state)? || sealed::sweep::is_running(state)? || sealed::close::is_late(state, next)?)
     }
 
     /// The chain that runs; none before the genesis.

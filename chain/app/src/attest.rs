@@ -5,14 +5,17 @@
 //! key counts only with a proof that its operator holds it, under a tag of its own and bound to the consensus key and
 //! the epoch: so keys may be added up.
 
+use std::collections::BTreeMap;
+
 use aceso_types::{
     Digest,
-    msg::{Availability, Extension, Held},
+    msg::{Availability, Extension, Held, RootShare, Share},
 };
 use blst::{
-    BLST_ERROR,
+    BLST_ERROR, blst_scalar,
     min_pk::{AggregatePublicKey, AggregateSignature, PublicKey, SecretKey, Signature},
 };
+use prost::{Message, encoding::encoded_len_varint};
 
 use crate::WantedBlob;
 
@@ -23,10 +26,15 @@ const POSSESSION: &[u8] = b"ACESO_BLS_POP_BLS12381G2_XMD:SHA-256_SSWU_RO_POP_";
 /// Domain of requests for bytes between nodes, which never reach the chain.
 const REQUEST: &[u8] = b"ACESO_BLS_REQ_BLS12381G2_XMD:SHA-256_SSWU_RO_POP_";
 
+/// Bits of the coefficients of a batch.
+const COEFFICIENT_BITS: usize = 128;
+
 /// Most bytes of a vote extension.
 pub const EXTENSION_BYTES_MAX: usize = 64 << 10;
-/// Bytes of an encoded entry of an extension: a CID of 59 characters, a signature, two numbers and their frames.
-const HELD_BYTES_MAX: usize = 59 + 96 + 2 * 10 + 12;
+/// Bytes of it that shares of jobs may take: the rest is for blobs.
+const SHARES_BYTES_MAX: usize = 48 << 10;
+/// Roots that an extension has a word for.
+pub(crate) const ROOTS_MAX: usize = 16;
 
 /// Why an attestation key or signature is not one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -127,6 +135,77 @@ pub fn check_together(keys: &[Vec<u8>], message: &Digest, signature: &[u8]) -> R
     }
 }
 
+/// What some have signed together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Signed {
+    /// Their keys, 48 bytes each, as the state has them: in their subgroup, their possession proven.
+    pub keys: Vec<Vec<u8>>,
+    /// What.
+    pub message: Digest,
+    /// All their signatures in one, 96 bytes.
+    pub signature: Vec<u8>,
+}
+
+/// Checks many statements with one product of pairings, each weighed with a coefficient of 128 bits that follows from
+/// all of them. Where that fails they are checked one by one, and the first that does not hold is named.
+///
+/// # Errors
+/// [`AttestError`] with the place of the statement.
+pub fn check_all(all: &[Signed]) -> Result<(), (usize, AttestError)> {
+    let mut known: BTreeMap<&[u8], PublicKey> = BTreeMap::new();
+    let (mut keys, mut signatures) = (Vec::with_capacity(all.len()), Vec::with_capacity(all.len()));
+    for (at, one) in all.iter().enumerate() {
+        let mut members = Vec::with_capacity(one.keys.len());
+        for key in &one.keys {
+            let read = match known.get(&key[..]) {
+                Some(read) => *read,
+                None => PublicKey::uncompress(key).map_err(|_| (at, AttestError::Public))?,
+            };
+            known.insert(key, read);
+            members.push(read);
+        }
+        let sum = AggregatePublicKey::aggregate(&members.iter().collect::<Vec<_>>(), false);
+        keys.push(sum.map_err(|_| (at, AttestError::Empty))?.to_public_key());
+        signatures.push(Signature::sig_validate(&one.signature, true).map_err(|_| (at, AttestError::Signature))?);
+    }
+    if all.len() > 1 && hold_together(all, &keys, &signatures) {
+        return Ok(());
+    }
+    let mut each = all.iter().zip(&keys).zip(&signatures);
+    let holds = |((one, key), signature): ((&Signed, &PublicKey), &Signature)| {
+        signature.verify(false, &one.message.0, STATEMENT, &[], key, false) == BLST_ERROR::BLST_SUCCESS
+    };
+    each.position(|one| !holds(one)).map_or(Ok(()), |at| Err((at, AttestError::Signature)))
+}
+
+fn hold_together(all: &[Signed], keys: &[PublicKey], signatures: &[Signature]) -> bool {
+    let bytes: Vec<Vec<u8>> =
+        all.iter().zip(keys).map(|(one, key)| [&key.to_bytes()[..], &one.message.0, &one.signature].concat()).collect();
+    let seed = Digest::sha3("aceso/batch/v1", &bytes.iter().map(Vec::as_slice).collect::<Vec<_>>());
+    let coefficients: Vec<blst_scalar> = (0..all.len() as u64).map(|at| coefficient(&seed, at)).collect();
+    let messages: Vec<&[u8]> = all.iter().map(|one| &one.message.0[..]).collect();
+    let (keys, signatures): (Vec<_>, Vec<_>) = (keys.iter().collect(), signatures.iter().collect());
+    let verdict = Signature::verify_multiple_aggregate_signatures(
+        &messages,
+        STATEMENT,
+        &keys,
+        false,
+        &signatures,
+        false,
+        &coefficients,
+        COEFFICIENT_BITS,
+    );
+    verdict == BLST_ERROR::BLST_SUCCESS
+}
+
+/// 128 bits, little-endian, never zero.
+fn coefficient(seed: &Digest, at: u64) -> blst_scalar {
+    let mut b = Digest::sha3("aceso/coefficient/v1", &[&seed.0, &at.to_be_bytes()]).0;
+    b[COEFFICIENT_BITS / 8..].fill(0);
+    b[0] |= 1;
+    blst_scalar { b }
+}
+
 /// Adds signatures over one message up. Each is checked for its subgroup, not against its key.
 pub fn add_up(signatures: &[Vec<u8>]) -> Result<[u8; 96], AttestError> {
     let signatures: Vec<Signature> = signatures
@@ -139,20 +218,44 @@ pub fn add_up(signatures: &[Vec<u8>]) -> Result<[u8; 96], AttestError> {
     Ok(sum.to_signature().to_bytes())
 }
 
-/// The vote extension of a validator that holds these blobs: as many as fit, in the order given.
-pub fn extension(key: &AttestKey, chain_id: &str, held: impl Iterator<Item = WantedBlob>) -> Extension {
-    let entry = |blob: WantedBlob| {
+/// The vote extension of a validator: its word for roots, its shares of jobs and the blobs that it holds, of each as many
+/// as fit, in the order given. Shares and roots are signed with the key that their committee knows, which may be an
+/// older one than `key`.
+pub fn extension(
+    key: &AttestKey,
+    chain_id: &str,
+    held: impl Iterator<Item = WantedBlob>,
+    shares: impl IntoIterator<Item = Share>,
+    roots: impl IntoIterator<Item = RootShare>,
+) -> Extension {
+    let mut extension = Extension { roots: roots.into_iter().take(ROOTS_MAX).collect(), ..Extension::default() };
+    let mut room = SHARES_BYTES_MAX;
+    for share in shares {
+        let Some(left) = room.checked_sub(field(&share)) else { break };
+        room = left;
+        extension.shares.push(share);
+    }
+    let mut room = EXTENSION_BYTES_MAX.saturating_sub(extension.encoded_len());
+    for blob in held {
         let cid = blob.id.to_string();
         let signature = key.sign(&Availability::sign_bytes(chain_id, &cid, blob.size, blob.expires));
-        Held { cid, size: blob.size, expires: blob.expires, signature: signature.into() }
-    };
-    Extension { held: held.take(EXTENSION_BYTES_MAX / HELD_BYTES_MAX).map(entry).collect(), ..Extension::default() }
+        let entry = Held { cid, size: blob.size, expires: blob.expires, signature: signature.into() };
+        let Some(left) = room.checked_sub(field(&entry)) else { break };
+        room = left;
+        extension.held.push(entry);
+    }
+    extension
+}
+
+/// Bytes of an entry of an extension with its frame.
+fn field(entry: &impl Message) -> usize {
+    let length = entry.encoded_len();
+    1 + encoded_len_varint(length as u64) + length
 }
 
 #[cfg(test)]
 mod tests {
     use aceso_types::BlobId;
-    use prost::Message;
 
     use super::*;
 
@@ -198,6 +301,52 @@ mod tests {
     }
 
     #[test]
+    fn many_statements_hold_together_or_the_bad_one_is_named() {
+        let signed = |seed: u8, members: u8| {
+            let message = Digest([seed; 32]);
+            let members: Vec<AttestKey> = (seed..seed + members).map(key).collect();
+            let signatures: Vec<Vec<u8>> = members.iter().map(|one| one.sign(&message).into()).collect();
+            let keys = members.iter().map(|one| one.public().into()).collect();
+            Signed { keys, message, signature: add_up(&signatures).unwrap().into() }
+        };
+        let all: Vec<Signed> = (1..20).map(|seed| signed(seed, 1 + seed % 4)).collect();
+        assert_eq!((check_all(&all), check_all(&all[..1]), check_all(&[])), (Ok(()), Ok(()), Ok(())));
+        let broken = |at: usize, change: fn(&mut Signed)| {
+            let mut all = all.clone();
+            change(&mut all[at]);
+            check_all(&all)
+        };
+        assert_eq!(broken(3, |one| one.message.0[0] ^= 1), Err((3, AttestError::Signature)));
+        assert_eq!(broken(0, |one| one.signature[0] ^= 0x20), Err((0, AttestError::Signature)));
+        assert_eq!(broken(18, |one| one.signature = vec![0; 96]), Err((18, AttestError::Signature)));
+        assert_eq!(broken(5, |one| one.keys.truncate(1)), Err((5, AttestError::Signature)));
+        assert_eq!(broken(5, |one| one.keys.clear()), Err((5, AttestError::Empty)));
+        assert_eq!(broken(5, |one| one.keys[0].truncate(47)), Err((5, AttestError::Public)));
+        // Signatures whose errors cancel each other out in a sum hold for neither.
+        let mut swapped = all.clone();
+        let first = swapped[0].signature.clone();
+        swapped[0].signature = std::mem::replace(&mut swapped[1].signature, first);
+        assert_eq!(check_all(&swapped), Err((0, AttestError::Signature)));
+        // Two whose keys cancel each other out have signed nothing.
+        let secret = key(1).to_bytes();
+        let order = "73eda753299d7d483339d80809a1d80553bda402fffe5bfeffffffff00000001";
+        let mut negated: [u8; 32] = hex::decode(order).unwrap().try_into().unwrap();
+        let mut borrow = 0_i16;
+        for at in (0..32).rev() {
+            let digit = i16::from(negated[at]) - i16::from(secret[at]) - borrow;
+            (negated[at], borrow) = (digit.rem_euclid(256) as u8, i16::from(digit < 0));
+        }
+        let other = AttestKey::from_bytes(&negated).unwrap();
+        let infinity = [&[0xc0][..], &[0; 95]].concat();
+        for signature in [infinity, key(1).sign(&Digest([9; 32])).to_vec()] {
+            let keys = vec![key(1).public().into(), other.public().into()];
+            let none = Signed { keys, message: Digest([9; 32]), signature };
+            assert_eq!(check_all(&[none.clone()]), Err((0, AttestError::Signature)));
+            assert_eq!(check_all(&[all[0].clone(), none]), Err((1, AttestError::Signature)));
+        }
+    }
+
+    #[test]
     fn a_statement_is_no_proof_of_possession() {
         let key = key(1);
         let bytes = possession_bytes(&key.public(), &[3; 32], 0);
@@ -223,7 +372,19 @@ mod tests {
             size: u64::MAX,
             expires: u64::MAX,
         });
-        let extension = extension(&key(1), "chain", endless.take(400));
-        assert!(extension.encoded_len() <= EXTENSION_BYTES_MAX && extension.held.len() > 300);
+        let share = |job| Share { job, outcome: vec![1; 4_500], signature: vec![2; 96] };
+        let root = |number| RootShare { number, signature: vec![3; 96] };
+        let full = extension(&key(1), "chain", endless.take(400), (1..400).map(share), (1..400).map(root));
+        assert!(full.encoded_len() <= EXTENSION_BYTES_MAX && full.encoded_len() > EXTENSION_BYTES_MAX - 200);
+        // The oldest first, and room for blobs is left.
+        assert_eq!(full.shares.iter().map(|one| one.job).collect::<Vec<_>>(), (1..=10).collect::<Vec<_>>());
+        assert_eq!((full.roots.len(), full.held.len() > 60), (ROOTS_MAX, true));
+        let endless = (0..10_000_u64).map(|n| WantedBlob {
+            id: BlobId::of_raw(&n.to_be_bytes()),
+            size: u64::MAX,
+            expires: u64::MAX,
+        });
+        let blobs = extension(&key(1), "chain", endless.take(400), [], []);
+        assert!(blobs.encoded_len() <= EXTENSION_BYTES_MAX && blobs.held.len() > 300);
     }
 }

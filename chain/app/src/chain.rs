@@ -45,6 +45,8 @@ pub(crate) struct Chain {
     pub(crate) consensus: Consensus,
     /// Where fees go.
     pub(crate) fee_collector: Address,
+    /// What holds the price of jobs until they close.
+    pub(crate) escrow: Address,
 }
 
 /// What of it is settled in genesis. Stored in JSON, as the genesis is.
@@ -76,6 +78,7 @@ impl Chain {
     pub(crate) fn new(settings: Settings, params: Params, consensus: Consensus) -> Result<Self, Fault> {
         let Settings { chain_id, prefix, denom, authority } = settings;
         let fee_collector = Address::of_module("fee_collector", &prefix)?;
+        let escrow = Address::of_module("sealed", &prefix)?;
         Ok(Self {
             id: chain_id,
             prefix,
@@ -86,6 +89,7 @@ impl Chain {
             params,
             consensus,
             fee_collector,
+            escrow,
         })
     }
 

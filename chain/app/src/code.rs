@@ -145,6 +145,11 @@ codes! {
     TermsRefused = "aceso", 911, "terms not valid";
     TermsForbid = "aceso", 912, "not allowed by the terms";
     GlassWhole = "aceso", 913, "no glass was broken for it";
+    RequestRefused = "aceso", 921, "request for a read not allowed";
+    CommitteeRefused = "aceso", 922, "committee not accepted";
+    BitsExceeded = "aceso", 923, "no more may be disclosed of it";
+    JobsFull = "aceso", 924, "no room for another job";
+    ShareRefused = "aceso", 925, "share not allowed";
 }
 
 impl Code {

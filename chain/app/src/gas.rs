@@ -54,6 +54,18 @@ pub(crate) const REGISTRATION: u64 = 4_500;
 /// Checking a wrap, and each member of it.
 pub(crate) const WRAP: (u64, u64) = (5_000, 2_000);
 
+/// Looking a validator up when a committee is put together.
+pub(crate) const COMMITTEE: u64 = 100;
+/// What a job makes everyone do later: a pairing, receipt and lists, fees, the record of its members. A receipt with
+/// bits is some 1.5 KiB of rows.
+pub(crate) const JOB: u64 = 80_000;
+/// The same where outputs are disclosed or kept: up to 4 KiB of them, twice.
+pub(crate) const JOB_OUTPUTS: u64 = 350_000;
+/// Each member of it: its share, its reward, its place in lists.
+pub(crate) const JOB_MEMBER: u64 = 8_000;
+/// Checking a member's share that comes in a transaction.
+pub(crate) const SHARE: u64 = POSSESSION;
+
 /// Counts gas up to a limit.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Meter {

@@ -7,7 +7,7 @@
 use std::{collections::BTreeMap, collections::BTreeSet, sync::Arc};
 
 use aceso_state::Delta;
-use aceso_types::{Height, TxIndex};
+use aceso_types::{Height, TxIndex, journal::Entry as Line};
 use aceso_vm::{Checksum, Lane};
 
 use crate::{
@@ -61,6 +61,8 @@ pub(crate) struct TxScope {
     pub(crate) journal: Journal,
     pub(crate) permits: Vec<Permit>,
     pub(crate) reads: Vec<OpenRead>,
+    /// Requests for sealed reads, for the journal: unlike reads they are undone with their frame.
+    pub(crate) requests: Vec<Line>,
     /// Code that has run in it.
     pub(crate) warm: BTreeSet<Checksum>,
     /// What accounts held of the chain's coin before the messages began, of those that changed since.
@@ -121,6 +123,7 @@ impl<'a> Run<'a> {
     /// Does work that leaves nothing behind if it fails but the journal and the gas.
     pub(crate) fn frame<T>(&mut self, work: impl FnOnce(&mut Self) -> Outcome<T>) -> Outcome<T> {
         let (events, permits, reads) = (self.events.len(), self.tx.permits.len(), self.tx.reads.len());
+        let requests = self.tx.requests.len();
         self.delta.checkpoint();
         let outcome = work(self);
         match &outcome {
@@ -132,6 +135,7 @@ impl<'a> Run<'a> {
                 self.events.truncate(events);
                 self.tx.permits.truncate(permits);
                 self.tx.reads.truncate(reads);
+                self.tx.requests.truncate(requests);
                 self.check_reserves()?;
             }
         }
@@ -227,11 +231,7 @@ pub(crate) fn fault(stop: Stop) -> Result<Fault, Stop> {
 mod tests {
     use aceso_blobs::BlobStore;
     use aceso_state::{Options, Store};
-    use aceso_types::{
-        BlobId, ModelId,
-        genesis::Params,
-        journal::{Entry as Line, Event as What},
-    };
+    use aceso_types::{BlobId, ModelId, genesis::Params, journal::Event as What};
     use aceso_vm::{Vm, VmConfig};
 
     use super::*;

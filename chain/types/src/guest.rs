@@ -145,6 +145,15 @@ pub enum Callback {
     AcesoRead(ReadDone),
 }
 
+impl Callback {
+    /// Whether a message to `sudo` carries it, however it is spelled. Whatever lets others send messages there refuses
+    /// those that do.
+    pub fn is_in(message: &[u8]) -> bool {
+        let value = serde_json::from_slice::<serde_json::Value>(message);
+        value.is_ok_and(|value| value.get("aceso_read").is_some())
+    }
+}
+
 /// How a job ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
@@ -296,6 +305,40 @@ mod tests {
         let query = AcesoQuery::Uses { guard: "g".into(), grant: "1".into() };
         expect_test::expect![[r#"{"uses":{"guard":"g","grant":"1"}}"#]]
             .assert_eq(&serde_json::to_string(&query).unwrap());
+    }
+
+    #[test]
+    fn a_callback_is_known_however_it_is_spelled() {
+        let done = ReadDone {
+            job: 1,
+            ended: Ended::Expired,
+            read: None,
+            image: BlobId::of_raw(b"x"),
+            owner: "o".into(),
+            actor: "a".into(),
+            purpose: "TREAT".into(),
+            model: ModelId::default(),
+            author: "b".into(),
+            fee: "0".into(),
+            claim: None,
+            origin: None,
+            members: 1,
+            power: 1,
+            total: 1,
+            scores: Vec::new(),
+            findings: Vec::new(),
+            commitment: None,
+        };
+        assert!(Callback::is_in(&serde_json::to_vec(&Callback::AcesoRead(done)).unwrap()));
+        for carries in
+            [r#"{"aceso_read":1}"#, " {\"x\":1,\"aceso\\u005fread\":{}}", r#"{"aceso_read":1,"aceso_read":2}"#]
+        {
+            assert!(Callback::is_in(carries.as_bytes()), "{carries}");
+        }
+        for other in [r#"{"aceso_reads":1}"#, r#"{"x":{"aceso_read":1}}"#, r#""aceso_read""#, r#"["aceso_read"]"#, "x"]
+        {
+            assert!(!Callback::is_in(other.as_bytes()), "{other}");
+        }
     }
 
     #[test]

@@ -123,6 +123,19 @@ pub struct Consent {
     pub r#use: u32,
 }
 
+impl Consent {
+    /// The canonical encoding.
+    pub fn encode(&self) -> Vec<u8> {
+        // Writing into a `Vec` fails only for values that dag-cbor cannot hold, of which this has none.
+        serde_ipld_dagcbor::to_vec(self).unwrap_or_default()
+    }
+
+    /// Reads what [`Consent::encode`] wrote; none where the bytes are something else.
+    pub fn decode(bytes: &[u8]) -> Option<Self> {
+        serde_ipld_dagcbor::from_slice(bytes).ok()
+    }
+}
+
 /// What came out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -26,6 +26,8 @@ pub const MEMBERS_MAX: usize = 128;
 pub const FILES_MAX: usize = 1024;
 /// Most bytes of encoded [`Terms`].
 pub const TERMS_BYTES_MAX: usize = 8 << 10;
+/// Most bytes of an encoded [`Statement`].
+pub const STATEMENT_BYTES_MAX: usize = 8 << 10;
 /// Most bytes of an encoded [`Outcome`]: outputs of 4 KiB and what stands around them.
 pub const OUTCOME_BYTES_MAX: usize = (4 << 10) + 512;
 /// Most bytes of outputs that an outcome carries.
@@ -255,6 +257,19 @@ pub struct Statement {
 }
 
 impl Statement {
+    /// Reads a statement, strictly.
+    ///
+    /// # Errors
+    /// [`SealedError`].
+    pub fn decode(bytes: &[u8]) -> Result<Self, SealedError> {
+        decode("a statement", bytes, STATEMENT_BYTES_MAX)
+    }
+
+    /// The canonical encoding.
+    pub fn encode(&self) -> Vec<u8> {
+        encode(self)
+    }
+
     /// The 32 bytes that each member signs with its attestation key.
     pub fn sign_bytes(&self, outcome: &Outcome) -> Digest {
         Digest::sha3("aceso/outcome/v1", &[&encode(self), &outcome.encode()])

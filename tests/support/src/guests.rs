@@ -70,6 +70,20 @@ pub fn asker() -> Vec<u8> {
     )
 }
 
+/// Answers with its own message, and keeps what it is told through `sudo` under `got`, to which it answers `answer`.
+pub fn listener(answer: &str) -> Vec<u8> {
+    frame(
+        answer,
+        r#"(import "env" "db_write" (func $db_write (param i32 i32)))"#,
+        r#"(func (export "instantiate") (param i32 i32 i32) (result i32) (local.get 2))
+           (func (export "execute") (param i32 i32 i32) (result i32) (local.get 2))
+           (func (export "sudo") (param i32 i32) (result i32)
+             (call $db_write (call $region (i32.const 100) (i32.const 32) (i32.const 3)) (local.get 1))
+             (call $text))
+           (func (export "query") (param i32 i32) (result i32) (local.get 1))"#,
+    )
+}
+
 /// Burns gas for ever.
 pub fn endless() -> Vec<u8> {
     frame(

@@ -13,15 +13,17 @@ use tracing::{Span, field::Empty};
 
 use crate::{
     chain::{self, Chain},
+    code::Code,
     components::{
         blobs, models,
         reads::{
             script::{Script, Written},
             told,
         },
+        sealed::{self, tell::Caller},
         sponsor, validators,
     },
-    error::{Outcome, Stop},
+    error::Outcome,
     event::Event,
     gas::Meter,
     host::Host,
@@ -57,7 +59,7 @@ pub(crate) fn execute(
     for (index, bytes) in request.txs.iter().enumerate() {
         let span = tracing::info_span!("tx", index, hash = Empty, code = Empty, gas = Empty).entered();
         let done = match attestation(bytes) {
-            Some(attest) if index == 0 => attested(chain, block, delta, &attest)?,
+            Some(attest) if index == 0 => attested((host, &mut script), chain, block, delta, &attest)?,
             _ => {
                 let index = TxIndex(u32::try_from(index).unwrap_or(u32::MAX));
                 deliver((host, &mut script), chain, block, delta, bytes, index, gas_used)?
@@ -67,7 +69,9 @@ pub(crate) fn execute(
         gas_used = gas_used.saturating_add(done.gas_used.min(done.gas_wanted));
         results.push(done.into());
     }
-    let (validators, consensus) = end((host, &mut script), chain, block, delta, &mut events)?;
+    let index = TxIndex(u32::try_from(request.txs.len()).unwrap_or(u32::MAX));
+    let caller = Caller { host, chain, block, index };
+    let (validators, consensus) = end(&caller, &mut script, delta, &mut events)?;
     let transcript = script.finish(&chain.id, block.height)?;
     if let Some(written) = &transcript {
         told::put(&mut Bare(delta), block.height.0, &written.digest)?;
@@ -86,45 +90,60 @@ fn begin(chain: &Chain, block: Block, delta: &mut Delta, request: &FinalizeBlock
     Ok(events)
 }
 
-/// What is due after them: who signs from now on, blobs that lost their attesters, models that waited for their blobs.
-/// Answers what the engine has to change.
+/// What is due after them: who signs from now on, blobs that lost their attesters, models that waited for their blobs,
+/// jobs that end without an outcome and contracts that are told of it. Answers what the engine has to change.
 fn end(
-    (host, script): (&Host, &mut Script),
-    chain: &Chain,
-    block: Block,
+    caller: &Caller<'_>,
+    script: &mut Script,
     delta: &mut Delta,
     events: &mut Vec<Event>,
 ) -> Outcome<(Vec<Update>, Option<consensus::Params>)> {
+    let Caller { host, chain, block, .. } = *caller;
     let (state, height) = (&mut Bare(delta), block.height.0);
     sponsor::end_block(state, block.nanos)?;
     let changed = validators::end_block(state, height)?;
     if changed.shares {
         blobs::begin_sweep(state)?;
+        sealed::sweep::begin(state)?;
     }
     events.extend(blobs::end_block(state, height)?);
     events.extend(models::end_block(state, host, script, height)?);
-    let consensus = Some(chain::consensus(state)?).filter(|new| *new != chain.consensus);
+    events.extend(sealed::close::expire(state, chain, height)?);
+    events.extend(sealed::sweep::end_block(state, chain, height)?);
+    events.extend(sealed::roots::end_block(state, chain)?);
+    // Last, so that whatever contracts do to it is settled with the next block.
+    events.extend(caller.end_block(script, delta)?);
+    let consensus = Some(chain::consensus(&mut Bare(delta))?).filter(|new| *new != chain.consensus);
     Ok((changed.updates, consensus.map(|new| new.to_engine())))
 }
 
-/// The item that the proposer put first. Its statements hold or do not hold together.
-fn attested(chain: &Chain, block: Block, delta: &mut Delta, attest: &MsgAttest) -> Outcome<Done> {
+/// The item that the proposer put first. Its statements hold or do not hold together. Contracts that asked for what it
+/// brings are told when all of it is settled.
+fn attested(
+    (host, script): (&Host, &mut Script),
+    chain: &Arc<Chain>,
+    block: Block,
+    delta: &mut Delta,
+    attest: &MsgAttest,
+) -> Outcome<Done> {
     let height = block.height.0;
     let state = &mut Bare(delta);
-    let table = validators::signing(state, height.saturating_sub(1))?;
-    let mut checked = Vec::with_capacity(attest.available.len());
-    for said in &attest.available {
-        match blobs::check_attestation(state, &table, chain, height, said) {
-            Ok(attesters) => checked.push((said, attesters)),
-            Err(Stop::Refused(fault)) => return Ok(Done::refused(fault)),
-            Err(halt) => return Err(halt),
-        }
-    }
+    let checked = match proposal::check(state, chain, height, attest)? {
+        Ok(checked) => checked,
+        Err(unfit) => return Ok(Done::refused(Code::AttestInvalid.because(unfit))),
+    };
+    let gas_wanted = checked.sealed.gas();
     let mut events = Vec::new();
-    for (said, attesters) in checked {
+    for (said, attesters) in attest.available.iter().zip(checked.attesters) {
         events.push(blobs::attested(state, chain, height, said, attesters)?);
     }
-    Ok(Done { fault: None, data: Vec::new(), events, gas_wanted: 0, gas_used: 0 })
+    let tellings = sealed::close::settle(state, chain, height, checked.sealed, &mut events)?;
+    let caller = Caller { host, chain, block, index: TxIndex(0) };
+    let mut gas_used: u64 = 0;
+    for telling in tellings {
+        gas_used = gas_used.saturating_add(caller.tell(script, delta, &telling, &mut events)?);
+    }
+    Ok(Done { fault: None, data: Vec::new(), events, gas_wanted, gas_used })
 }
 
 /// Tells whoever traces what became of a transaction, without the text of a refusal.

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use aceso_types::msg::{Availability, Extension, MsgAttest};
+use aceso_types::msg::{Availability, MsgAttest};
 use bytes::Bytes;
 use prost::Message;
 use sha2::{Digest, Sha256};
@@ -19,6 +19,7 @@ use crate::{
     chain::Chain,
     components::{
         blobs::{self, PENDING_MAX},
+        sealed::{self, gather},
         validators::{self, Table},
     },
     error::{Outcome, Stop},
@@ -87,7 +88,7 @@ pub(crate) fn review(state: &mut impl Read, chain: &Chain, height: u64, txs: &[B
     for (index, tx) in txs.iter().enumerate() {
         let fits = match attestation(tx) {
             Some(attest) if index == 0 => match check(state, chain, height, &attest)? {
-                Ok(()) => scale.add(index, tx, 0),
+                Ok(checked) => scale.add(index, tx, checked.sealed.gas()),
                 Err(unfit) => Err(unfit),
             },
             _ => scale.add_client(index, tx),
@@ -111,9 +112,10 @@ pub(crate) fn build(
     let mut scale = Scale::new(chain, bytes_max.min(chain.block_bytes));
     let mut txs = Vec::with_capacity(mempool.len() + 1);
     if let Some(commit) = commit {
-        let attest = attestable(state, chain, height, commit)?;
+        // Half of the bytes are for transactions, whatever validators say.
+        let (attest, gas) = attestable(state, chain, height, commit, scale.bytes_max / 2)?;
         if let Some(tx) = item(&attest)
-            && scale.add(0, &tx, 0).is_ok()
+            && scale.add(0, &tx, gas).is_ok()
         {
             txs.push(tx);
         }
@@ -126,30 +128,57 @@ pub(crate) fn build(
     Ok(txs)
 }
 
-fn check(state: &mut impl Read, chain: &Chain, height: u64, attest: &MsgAttest) -> Outcome<Result<(), Unfit>> {
+/// An item whose statements hold.
+pub(crate) struct Checked {
+    /// Who attested each blob: numbers of validators.
+    pub(crate) attesters: Vec<Vec<u32>>,
+    pub(crate) sealed: sealed::outcomes::Checked,
+}
+
+/// Whether an item's statements hold in the state before its block.
+pub(crate) fn check(
+    state: &mut impl Read,
+    chain: &Chain,
+    height: u64,
+    attest: &MsgAttest,
+) -> Outcome<Result<Checked, Unfit>> {
     let refuse = |words: String| Ok(Err(Unfit::Attestation(words)));
+    if attest.encoded_len() == 0 {
+        return refuse("it has no statement".into());
+    }
     let count = attest.available.len();
-    if !(1..=STATEMENTS_MAX).contains(&count) {
-        return refuse(format!("it has {count} statements, not 1 to {STATEMENTS_MAX}"));
+    if count > STATEMENTS_MAX {
+        return refuse(format!("it has {count} statements about blobs, and at most {STATEMENTS_MAX} are allowed"));
     }
     let cids: BTreeSet<&str> = attest.available.iter().map(|said| said.cid.as_str()).collect();
     if cids.len() != count {
         return refuse("it names a blob twice".into());
     }
     let table = validators::signing(state, height.saturating_sub(1))?;
+    let mut attesters = Vec::with_capacity(count);
     for said in &attest.available {
         match blobs::check_attestation(state, &table, chain, height, said) {
-            Ok(_) => {}
+            Ok(numbers) => attesters.push(numbers),
             Err(Stop::Refused(fault)) => return refuse(fault.text),
             Err(halt) => return Err(halt),
         }
     }
-    Ok(Ok(()))
+    match sealed::outcomes::check(state, chain, height, attest) {
+        Ok(sealed) => Ok(Ok(Checked { attesters, sealed })),
+        Err(Stop::Refused(fault)) => refuse(fault.text),
+        Err(halt) => Err(halt),
+    }
 }
 
-/// Adds up what the vote extensions of the last commit say. Entries that do not belong to a pending registration are
-/// dropped, and so are signatures that are not their validators'.
-fn attestable(state: &mut impl Read, chain: &Chain, height: u64, commit: &ExtendedCommitInfo) -> Outcome<MsgAttest> {
+/// Adds up what the vote extensions of the last commit say, with the gas that it declares. Entries that do not belong to
+/// a pending registration or an open job are dropped, and so are signatures that are not their validators'.
+fn attestable(
+    state: &mut impl Read,
+    chain: &Chain,
+    height: u64,
+    commit: &ExtendedCommitInfo,
+    bytes_max: u64,
+) -> Outcome<(MsgAttest, u64)> {
     // The votes are those of the height before, and so is who signed them.
     let table = validators::signing(state, height.saturating_sub(1))?;
     let decided = validators::decided(state)?;
@@ -158,20 +187,19 @@ fn attestable(state: &mut impl Read, chain: &Chain, height: u64, commit: &Extend
         .filter(|(_, row)| row.expires > height)
         .map(|(cid, row)| (cid.to_string(), row))
         .collect();
+    let mut said = Vec::with_capacity(commit.votes.len());
     let mut votes: BTreeMap<(u64, &str), BTreeMap<usize, Vec<u8>>> = BTreeMap::new();
     for vote in &commit.votes {
         let voted = matches!(vote.sig_info, BlockSignatureInfo::Flag(BlockIdFlag::Commit));
         let Some(slot) = table.slot_of(&vote.validator.address).filter(|_| voted) else { continue };
-        if vote.vote_extension.len() > attest::EXTENSION_BYTES_MAX {
-            continue;
-        }
-        let Ok(extension) = Extension::decode(&vote.vote_extension[..]) else { continue };
-        for held in extension.held {
+        let Some(mut extension) = gather::extension(&vote.vote_extension) else { continue };
+        for held in std::mem::take(&mut extension.held) {
             let Some((cid, row)) = pending.get_key_value(&held.cid) else { continue };
             if (row.size, row.expires) == (held.size, held.expires) {
                 votes.entry((row.number, cid)).or_default().entry(slot).or_insert(held.signature);
             }
         }
+        said.extend(table.members.get(slot).map(|one| (one.number, extension)));
     }
     let mut attest = MsgAttest::default();
     for ((_, cid), signatures) in votes {
@@ -184,7 +212,8 @@ fn attestable(state: &mut impl Read, chain: &Chain, height: u64, commit: &Extend
             attest.available.push(said);
         }
     }
-    Ok(attest)
+    let gas = gather::gather(state, chain, height, &said, bytes_max, &mut attest)?;
+    Ok((attest, gas))
 }
 
 /// One statement of all who signed it; none if they are too few.

@@ -151,7 +151,7 @@ pub(crate) fn burn(run: &mut Run<'_>, from: &Address, coins: &Coins) -> Outcome<
 
 /// Modules get their coins from the rules, not from people (SDK `BlockedAddr`).
 pub(crate) fn refuse_modules(run: &Run<'_>, to: &Address) -> Outcome<()> {
-    if *to == run.chain.fee_collector {
+    if *to == run.chain.fee_collector || *to == run.chain.escrow {
         return Err(Code::Unauthorized.because(format_args!("{to} is not allowed to receive funds")).into());
     }
     Ok(())
@@ -194,6 +194,27 @@ pub(crate) fn credit(state: &mut impl Write, to: &Address, denom: &str, amount: 
     state.before_balance(to.as_str(), denom, stored);
     put(state, keys::balance(to.as_str(), denom), sum)?;
     accounts::ensure(state, to)
+}
+
+/// Moves coins where no message does, and says so; nothing is moved in silence.
+pub(crate) fn pay(
+    state: &mut impl Write,
+    from: &Address,
+    to: &Address,
+    denom: &str,
+    amount: u128,
+) -> Outcome<Vec<Event>> {
+    if amount == 0 {
+        return Ok(Vec::new());
+    }
+    debit(state, from, denom, amount)?;
+    credit(state, to, denom, amount)?;
+    let text = format!("{amount}{denom}");
+    Ok(vec![
+        Event::new("coin_spent").with("spender", from.as_str()).with("amount", text.as_str()),
+        Event::new("coin_received").with("receiver", to.as_str()).with("amount", text.as_str()),
+        Event::new("transfer").with("recipient", to.as_str()).with("sender", from.as_str()).with("amount", text),
+    ])
 }
 
 /// New coins, in genesis only.

@@ -344,6 +344,7 @@ fn the_vectors_hold() {
     }
     for one in list("wraps") {
         let (chain_id, cid, owner) = (text(&one, "chain_id"), text(&one, "cid"), text(&one, "owner"));
+        let nonce = bytes(&one, "nonce");
         let (source, committee, terms) = (digest(&one, "source"), digest(&one, "committee"), digest(&one, "terms"));
         let about = Granted {
             chain_id: &chain_id,
@@ -352,7 +353,7 @@ fn the_vectors_hold() {
             cid: &cid,
             owner: &owner,
             grant: text(&one, "grant").parse().unwrap(),
-            nonce: bytes(&one, "nonce")[..].try_into().unwrap(),
+            nonce: nonce[..].try_into().unwrap(),
             epoch: text(&one, "epoch").parse().unwrap(),
             committee: &committee,
             terms: &terms,

@@ -1,14 +1,14 @@
-//! Questions about sealed records: readers' keys, records, grants, review items.
+//! Questions about sealed records: readers' keys, records, grants, review items, jobs, roots, members.
 
 use aceso_types::query::{
-    Asked, GrantRows, Page, QueryGrant, QueryGrants, QueryReader, QueryRecord, QueryRecords, QueryReviews, RecordRows,
-    ReviewRow, ReviewRows,
+    Asked, GrantRows, JobRows, Page, QueryConduct, QueryGrant, QueryGrants, QueryJob, QueryJobs, QueryReader,
+    QueryRecord, QueryRecords, QueryReviews, QueryRoot, RecordRows, ReviewRow, ReviewRows,
 };
 
 use crate::{
     components::{
         SEALED,
-        sealed::{grants, lists, readers, records},
+        sealed::{conduct, grants, jobs, lists, readers, records, roots},
     },
     query::{
         Answered, decode, encode,
@@ -30,6 +30,10 @@ pub(super) fn answer(state: &mut impl Read, path: &str, data: &[u8]) -> Option<A
         QueryGrant::PATH => grant(state, data),
         QueryGrants::PATH => grant_list(state, data),
         QueryReviews::PATH => review_list(state, data),
+        QueryJob::PATH => job(state, data),
+        QueryJobs::PATH => job_list(state, data),
+        QueryRoot::PATH => root(state, data),
+        QueryConduct::PATH => member_conduct(state, data),
         _ => return None,
     })
 }
@@ -98,6 +102,43 @@ fn review_list(state: &mut impl Read, data: &[u8]) -> Answered {
         Ok(Some(store::decode::<ReviewRow>(SEALED, key, row)?))
     })?;
     encode(&ReviewRows { rows, next })
+}
+
+fn job(state: &mut impl Read, data: &[u8]) -> Answered {
+    let QueryJob { job } = decode(data)?;
+    match jobs::get(state, job)? {
+        Some(row) => encode(&row),
+        None => Err(Status::NotFound(format!("there is no job {job}"))),
+    }
+}
+
+fn job_list(state: &mut impl Read, data: &[u8]) -> Answered {
+    let QueryJobs { open, requester, page } = decode(data)?;
+    let prefix = match (requester.as_str(), open) {
+        ("", true) => lists::all_open(),
+        ("", false) => lists::all_jobs(),
+        (requester, _) => lists::asked_by(requester),
+    };
+    let (rows, next) = rows(state, prefix, page, |state, (key, _)| {
+        let number = lists::job_of(key).ok_or_else(|| crate::error::Stop::from(store::damaged(SEALED, key)))?;
+        Ok(jobs::get(state, number)?.filter(|row| !open || jobs::is_open(row)))
+    })?;
+    encode(&JobRows { rows, next })
+}
+
+fn root(state: &mut impl Read, data: &[u8]) -> Answered {
+    let QueryRoot { number, latest } = decode(data)?;
+    let wanted = if latest { roots::number(state)?.unwrap_or_default() } else { number };
+    match roots::get(state, wanted)? {
+        Some(row) => encode(&row),
+        None => Err(Status::NotFound(format!("there is no root {wanted}"))),
+    }
+}
+
+fn member_conduct(state: &mut impl Read, data: &[u8]) -> Answered {
+    let QueryConduct { number } = decode(data)?;
+    // Who was in no committee that came to an outcome has done nothing, good or bad.
+    encode(&conduct::get(state, number)?.unwrap_or_default())
 }
 
 /// The last part of a key.

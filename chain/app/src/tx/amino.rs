@@ -166,6 +166,8 @@ fn message(msg: &Msg) -> Result<Value, Fault> {
             Fields::new().text("sender", &m.sender).text("granter", &m.granter).number("grant", m.grant),
         ),
         Msg::BreakGlass(m) => ("aceso/MsgBreakGlass", sealed::break_glass(m)),
+        Msg::RequestRead(m) => ("aceso/MsgRequestRead", sealed::request_read(m)),
+        Msg::SubmitShare(m) => ("aceso/MsgSubmitShare", sealed::submit_share(m)),
         Msg::PinCodes(m) => ("wasm/MsgPinCodes", pins(&m.authority, &m.code_ids)),
         Msg::UnpinCodes(m) => ("wasm/MsgUnpinCodes", pins(&m.authority, &m.code_ids)),
         Msg::SetValidator(m) => (

@@ -3,7 +3,7 @@
 use crate::{
     code::{Code, Fault},
     coin::Coins,
-    components::{accounts, bank, sponsor},
+    components::{accounts, bank, sealed::share, sponsor},
     error::{Outcome, Stop},
     event::Event,
     run::{Mode, Run},
@@ -21,7 +21,7 @@ pub(crate) fn fee(run: &mut Run<'_>, tx: &Tx, signers: &Signers) -> Outcome<()> 
         let nothing = fee.amount.iter().all(|coin| coin.amount == "0");
         if nothing && run.mode == Mode::Simulate { Ok(Coins::default()) } else { Err(fault) }
     })?;
-    if matches!(run.mode, Mode::Check | Mode::Recheck) {
+    if matches!(run.mode, Mode::Check | Mode::Recheck) && !share::is_free(tx) {
         enough(run, &coins, fee.gas_limit)?;
     }
     let payer = &signers.fee_payer;

@@ -92,6 +92,8 @@ pub(crate) fn one(run: &mut Run<'_>, msg: &Msg) -> Outcome<Any> {
         Msg::Grant(msg) => ours(&sealed::grants::grant(run, msg)?),
         Msg::RevokeGrant(msg) => ours(&sealed::grants::revoke(run, msg)?),
         Msg::BreakGlass(msg) => ours(&sealed::reviews::break_glass(run, msg)?),
+        Msg::RequestRead(msg) => ours(&sealed::request::request(run, msg)?),
+        Msg::SubmitShare(msg) => ours(&sealed::share::submit(run, msg)?),
         Msg::PinCodes(msg) => {
             wasm::pin(run, &msg.authority, &msg.code_ids, true)?;
             sdk(&MsgPinCodesResponse {})

@@ -4,33 +4,21 @@ use crate::{
     address::Address,
     components::{bank, reads},
     error::Outcome,
-    event::Event,
     run::Run,
     store::Bare,
 };
 
 /// Writes the running transaction's journal into the state, below everything that may still be discarded.
 pub(crate) fn write(run: &mut Run<'_>) -> Outcome<()> {
-    let journal = std::mem::take(&mut run.tx.journal);
+    let mut journal = std::mem::take(&mut run.tx.journal);
+    // Of requests only those are left that were not undone.
+    run.tx.requests.drain(..).for_each(|entry| journal.note(entry));
     let (prefix, denom) = (run.chain.prefix.clone(), run.chain.denom.clone());
     let state = &mut Bare(run.delta);
     let mut events = Vec::new();
     for (payer, author, fee) in journal.payments() {
-        if fee == 0 {
-            continue;
-        }
-        let (payer, author, fee) = (Address::parse(payer, &prefix)?, Address::parse(author, &prefix)?, u128::from(fee));
-        bank::debit(state, &payer, &denom, fee)?;
-        bank::credit(state, &author, &denom, fee)?;
-        let amount = format!("{fee}{denom}");
-        events.push(Event::new("coin_spent").with("spender", payer.as_str()).with("amount", amount.as_str()));
-        events.push(Event::new("coin_received").with("receiver", author.as_str()).with("amount", amount.as_str()));
-        events.push(
-            Event::new("transfer")
-                .with("recipient", author.as_str())
-                .with("sender", payer.as_str())
-                .with("amount", amount),
-        );
+        let (payer, author) = (Address::parse(payer, &prefix)?, Address::parse(author, &prefix)?);
+        events.extend(bank::pay(state, &payer, &author, &denom, u128::from(fee))?);
     }
     reads::write_journal(state, &journal, &mut events)?;
     run.events.extend(events);

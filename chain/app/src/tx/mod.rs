@@ -18,6 +18,7 @@ use tendermint::abci::types::ExecTxResult;
 
 use crate::{
     code::{Code, Fault},
+    components::sealed::share,
     error::{Outcome, Stop},
     event::{self, Event},
     gas::Meter,
@@ -106,7 +107,7 @@ fn ante(run: &mut Run<'_>, tx: &Tx) -> Outcome<()> {
     authenticate::charge(run, &signers)?;
     authenticate::verify(run, tx, &signers)?;
     run.tx.signers = signers.required.into_iter().map(String::from).collect();
-    Ok(())
+    share::take(run, tx)
 }
 
 fn finish(run: &mut Run<'_>, tx: &Tx, outcome: Outcome<Vec<u8>>) -> Result<Done, Stop> {

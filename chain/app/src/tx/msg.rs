@@ -7,8 +7,8 @@ mod sealed;
 
 use aceso_types::msg::{
     MsgAttest, MsgBreakGlass, MsgCancelUpgrade, MsgGrant, MsgRegisterAttester, MsgRegisterBlob, MsgRegisterImage,
-    MsgRegisterModel, MsgRegisterReader, MsgRegisterSealed, MsgRetireSealed, MsgRevokeGrant, MsgScheduleUpgrade,
-    MsgSetValidator, MsgUpdateParams, Named,
+    MsgRegisterModel, MsgRegisterReader, MsgRegisterSealed, MsgRequestRead, MsgRetireSealed, MsgRevokeGrant,
+    MsgScheduleUpgrade, MsgSetValidator, MsgSubmitShare, MsgUpdateParams, Named,
 };
 use cosmos_sdk_proto::{
     Any,
@@ -103,6 +103,8 @@ messages! {
     Grant(MsgGrant) = MsgGrant::TYPE_URL, |msg| &msg.granter;
     RevokeGrant(MsgRevokeGrant) = MsgRevokeGrant::TYPE_URL, |msg| &msg.sender;
     BreakGlass(MsgBreakGlass) = MsgBreakGlass::TYPE_URL, |msg| &msg.actor;
+    RequestRead(MsgRequestRead) = MsgRequestRead::TYPE_URL, |msg| &msg.requester;
+    SubmitShare(MsgSubmitShare) = MsgSubmitShare::TYPE_URL, |msg| &msg.operator;
     SetValidator(MsgSetValidator) = MsgSetValidator::TYPE_URL, |msg| &msg.authority;
     RegisterAttester(MsgRegisterAttester) = MsgRegisterAttester::TYPE_URL, |msg| &msg.operator;
     UpdateParams(MsgUpdateParams) = MsgUpdateParams::TYPE_URL, |msg| &msg.authority;
@@ -212,6 +214,8 @@ impl Msg {
                 address("granter", &msg.granter)
             }
             Self::BreakGlass(msg) => sealed::break_glass(msg, prefix),
+            Self::RequestRead(msg) => sealed::request_read(msg, prefix),
+            Self::SubmitShare(msg) => address("operator", &msg.operator),
             Self::PinCodes(msg) => {
                 address("authority", &msg.authority)?;
                 code_ids(&msg.code_ids)

@@ -274,6 +274,11 @@ impl Net {
             state: None,
         };
         change(&mut genesis);
+        let others = genesis.attesters.iter().map(|one| &one.consensus_key[..]).filter(|key| *key != consensus);
+        let validators = std::iter::once(&consensus[..])
+            .chain(others)
+            .map(|key| validator::Update { pub_key: PublicKey::from_raw_ed25519(key).unwrap(), power: 10_u32.into() })
+            .collect();
         request::InitChain {
             time: time(0),
             chain_id: CHAIN.into(),
@@ -288,10 +293,7 @@ impl Net {
                 version: None,
                 abci: consensus::params::AbciParams { vote_extensions_enable_height: Some(1_u32.into()) },
             },
-            validators: vec![validator::Update {
-                pub_key: PublicKey::from_raw_ed25519(&consensus).unwrap(),
-                power: 10_u32.into(),
-            }],
+            validators,
             app_state_bytes: serde_json::to_vec(&genesis).unwrap().into(),
             initial_height: 1_u32.into(),
         }
@@ -313,7 +315,7 @@ impl Net {
 
     pub(crate) fn propose(&self, txs: Vec<Vec<u8>>) -> Vec<Bytes> {
         let held = self.app.wanted_blobs().into_iter().filter(|blob| self.blobs.has(&blob.id).unwrap());
-        let vote_extension = extension(&self.attest, CHAIN, held).encode_to_vec().into();
+        let vote_extension = extension(&self.attest, CHAIN, held, [], []).encode_to_vec().into();
         let address: [u8; 20] = Sha256::digest(consensus_key())[..20].try_into().unwrap();
         let vote = ExtendedVoteInfo {
             validator: Validator { address, power: 10_u32.into() },

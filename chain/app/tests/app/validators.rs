@@ -75,7 +75,7 @@ impl Engine {
         let one = |key: &Key| {
             let held = self.net.app.wanted_blobs().into_iter().filter(|blob| self.net.blobs.has(&blob.id).unwrap());
             let seed = self.keys.get(key).and_then(|keys| keys.range(..=at).next_back());
-            let said = seed.map(|(_, seed)| extension(&attest_key(*seed), CHAIN, held).encode_to_vec());
+            let said = seed.map(|(_, seed)| extension(&attest_key(*seed), CHAIN, held, [], []).encode_to_vec());
             (*key, said.unwrap_or_default().into())
         };
         self.sets[&at].keys().map(one).collect()

@@ -78,7 +78,7 @@ impl Voter {
 impl Extend for Voter {
     fn extension(&self, chain_id: &str, wanted: Vec<WantedBlob>, counted: &[Vec<u8>]) -> Bytes {
         let held = wanted.into_iter().take(LOOKED_AT_MAX).filter(|wanted| self.holds(wanted));
-        let extension = self.keys.with(counted, |key| attest::extension(key, chain_id, held));
+        let extension = self.keys.with(counted, |key| attest::extension(key, chain_id, held, [], []));
         let bytes: Bytes = extension.map(|extension| extension.encode_to_vec().into()).unwrap_or_default();
         if let Some(sizes) = &self.sizes {
             // At most 64 KiB: exact.

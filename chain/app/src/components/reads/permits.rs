@@ -183,6 +183,45 @@ fn decode(bytes: &[u8]) -> Result<PermitRequest, Fault> {
     }
 }
 
+/// A request for a read of a sealed file that somebody guards.
+pub(crate) struct SealedUse<'a> {
+    pub(crate) caller: &'a str,
+    pub(crate) actor: &'a str,
+    pub(crate) image: &'a BlobId,
+    pub(crate) owner: &'a str,
+    pub(crate) model: &'a ModelId,
+    pub(crate) purpose: &'a str,
+    pub(crate) guard: &'a str,
+}
+
+/// Uses up the permit of a sealed file's guard. The use counts with the request: nobody has seen anything yet, so both
+/// are undone together.
+pub(crate) fn consume_sealed(run: &mut Run<'_>, wanted: &SealedUse<'_>) -> Outcome<()> {
+    let SealedUse { caller, actor, image, owner, model, purpose, guard } = wanted;
+    let fits = |permit: &Permit| {
+        !permit.consumed
+            && permit.caller == *caller
+            && permit.actor == *actor
+            && permit.image == **image
+            && permit.owner == *owner
+            && permit.model == **model
+            && permit.purpose == *purpose
+            && permit.guard == *guard
+    };
+    let Some(slot) = run.tx.permits.iter().position(fits) else {
+        let words = format_args!(
+            "{guard} has not permitted {caller} to read {image} of {owner} with model {model} for {purpose} for {actor}"
+        );
+        return Err(Code::NoPermit.because(words).into());
+    };
+    let Some(Permit { grant, max_uses, .. }) = run.tx.permits.get(slot).cloned() else { return Ok(()) };
+    check_uses(run, guard, &grant, max_uses)?;
+    if let Some(permit) = run.tx.permits.get_mut(slot) {
+        permit.consumed = true;
+    }
+    run.count(READS, keys::uses(guard, &grant)).map(drop)
+}
+
 /// Writes a transaction's journal and says what is in it.
 pub(crate) fn write_journal(state: &mut impl Write, journal: &Journal, events: &mut Vec<Event>) -> Outcome<()> {
     for ((guard, grant), fresh) in &journal.uses {

@@ -31,7 +31,7 @@ use crate::{
     event::Event,
     host::Host,
     run::{Mode, Run},
-    store::{Bare, Write},
+    store::{Bare, Read, Write, damaged},
 };
 
 /// Wasm gas of any read: decoding as many samples as an image may have takes some 40 ms. The price must not depend on
@@ -176,14 +176,13 @@ pub(crate) fn finish(run: &mut Run<'_>, reader: &str, handle: u32, outputs: &[Te
     let read = if is_query(run) {
         ReadId(0)
     } else {
-        let number = Bare(run.delta).count(READS, keys::reads())?;
         let committee = validators::signing(&mut Bare(run.delta), run.block.height.0)?.committee();
         let receipt = Receipt {
             version: VERSION,
             chain_id: run.chain.id.clone(),
             height: run.block.height,
             tx: run.tx.index,
-            read: ReadId(number),
+            read: ReadId::default(),
             reader: reader.into(),
             model: open.model,
             pipeline: open.manifest.pipeline.digest(),
@@ -195,8 +194,10 @@ pub(crate) fn finish(run: &mut Run<'_>, reader: &str, handle: u32, outputs: &[Te
             committee,
             sealed: None,
         };
-        write_receipt(run, &receipt)?;
-        receipt.read
+        // The engine has charged for a receipt.
+        let (read, event) = record(&mut Bare(run.delta), receipt)?;
+        run.emit(event);
+        read
     };
     let origin = open.image.origin.as_ref().map(images::origin_of).transpose()?;
     Ok(ReadInfo {
@@ -352,24 +353,30 @@ fn is_query(run: &Run<'_>) -> bool {
     run.mode == Mode::Query || run.queries > 0
 }
 
-/// The engine has charged for a receipt.
-fn write_receipt(run: &mut Run<'_>, receipt: &Receipt) -> Outcome<()> {
+/// Gives a receipt its number and writes it into state and lists.
+pub(crate) fn record(state: &mut impl Write, receipt: Receipt) -> Outcome<(ReadId, Event)> {
+    let read = ReadId(state.count(READS, keys::reads())?);
+    let receipt = Receipt { read, ..receipt };
     let bytes = receipt.encode();
     if bytes.is_empty() {
-        return Err(AppError::Host(format!("receipt {} does not encode", receipt.read)).into());
+        return Err(AppError::Host(format!("receipt {read} does not encode")).into());
     }
-    let (read, cid) = (receipt.read.0, receipt.image.to_string());
-    let state = &mut Bare(run.delta);
-    state.set(READS, keys::receipt(read), bytes)?;
-    state.set(READS, keys::receipt_of(&cid, read), b"1".to_vec())?;
-    state.set(READS, keys::receipt_in(receipt.height.0, receipt.tx.0, read), b"1".to_vec())?;
-    run.emit(
-        Event::new("read")
-            .with("read", read.to_string())
-            .with("image", cid)
-            .with("model", receipt.model.to_string())
-            .with("reader", receipt.reader.as_str())
-            .with("outcome", receipt.outcome.digest.to_string()),
-    );
-    Ok(())
+    let cid = receipt.image.to_string();
+    state.set(READS, keys::receipt(read.0), bytes)?;
+    state.set(READS, keys::receipt_of(&cid, read.0), b"1".to_vec())?;
+    state.set(READS, keys::receipt_in(receipt.height.0, receipt.tx.0, read.0), b"1".to_vec())?;
+    let event = Event::new("read")
+        .with("read", read.to_string())
+        .with("image", cid)
+        .with("model", receipt.model.to_string())
+        .with("reader", receipt.reader.as_str())
+        .with("outcome", receipt.outcome.digest.to_string());
+    Ok((read, event))
+}
+
+/// A receipt by its number.
+pub(crate) fn receipt(state: &mut impl Read, read: u64) -> Outcome<Option<Receipt>> {
+    let key = keys::receipt(read);
+    let bytes = state.get(READS, &key)?;
+    Ok(bytes.map(|bytes| Receipt::decode(&bytes).map_err(|_| damaged(READS, &key))).transpose()?)
 }

@@ -146,6 +146,16 @@ pub(crate) fn all_under(record: u64) -> Vec<u8> {
     format!("under/{record:020}/").into_bytes()
 }
 
+/// `work/b5de84c8…/00000000000000000009`: an open job of a member: its attestation key, job
+pub(crate) fn work(bls_key: &[u8], job: u64) -> Vec<u8> {
+    format!("work/{}/{job:020}", hex::encode(bls_key)).into_bytes()
+}
+
+/// `work/b5de84c8…/`
+pub(crate) fn work_of(bls_key: &[u8]) -> Vec<u8> {
+    format!("work/{}/", hex::encode(bls_key)).into_bytes()
+}
+
 /// `asked/aceso1…/00000000000000000009` — requester, job
 pub(crate) fn asked(requester: &str, job: u64) -> Vec<u8> {
     format!("asked/{requester}/{job:020}").into_bytes()
@@ -164,6 +174,36 @@ pub(crate) fn share(job: u64, place: u32) -> Vec<u8> {
 /// `share/00000000000000000009/`
 pub(crate) fn shares_of(job: u64) -> Vec<u8> {
     format!("share/{job:020}/").into_bytes()
+}
+
+/// `share/`
+pub(crate) fn all_shares() -> Vec<u8> {
+    b"share/".to_vec()
+}
+
+/// `wrong/00000000000000000009/00000004`: that a member signed against an outcome: job, place
+pub(crate) fn wrong(job: u64, place: u32) -> Vec<u8> {
+    format!("wrong/{job:020}/{place:08}").into_bytes()
+}
+
+/// `told/00000000000000000003`: what a contract is still to be told at a block's end, in the order of their numbers.
+pub(crate) fn told(number: u64) -> Vec<u8> {
+    format!("told/{number:020}").into_bytes()
+}
+
+/// `told/`
+pub(crate) fn all_told() -> Vec<u8> {
+    b"told/".to_vec()
+}
+
+/// `tellings`: how many there have been.
+pub(crate) fn tellings() -> Vec<u8> {
+    b"tellings".to_vec()
+}
+
+/// `sweep`: how far the look at open jobs has come that began when the validators changed.
+pub(crate) fn sweep() -> Vec<u8> {
+    b"sweep".to_vec()
 }
 
 /// `root/00000000000000000002`
@@ -191,6 +231,16 @@ pub(crate) fn conduct(number: u32) -> Vec<u8> {
     format!("conduct/{number:010}").into_bytes()
 }
 
+/// The job at the end of a key of [`open`], [`deadline`], [`under`], [`work`] or [`asked`].
+pub(crate) fn job_of(key: &[u8]) -> Option<u64> {
+    std::str::from_utf8(key).ok()?.rsplit('/').next()?.parse().ok()
+}
+
+/// The height in a key of [`deadline`], and the job in one of [`share`].
+pub(crate) fn second_of(key: &[u8]) -> Option<u64> {
+    std::str::from_utf8(key).ok()?.split('/').nth(1)?.parse().ok()
+}
+
 #[test]
 fn keys_do_not_change() {
     let text = |key: Vec<u8>| String::from_utf8(key).unwrap();
@@ -215,8 +265,13 @@ fn keys_do_not_change() {
         opened(),
         deadline(1234, 9),
         under(7, 9),
+        work(&[0xb5, 0xde], 9),
         asked("r", 9),
         share(9, 4),
+        wrong(9, 4),
+        told(3),
+        tellings(),
+        sweep(),
         root(2),
         roots(),
         unsigned(2),
@@ -243,11 +298,17 @@ fn keys_do_not_change() {
         opened
         deadline/00000000000000001234/00000000000000000009
         under/00000000000000000007/00000000000000000009
+        work/b5de/00000000000000000009
         asked/r/00000000000000000009
         share/00000000000000000009/00000004
+        wrong/00000000000000000009/00000004
+        told/00000000000000000003
+        tellings
+        sweep
         root/00000000000000000002
         roots
         unsigned/00000000000000000002
         conduct/0000000004"#]]
     .assert_eq(&all.map(text).join("\n"));
+    assert_eq!((job_of(&deadline(1234, 9)), second_of(&deadline(1234, 9))), (Some(9), Some(1234)));
 }

@@ -40,7 +40,7 @@ pub(crate) fn register_msg(run: &mut Run<'_>, msg: &MsgRegisterAttester) -> Outc
     attest::check_possession(&msg.bls_key, key, msg.epoch, &msg.possession)
         .map_err(|e| Code::AttesterRefused.because(format_args!("validator {name}: {e}")))?;
     own(run, &msg.bls_key, key)?;
-    member.bls_key = msg.bls_key.clone();
+    (member.bls_key, member.epoch) = (msg.bls_key.clone(), msg.epoch);
     put_decided(run, &table)?;
     known.epochs = known.epochs.saturating_add(1);
     record::put(run, &known)?;

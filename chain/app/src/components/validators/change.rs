@@ -46,7 +46,7 @@ pub(crate) fn set_msg(run: &mut Run<'_>, msg: &MsgSetValidator) -> Outcome<MsgSe
         (Some(member), power) => member.power = power,
         (None, power) => {
             let number = next_number(run)?;
-            table.members.push(Validator { key: key.clone(), power, bls_key: Vec::new(), number });
+            table.members.push(Validator { key: key.clone(), power, bls_key: Vec::new(), number, epoch: 0 });
             table.members.sort_by(|a, b| a.key.cmp(&b.key));
             record::create(run, key)?;
         }
@@ -126,6 +126,7 @@ mod tests {
             power: *power,
             bls_key: vec![],
             number,
+            epoch: 0,
         };
         Table { members: (0..).zip(powers).map(one).collect() }
     }

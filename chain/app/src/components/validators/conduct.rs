@@ -223,7 +223,8 @@ mod tests {
 
     #[test]
     fn a_cut_leaves_a_validator_in_the_table() {
-        let mut table = Table { members: vec![Validator { key: vec![1], power: 1_000, bls_key: vec![], number: 1 }] };
+        let mut table =
+            Table { members: vec![Validator { key: vec![1], power: 1_000, bls_key: vec![], number: 1, epoch: 0 }] };
         assert_eq!(cut(&mut table, &[1], 500), 50);
         assert_eq!(cut(&mut table, &[1], 10_000), 949);
         assert_eq!(cut(&mut table, &[1], 10_000), 0);

@@ -29,7 +29,7 @@ pub(crate) use attester::register_msg;
 pub(crate) use change::{check_spread, set_msg};
 pub(crate) use conduct::begin_block;
 pub(crate) use record::{attesting, record_rows, shown, shown_by_name};
-pub(crate) use table::{Table, Validator, decided, signing};
+pub(crate) use table::{Table, Validator, decided, operators, signing};
 
 use std::collections::BTreeMap;
 
@@ -61,7 +61,7 @@ pub(crate) fn found(
     let mut table = Table::default();
     for (key, power) in powers {
         let number = table::next_number(state)?;
-        table.members.push(Validator { key: key.clone(), power: *power, bls_key: Vec::new(), number });
+        table.members.push(Validator { key: key.clone(), power: *power, bls_key: Vec::new(), number, epoch: 0 });
         record::create(state, key)?;
     }
     table.members.sort_by(|a, b| a.key.cmp(&b.key));
@@ -121,11 +121,11 @@ pub(crate) struct Changed {
 pub(crate) fn end_block(state: &mut impl Write, height: u64) -> Outcome<Changed> {
     let decided = decided(state)?;
     let next = signing(state, height + 1)?;
-    let bls: BTreeMap<&[u8], &[u8]> = decided.members.iter().map(|one| (&one.key[..], &one.bls_key[..])).collect();
+    let known: BTreeMap<&[u8], &Validator> = decided.members.iter().map(|one| (&one.key[..], one)).collect();
     let mut keyed = next.clone();
     for member in &mut keyed.members {
-        if let Some(bls_key) = bls.get(&member.key[..]) {
-            member.bls_key = bls_key.to_vec();
+        if let Some(known) = known.get(&member.key[..]) {
+            (member.bls_key, member.epoch) = (known.bls_key.clone(), known.epoch);
         }
     }
     if keyed != next {

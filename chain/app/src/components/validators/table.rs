@@ -1,6 +1,6 @@
 //! A table of validators: who has which power.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use aceso_types::{
     Digest,
@@ -10,7 +10,7 @@ use aceso_types::{
 use crate::{
     components::{
         VALIDATORS,
-        validators::{keys, last_at},
+        validators::{keys, last_at, record},
     },
     error::Outcome,
     store::{Read, Write, damaged, decode},
@@ -31,6 +31,9 @@ pub(crate) struct Validator {
     /// Its number, never given again.
     #[prost(uint32, tag = "4")]
     pub(crate) number: u32,
+    /// How many attestation keys it had before this one.
+    #[prost(uint64, tag = "5")]
+    pub(crate) epoch: u64,
 }
 
 /// The whole table, sorted by consensus key.
@@ -92,6 +95,16 @@ pub(super) fn address_of(key: &[u8]) -> [u8; 20] {
 /// The table as the authority has made it so far.
 pub(crate) fn decided(state: &mut impl Read) -> Outcome<Table> {
     Ok(state.row(VALIDATORS, &keys::decided())?.unwrap_or_default())
+}
+
+/// Who operates the validators of a table, by their numbers; those whom nobody operates are left out.
+pub(crate) fn operators(state: &mut impl Read, table: &Table) -> Outcome<BTreeMap<u32, String>> {
+    let mut operators = BTreeMap::new();
+    for member in &table.members {
+        let known = record::get(state, &member.key)?.filter(|known| !known.operator.is_empty());
+        operators.extend(known.map(|known| (member.number, known.operator)));
+    }
+    Ok(operators)
 }
 
 /// The table that signs a height: known for every height up to the second after the latest block. Empty before the

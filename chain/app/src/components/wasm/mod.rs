@@ -16,7 +16,7 @@ mod verbs;
 
 pub(crate) use code::{CodeRow, bytes as code_bytes, get as code_row, pin, store as store_code, store_as};
 pub(crate) use instance::{get as contract, history};
-pub(crate) use verbs::{execute_msg, instantiate_msg, instantiate2_msg, migrate_msg, smart, update_admin};
+pub(crate) use verbs::{execute_msg, instantiate_msg, instantiate2_msg, migrate_msg, smart, sudo, update_admin};
 
 /// Prefixes and keys of lists, for queries.
 pub(crate) mod lists {

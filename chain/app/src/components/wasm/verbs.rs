@@ -226,6 +226,18 @@ pub(crate) fn update_admin(run: &mut Run<'_>, sender: &str, contract: &str, admi
     Ok(())
 }
 
+/// Tells a contract something in the chain's own name.
+pub(crate) fn sudo(run: &mut Run<'_>, contract: &Address, msg: &[u8]) -> Outcome<()> {
+    run.deeper(|run| {
+        let info = instance::need(run, contract)?;
+        let code = code::need(run, info.code_id)?;
+        run.emit(Event::new("sudo").with("_contract_address", contract.as_str()));
+        let answer = call(run, contract, &code, Entry::Sudo, &[msg], true)?;
+        let answer = answer.map_err(|e| Code::ExecuteFailed.spoken(e))?;
+        respond::carry_out(run, contract, &code, answer).map(drop).map_err(|stop| stop.within("dispatch"))
+    })
+}
+
 /// Asks a contract.
 pub(crate) fn smart(run: &mut Run<'_>, contract: &Address, msg: &[u8]) -> Outcome<Vec<u8>> {
     if run.queries >= QUERIES_MAX {

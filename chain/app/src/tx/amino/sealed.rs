@@ -1,7 +1,7 @@
 //! Messages about sealed records, as amino JSON has them. A number that may be 0 as a place or an epoch is left out then,
 //! as every empty field is.
 
-use aceso_types::msg::{MsgBreakGlass, MsgGrant, MsgRegisterReader, MsgRegisterSealed};
+use aceso_types::msg::{MsgBreakGlass, MsgGrant, MsgRegisterReader, MsgRegisterSealed, MsgRequestRead, MsgSubmitShare};
 use serde_json::Value;
 
 use super::{Fields, origin};
@@ -66,6 +66,46 @@ pub(super) fn break_glass(m: &MsgBreakGlass) -> Fields {
         .number("grant", m.grant)
         .bytes("terms", &m.terms)
         .text("reason", &m.reason)
+}
+
+pub(super) fn request_read(m: &MsgRequestRead) -> Fields {
+    let small = |number: u32| (number != 0).then(|| Value::from(number));
+    let list = |texts: &[String]| (!texts.is_empty()).then(|| texts.iter().cloned().collect::<Value>());
+    let accept = m.accept.as_ref().map(|accept| {
+        Fields::new()
+            .optional("members_min", small(accept.members_min))
+            .optional("power_min_bps", small(accept.power_min_bps))
+            .optional("required", list(&accept.required))
+            .optional("excluded", list(&accept.excluded))
+            .into_value()
+    });
+    Fields::new()
+        .text("requester", &m.requester)
+        .text("actor", &m.actor)
+        .bytes("model", &m.model)
+        .text("owner", &m.owner)
+        .text("image", &m.image)
+        .text("granter", &m.granter)
+        .number("grant", m.grant)
+        .bytes("terms", &m.terms)
+        .text("purpose", &m.purpose)
+        .optional("disclose", (m.disclose != 0).then(|| Value::from(m.disclose)))
+        .optional("findings", list(&m.findings))
+        .optional("accept", accept)
+        .number("deadline", m.deadline)
+        .number("callback_gas", m.callback_gas)
+        .text("reason", &m.reason)
+}
+
+pub(super) fn submit_share(m: &MsgSubmitShare) -> Fields {
+    let share = m.share.as_ref().map(|share| {
+        Fields::new()
+            .number("job", share.job)
+            .bytes("outcome", &share.outcome)
+            .bytes("signature", &share.signature)
+            .into_value()
+    });
+    Fields::new().text("operator", &m.operator).optional("share", share)
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! What is wrong by itself with messages about sealed records: lengths, counts, addresses.
 
 use aceso_types::{
-    msg::{MsgBreakGlass, MsgGrant, MsgRegisterReader, MsgRegisterSealed},
+    msg::{MsgBreakGlass, MsgGrant, MsgRegisterReader, MsgRegisterSealed, MsgRequestRead},
     sealed::{FILES_MAX, MEMBERS_MAX, TERMS_BYTES_MAX},
 };
 
@@ -60,6 +60,17 @@ pub(super) fn break_glass(msg: &MsgBreakGlass, prefix: &str) -> Result<(), Fault
         return Err(Code::GrantRefused.because("the reason is blank"));
     }
     Ok(())
+}
+
+pub(super) fn request_read(msg: &MsgRequestRead, prefix: &str) -> Result<(), Fault> {
+    let MsgRequestRead { requester, actor, owner, granter, .. } = msg;
+    for (what, text) in [("requester", requester), ("actor", actor), ("owner", owner), ("granter", granter)] {
+        address(what, text, prefix)?;
+    }
+    exactly(Code::RequestRefused, "model", &msg.model, 32)?;
+    within(Code::TermsRefused, "bytes of terms", msg.terms.len(), 1, TERMS_BYTES_MAX)?;
+    let Some(accept) = &msg.accept else { return Ok(()) };
+    accept.required.iter().chain(&accept.excluded).try_for_each(|one| address("operator", one, prefix))
 }
 
 fn address(what: &str, text: &str, prefix: &str) -> Result<(), Fault> {
