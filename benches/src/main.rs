@@ -12,6 +12,7 @@ mod first;
 mod grants;
 mod inference;
 mod reads;
+mod reads_compact;
 mod seal;
 mod state;
 mod sync;
@@ -27,7 +28,7 @@ const NAMES: [(&str, &str); 9] = [
     ("grants", "proofs about keys, as the chain checks them"),
     ("inference", "runs of models, beside ONNX Runtime with --python PATH"),
     ("seal", "records sealed and imported, beside boxo with --boxo PATH; grants"),
-    ("reads", "outcomes of sealed reads, as a block's item has them"),
+    ("reads", "sealed reads: outcomes as a block's item has them, receipts checked without the chain"),
     ("state", "roots, commits, reads, proofs"),
     ("sync", "a state that is cut into chunks, served and restored"),
     // Run by the program that makes networks.
@@ -66,7 +67,11 @@ fn run() -> Result<()> {
         Some("grants") => grants::run(quick, emit),
         Some("inference") => inference::run(&aceso_test_support::repository(), python, quick, emit),
         Some("seal") => seal::run(tempfile::tempdir()?.path(), boxo, quick, emit),
-        Some("reads") => reads::run(quick, emit),
+        Some("reads") => {
+            reads::run(quick, emit)?;
+            let wasm = std::env::var_os("ACESO_VERIFY_WASM").map(PathBuf::from);
+            reads_compact::run(&aceso_test_support::repository(), wasm.as_deref(), quick, emit)
+        }
         Some("state") => state::run(tempfile::tempdir()?.path(), quick, emit),
         Some("sync") => sync::run(tempfile::tempdir()?.path(), quick, emit),
         Some("list") | None => {

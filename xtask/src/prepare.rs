@@ -20,13 +20,14 @@ const WASM: &str = "wasm32-unknown-unknown";
 /// The other target: contracts over the published wasi-nn guest crate.
 const WASIP1: &str = "wasm32-wasip1";
 /// Contracts of the workspace: package and file name.
-const CONTRACTS: [(&str, &str); 6] = [
+const CONTRACTS: [(&str, &str); 7] = [
     ("aceso-consent", "aceso_consent"),
     ("aceso-insurance", "aceso_insurance"),
     ("aceso-governance", "aceso_governance"),
     ("aceso-test-probe", "aceso_test_probe"),
     ("aceso-test-freelook", "aceso_test_freelook"),
     ("aceso-test-token", "aceso_test_token"),
+    ("aceso-test-verifier", "aceso_test_verifier"),
 ];
 
 /// Adds a wasm target to the compiler: by rustup, else from Debian's source package.

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use aceso_types::{
     Digest,
     msg::{Availability, Extension, Held, RootShare, Share},
+    sealed,
 };
 use blst::{
     BLST_ERROR, blst_scalar,
@@ -19,8 +20,8 @@ use prost::{Message, encoding::encoded_len_varint};
 
 use crate::WantedBlob;
 
-/// Domain of statements about blobs.
-const STATEMENT: &[u8] = b"ACESO_BLS_SIG_BLS12381G2_XMD:SHA-256_SSWU_RO_POP_";
+/// Domain of statements about blobs, sealed reads and roots.
+const STATEMENT: &[u8] = sealed::SIGNATURE_DOMAIN;
 /// Domain of proofs of possession.
 const POSSESSION: &[u8] = b"ACESO_BLS_POP_BLS12381G2_XMD:SHA-256_SSWU_RO_POP_";
 /// Domain of requests for bytes between nodes, which never reach the chain.
@@ -334,7 +335,7 @@ mod tests {
         let mut borrow = 0_i16;
         for at in (0..32).rev() {
             let digit = i16::from(negated[at]) - i16::from(secret[at]) - borrow;
-            (negated[at], borrow) = (digit.rem_euclid(256) as u8, i16::from(digit < 0));
+            (negated[at], borrow) = (u8::try_from(digit.rem_euclid(256)).unwrap(), i16::from(digit < 0));
         }
         let other = AttestKey::from_bytes(&negated).unwrap();
         let infinity = [&[0xc0][..], &[0; 95]].concat();

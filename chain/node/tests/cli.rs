@@ -72,6 +72,38 @@ fn models_are_refused_by_name() {
     assert!(refused(&["model", "check", path, "--manifest", "/nowhere"]).contains("cannot read /nowhere"));
 }
 
+const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../sdk/verify/tests/golden");
+
+#[test]
+fn receipts_of_both_kinds_are_checked_with_what_they_need() {
+    let golden = |name: &str| format!("{GOLDEN}/{name}");
+    let (light, trust) = (golden("read.receipt"), golden("trust.json"));
+    let (compact, roots) = (golden("read.compact"), golden("roots.json"));
+    let told = |receipt: &str, trust: &str| -> Value {
+        let (code, out, error) = run(&["read", "verify", receipt, "--trust", trust, "--json"]);
+        assert_eq!(code, 0, "{error}");
+        serde_json::from_str(&out).unwrap()
+    };
+    assert_eq!(told(&light, &trust)["kind"], "light");
+    let read = told(&compact, &roots);
+    assert_eq!((&read["kind"], &read["signed"], &read["power"]), (&"compact".into(), &30.into(), &40.into()));
+    let (_, out, _) = run(&["read", "verify", &compact, "--trust", &roots]);
+    assert!(
+        out.starts_with("verified: signed by 3 of a committee of 4") && out.contains("pneumonia is present"),
+        "{out}"
+    );
+
+    let verify = |receipt: &str, trust: &str| refused(&["read", "verify", receipt, "--trust", trust]);
+    assert!(verify(&compact, &trust).contains("is checked with a roots file"));
+    assert!(verify(&light, &roots).contains("open read, which has no committee"));
+    assert!(verify(&roots, &roots).contains("does not decode"));
+    let demanding = ["read", "verify", &compact, "--trust", &roots, "--members-min", "5"];
+    assert!(refused(&demanding).contains("has 4 members, and 5 are demanded"));
+    let misplaced = ["read", "verify", &light, "--trust", &trust, "--power-min-bps", "5000"];
+    assert!(refused(&misplaced).contains("demands on a committee"));
+    assert!(refused(&["read", "compact", &light, "--out", "/nowhere/x"]).contains("open read"));
+}
+
 const MODEL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../models/pneumonia");
 
 #[test]

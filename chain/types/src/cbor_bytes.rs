@@ -1,12 +1,16 @@
-//! Bytes as a byte string of dag-cbor, where serde would write a list of numbers.
+//! Bytes as a byte string of dag-cbor, where serde would write a list of numbers; in JSON lower-case hexadecimal.
 
-use alloc::vec::Vec;
+use alloc::{string::String, vec::Vec};
 
-use serde::{Deserializer, Serializer, de};
+use serde::{Deserialize, Deserializer, Serializer, de};
 
 /// Writes a byte string.
 pub fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_bytes(bytes)
+    if serializer.is_human_readable() {
+        serializer.serialize_str(&hex::encode(bytes))
+    } else {
+        serializer.serialize_bytes(bytes)
+    }
 }
 
 /// Reads a byte string.
@@ -24,5 +28,11 @@ pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>
             Ok(bytes.into())
         }
     }
-    deserializer.deserialize_bytes(Visitor)
+    if !deserializer.is_human_readable() {
+        return deserializer.deserialize_bytes(Visitor);
+    }
+    let text = String::deserialize(deserializer)?;
+    let bytes = hex::decode(&text).map_err(de::Error::custom)?;
+    // One spelling each, as everywhere.
+    if hex::encode(&bytes) == text { Ok(bytes) } else { Err(de::Error::custom("hexadecimal in lower case is wanted")) }
 }

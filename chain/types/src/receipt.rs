@@ -46,6 +46,40 @@ pub enum ReceiptError {
     Version(u32),
 }
 
+/// Where a receipt says another thing than the committee that it names has signed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Disagreement {
+    /// Something is kept back, and no committee has signed.
+    #[error("the outcome is not open to everyone, and the receipt names no committee that signed it")]
+    Unsigned,
+    /// Nothing allowed it.
+    #[error("a sealed read has a consent, and the receipt has none")]
+    Consent,
+    /// Done before it was asked for.
+    #[error("the read was done in block {done} and asked for in block {requested}")]
+    Height {
+        /// The receipt's height.
+        done: Height,
+        /// The request's.
+        requested: Height,
+    },
+    /// The committee's word is none.
+    #[error("what the committee signed is not in order: {0}")]
+    Signed(#[from] sealed::SealedError),
+    /// Another outcome.
+    #[error("the receipt's outcome is {got}, and the committee signed {want}")]
+    Outcome {
+        /// The receipt's digest.
+        got: Digest,
+        /// The digest of what was signed.
+        want: Digest,
+    },
+    /// The receipt tells what was not to be told, or tells it otherwise.
+    #[error("the receipt's {0} are not those that the committee disclosed")]
+    Disclosed(&'static str),
+}
+
 /// A receipt.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -214,6 +248,40 @@ impl Receipt {
         };
         let SealedRead { outcome, root, members, signers, signature, .. } = read;
         Some(sealed::Compact { version: sealed::VERSION, root, members, statement, outcome, signers, signature })
+    }
+
+    /// Whether it says what its committee signed, field by field, as far as that can be seen without keys and model: scores
+    /// and findings of an open outcome follow from its outputs and the model's manifest. Says nothing of the signature.
+    ///
+    /// # Errors
+    /// [`Disagreement`].
+    pub fn check_sealed(&self) -> Result<(), Disagreement> {
+        let Some(read) = &self.sealed else {
+            return if self.disclosure == Disclosure::Open { Ok(()) } else { Err(Disagreement::Unsigned) };
+        };
+        self.compact().ok_or(Disagreement::Consent)?.check()?;
+        if read.requested >= self.height {
+            return Err(Disagreement::Height { done: self.height, requested: read.requested });
+        }
+        let (got, want) = (self.outcome.digest, read.outcome.digest());
+        if got != want {
+            return Err(Disagreement::Outcome { got, want });
+        }
+        let findings: &[Answered] = match &read.outcome {
+            sealed::Outcome::Open { .. } => &self.outcome.findings,
+            sealed::Outcome::Predicate { findings, .. } => findings,
+            sealed::Outcome::Failed(_) | sealed::Outcome::Sealed { .. } => &[],
+        };
+        if self.outcome.findings != findings {
+            return Err(Disagreement::Disclosed("findings"));
+        }
+        if !self.outcome.scores.is_empty() && !matches!(read.outcome, sealed::Outcome::Open { .. }) {
+            return Err(Disagreement::Disclosed("scores"));
+        }
+        if self.pixels.is_some() {
+            return Err(Disagreement::Disclosed("pixels"));
+        }
+        Ok(())
     }
 
     /// The canonical encoding.

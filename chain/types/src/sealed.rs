@@ -36,8 +36,8 @@ pub const OUTPUT_BYTES_MAX: usize = 4 << 10;
 pub const PREDICATE_MAX: usize = 2;
 /// Grants that were passed on this often are passed on no further.
 pub const DEPTH_MAX: u32 = 8;
-/// Most bytes of a [`Compact`].
-pub const COMPACT_BYTES_MAX: usize = 16 << 10;
+/// Most bytes of an encoded [`Root`].
+pub const ROOT_BYTES_MAX: usize = 1 << 20;
 
 const LIST_MAX: usize = 32;
 const TEXT_MAX: usize = 128;
@@ -444,18 +444,30 @@ impl Root {
     /// # Errors
     /// [`SealedError`].
     pub fn decode(bytes: &[u8]) -> Result<Self, SealedError> {
-        let root: Self = decode("a root", bytes, 1 << 20)?;
+        let root: Self = decode("a root", bytes, ROOT_BYTES_MAX)?;
+        root.check()?;
+        Ok(root)
+    }
+
+    /// Whether its fields hold what they may; for a root that was not read by [`Root::decode`].
+    ///
+    /// # Errors
+    /// [`SealedError::Field`].
+    pub fn check(&self) -> Result<(), SealedError> {
         let refuse = |what, reason| Err(SealedError::Field { what, reason });
-        if root.version != VERSION {
+        if self.version != VERSION {
             return refuse("version", "must be 1");
         }
-        if !root.keys.windows(2).all(|pair| pair[0].number < pair[1].number) {
+        if !self.keys.windows(2).all(|pair| pair[0].number < pair[1].number) {
             return refuse("keys", "must be in the order of their numbers, each once");
         }
-        if root.keys.iter().any(|one| one.key.len() != 48 || one.power == 0) {
+        if self.keys.iter().any(|one| one.key.len() != 48 || one.power == 0) {
             return refuse("keys", "each has 48 bytes and power");
         }
-        Ok(root)
+        if self.keys.iter().map(|one| u128::from(one.power)).sum::<u128>() > u128::from(self.total) {
+            return refuse("total", "is at least what the keys have together");
+        }
+        Ok(())
     }
 
     /// The canonical encoding.
@@ -479,97 +491,11 @@ pub fn committee_digest<'a>(root: u64, members: impl IntoIterator<Item = &'a Key
     Digest::sha3("aceso/members/v1", &rows)
 }
 
-/// A sealed read and its proof, for whoever trusts a root: nothing else is needed to check it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Compact {
-    /// [`VERSION`].
-    pub version: u32,
-    /// The root that has the members' keys.
-    pub root: u64,
-    /// The members, by their numbers, ascending.
-    pub members: Vec<u32>,
-    /// The job. Its committee's digest is that of the members named here, and is not repeated: [`CompactStatement`].
-    pub statement: CompactStatement,
-    /// What it came to.
-    pub outcome: Outcome,
-    /// One bit per member that signed, lowest bit of the first byte first.
-    #[serde(with = "crate::cbor_bytes")]
-    pub signers: Vec<u8>,
-    /// The aggregated signature, 96 bytes, over [`Statement::sign_bytes`].
-    #[serde(with = "crate::cbor_bytes")]
-    pub signature: Vec<u8>,
-}
+mod compact;
+mod proof;
 
-/// A [`Statement`] without what follows from the members.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct CompactStatement {
-    /// The chain.
-    pub chain_id: String,
-    /// The job's number on it.
-    pub job: u64,
-    /// The block in which it was asked for.
-    pub requested: Height,
-    /// The model.
-    pub model: ModelId,
-    /// The digest of its pipeline.
-    pub pipeline: Digest,
-    /// The sealed file.
-    pub image: BlobId,
-    /// Whose it is.
-    pub owner: String,
-    /// Who asked.
-    pub requester: String,
-    /// What allowed it.
-    pub consent: Digest,
-    /// Who may know the outcome.
-    pub disclosure: Disclosure,
-}
-
-impl Compact {
-    /// Reads a compact receipt, strictly.
-    ///
-    /// # Errors
-    /// [`SealedError`].
-    pub fn decode(bytes: &[u8]) -> Result<Self, SealedError> {
-        let compact: Self = decode("a compact receipt", bytes, COMPACT_BYTES_MAX)?;
-        let refuse = |what, reason| Err(SealedError::Field { what, reason });
-        if compact.version != VERSION {
-            return refuse("version", "must be 1");
-        }
-        if !(1..=MEMBERS_MAX).contains(&compact.members.len())
-            || !compact.members.windows(2).all(|pair| pair[0] < pair[1])
-        {
-            return refuse("members", "must be 1 to 128, ascending, each once");
-        }
-        if compact.signature.len() != 96 {
-            return refuse("signature", "has 96 bytes");
-        }
-        Ok(compact)
-    }
-
-    /// The canonical encoding.
-    pub fn encode(&self) -> Vec<u8> {
-        encode(self)
-    }
-}
-
-impl CompactStatement {
-    /// The whole statement of a committee.
-    pub fn of(&self, committee: Digest) -> Statement {
-        let Self { chain_id, job, requested, model, pipeline, image, owner, requester, consent, disclosure } =
-            self.clone();
-        Statement { chain_id, job, requested, committee, model, pipeline, image, owner, requester, consent, disclosure }
-    }
-}
-
-/// The places whose bits are set, if the bits fit a committee of `members` exactly.
-pub fn places(signers: &[u8], members: usize) -> Option<Vec<usize>> {
-    let bit = |place: usize| signers.get(place / 8).is_some_and(|byte| byte >> (place % 8) & 1 == 1);
-    let fits = signers.len() == members.div_ceil(8) && !(members..signers.len() * 8).any(bit);
-    fits.then(|| (0..members).filter(|place| bit(*place)).collect())
-}
+pub use compact::{COMPACT_BYTES_MAX, Compact, CompactStatement};
+pub use proof::{Acceptance, NotAccepted, ProofError, SIGNATURE_DOMAIN, Signed, SignedRoot, places};
 
 #[cfg(test)]
 #[path = "sealed/tests.rs"]

@@ -1,14 +1,17 @@
 export { Aceso, connect, rawDigest } from "./client.js";
 export type { Model, Options } from "./client.js";
+export type { Acceptance, Compact, CompactOutcome, Compacts, CompactVerified, Member, SealedInput } from "./compact.js";
 export { Connection, attribute, sentence } from "./connection.js";
 export type { Chain, Event, TxResult } from "./connection.js";
 export type { Codec } from "./codec.js";
 export { GrantError, NotProven, SealError, StoreError } from "./errors.js";
+export type { Granter, Granting, SealedTerms } from "./granting.js";
 export type { Granted, Grants, Registered, Registration } from "./grants.js";
 export type { Deal, Dealt, Guardians } from "./guardians.js";
 export { Key } from "./key.js";
 export { subscribe, type LiveTx } from "./live.js";
 export * from "./messages.js";
+export * from "./sealed.js";
 export type * from "./records.js";
 export { NodeError } from "./rpc.js";
 export { LEAF, type Opened, type RecordAbout, type RecordInner, type SealedHeader, type Seals, type Source } from "./seals.js";

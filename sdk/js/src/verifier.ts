@@ -2,6 +2,7 @@
  * The chain's own Rust code as WebAssembly: verifies, recomputes, shows pictures, reads dag-cbor, seals and grants. It
  * has no imports, so it reaches nothing but its own memory.
  */
+import { Compacts } from "./compact.js";
 import type {
   ImageFacts,
   JournalEntry,
@@ -13,6 +14,7 @@ import type {
   Trust,
   Verified,
 } from "./records.js";
+import { Granter } from "./granting.js";
 import { Grants } from "./grants.js";
 import { Guardians } from "./guardians.js";
 import { Seals } from "./seals.js";
@@ -21,8 +23,12 @@ import { Wasm, encode, json, u64 } from "./wasm.js";
 
 export class Verifier {
   readonly #wasm: Wasm;
+  /** What committees have signed. */
+  readonly compacts: Compacts;
   /** Keys handed on. */
   readonly grants: Grants;
+  /** Messages about sealed records. */
+  readonly granter: Granter;
   /** Secrets dealt. */
   readonly guardians: Guardians;
   /** Records sealed and opened. */
@@ -32,7 +38,9 @@ export class Verifier {
 
   private constructor(module: WebAssembly.Module) {
     this.#wasm = new Wasm(module);
+    this.compacts = new Compacts(this.#wasm);
     this.grants = new Grants(this.#wasm);
+    this.granter = new Granter(this.#wasm, this.grants);
     this.guardians = new Guardians(this.#wasm);
     this.seals = new Seals(this.#wasm);
     this.stores = new KeyStores(this.#wasm);

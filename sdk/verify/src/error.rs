@@ -2,7 +2,7 @@
 
 use alloc::string::String;
 
-use aceso_types::{Height, ReadId, ReceiptError};
+use aceso_types::{Height, ReadId, ReceiptError, receipt::Disagreement};
 
 /// Every reason, with what was found and what was wanted.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -25,6 +25,9 @@ pub enum VerifyError {
     /// The receipt inside is not one.
     #[error("{0}")]
     Receipt(#[from] ReceiptError),
+    /// The receipt of a sealed read says another thing than its committee signed.
+    #[error("{0}")]
+    Sealed(#[from] Disagreement),
     /// The receipt, or the header, is of another chain.
     #[error("the {what} is of chain {got:?}, and the trusted one is {want:?}")]
     Chain {

@@ -5,7 +5,11 @@
 //! stand in the genesis file. [`verify`] joins them: the validators signed the header, the header commits the state,
 //! the state holds these bytes under the key of this read.
 //!
-//! With the feature `recompute` whoever has the image and the model computes the outcome again ([`recompute`]).
+//! A sealed read was computed by a committee, whose members signed together: [`compact`] checks that by a few hundred
+//! bytes and a table of keys, without state or headers.
+//!
+//! With the feature `recompute` whoever has the image and the model computes the outcome again ([`recompute`]). What a
+//! sealed read comes to, computed and opened again, is in [`outcome`].
 //!
 //! Absent on purpose: no network, no clock (an unbonding period means nothing to validators by appointment), no
 //! float. Runs on any target with `alloc`, browsers included.
@@ -14,18 +18,21 @@
 
 extern crate alloc;
 
+pub mod compact;
 mod error;
 mod evidence;
 pub mod grant;
 mod light;
+pub mod outcome;
 mod proof;
 #[cfg(feature = "recompute")]
 mod recompute;
 mod trust;
 
+pub use compact::{Roots, verify as verify_compact};
 pub use error::VerifyError;
 pub use evidence::Evidence;
 pub use light::{Verified, verify};
 #[cfg(feature = "recompute")]
-pub use recompute::{RecomputeError, recompute};
+pub use recompute::{Opened, RecomputeError, recompute, recompute_sealed};
 pub use trust::{Trust, TrustedValidator};

@@ -37,6 +37,7 @@ pub fn verify(file: &[u8], trust: &Trust) -> Result<Verified, VerifyError> {
     trust.check_spec()?;
     let evidence = Evidence::decode(file)?;
     let receipt = evidence.receipt()?;
+    receipt.check_sealed()?;
     same_chain("receipt", &receipt.chain_id, &trust.chain_id)?;
 
     let header = signed_header(&evidence, trust)?;

@@ -346,6 +346,7 @@ fn the_vectors_hold() {
         let (chain_id, cid, owner) = (text(&one, "chain_id"), text(&one, "cid"), text(&one, "owner"));
         let nonce = bytes(&one, "nonce");
         let (source, committee, terms) = (digest(&one, "source"), digest(&one, "committee"), digest(&one, "terms"));
+        let nonce = bytes(&one, "nonce");
         let about = Granted {
             chain_id: &chain_id,
             version: one["version"].as_u64().unwrap().try_into().unwrap(),

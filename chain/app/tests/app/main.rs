@@ -24,6 +24,7 @@ mod spoiled;
 mod sponsor;
 mod sync;
 mod validators;
+mod verifier;
 mod ward;
 
 use aceso_test_support::guests;

@@ -142,6 +142,71 @@ fn outcomes_fit_what_was_asked_for() {
     assert!(!sealed(5000).fits(&Disclosure::Sealed));
 }
 
+fn compact(outcome: Outcome, disclosure: Disclosure) -> Compact {
+    let Statement { chain_id, job, requested, model, pipeline, image, owner, requester, consent, .. } = statement();
+    let statement =
+        CompactStatement { chain_id, job, requested, model, pipeline, image, owner, requester, consent, disclosure };
+    let (signers, signature) = (vec![0b111], vec![8; 96]);
+    Compact { version: VERSION, root: 0, members: vec![1, 2, 4], statement, outcome, signers, signature }
+}
+
+fn compacts() -> [Compact; 4] {
+    let input = Input { claim: Digest([5; 32]), vouched: false };
+    let outputs = vec![Tensor::new(ElementType::I8, vec![1, 2], vec![1, 2]).unwrap()];
+    let (commitment, ciphertext) = (Digest([6; 32]), vec![7; 40]);
+    [
+        compact(outcome(), Disclosure::Predicate(vec!["pneumonia".into()])),
+        compact(Outcome::Open { input, outputs }, Disclosure::Open),
+        compact(Outcome::Sealed { input, commitment, ciphertext }, Disclosure::Sealed),
+        compact(Outcome::Failed(Failure::Unsuitable), Disclosure::Sealed),
+    ]
+}
+
+#[test]
+fn compact_receipts_come_back_in_both_encodings() {
+    let lengths = compacts().map(|compact| {
+        let bytes = compact.encode();
+        assert_eq!(Compact::decode(&bytes), Ok(compact.clone()));
+        assert_eq!(compact.statement.of(Digest([2; 32])).chain_id, statement().chain_id);
+        let json = serde_json::to_string(&compact).unwrap();
+        assert!(json.contains(&"08".repeat(96)), "{json}");
+        assert_eq!(serde_json::from_str::<Compact>(&json).unwrap(), compact);
+        bytes.len()
+    });
+    expect_test::expect!["[358, 357, 409, 308]"].assert_eq(&format!("{lengths:?}"));
+    let digest = compacts().map(|compact| compact.encode()).concat();
+    expect_test::expect!["6d95ca0bd6646cdb228bd3b77cbd44e4e8549ce1cadb98267922207969708b05"]
+        .assert_eq(&Digest::sha3("golden", &[&digest]).to_string());
+}
+
+#[test]
+fn what_is_no_compact_receipt_is_refused() {
+    let field = |change: fn(&mut Compact)| {
+        let [mut compact, ..] = compacts();
+        change(&mut compact);
+        match Compact::decode(&compact.encode()) {
+            Err(SealedError::Field { what, .. }) => what,
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(field(|c| c.version = 2), "version");
+    assert_eq!(field(|c| c.members = vec![1, 1]), "members");
+    assert_eq!(field(|c| c.members.clear()), "members");
+    assert_eq!(field(|c| c.signature.truncate(95)), "signature");
+    assert_eq!(field(|c| c.statement.disclosure = Disclosure::Sealed), "outcome");
+    let many = vec![0; COMPACT_BYTES_MAX + 1];
+    assert!(matches!(Compact::decode(&many), Err(SealedError::TooLarge { .. })));
+    // A number that is written longer than it need be.
+    let bytes = compacts()[0].encode();
+    let longer = [&[bytes[0], 0x18, 1][..], &bytes[2..]].concat();
+    assert!(matches!(Compact::decode(&longer), Err(SealedError::NotCanonical(_) | SealedError::Malformed { .. })));
+    let json = serde_json::to_string(&compacts()[0]).unwrap();
+    for other in ["0g", "7", "0F"] {
+        let other = json.replace("\"signers\":\"07\"", &format!("\"signers\":\"{other}\""));
+        assert!(serde_json::from_str::<Compact>(&other).is_err(), "{other}");
+    }
+}
+
 #[test]
 fn roots_and_committees_have_one_order() {
     let good = root();
@@ -161,6 +226,10 @@ fn roots_and_committees_have_one_order() {
     with(|root| root.keys[0].key.push(0)).unwrap_err();
     with(|root| root.keys[0].power = 0).unwrap_err();
     with(|root| root.version = 0).unwrap_err();
+    with(|root| root.total = 29).unwrap_err();
+    with(|root| root.total = 30).unwrap();
+    let json = serde_json::to_string(&good).unwrap();
+    assert_eq!(serde_json::from_str::<Root>(&json).unwrap(), good);
 }
 
 #[test]

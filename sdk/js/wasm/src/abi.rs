@@ -19,7 +19,9 @@ use std::{
 
 use zeroize::Zeroizing;
 
-use crate::{Answer, answer, answer::Refusal, grants, guardians, images, receipts, records, seals, stores};
+use crate::{
+    Answer, answer, answer::Refusal, compact, grants, guardians, images, receipts, records, seals, stores, terms,
+};
 
 /// Most bytes of one region: the largest model (128 MiB, `aceso_types::manifest::ONNX_BYTES_MAX`).
 const REGION_MAX: usize = 128 << 20;
@@ -98,6 +100,12 @@ exports! {
     aceso_recompute(receipt, manifest, onnx, image) => receipts::recompute;
     /// The parts of a receipt file, header and validators as the RPC's JSON → the file.
     aceso_evidence(receipt, component_proof, app_proof, commit, validators) => receipts::evidence;
+    /// A compact receipt, a roots file, what is demanded of the committee in JSON → the read, proven.
+    aceso_verify_compact(file, roots, demanded) => compact::verify;
+    /// A receipt of a sealed read → its compact receipt.
+    aceso_compact(receipt) => compact::of;
+    /// A roots file and the node's answer with the next root → the file with it; without a file one that begins with it.
+    aceso_follow(roots, row) => compact::follow;
     /// A picture file → what it is, with its identity for payment.
     aceso_image(file) => images::describe;
     /// A picture file → the picture in 8 bits, at most 1024 pixels a side.
@@ -141,6 +149,21 @@ exports! {
     aceso_possession(secret, context, entropy) => grants::possession;
     /// A public key, a context, a proof → nothing, if it holds.
     aceso_check_possession(key, context, proof) => grants::check_possession;
+
+    /// A grant's terms in JSON, when it ends (u64, big-endian) → their digest, and the terms in dag-cbor.
+    aceso_terms(json, expires) => terms::of;
+    /// Terms in dag-cbor → JSON.
+    aceso_terms_shown(terms) => terms::shown;
+    /// A job's outcome in dag-cbor → JSON.
+    aceso_outcome(outcome) => terms::outcome;
+    /// CIDs in JSON → the name of the record that they are.
+    aceso_record_name(cids) => terms::name;
+    /// A registration or a wrap → its digest, as what is wrapped from.
+    aceso_source(bytes) => terms::source;
+    /// Recipients in JSON → their digest.
+    aceso_recipients(recipients) => terms::recipients;
+    /// A reader's account, epoch and end in JSON → what her proof of possession is about.
+    aceso_reader(reader) => terms::reader;
 
     /// What it is about in JSON (with the threshold), a secret key, guardians' keys, 64 random bytes → a deal.
     aceso_deal(about, secret, guardians, entropy) => guardians::deal;

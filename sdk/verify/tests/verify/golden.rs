@@ -146,6 +146,7 @@ fn a_nodes_receipt_is_believed() {
                     power: 10,
                     total: 10,
                 },
+                sealed: None,
             },
             height: 182,
             time: "2026-11-21T05:50:28.769Z",

@@ -3,13 +3,13 @@
 use std::{fs, path::PathBuf};
 
 use aceso_client::GasLimit;
-use aceso_types::{BlobId, ModelId, ReadId, Receipt};
-use aceso_verify::{Evidence, Trust};
+use aceso_types::{BlobId, ModelId, ReadId, Receipt, sealed::Acceptance};
+use aceso_verify::Evidence;
 use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-use super::{At, Signer, file, tx::report};
+use super::{At, Signer, compact, file, tx::report};
 use crate::cli::{Output, model::read_manifest};
 
 /// Reads and their receipts.
@@ -19,6 +19,9 @@ use crate::cli::{Output, model::read_manifest};
   aceso read show 1 --out read-1.receipt
   aceso read trust --out trust.json
   aceso read verify read-1.receipt --trust trust.json
+  aceso read compact read-2.receipt --out read-2.compact
+  aceso read roots --out roots.json
+  aceso read verify read-2.compact --trust roots.json --members-min 3
   aceso read recompute read-1.receipt --image scan.dcm --manifest manifest.json --onnx model.onnx")]
 pub(crate) struct Read {
     #[command(subcommand)]
@@ -67,13 +70,39 @@ enum Verb {
         #[command(flatten)]
         at: At,
     },
-    /// Checks a receipt file against trusted validators. Uses no network.
+    /// Checks a receipt file against trusted validators, or what a committee has signed against trusted roots. Uses no
+    /// network.
     Verify {
-        /// The receipt file.
+        /// The receipt file, or a compact receipt.
         receipt: PathBuf,
-        /// The trust file.
+        /// The trust file, or a roots file.
         #[arg(long, value_name = "FILE")]
         trust: PathBuf,
+        /// Fewest members that the committee must have.
+        #[arg(long, default_value_t = 0)]
+        members_min: usize,
+        /// Smallest share of all validators' power that the committee must have, in hundredths of a percent.
+        #[arg(long, default_value_t = 0)]
+        power_min_bps: u32,
+    },
+    /// Takes what a committee has signed out of a receipt file: a few hundred bytes. Uses no network.
+    Compact {
+        /// The receipt file.
+        receipt: PathBuf,
+        /// Where to put the compact receipt.
+        #[arg(long, short, value_name = "FILE")]
+        out: PathBuf,
+    },
+    /// Writes down the roots, for checking compact receipts elsewhere; a file that is there is brought up to date.
+    Roots {
+        /// Where to put them.
+        #[arg(long, short, value_name = "FILE")]
+        out: PathBuf,
+        /// The number of the root that a new file begins with, and trusts.
+        #[arg(long, default_value_t = 0, value_name = "NUMBER")]
+        first: u64,
+        #[command(flatten)]
+        at: At,
     },
     /// Computes a receipt's outcome again from image and model. Uses no network.
     Recompute {
@@ -120,20 +149,25 @@ impl Read {
                     format!("{count} validators of {} in {}", trust.chain_id, out.display())
                 })
             }
-            Verb::Verify { receipt, trust } => {
-                let trust = Trust::decode(&file(&trust)?)?;
-                let verified = aceso_verify::verify(&file(&receipt)?, &trust)?;
+            Verb::Verify { receipt, trust, members_min, power_min_bps } => {
+                let checked = compact::verify(&receipt, &trust, &Acceptance { members_min, power_min_bps })?;
+                output.print(&checked.object, || checked.text.clone())
+            }
+            Verb::Compact { receipt, out } => {
+                let bytes = compact::of(&Evidence::decode(&file(&receipt)?)?.receipt()?)?;
+                fs::write(&out, &bytes).with_context(|| format!("cannot write {}", out.display()))?;
+                let length = bytes.len();
+                output.print(&json!({"ok": true, "bytes": length}), || format!("{length} bytes in {}", out.display()))
+            }
+            Verb::Roots { out, first, at } => {
+                let roots = compact::follow(&at.connect()?, &out, first)?;
+                let (trusted, latest) = (roots.trusted(), roots.latest());
                 let object = json!({
-                    "ok": true,
-                    "height": verified.height,
-                    "time": verified.time,
-                    "receipt": serde_json::to_value(&verified.receipt)?,
+                    "ok": true, "chain_id": latest.chain_id, "trusted": trusted, "latest": latest.number,
                 });
                 output.print(&object, || {
-                    let validators = trust.validators.len();
-                    let signed =
-                        format!("signed by the trusted validators ({validators}) at height {}", verified.height);
-                    format!("verified: {signed}, {}\n{}", verified.time, text(&verified.receipt))
+                    let head = format!("roots of {} to number {} in {}", latest.chain_id, latest.number, out.display());
+                    format!("{head}\ncompare the first one's digest with somebody whom you trust: {trusted}")
                 })
             }
             Verb::Recompute { receipt, image, manifest, onnx } => {
@@ -148,7 +182,7 @@ impl Read {
     }
 }
 
-fn text(receipt: &Receipt) -> String {
+pub(super) fn text(receipt: &Receipt) -> String {
     let scores =
         receipt.outcome.scores.iter().map(|score| {
             format!("  {}: {}.{:04} %", score.label, score.probability / 10_000, score.probability % 10_000)
