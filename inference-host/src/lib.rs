@@ -4,8 +4,8 @@
 //! (`lower`, `ir`) and proves that each has one result only: no float but the formulas that `SPEC.md` writes down
 //! (`formula`), sums that fit 32 bits, shapes that are fixed. What is left is priced ([`meter`]), put into the order of
 //! bytes that kernels want (`arrange`), planned (`plan`) and run ([`Model::run`], `kernels`), by the set of [`Kernels`]
-//! that the processor has. [`image`] turns the bytes of a picture into the tensor that the manifest promises;
-//! [`scores()`] turns the model's integers into the manifest's words.
+//! that the processor has. [`Record`] turns the bytes of a picture ([`image`]) or a [`table`] into the tensor that
+//! the manifest promises; [`scores()`] turns the model's integers into the manifest's words.
 //!
 //! No clock, no thread, no file and no random number is reachable from here. Start at [`admit`].
 
@@ -26,11 +26,14 @@ pub mod meter;
 mod model;
 mod onnx;
 mod plan;
+mod record;
 mod scores;
+pub mod table;
 
 pub use admit::{admit, admit_with};
 pub use error::{ConstantFault, InferError, InputFault, ModelRefused, NodeFault, OutputFault, Site};
 pub use kernels::{KernelSet, Kernels, KernelsError};
 pub use model::{Model, Quantisation, TensorSpec};
 pub use plan::Facts;
+pub use record::{Record, RecordError};
 pub use scores::scores;

@@ -94,6 +94,11 @@ impl Model {
         outputs
     }
 
+    /// Gives back the memory that the last run has left, and with it what of its input is in there.
+    pub fn forget(&self) {
+        *self.idle.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
     fn compute(&self, input: &[u8], Memory { slots, scratch }: &mut Memory) -> Result<Vec<Tensor>, InferError> {
         slots.resize_with(self.plan.slots.len(), Vec::new);
         for step in &self.plan.steps {

@@ -335,7 +335,7 @@ mod tests {
         let mut borrow = 0_i16;
         for at in (0..32).rev() {
             let digit = i16::from(negated[at]) - i16::from(secret[at]) - borrow;
-            (negated[at], borrow) = (digit.rem_euclid(256) as u8, i16::from(digit < 0));
+            (negated[at], borrow) = (u8::try_from(digit.rem_euclid(256)).unwrap(), i16::from(digit < 0));
         }
         let other = AttestKey::from_bytes(&negated).unwrap();
         let infinity = [&[0xc0][..], &[0; 95]].concat();

@@ -6,7 +6,7 @@
 
 use tendermint::v0_38::abci::{request, response};
 
-use aceso_app::{Divergence, WantedBlob, attest::AttestError};
+use aceso_app::{Divergence, Task, WantedBlob, attest::AttestError};
 use aceso_types::{BlobId, Digest, msg::Reads};
 
 /// Why the node must stop: never because of a transaction, always because of this machine (its disk, its memory) or
@@ -71,6 +71,14 @@ pub(crate) trait Application: Send + Sync + 'static {
     /// The encoded transcript of a block's open reads, if it has read and the transcript is here.
     fn transcript(&self, _: u64) -> Result<Option<Vec<u8>>, Fault> {
         Ok(None)
+    }
+    /// Open jobs that wait for the share of an attestation key's holder, oldest first.
+    fn open_jobs(&self, _: &[u8; 48]) -> Vec<Task> {
+        Vec::new()
+    }
+    /// Roots that the holder of an attestation key should sign: numbers and digests.
+    fn unsigned_roots(&self, _: &[u8; 48]) -> Vec<(u64, Digest)> {
+        Vec::new()
     }
     /// Whether an empty block would make progress.
     fn expects_blocks(&self) -> bool;
@@ -158,6 +166,14 @@ impl Application for aceso_app::App {
 
     fn transcript(&self, height: u64) -> Result<Option<Vec<u8>>, Fault> {
         Ok(self.transcript(height)?)
+    }
+
+    fn open_jobs(&self, bls_key: &[u8; 48]) -> Vec<Task> {
+        self.open_jobs(bls_key)
+    }
+
+    fn unsigned_roots(&self, bls_key: &[u8; 48]) -> Vec<(u64, Digest)> {
+        self.unsigned_roots(bls_key)
     }
 
     fn expects_blocks(&self) -> bool {

@@ -68,7 +68,7 @@ const RESTORED: &str = "restored";
 const JOURNAL_BYTES: u64 = 128 << 20;
 
 /// Rows of one table kept in memory before they become a file.
-const BUFFER_BYTES: u64 = 32 << 20;
+const BUFFER_BYTES: u64 = 8 << 20;
 
 /// The row of every table that names the version which wrote last; it sorts behind all others.
 ///

@@ -18,6 +18,10 @@ pub const BYTES_MAX: usize = 64 << 10;
 pub const ONNX_BYTES_MAX: u64 = 128 << 20;
 /// Largest side of a model's input, in pixels.
 pub const SIDE_MAX: u32 = 4096;
+/// Most columns of a table.
+pub const COLUMNS_MAX: usize = 512;
+/// Largest bound of a column, in millionths, of either sign.
+pub const BOUND_MAX: u64 = 1_000_000_000_000_000;
 /// Fixed-point unit of probabilities, means and deviations: one millionth.
 pub const MICRO: u32 = 1_000_000;
 
@@ -133,6 +137,29 @@ pub struct Pipeline {
     /// Per channel, what the model was trained to see: `(value / 255 − mean) / deviation`. Used when the graph takes
     /// floats and begins with QuantizeLinear; must be absent when the graph takes integers.
     pub normalise: Option<Vec<Normalise>>,
+    /// For a model that reads tables instead of images: its columns, in the order of the input tensor. The tensor is then
+    /// `u8 [1, 1, 1, columns]`, and the fields of images say so and nothing else: grey, full, none, area, one row.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub table: Option<Vec<Column>>,
+}
+
+/// A column of a table and how its decimals become 8 bits: `half_up(255 · (v − low) / (high − low))`, clamped.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Column {
+    /// Its name in the table's first line: 1 to 64 of `a–z A–Z 0–9 _ . -`.
+    pub name: String,
+    /// What becomes 0, in millionths.
+    pub low: i64,
+    /// What becomes 255, in millionths; above `low`.
+    pub high: i64,
+}
+
+impl Column {
+    /// Whether a text can be a column's name.
+    pub fn is_name(text: &str) -> bool {
+        (1..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.-".contains(&b))
+    }
 }
 
 impl Pipeline {
@@ -281,6 +308,14 @@ impl Manifest {
         let pipeline = &self.pipeline;
         let labels = &self.output.labels;
         let modality = |text: &String| is_code_string(text);
+        let columns = pipeline.table.as_deref().unwrap_or_default();
+        let one_row = pipeline.width as usize == columns.len()
+            && pipeline.height == 1
+            && pipeline.normalise.is_none()
+            && (pipeline.channels, pipeline.window) == (Channels::Grey, Window::Full)
+            && (pipeline.crop, pipeline.resize, pipeline.layout) == (Crop::None, Resize::Area, Layout::Nchw);
+        let once = |at: usize, name: &str| columns.iter().skip(at + 1).all(|other| other.name != name);
+        let bounded = |bound: i64| bound.unsigned_abs() <= BOUND_MAX;
         let rules: &[(&'static str, bool, &'static str)] = &[
             ("version", self.version == VERSION, "must be 1"),
             ("name", (1..=128).contains(&self.name.len()), "must have 1 to 128 bytes"),
@@ -305,6 +340,31 @@ impl Manifest {
                 "pipeline.normalise.deviation",
                 pipeline.normalise.iter().flatten().all(|one| one.deviation > 0),
                 "must not be zero",
+            ),
+            (
+                "pipeline.table",
+                pipeline.table.is_none() || (1..=COLUMNS_MAX).contains(&columns.len()),
+                "must have 1 to 512 columns",
+            ),
+            (
+                "pipeline.table",
+                pipeline.table.is_none() || one_row,
+                "needs width = columns, height 1, grey, full, none, area, nchw and no normalise",
+            ),
+            (
+                "pipeline.table.name",
+                columns.iter().all(|one| Column::is_name(&one.name)),
+                "must be 1 to 64 of a-z A-Z 0-9 _ . -",
+            ),
+            (
+                "pipeline.table.name",
+                columns.iter().enumerate().all(|(at, one)| once(at, &one.name)),
+                "must not stand twice",
+            ),
+            (
+                "pipeline.table.low",
+                columns.iter().all(|one| one.low < one.high && bounded(one.low) && bounded(one.high)),
+                "must be below high, and both within 10^15 millionths",
             ),
             ("output.labels", (1..=LIST_MAX).contains(&labels.len()), "must have 1 to 64 entries"),
             ("output.labels.name", labels.iter().all(|one| is_short(&one.name)), "must have 1 to 128 bytes"),
@@ -386,6 +446,7 @@ pub(crate) mod tests {
                 resize: Resize::Area,
                 layout: Layout::Nchw,
                 normalise: Some(vec![Normalise { mean: 500_000, deviation: 500_000 }]),
+                table: None,
             },
             output: Output {
                 labels: vec![Label { name: "pneumonia".into(), probability: (0..256).map(|p| p * 3900).collect() }],
@@ -442,6 +503,60 @@ pub(crate) mod tests {
         assert_eq!(refused(|m| m.intended_use.clear()), "intended_use");
         assert_eq!(refused(|m| m.licence.clear()), "licence");
         assert_eq!(refused(|m| m.price.denom = "u".into()), "price.denom");
+    }
+
+    /// A model of a table of two columns.
+    fn of_table() -> Manifest {
+        let column = |name: &str| Column { name: name.into(), low: -1, high: 1 };
+        let mut manifest = specimen();
+        manifest.pipeline = Pipeline {
+            width: 2,
+            height: 1,
+            window: Window::Full,
+            normalise: None,
+            table: Some(vec![column("a"), column("b")]),
+            ..manifest.pipeline
+        };
+        manifest
+    }
+
+    #[test]
+    fn a_table_is_one_row_of_named_columns() {
+        let manifest = of_table();
+        assert_eq!(Manifest::decode(&manifest.encode()), Ok(manifest.clone()));
+        let mut other = manifest.clone();
+        other.pipeline.table.as_mut().unwrap()[1].high = 2;
+        assert_ne!(other.pipeline.digest(), manifest.pipeline.digest());
+        let refused = |change: fn(&mut Pipeline)| {
+            let mut manifest = of_table();
+            change(&mut manifest.pipeline);
+            match Manifest::decode(&manifest.encode()) {
+                Err(ManifestError::Field { field, .. }) => field,
+                other => panic!("{other:?}"),
+            }
+        };
+        for change in [
+            |pipeline: &mut Pipeline| pipeline.width = 3,
+            |pipeline: &mut Pipeline| pipeline.height = 2,
+            |pipeline: &mut Pipeline| pipeline.window = Window::Image,
+            |pipeline: &mut Pipeline| pipeline.crop = Crop::Center,
+            |pipeline: &mut Pipeline| pipeline.resize = Resize::Bilinear,
+            |pipeline: &mut Pipeline| pipeline.layout = Layout::Nhwc,
+            |pipeline: &mut Pipeline| pipeline.normalise = Some(vec![Normalise { mean: 0, deviation: 1 }]),
+            |pipeline: &mut Pipeline| pipeline.channels = Channels::Rgb,
+            |pipeline: &mut Pipeline| pipeline.table = Some(vec![]),
+        ] {
+            assert_eq!(refused(change), "pipeline.table");
+        }
+        fn named(pipeline: &mut Pipeline, change: fn(&mut Column)) {
+            pipeline.table.iter_mut().flatten().take(1).for_each(change);
+        }
+        assert_eq!(refused(|p| named(p, |one| one.name = "b".into())), "pipeline.table.name");
+        assert_eq!(refused(|p| named(p, |one| one.name = "a b".into())), "pipeline.table.name");
+        assert_eq!(refused(|p| named(p, |one| one.name.clear())), "pipeline.table.name");
+        assert_eq!(refused(|p| named(p, |one| one.low = one.high)), "pipeline.table.low");
+        assert_eq!(refused(|p| named(p, |one| one.high = i64::MAX)), "pipeline.table.low");
+        assert_eq!(refused(|p| named(p, |one| one.low = i64::MIN)), "pipeline.table.low");
     }
 
     #[test]

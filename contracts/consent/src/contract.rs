@@ -2,8 +2,8 @@
 
 use aceso_contract::Query;
 use aceso_interface::{
-    Image, Model, NotAnAddress, address,
-    consent::{Decision, Grant, MayViewResponse, PURPOSES, Rule},
+    Hash, Image, Model, NotAnAddress, address,
+    consent::{Decision, Grant, HiddenGrant, MayViewResponse, Opening, PURPOSES, Rule},
     limit,
 };
 use aceso_types::guest::{Answer, PermitRequest};
@@ -18,8 +18,13 @@ use cw_storage_plus::Bound;
 use crate::{
     error::ContractError,
     helpers::{Ask, Yes, bounded, holds, is_over, of_image, weigh},
-    msg::{CheckResponse, ExecuteMsg, GrantState, GrantsResponse, InstantiateMsg, MigrateMsg, Of, QueryMsg},
-    state::{BY_ACTOR, BY_IMAGE, BY_PATIENT, GRANTS, IMAGES_MAX, LAST, LIST_MAX, PER_IMAGE_MAX},
+    msg::{
+        CheckResponse, ExecuteMsg, GrantState, GrantsResponse, HiddenResponse, HiddenState, InstantiateMsg, MigrateMsg,
+        Of, QueryMsg,
+    },
+    state::{
+        BY_ACTOR, BY_IMAGE, BY_PATIENT, GRANTS, HIDDEN, HIDDEN_BY_PATIENT, IMAGES_MAX, LAST, LIST_MAX, PER_IMAGE_MAX,
+    },
 };
 
 /// The contract's name in its version record.
@@ -50,9 +55,13 @@ pub fn execute(
 ) -> Result<Response, ContractError> {
     no_coins(&info)?;
     match msg {
-        ExecuteMsg::Grant { images, rule } => grant(deps, env, info, images, rule),
+        ExecuteMsg::Grant { images, rule, sealed } => grant(deps, env, info, images, rule, sealed),
+        ExecuteMsg::GrantHidden { images, rule, not_after } => grant_hidden(deps, env, info, images, rule, not_after),
         ExecuteMsg::Revoke { grant } => revoke(deps, env, info, grant),
-        ExecuteMsg::Use { image, model, purpose, actor } => use_(deps, env, info, image, model, &purpose, &actor),
+        ExecuteMsg::Use { image, model, purpose, actor, owner, opening } => {
+            let asked = Asked { image, model, purpose, actor, owner, opening };
+            use_(deps, env, info, &asked)
+        }
     }
 }
 
@@ -62,8 +71,13 @@ pub fn query(deps: Deps<'_, Query>, env: Env, msg: QueryMsg) -> StdResult<Binary
     match msg {
         QueryMsg::Grant { grant } => to_json_binary(&grant_state(deps, env, grant)?),
         QueryMsg::Grants { of, start_after, limit } => to_json_binary(&grants(deps, env, of, start_after, limit)?),
-        QueryMsg::Check { image, model, purpose, actor, caller } => {
-            to_json_binary(&check(deps, env, image, model, &purpose, &actor, &caller)?)
+        QueryMsg::Hidden { grant } => to_json_binary(&hidden_state(deps, &env, grant)?),
+        QueryMsg::HiddenGrants { patient, start_after, limit } => {
+            to_json_binary(&hidden_grants(deps, &env, &patient, start_after, limit)?)
+        }
+        QueryMsg::Check { image, model, purpose, actor, caller, owner, opening } => {
+            let asked = Asked { image, model, purpose, actor, owner, opening };
+            to_json_binary(&check(deps, env, &asked, &caller)?)
         }
         QueryMsg::MayView { image, account } => to_json_binary(&may_view(deps, env, image, &account)?),
     }
@@ -86,21 +100,22 @@ fn grant(
     info: MessageInfo,
     images: Vec<Image>,
     rule: Rule,
+    sealed: bool,
 ) -> Result<Response, ContractError> {
     let now = env.block.time.seconds();
     bounded_list("images", images.len(), IMAGES_MAX, 1)?;
     for image in &images {
-        check_image(deps.as_ref(), &env.contract.address, &info.sender, image)?;
+        check_image(deps.as_ref(), &env.contract.address, &info.sender, image, sealed)?;
     }
     let actors = check_rule(deps.api, &rule, now)?;
+    let owner = if sealed { info.sender.as_str() } else { "" };
     for image in &images {
-        make_room(deps.storage, image, now)?;
+        make_room(deps.storage, owner, image, now)?;
     }
 
-    let id = LAST.load(deps.storage)?.saturating_add(1);
-    LAST.save(deps.storage, &id)?;
+    let id = next_number(deps.storage)?;
     for image in &images {
-        BY_IMAGE.save(deps.storage, (&image.to_bytes(), id), &Empty {})?;
+        BY_IMAGE.save(deps.storage, (owner, &image.to_bytes(), id), &Empty {})?;
     }
     for actor in &actors {
         BY_ACTOR.save(deps.storage, (actor, id), &Empty {})?;
@@ -113,7 +128,7 @@ fn grant(
         .add_attribute("decision", if matches!(rule.decision, Decision::Permit { .. }) { "permit" } else { "deny" })
         .add_attributes(images.iter().map(|image| ("image", image.to_string())))
         .add_attributes(actors.iter().map(|actor| ("actor", actor.to_string())));
-    GRANTS.save(deps.storage, id, &Grant { id, patient, images, rule, granted_at: now, revoked_at: None })?;
+    GRANTS.save(deps.storage, id, &Grant { id, patient, images, sealed, rule, granted_at: now, revoked_at: None })?;
     Ok(Response::new()
         .add_attribute("action", "grant")
         .add_attribute("grant", id.to_string())
@@ -121,9 +136,51 @@ fn grant(
         .set_data(to_json_binary(&id)?))
 }
 
+/// Takes digests and an end. That they are of her own images and of a rule is seen when they are opened; until then
+/// nothing can be done with them, so nothing needs to be known.
+fn grant_hidden(
+    deps: DepsMut<'_, Query>,
+    env: Env,
+    info: MessageInfo,
+    images: Vec<Hash>,
+    rule: Hash,
+    not_after: u64,
+) -> Result<Response, ContractError> {
+    let now = env.block.time.seconds();
+    bounded_list("images", images.len(), IMAGES_MAX, 1)?;
+    if not_after <= now {
+        return Err(ContractError::PeriodOver { not_after, now });
+    }
+    let id = next_number(deps.storage)?;
+    HIDDEN_BY_PATIENT.save(deps.storage, (&info.sender, id), &Empty {})?;
+    let patient = info.sender.to_string();
+    let attributes = [("action", "grant_hidden".to_owned()), ("grant", id.to_string()), ("patient", patient.clone())];
+    let hidden = HiddenGrant { id, patient, images, rule, not_after, granted_at: now, revoked_at: None };
+    HIDDEN.save(deps.storage, id, &hidden)?;
+    Ok(Response::new().add_attributes(attributes).set_data(to_json_binary(&id)?))
+}
+
+/// Grants are counted from 1, hidden ones and others together: the chain counts their uses by number.
+fn next_number(storage: &mut dyn Storage) -> StdResult<u64> {
+    let id = LAST.load(storage)?.saturating_add(1);
+    LAST.save(storage, &id)?;
+    Ok(id)
+}
+
 /// A patient speaks for images that she registered herself, with this contract as guard.
-fn check_image(deps: Deps<'_, Query>, guard: &Addr, sender: &Addr, image: &Image) -> Result<(), ContractError> {
-    let known = aceso_contract::image_info(&deps.querier, image)?.ok_or(ContractError::UnknownImage(*image))?;
+fn check_image(
+    deps: Deps<'_, Query>,
+    guard: &Addr,
+    sender: &Addr,
+    image: &Image,
+    sealed: bool,
+) -> Result<(), ContractError> {
+    let known = if sealed {
+        let unknown = || ContractError::NotSealed { image: Box::new(*image), sender: sender.to_string() };
+        aceso_contract::sealed_info(&deps.querier, sender.as_str(), image)?.ok_or_else(unknown)?
+    } else {
+        aceso_contract::image_info(&deps.querier, image)?.ok_or(ContractError::UnknownImage(*image))?
+    };
     if known.owner != sender.as_str() {
         return Err(ContractError::NotOwner { image: Box::new(*image), sender: sender.to_string() });
     }
@@ -160,8 +217,8 @@ fn check_rule(api: &dyn Api, rule: &Rule, now: u64) -> Result<Vec<Addr>, Contrac
 }
 
 /// Where an image has as many grants as are weighed, those that are over are weighed no longer.
-fn make_room(storage: &mut dyn Storage, image: &Image, now: u64) -> Result<(), ContractError> {
-    let weighed = of_image(storage, image)?;
+fn make_room(storage: &mut dyn Storage, owner: &str, image: &Image, now: u64) -> Result<(), ContractError> {
+    let weighed = of_image(storage, owner, image)?;
     if weighed.len() < PER_IMAGE_MAX {
         return Ok(());
     }
@@ -170,49 +227,73 @@ fn make_room(storage: &mut dyn Storage, image: &Image, now: u64) -> Result<(), C
         return Err(ContractError::Crowded(*image));
     }
     for id in over {
-        BY_IMAGE.remove(storage, (&image.to_bytes(), id));
+        BY_IMAGE.remove(storage, (owner, &image.to_bytes(), id));
     }
     Ok(())
 }
 
 fn revoke(deps: DepsMut<'_, Query>, env: Env, info: MessageInfo, id: u64) -> Result<Response, ContractError> {
-    let mut grant = GRANTS.may_load(deps.storage, id)?.ok_or(ContractError::UnknownGrant(id))?;
-    if grant.patient != info.sender.as_str() {
-        return Err(ContractError::NotPatient { grant: id, sender: info.sender.to_string() });
+    let now = env.block.time.seconds();
+    let may = |patient: &str, revoked_at: Option<u64>| {
+        if patient != info.sender.as_str() {
+            return Err(ContractError::NotPatient { grant: id, sender: info.sender.to_string() });
+        }
+        revoked_at.map_or(Ok(()), |at| Err(ContractError::AlreadyRevoked { grant: id, at }))
+    };
+    if let Some(mut hidden) = HIDDEN.may_load(deps.storage, id)? {
+        may(&hidden.patient, hidden.revoked_at)?;
+        hidden.revoked_at = Some(now);
+        HIDDEN.save(deps.storage, id, &hidden)?;
+    } else {
+        let mut grant = GRANTS.may_load(deps.storage, id)?.ok_or(ContractError::UnknownGrant(id))?;
+        may(&grant.patient, grant.revoked_at)?;
+        grant.revoked_at = Some(now);
+        GRANTS.save(deps.storage, id, &grant)?;
     }
-    if let Some(at) = grant.revoked_at {
-        return Err(ContractError::AlreadyRevoked { grant: id, at });
-    }
-    grant.revoked_at = Some(env.block.time.seconds());
-    GRANTS.save(deps.storage, id, &grant)?;
     Ok(Response::new()
         .add_attribute("action", "revoke")
         .add_attribute("grant", id.to_string())
-        .add_attribute("patient", grant.patient))
+        .add_attribute("patient", info.sender))
+}
+
+/// What a reading contract asks for.
+struct Asked {
+    image: Image,
+    model: Model,
+    purpose: String,
+    actor: String,
+    owner: Option<String>,
+    opening: Option<Box<Opening>>,
+}
+
+impl Asked {
+    fn ask<'a>(&'a self, caller: &'a Addr, actor: &'a Addr, now: u64) -> Ask<'a> {
+        Ask {
+            caller,
+            actor,
+            image: self.image,
+            owner: self.owner.as_deref().unwrap_or_default(),
+            opening: self.opening.as_deref(),
+            model: self.model,
+            purpose: &self.purpose,
+            now,
+        }
+    }
 }
 
 /// Weighs, answers the chain, and only then errors: a no must reach the journal.
-fn use_(
-    deps: DepsMut<'_, Query>,
-    env: Env,
-    info: MessageInfo,
-    image: Image,
-    model: Model,
-    purpose: &str,
-    actor: &str,
-) -> Result<Response, ContractError> {
-    let actor = address(deps.api, actor)?;
-    let now = env.block.time.seconds();
-    let ask = Ask { caller: &info.sender, actor: &actor, image, model, purpose, now };
+fn use_(deps: DepsMut<'_, Query>, env: Env, info: MessageInfo, asked: &Asked) -> Result<Response, ContractError> {
+    let actor = address(deps.api, &asked.actor)?;
+    let ask = asked.ask(&info.sender, &actor, env.block.time.seconds());
     let answer = weigh(deps.as_ref(), &env.contract.address, &ask)?;
 
     let permit = |grant: String, answer| PermitRequest {
         caller: info.sender.to_string(),
         actor: actor.to_string(),
-        image: *image,
-        owner: String::new(),
-        model: *model,
-        purpose: bounded(purpose),
+        image: *ask.image,
+        owner: ask.owner.into(),
+        model: *ask.model,
+        purpose: bounded(ask.purpose),
         grant,
         answer,
     };
@@ -223,8 +304,8 @@ fn use_(
             Ok(Response::new()
                 .add_attribute("action", "use")
                 .add_attribute("grant", request.grant)
-                .add_attribute("image", image.to_string())
-                .add_attribute("model", model.to_string())
+                .add_attribute("image", ask.image.to_string())
+                .add_attribute("model", ask.model.to_string())
                 .add_attribute("purpose", request.purpose)
                 .add_attribute("actor", request.actor))
         }
@@ -265,7 +346,12 @@ fn grants(
             BY_ACTOR.prefix(&actor).keys(deps.storage, after, None, order).take(limit(asked)).collect()
         }
         Of::Image(image) => {
-            BY_IMAGE.prefix(&image.to_bytes()).keys(deps.storage, after, None, order).take(limit(asked)).collect()
+            let prefix = BY_IMAGE.prefix(("", &image.to_bytes()));
+            prefix.keys(deps.storage, after, None, order).take(limit(asked)).collect()
+        }
+        Of::Sealed { owner, image } => {
+            let prefix = BY_IMAGE.prefix((&owner, &image.to_bytes()));
+            prefix.keys(deps.storage, after, None, order).take(limit(asked)).collect()
         }
     }?;
     let state = |number| with_uses(deps, &env, GRANTS.load(deps.storage, number)?);
@@ -277,18 +363,30 @@ fn with_uses(deps: Deps<'_, Query>, env: &Env, grant: Grant) -> StdResult<GrantS
     Ok(GrantState { grant, uses })
 }
 
-fn check(
+fn hidden_state(deps: Deps<'_, Query>, env: &Env, id: u64) -> StdResult<HiddenState> {
+    let hidden = HIDDEN.may_load(deps.storage, id)?;
+    let grant = hidden.ok_or_else(|| StdError::msg(ContractError::UnknownGrant(id).to_string()))?;
+    let uses = aceso_contract::uses(&deps.querier, env.contract.address.as_str(), &id.to_string())?;
+    Ok(HiddenState { grant, uses })
+}
+
+fn hidden_grants(
     deps: Deps<'_, Query>,
-    env: Env,
-    image: Image,
-    model: Model,
-    purpose: &str,
-    actor: &str,
-    caller: &str,
-) -> StdResult<CheckResponse> {
-    let (actor, caller) = (deps.api.addr_validate(actor)?, deps.api.addr_validate(caller)?);
-    let now = env.block.time.seconds();
-    let ask = Ask { caller: &caller, actor: &actor, image, model, purpose, now };
+    env: &Env,
+    patient: &str,
+    start_after: Option<u64>,
+    asked: Option<u32>,
+) -> StdResult<HiddenResponse> {
+    let patient = deps.api.addr_validate(patient)?;
+    let after = start_after.map(Bound::exclusive);
+    let numbers = HIDDEN_BY_PATIENT.prefix(&patient).keys(deps.storage, after, None, Order::Ascending);
+    let grants = numbers.take(limit(asked)).map(|number| hidden_state(deps, env, number?));
+    Ok(HiddenResponse { grants: grants.collect::<StdResult<_>>()? })
+}
+
+fn check(deps: Deps<'_, Query>, env: Env, asked: &Asked, caller: &str) -> StdResult<CheckResponse> {
+    let (actor, caller) = (deps.api.addr_validate(&asked.actor)?, deps.api.addr_validate(caller)?);
+    let ask = asked.ask(&caller, &actor, env.block.time.seconds());
     Ok(match weigh(deps, &env.contract.address, &ask)? {
         Ok(yes) => CheckResponse { grant: Some(yes.grant), reason: None },
         Err(refusal) => CheckResponse { grant: None, reason: Some(refusal.to_string()) },
@@ -298,7 +396,7 @@ fn check(
 fn may_view(deps: Deps<'_, Query>, env: Env, image: Image, account: &str) -> StdResult<MayViewResponse> {
     let owns = aceso_contract::image_info(&deps.querier, &image)?.is_some_and(|known| known.owner == account);
     let now = env.block.time.seconds();
-    let grants = of_image(deps.storage, &image)?;
+    let grants = of_image(deps.storage, "", &image)?;
     let says = |permit: bool| {
         grants.iter().filter(|grant| holds(grant, now)).any(|grant| {
             matches!(grant.rule.decision, Decision::Permit { .. }) == permit

@@ -52,6 +52,14 @@ pub enum ContractError {
         /// Who wants to grant it.
         sender: String,
     },
+    /// The sender has not registered this sealed image.
+    #[error("{sender} has no sealed image {image}")]
+    NotSealed {
+        /// The image.
+        image: Box<Image>,
+        /// Who wants to grant it.
+        sender: String,
+    },
     /// The image is guarded by another contract, or by none.
     #[error("image {0} is not guarded by this contract")]
     NotGuarded(Image),
@@ -175,6 +183,14 @@ pub enum Refusal {
         /// Uses that it allows.
         max_uses: u32,
     },
+    /// What was opened is not what was granted.
+    #[error("hidden grant {grant} cannot be used: {why}")]
+    Opening {
+        /// The grant.
+        grant: u64,
+        /// Why.
+        why: &'static str,
+    },
     /// A no beats every yes.
     #[error("grant {grant} denies {actor} this read")]
     Denied {
@@ -197,6 +213,7 @@ impl Refusal {
             | Self::Purpose { grant, .. }
             | Self::Model { grant, .. }
             | Self::UsedUp { grant, .. }
+            | Self::Opening { grant, .. }
             | Self::Denied { grant, .. } => Some(grant),
         }
     }

@@ -1,15 +1,16 @@
-//! How rules are weighed: silence means no, a no beats every yes, of several that say yes the oldest is used.
+//! How rules are weighed: silence means no, a no beats every yes, of several that say yes the oldest is used. A hidden
+//! grant that was opened is weighed last: whatever is public and says no beats it.
 
 use aceso_contract::Query;
 use aceso_interface::{
     Image, Model,
-    consent::{Decision, Grant},
+    consent::{Decision, Grant, Opening, Rule, hidden_image, hidden_rule},
 };
 use cosmwasm_std::{Addr, Deps, Order, StdResult, Storage};
 
 use crate::{
     error::Refusal,
-    state::{BY_IMAGE, GRANTS, PER_IMAGE_MAX},
+    state::{BY_IMAGE, GRANTS, HIDDEN, PER_IMAGE_MAX},
 };
 
 /// A read that is asked for.
@@ -21,6 +22,10 @@ pub struct Ask<'a> {
     pub actor: &'a Addr,
     /// The image.
     pub image: Image,
+    /// Whose it is, where it is a sealed one; empty for an open one.
+    pub owner: &'a str,
+    /// A hidden grant, opened.
+    pub opening: Option<&'a Opening>,
     /// The model.
     pub model: Model,
     /// Why.
@@ -46,8 +51,8 @@ pub struct Yes {
 pub fn weigh(deps: Deps<'_, Query>, guard: &Addr, ask: &Ask<'_>) -> StdResult<Result<Yes, Refusal>> {
     let mut yes = None;
     let mut no = Refusal::NotGranted { actor: ask.actor.to_string() };
-    for grant in of_image(deps.storage, &ask.image)? {
-        match (&grant.rule.decision, misses(&grant, ask)) {
+    for grant in of_image(deps.storage, ask.owner, &ask.image)? {
+        match (&grant.rule.decision, misses(grant.id, &grant.rule, grant.revoked_at, ask)) {
             (Decision::Deny {}, None) => {
                 return Ok(Err(Refusal::Denied { grant: grant.id, actor: ask.actor.to_string() }));
             }
@@ -62,16 +67,55 @@ pub fn weigh(deps: Deps<'_, Query>, guard: &Addr, ask: &Ask<'_>) -> StdResult<Re
             }
         }
     }
+    if let (None, Some(opening)) = (yes, ask.opening) {
+        return opened(deps, guard, ask, opening);
+    }
     Ok(yes.ok_or(no))
 }
 
+/// Weighs a hidden grant. What was opened must be what was granted, by the owner of the image, for this image; then its
+/// rule is weighed as any other.
+fn opened(deps: Deps<'_, Query>, guard: &Addr, ask: &Ask<'_>, opening: &Opening) -> StdResult<Result<Yes, Refusal>> {
+    let id = opening.grant;
+    let refused = |why| Ok(Err(Refusal::Opening { grant: id, why }));
+    let Some(hidden) = HIDDEN.may_load(deps.storage, id)? else { return refused("no hidden grant has this number") };
+    if ask.owner.is_empty() || hidden.patient != ask.owner {
+        return refused("it was given by another account than the sealed image's owner");
+    }
+    if hidden_rule(&opening.rule_salt, &hidden.patient, &opening.rule)? != *hidden.rule {
+        return refused("the rule is another one than was granted");
+    }
+    let image = hidden_image(&opening.image_salt, &hidden.patient, &ask.image);
+    if hidden.images.iter().all(|one| **one != image) {
+        return refused("it is not for this image");
+    }
+    if opening.rule.not_after != hidden.not_after {
+        return refused("its end is another one than the rule's");
+    }
+    let Decision::Permit { max_uses } = opening.rule.decision else {
+        return refused("a rule that says no cannot be hidden");
+    };
+    // The patient spoke of records that nobody could look at then.
+    let known = aceso_contract::sealed_info(&deps.querier, ask.owner, &ask.image)?;
+    if known.is_none_or(|known| known.guard != guard.as_str()) {
+        return refused("the image is not guarded by this contract");
+    }
+    if let Some(why) = misses(id, &opening.rule, hidden.revoked_at, ask) {
+        return Ok(Err(why));
+    }
+    if aceso_contract::uses(&deps.querier, guard.as_str(), &id.to_string())? >= max_uses {
+        return Ok(Err(Refusal::UsedUp { grant: id, max_uses }));
+    }
+    Ok(Ok(Yes { grant: id, max_uses }))
+}
+
 /// Why a grant does not speak of this read; none where it does.
-fn misses(grant: &Grant, ask: &Ask<'_>) -> Option<Refusal> {
-    let (rule, now, grant_id) = (&grant.rule, ask.now, grant.id);
+fn misses(grant_id: u64, rule: &Rule, revoked_at: Option<u64>, ask: &Ask<'_>) -> Option<Refusal> {
+    let now = ask.now;
     if !rule.actors.iter().any(|actor| actor == ask.actor.as_str()) {
         return Some(Refusal::NotGranted { actor: ask.actor.to_string() });
     }
-    if let Some(at) = grant.revoked_at {
+    if let Some(at) = revoked_at {
         return Some(Refusal::Revoked { grant: grant_id, at });
     }
     if now < rule.not_before {
@@ -102,9 +146,9 @@ pub fn is_over(grant: &Grant, now: u64) -> bool {
     grant.revoked_at.is_some() || now >= grant.rule.not_after
 }
 
-/// The grants that are weighed for an image, oldest first.
-pub fn of_image(storage: &dyn Storage, image: &Image) -> StdResult<Vec<Grant>> {
-    let numbers = BY_IMAGE.prefix(&image.to_bytes()).keys(storage, None, None, Order::Ascending);
+/// The grants that are weighed for an image, oldest first; the owner is empty for an open one.
+pub fn of_image(storage: &dyn Storage, owner: &str, image: &Image) -> StdResult<Vec<Grant>> {
+    let numbers = BY_IMAGE.prefix((owner, &image.to_bytes())).keys(storage, None, None, Order::Ascending);
     numbers.take(PER_IMAGE_MAX).map(|number| GRANTS.load(storage, number?)).collect()
 }
 

@@ -5,6 +5,9 @@
 //! by [`msg::ExecuteMsg::Use`], after her rules were looked at: silence means no, a no beats every yes. The chain
 //! counts the uses and writes every answer into its journal, also where the transaction fails.
 //!
+//! Of a sealed image several accounts may have registered one CID; each is asked for her own record only. A grant for
+//! sealed images can be hidden: the chain then knows digests and an end, and whoever uses it opens it for one image.
+//!
 //! Nobody else has a say: the contract has no owner, and a patient speaks only for images that she registered herself.
 //! Start at [`contract::execute`]; how rules are weighed is in [`helpers`].
 

@@ -1,8 +1,8 @@
 //! What the guard is told and asked.
 
 use aceso_interface::{
-    Image, Model,
-    consent::{Grant, Rule},
+    Hash, Image, Model,
+    consent::{Grant, HiddenGrant, Opening, Rule},
 };
 use cosmwasm_schema::{QueryResponses, cw_serde};
 
@@ -24,6 +24,21 @@ pub enum ExecuteMsg {
         images: Vec<Image>,
         /// The rule.
         rule: Rule,
+        /// Whether the images are sealed ones. Then the grant speaks of the sender's own records: whoever else has
+        /// registered the same CID can neither grant for them nor be granted by them.
+        #[serde(default)]
+        sealed: bool,
+    },
+    /// For patients. Lets somebody read sealed images without saying who, which, what for and how often: only digests and
+    /// the end are known, until a use opens them. What is hidden is looked at then; a rule that says no cannot be
+    /// hidden, since nobody would open it. Answers the grant's number, as data and as attribute `grant`.
+    GrantHidden {
+        /// Digests of the images, see [`aceso_interface::consent::hidden_image`]; 1 to 64.
+        images: Vec<Hash>,
+        /// The rule's digest, see [`aceso_interface::consent::hidden_rule`].
+        rule: Hash,
+        /// The rule's end (Unix time in seconds).
+        not_after: u64,
     },
     /// For the patient who gave the grant. It does not hold from the next transaction on; reads already made stay.
     Revoke {
@@ -40,6 +55,12 @@ pub enum ExecuteMsg {
         purpose: String,
         /// For whom; must have signed the transaction.
         actor: String,
+        /// Whose image it is, where it is a sealed one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        owner: Option<String>,
+        /// A hidden grant, opened.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        opening: Option<Box<Opening>>,
     },
 }
 
@@ -63,6 +84,22 @@ pub enum QueryMsg {
         /// How many; 30 if not said, at most 100.
         limit: Option<u32>,
     },
+    /// One hidden grant: digests, its end, and how often it was used.
+    #[returns(HiddenState)]
+    Hidden {
+        /// Its number.
+        grant: u64,
+    },
+    /// A patient's hidden grants in the order of their numbers, also those that no longer hold.
+    #[returns(HiddenResponse)]
+    HiddenGrants {
+        /// Whose.
+        patient: String,
+        /// Only grants with a higher number than this.
+        start_after: Option<u64>,
+        /// How many; 30 if not said, at most 100.
+        limit: Option<u32>,
+    },
     /// What would [`ExecuteMsg::Use`] answer now? Changes and journals nothing.
     #[returns(CheckResponse)]
     Check {
@@ -76,8 +113,14 @@ pub enum QueryMsg {
         actor: String,
         /// The contract that would read.
         caller: String,
+        /// Whose image it is, where it is a sealed one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        owner: Option<String>,
+        /// A hidden grant, opened. A question shows it to the node that is asked and to nobody else.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        opening: Option<Box<Opening>>,
     },
-    /// May this account see the picture? Its patient may, and whoever a grant in force permits to read it, used up or
+    /// May this account see the picture, an open one? Its patient may, and whoever a grant in force permits to read it, used up or
     /// not, unless another in force denies that account anything.
     #[returns(aceso_interface::consent::MayViewResponse)]
     MayView {
@@ -95,8 +138,31 @@ pub enum Of {
     Patient(String),
     /// Those that speak of an account.
     Actor(String),
-    /// Those for an image; of the ones that no longer hold only the latest are kept here.
+    /// Those for an open image; of the ones that no longer hold only the latest are kept here.
     Image(Image),
+    /// Those for an owner's sealed image, likewise.
+    Sealed {
+        /// The owner.
+        owner: String,
+        /// The image.
+        image: Image,
+    },
+}
+
+/// A hidden grant and how often it was used.
+#[cw_serde]
+pub struct HiddenState {
+    /// The grant.
+    pub grant: HiddenGrant,
+    /// Its uses, as the chain counts them.
+    pub uses: u32,
+}
+
+/// Answer to [`QueryMsg::HiddenGrants`].
+#[cw_serde]
+pub struct HiddenResponse {
+    /// The page.
+    pub grants: Vec<HiddenState>,
 }
 
 /// A grant and how often it was used.

@@ -1,6 +1,6 @@
 //! What is kept. Renaming a key is a migration.
 
-use aceso_interface::consent::Grant;
+use aceso_interface::consent::{Grant, HiddenGrant};
 use cosmwasm_std::{Addr, Empty};
 use cw_storage_plus::{Item, Map};
 
@@ -10,8 +10,15 @@ pub const LAST: Item<u64> = Item::new("last");
 /// Number → grant. Never removed: receipts refer to it.
 pub const GRANTS: Map<u64, Grant> = Map::new("grants");
 
-/// Image (binary CID), number. The grants that are weighed; at most [`PER_IMAGE_MAX`] for an image.
-pub const BY_IMAGE: Map<(&[u8], u64), Empty> = Map::new("by_image");
+/// Owner of a sealed image, empty for an open one; image (binary CID), number. The grants that are weighed; at most
+/// [`PER_IMAGE_MAX`] for an image.
+pub const BY_IMAGE: Map<(&str, &[u8], u64), Empty> = Map::new("by_image");
+
+/// Number → grant of which only digests are known. Never removed.
+pub const HIDDEN: Map<u64, HiddenGrant> = Map::new("hidden");
+
+/// Patient, number of a hidden grant.
+pub const HIDDEN_BY_PATIENT: Map<(&Addr, u64), Empty> = Map::new("hidden_by_patient");
 
 /// Patient, number.
 pub const BY_PATIENT: Map<(&Addr, u64), Empty> = Map::new("by_patient");

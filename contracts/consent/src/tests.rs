@@ -21,6 +21,8 @@ use crate::{
     state::PER_IMAGE_MAX,
 };
 
+mod sealed;
+
 const NOW: u64 = 1_000_000;
 
 struct Stage {
@@ -75,7 +77,7 @@ impl Stage {
 
     fn grant_as(&mut self, sender: &str, images: Vec<Image>, rule: Rule) -> Result<u64, ContractError> {
         let info = message_info(&account(sender), &[]);
-        let response = self.send(&info, ExecuteMsg::Grant { images, rule })?;
+        let response = self.send(&info, ExecuteMsg::Grant { images, rule, sealed: false })?;
         Ok(from_json(response.data.unwrap()).unwrap())
     }
 
@@ -92,7 +94,7 @@ impl Stage {
     fn ask(&mut self, caller: &str, model: Model, purpose: &str, actor: &str) -> Result<Response, ContractError> {
         self.host.transaction(&[account(actor).as_str()]);
         let (purpose, actor) = (purpose.into(), account(actor).into());
-        let msg = ExecuteMsg::Use { image: self.image, model, purpose, actor };
+        let msg = ExecuteMsg::Use { image: self.image, model, purpose, actor, owner: None, opening: None };
         self.send(&message_info(&account(caller), &[]), msg)
     }
 
@@ -294,7 +296,7 @@ fn an_actor_who_has_not_signed_ends_the_call() {
     stage.host.transaction(&[account("somebody").as_str()]);
     let (env, guard) = (stage.env.clone(), stage.env.contract.address.to_string());
     let (purpose, actor) = ("TREAT".into(), account("physician").into());
-    let msg = ExecuteMsg::Use { image: stage.image, model: model(1), purpose, actor };
+    let msg = ExecuteMsg::Use { image: stage.image, model: model(1), purpose, actor, owner: None, opening: None };
     let info = message_info(&account("insurance"), &[]);
     let trap = stage.host.clone().call(&guard, || execute(stage.deps.as_mut(), env, info, msg)).unwrap_err();
     expect!["cosmwasm1mg89zwuxgx93e9t06refpt8rd0k4vsrcx660qzxpumnkfmvn8z7q3lse25 has not signed this transaction"]
@@ -417,7 +419,9 @@ fn a_check_tells_what_a_use_would() {
     let mut stage = Stage::new();
     let check = |stage: &Stage, purpose: &str| -> CheckResponse {
         let (actor, caller) = (account("physician").into(), account("insurance").into());
-        stage.query(QueryMsg::Check { image: stage.image, model: model(1), purpose: purpose.into(), actor, caller })
+        let purpose = purpose.into();
+        let (owner, opening) = (None, None);
+        stage.query(QueryMsg::Check { image: stage.image, model: model(1), purpose, actor, caller, owner, opening })
     };
     stage.grant(|_| ()).unwrap();
     assert_eq!(check(&stage, "TREAT"), CheckResponse { grant: Some(1), reason: None });
@@ -448,9 +452,18 @@ fn who_may_see_the_picture() {
 #[test]
 fn it_is_a_guard() {
     let image = Stage::new().image;
-    let used = GuardExecuteMsg::Use { image, model: model(1), purpose: "TREAT".into(), actor: "a".into() };
-    let ours = ExecuteMsg::Use { image, model: model(1), purpose: "TREAT".into(), actor: "a".into() };
-    assert_eq!(to_json_string(&used).unwrap(), to_json_string(&ours).unwrap());
+    let (purpose, actor) = (|| "TREAT".to_owned(), || "a".to_owned());
+    for (owner, opening) in [(None, None), (Some("o".to_owned()), Some(Box::new(sealed::opening())))] {
+        let (again, open) = (owner.clone(), opening.clone());
+        let used = GuardExecuteMsg::Use { image, model: model(1), purpose: purpose(), actor: actor(), owner, opening };
+        let ours =
+            ExecuteMsg::Use { image, model: model(1), purpose: purpose(), actor: actor(), owner: again, opening: open };
+        assert_eq!(to_json_string(&used).unwrap(), to_json_string(&ours).unwrap());
+    }
+    // Guards that know no sealed images understand what is asked of open ones.
+    let old =
+        GuardExecuteMsg::Use { image, model: model(1), purpose: purpose(), actor: actor(), owner: None, opening: None };
+    assert!(!to_json_string(&old).unwrap().contains("owner"));
     let asked = GuardQueryMsg::MayView { image, account: "a".into() };
     let ours = QueryMsg::MayView { image, account: "a".into() };
     assert_eq!(to_json_string(&asked).unwrap(), to_json_string(&ours).unwrap());

@@ -2,13 +2,13 @@
 //!
 //! A read is one transaction in two steps: [`request_read`] checks what can be known before, sets the cost aside and
 //! asks the image's guard; after its yes [`read_and_pay`] reads, checks what the read has shown, pays, and writes the
-//! claim down.
+//! claim down. A sealed read takes another way, in `sealed`: its answer comes in a later block, to [`sudo`].
 
-use aceso_contract::Query;
+use aceso_contract::{Callback, Query};
 use aceso_interface::{
     Image, Model, address,
     consent::GuardExecuteMsg,
-    insurance::{Claim, Cover, Payment, Policy, Terms},
+    insurance::{Claim, Cover, Payment, Policy, SealedClaim, Terms},
     limit,
 };
 #[cfg(not(feature = "library"))]
@@ -22,11 +22,15 @@ use cw_storage_plus::Bound;
 use crate::{
     error::ContractError,
     helpers::{
-        bounded_list, check_split, claim, cost, has_origin, image_not_paid_before, in_force, no_coins, not_paid_before,
-        only_insurer, payments, vouched, write_down,
+        Seen, bounded_list, check_split, claim, cost, has_origin, image_not_paid_before, in_force, no_coins,
+        not_paid_before, only_insurer, payments, vouched, write_down,
     },
-    msg::{ClaimsResponse, Config, EscrowResponse, ExecuteMsg, InstantiateMsg, MigrateMsg, PoliciesResponse, QueryMsg},
-    state::{BY_MEMBER, CLAIMS, CONFIG, ESCROW, LAST, POLICIES, Request},
+    msg::{
+        ClaimsResponse, Config, DueResponse, EscrowResponse, ExecuteMsg, InstantiateMsg, MigrateMsg, PoliciesResponse,
+        QueryMsg, SealedClaimsResponse,
+    },
+    sealed,
+    state::{BY_MEMBER, CLAIMS, CONFIG, DUE, ESCROW, LAST, POLICIES, RESERVED, Request, SEALED, SEALED_BY_POLICY},
 };
 
 /// The contract's name in its version record.
@@ -35,6 +39,10 @@ const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// The reply that follows a guard's yes.
 pub const REPLY_PERMITTED: u64 = 1;
+/// The reply that follows the chain's answer to a request for a sealed read.
+pub const REPLY_REQUESTED: u64 = 2;
+/// The reply that follows a transfer that failed.
+pub const REPLY_NOT_SENT: u64 = 3;
 
 /// Opens the counter.
 #[cfg_attr(not(feature = "library"), entry_point)]
@@ -71,14 +79,29 @@ pub fn execute(
         ExecuteMsg::RequestRead { policy, image, model, purpose } => {
             request_read(deps, env, info, policy, image, model, purpose)
         }
+        ExecuteMsg::Claim { policy, image, model, purpose, granter, grant, terms, opening } => {
+            let opened = sealed::Opened { granter, grant, terms, opening };
+            sealed::claim(deps, env, info, policy, image, model, purpose, opened)
+        }
+        ExecuteMsg::Settle { start_after, limit } => sealed::settle(deps, start_after, limit),
+        ExecuteMsg::Release { job } => sealed::release(deps, env, info, job),
     }
 }
 
-/// Goes on where a guard has answered yes.
+/// Hears from the chain what became of a sealed read. Nobody else can call it with this message.
+#[cfg_attr(not(feature = "library"), entry_point)]
+pub fn sudo(deps: DepsMut<'_, Query>, _env: Env, msg: Callback) -> Result<Response, ContractError> {
+    let Callback::AcesoRead(done) = msg;
+    sealed::decide(deps, done)
+}
+
+/// Goes on where a guard has answered yes, where the chain has taken a request, or where a transfer has failed.
 #[cfg_attr(not(feature = "library"), entry_point)]
 pub fn reply(deps: DepsMut<'_, Query>, env: Env, reply: Reply) -> Result<Response, ContractError> {
     match reply.id {
         REPLY_PERMITTED => read_and_pay(deps, env, from_json(&reply.payload)?),
+        REPLY_REQUESTED => sealed::requested(deps, env, from_json(&reply.payload)?, reply.result),
+        REPLY_NOT_SENT => sealed::not_sent(deps, &from_json(&reply.payload)?),
         other => Err(ContractError::UnknownReply(other)),
     }
 }
@@ -93,9 +116,18 @@ pub fn query(deps: Deps<'_, Query>, _env: Env, msg: QueryMsg) -> StdResult<Binar
             to_json_binary(&PoliciesResponse { policies: list_policies(deps, member, start_after, limit)? })
         }
         QueryMsg::Escrow { policy } => {
-            to_json_binary(&EscrowResponse { amount: escrow(deps.storage, policy).map_err(sentence)? })
+            let amount = escrow(deps.storage, policy).map_err(sentence)?;
+            let reserved = RESERVED.may_load(deps.storage, policy)?.unwrap_or_default();
+            to_json_binary(&EscrowResponse { amount, reserved })
         }
         QueryMsg::Claim { policy, read } => to_json_binary(&CLAIMS.load(deps.storage, (policy, read))?),
+        QueryMsg::SealedClaim { job } => to_json_binary(&sealed::load(deps.storage, job).map_err(sentence)?),
+        QueryMsg::SealedClaims { policy, start_after, limit } => {
+            to_json_binary(&SealedClaimsResponse { claims: list_sealed(deps, policy, start_after, limit)? })
+        }
+        QueryMsg::Due { account } => {
+            to_json_binary(&DueResponse { amount: DUE.may_load(deps.storage, &account)?.unwrap_or_default() })
+        }
         QueryMsg::Claims { policy, start_after, limit } => {
             to_json_binary(&ClaimsResponse { claims: list_claims(deps, policy, start_after, limit)? })
         }
@@ -130,6 +162,9 @@ fn create_policy(
         address(deps.api, institution)?;
     }
     check_split(deps.as_ref(), &terms.split, !terms.origin.is_empty())?;
+    if let Some(plan) = &terms.sealed {
+        sealed::check_plan(deps.as_ref(), plan, &terms.covers)?;
+    }
 
     let id = LAST.load(deps.storage)?.saturating_add(1);
     LAST.save(deps.storage, &id)?;
@@ -241,7 +276,8 @@ fn request_read(
     set_aside(deps.storage, policy.id, cost(&policy.terms.split, price, fee)?)?;
 
     let actor = info.sender.to_string();
-    let ask = GuardExecuteMsg::Use { image, model, purpose: purpose.clone(), actor: actor.clone() };
+    let (owner, opening) = (None, None);
+    let ask = GuardExecuteMsg::Use { image, model, purpose: purpose.clone(), actor: actor.clone(), owner, opening };
     let payload = to_json_binary(&Request { policy: policy.id, image, model, purpose, actor, price, fee })?;
     let ask = SubMsg::reply_on_success(wasm_execute(known.guard, &ask, vec![])?, REPLY_PERMITTED);
     Ok(Response::new()
@@ -252,7 +288,7 @@ fn request_read(
         .add_attribute("model", model.to_string()))
 }
 
-fn set_aside(storage: &mut dyn Storage, policy: u64, costs: Uint128) -> Result<(), ContractError> {
+pub(crate) fn set_aside(storage: &mut dyn Storage, policy: u64, costs: Uint128) -> Result<(), ContractError> {
     let holds = escrow(storage, policy)?;
     let rest = holds.checked_sub(costs).map_err(|_| ContractError::EscrowTooLow { policy, holds, costs })?;
     Ok(ESCROW.save(storage, policy, &rest)?)
@@ -264,14 +300,14 @@ fn read_and_pay(deps: DepsMut<'_, Query>, env: Env, request: Request) -> Result<
     let policy = load(deps.storage, request.policy)?;
     let read = aceso_contract::read(&request.model, &request.image, &request.purpose)?;
     vouched(&policy, &read)?;
-    not_paid_before(deps.storage, &policy, &read)?;
+    not_paid_before(deps.storage, &env, &policy, &read)?;
     if read.fee != request.fee.to_string() {
         return Err(ContractError::FeeChanged { expected: request.fee, got: read.fee });
     }
 
-    let payments = payments(&config, &policy.terms.split, request.price, request.fee, &read)?;
+    let payments = payments(&config, &policy.terms.split, request.price, request.fee, &Seen::of(&read))?;
     let claim = claim(&env, request, read, payments);
-    write_down(deps.storage, &policy, &claim)?;
+    write_down(deps.storage, &env, &policy, &claim)?;
     let sends = claim.paid.iter().map(|payment| send(&config, payment)).collect::<Vec<_>>();
     Ok(Response::new()
         .add_messages(sends)
@@ -281,12 +317,12 @@ fn read_and_pay(deps: DepsMut<'_, Query>, env: Env, request: Request) -> Result<
 }
 
 /// A policy by its number.
-fn load(storage: &dyn Storage, id: u64) -> Result<Policy, ContractError> {
+pub(crate) fn load(storage: &dyn Storage, id: u64) -> Result<Policy, ContractError> {
     POLICIES.may_load(storage, id)?.ok_or(ContractError::UnknownPolicy(id))
 }
 
 /// What a policy's escrow holds.
-fn escrow(storage: &dyn Storage, id: u64) -> Result<Uint128, ContractError> {
+pub(crate) fn escrow(storage: &dyn Storage, id: u64) -> Result<Uint128, ContractError> {
     ESCROW.may_load(storage, id)?.ok_or(ContractError::UnknownPolicy(id))
 }
 
@@ -321,11 +357,22 @@ fn list_claims(
     rows.take(limit(asked)).map(|row| Ok(row?.1)).collect()
 }
 
+fn list_sealed(
+    deps: Deps<'_, Query>,
+    policy: u64,
+    start_after: Option<u64>,
+    asked: Option<u32>,
+) -> StdResult<Vec<SealedClaim>> {
+    let after = start_after.map(Bound::exclusive);
+    let jobs = SEALED_BY_POLICY.prefix(policy).keys(deps.storage, after, None, Order::Ascending);
+    jobs.take(limit(asked)).map(|job| SEALED.load(deps.storage, job?)).collect()
+}
+
 fn sentence(error: ContractError) -> StdError {
     StdError::msg(error.to_string())
 }
 
-fn send(config: &Config, payment: &Payment) -> BankMsg {
+pub(crate) fn send(config: &Config, payment: &Payment) -> BankMsg {
     BankMsg::Send { to_address: payment.to.clone(), amount: vec![Coin::new(payment.amount, config.denom.clone())] }
 }
 

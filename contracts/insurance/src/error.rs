@@ -1,6 +1,6 @@
 //! Why a message did nothing.
 
-use aceso_contract::ReadError;
+use aceso_contract::{ReadError, RequestError};
 use aceso_interface::{Image, Model, NotAnAddress, Pixels, Study};
 use cosmwasm_std::{StdError, Uint128};
 
@@ -17,6 +17,9 @@ pub enum ContractError {
     /// The chain could not read.
     #[error(transparent)]
     Read(#[from] ReadError),
+    /// The request cannot be made, or its answer not be read.
+    #[error(transparent)]
+    Request(#[from] RequestError),
     /// The code of another contract is to be replaced.
     #[error("the stored contract is {stored}, not {expected}")]
     OtherContract {
@@ -205,4 +208,83 @@ pub enum ContractError {
         /// What the chain says.
         got: String,
     },
+    /// The policy is not for sealed images.
+    #[error("policy {0} does not pay for sealed images")]
+    NotForSealed(u64),
+    /// The member has not registered this sealed image.
+    #[error("the member of policy {policy} has no sealed image {image}")]
+    NotSealed {
+        /// The policy.
+        policy: u64,
+        /// The image.
+        image: Image,
+    },
+    /// What was opened are no terms.
+    #[error("the grant's terms cannot be read: {0}")]
+    Terms(String),
+    /// A claim for this image is not decided yet.
+    #[error("a claim for image {image} is open, with job {job}")]
+    ClaimOpen {
+        /// The image.
+        image: Image,
+        /// The job.
+        job: u64,
+    },
+    /// The findings were disclosed before, to somebody.
+    #[error(
+        "these findings are known from an earlier read, which does not say whose pixels it saw: claim under a policy with sealed disclosure"
+    )]
+    AnswerKnown,
+    /// An acceptance that cannot be met, or accepts nobody's word.
+    #[error("a policy accepts committees of 1 to 128 members with at most 10000 ten-thousandths of the power")]
+    Acceptance,
+    /// An operator is asked for and ruled out.
+    #[error("operator {0} is both required and excluded")]
+    RequiredAndExcluded(String),
+    /// Too many findings, or none.
+    #[error("a policy asks for 1 or 2 findings, not {0}")]
+    Findings(usize),
+    /// A finding that a covered model does not have in this place.
+    #[error("model {model} does not have the findings {findings:?} in this order")]
+    NoFinding {
+        /// The model.
+        model: Model,
+        /// The findings.
+        findings: Vec<String>,
+    },
+    /// No time, or no gas, for a claim.
+    #[error("a policy for sealed images gives a committee at least one block and its callback gas")]
+    NoTime,
+    /// Nobody claims with this job.
+    #[error("no claim has job {0}")]
+    UnknownJob(u64),
+    /// The claim is decided.
+    #[error("the claim with job {0} is closed")]
+    ClaimClosed(u64),
+    /// What the chain tells is not about the claim.
+    #[error("what is told of job {0} is not what was claimed")]
+    OtherRead(u64),
+    /// The read cost more than was taken.
+    #[error("job {job} cost {got}, and {held} were taken for it")]
+    FeeAboveHeld {
+        /// The job.
+        job: u64,
+        /// What it cost, as the chain says.
+        got: String,
+        /// What was taken.
+        held: Uint128,
+    },
+    /// The claim may still be decided.
+    #[error("the claim with job {job} can be released from height {from} on, and this is {height}")]
+    NotReleasable {
+        /// The job.
+        job: u64,
+        /// The height.
+        from: u64,
+        /// The block's.
+        height: u64,
+    },
+    /// Nothing to send.
+    #[error("nothing is owed to anybody there")]
+    NothingDue,
 }

@@ -9,13 +9,17 @@ use aceso_interface::{
     Image, Model, address,
     insurance::{Claim, Finding, Party, Payment, Policy, Score, Share, WHOLE},
 };
-use aceso_types::guest::{ImageInfo, ReadInfo};
+use aceso_types::{
+    Digest, PixelDigest,
+    guest::{ImageInfo, ReadInfo},
+    sealed,
+};
 use cosmwasm_std::{Deps, Env, MessageInfo, StdError, StdResult, Storage, Uint128};
 
 use crate::{
     error::ContractError,
     msg::Config,
-    state::{CLAIMS, LIST_MAX, PAID_IMAGES, PAID_PIXELS, PAID_STUDIES, Paid, Request, SHARES_MAX},
+    state::{CLAIMS, LIST_MAX, PAID_CLAIMS, PAID_IMAGES, PAID_STUDIES, Paid, Request, SHARES_MAX},
 };
 
 /// Whether a policy pays at this time.
@@ -64,18 +68,47 @@ fn still(paid: Option<Paid>, policy: &Policy) -> Option<Paid> {
     paid.filter(|paid| policy.terms.not_before < paid.until)
 }
 
+/// The pixels' identity for this contract, which is all that the chain tells of sealed ones.
+pub(crate) fn identity(env: &Env, pixels: &PixelDigest) -> Digest {
+    sealed::claim(&env.block.chain_id, env.contract.address.as_str(), pixels)
+}
+
+/// What was paid before for the same pixels, by their identity.
+pub(crate) fn claim_paid(
+    storage: &dyn Storage,
+    policy: &Policy,
+    model: Model,
+    identity: &Digest,
+) -> StdResult<Option<Paid>> {
+    let key = (policy.terms.member.as_str(), model.as_bytes().as_slice(), identity.0.as_slice());
+    Ok(still(PAID_CLAIMS.may_load(storage, key)?, policy))
+}
+
+/// What was paid before for the same study.
+pub(crate) fn study_paid(
+    storage: &dyn Storage,
+    policy: &Policy,
+    model: Model,
+    study: &Digest,
+) -> StdResult<Option<Paid>> {
+    let key = (policy.terms.member.as_str(), model.as_bytes().as_slice(), study.0.as_slice());
+    Ok(still(PAID_STUDIES.may_load(storage, key)?, policy))
+}
+
 /// Never twice for the same pixels, nor for the same study where an institution vouches for it.
-pub(crate) fn not_paid_before(storage: &dyn Storage, policy: &Policy, read: &ReadInfo) -> Result<(), ContractError> {
-    let (member, model) = (policy.terms.member.as_str(), read.model.as_bytes().as_slice());
-    let pixels = PAID_PIXELS.may_load(storage, (member, model, read.pixels.as_bytes()))?;
-    if let Some(paid) = still(pixels, policy) {
+pub(crate) fn not_paid_before(
+    storage: &dyn Storage,
+    env: &Env,
+    policy: &Policy,
+    read: &ReadInfo,
+) -> Result<(), ContractError> {
+    if let Some(paid) = claim_paid(storage, policy, read.model.into(), &identity(env, &read.pixels))? {
         return Err(ContractError::PixelsPaid { pixels: read.pixels.into(), read: paid.read });
     }
-    if let Some(origin) = &read.origin {
-        let study = PAID_STUDIES.may_load(storage, (member, model, &origin.study.0))?;
-        if let Some(paid) = still(study, policy) {
-            return Err(ContractError::StudyPaid { study: origin.study.into(), read: paid.read });
-        }
+    if let Some(origin) = &read.origin
+        && let Some(paid) = study_paid(storage, policy, read.model.into(), &origin.study)?
+    {
+        return Err(ContractError::StudyPaid { study: origin.study.into(), read: paid.read });
     }
     Ok(())
 }
@@ -107,15 +140,27 @@ pub(crate) fn claim(env: &Env, request: Request, read: ReadInfo, paid: Vec<Payme
 }
 
 /// Remembers it, under everything that must not be paid again.
-pub(crate) fn write_down(storage: &mut dyn Storage, policy: &Policy, claim: &Claim) -> StdResult<()> {
-    let paid = Paid { read: claim.read, until: policy.terms.not_after };
-    let (member, model) = (policy.terms.member.as_str(), claim.model.as_bytes().as_slice());
-    PAID_IMAGES.save(storage, (member, model, &claim.image.to_bytes()), &paid)?;
-    PAID_PIXELS.save(storage, (member, model, claim.pixels.as_bytes()), &paid)?;
-    if let Some(study) = &claim.study {
-        PAID_STUDIES.save(storage, (member, model, &study.0.0), &paid)?;
-    }
+pub(crate) fn write_down(storage: &mut dyn Storage, env: &Env, policy: &Policy, claim: &Claim) -> StdResult<()> {
+    let study = claim.study.map(|study| study.0);
+    never_again(storage, policy, claim.read, claim.image, claim.model, &identity(env, &claim.pixels), study)?;
     CLAIMS.save(storage, (claim.policy, claim.read), claim)
+}
+
+/// Remembers what a read was paid for.
+pub(crate) fn never_again(
+    storage: &mut dyn Storage,
+    policy: &Policy,
+    read: u64,
+    image: Image,
+    model: Model,
+    identity: &Digest,
+    study: Option<Digest>,
+) -> StdResult<()> {
+    let paid = Paid { read, until: policy.terms.not_after };
+    let (member, model) = (policy.terms.member.as_str(), model.as_bytes().as_slice());
+    PAID_IMAGES.save(storage, (member, model, &image.to_bytes()), &paid)?;
+    PAID_CLAIMS.save(storage, (member, model, &identity.0), &paid)?;
+    study.map_or(Ok(()), |study| PAID_STUDIES.save(storage, (member, model, &study.0), &paid))
 }
 
 /// Checks a split.
@@ -146,13 +191,29 @@ pub(crate) fn cost(split: &[Share], price: Uint128, fee: Uint128) -> StdResult<U
     Ok(price.checked_add(fee.saturating_sub(of_author(split, price)))?)
 }
 
+/// Whom a read names.
+pub(crate) struct Seen<'a> {
+    pub(crate) read: u64,
+    pub(crate) institution: Option<&'a str>,
+    pub(crate) author: &'a str,
+    pub(crate) owner: &'a str,
+}
+
+impl<'a> Seen<'a> {
+    /// In an open read.
+    pub(crate) fn of(read: &'a ReadInfo) -> Self {
+        let institution = read.origin.as_ref().map(|origin| origin.institution.as_str());
+        Self { read: read.read.0, institution, author: &read.author, owner: &read.owner }
+    }
+}
+
 /// The payments of a claim, none of them zero. Together with the fee they are its [`cost`].
 pub(crate) fn payments(
     config: &Config,
     split: &[Share],
     price: Uint128,
     fee: Uint128,
-    read: &ReadInfo,
+    seen: &Seen<'_>,
 ) -> Result<Vec<Payment>, ContractError> {
     let mut fee_left = fee;
     let mut rest = price;
@@ -169,12 +230,9 @@ pub(crate) fn payments(
             _ => part,
         };
         let to = match &share.to {
-            Party::Institution {} => {
-                let origin = read.origin.as_ref().ok_or(ContractError::OriginUnproven(read.read.0))?;
-                origin.institution.clone()
-            }
-            Party::Author {} => read.author.clone(),
-            Party::Subject {} => read.owner.clone(),
+            Party::Institution {} => seen.institution.ok_or(ContractError::OriginUnproven(seen.read))?.into(),
+            Party::Author {} => seen.author.into(),
+            Party::Subject {} => seen.owner.into(),
             Party::Treasury {} => config.treasury.clone(),
             Party::Account { address } => address.clone(),
         };
@@ -208,10 +266,12 @@ pub(crate) fn bounded_list(what: &'static str, got: usize, min: usize) -> Result
     if got < min {
         return Err(ContractError::Missing(what));
     }
-    if got > LIST_MAX {
-        return Err(ContractError::TooMany { what, max: LIST_MAX, got });
-    }
-    Ok(())
+    at_most(what, got, LIST_MAX)
+}
+
+/// A list has at most `max` entries.
+pub(crate) fn at_most(what: &'static str, got: usize, max: usize) -> Result<(), ContractError> {
+    if got > max { Err(ContractError::TooMany { what, max, got }) } else { Ok(()) }
 }
 
 /// Coins that nobody asked for would be lost.

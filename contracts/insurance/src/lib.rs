@@ -9,12 +9,18 @@
 //! Once paid means: a member's pixels, or her study where an institution vouches for one, under one model, in policies
 //! whose periods overlap. Another file with the same pixels is the same image.
 //!
+//! A sealed image is read by a committee that the patient's grant names and the policy accepts, some blocks later: what
+//! the policy pays is set aside with [`msg::ExecuteMsg::Claim`], and the claim is decided in [`contract::sudo`]. The chain
+//! does not tell the pixels then, but an identity of them that is the same for every wrapping and for this contract only;
+//! open reads are remembered under it too, so that no image is paid once open and once sealed.
+//!
 //! Start at [`contract::execute`]; what was paid before and who gets how much is in `helpers`.
 
 pub mod contract;
 pub mod error;
 mod helpers;
 pub mod msg;
+mod sealed;
 pub mod state;
 
 #[cfg(test)]

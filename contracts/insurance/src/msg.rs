@@ -2,10 +2,11 @@
 
 use aceso_interface::{
     Image, Model,
-    insurance::{Claim, Policy, Terms},
+    consent::Opening,
+    insurance::{Claim, Policy, SealedClaim, Terms},
 };
 use cosmwasm_schema::{QueryResponses, cw_serde};
-use cosmwasm_std::Uint128;
+use cosmwasm_std::{Binary, Uint128};
 
 /// Sent once, by whoever opens the counter.
 #[cw_serde]
@@ -52,6 +53,41 @@ pub enum ExecuteMsg {
         /// Why: a code of HL7 v3 ActReason, such as `TREAT`.
         purpose: String,
     },
+    /// For physicians, or whomever else the patient's grant names. Has a committee read a sealed image, and sets aside what
+    /// the policy pays for it. The claim is decided when the chain tells what became of the read. Answers the job's
+    /// number, as data and as attribute `job`.
+    Claim {
+        /// The policy, one that pays for sealed images.
+        policy: u64,
+        /// The sealed image, registered by the policy's member.
+        image: Image,
+        /// The model, one that the policy covers.
+        model: Model,
+        /// Why: a code of HL7 v3 ActReason.
+        purpose: String,
+        /// Who gave the grant that wraps the image's key for a committee.
+        granter: String,
+        /// Its number.
+        grant: u64,
+        /// Its terms, opened, in dag-cbor.
+        terms: Binary,
+        /// A hidden grant of the image's guard, opened.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        opening: Option<Box<Opening>>,
+    },
+    /// For anybody. Sends what is owed for sealed claims, in the order of accounts.
+    Settle {
+        /// Only accounts after this one: past one to whom nothing can be sent.
+        start_after: Option<String>,
+        /// To how many; 30 if not said, at most 100.
+        limit: Option<u32>,
+    },
+    /// For the insurer, long after a claim's deadline. Closes a claim whose callback has failed, and frees what is kept
+    /// for it but for what the chain took.
+    Release {
+        /// The job.
+        job: u64,
+    },
 }
 
 /// What can be asked.
@@ -77,7 +113,7 @@ pub enum QueryMsg {
         /// How many; 30 if not said, at most 100.
         limit: Option<u32>,
     },
-    /// What a policy's escrow holds.
+    /// What a policy's escrow holds, and what is kept for its open claims.
     #[returns(EscrowResponse)]
     Escrow {
         /// The policy.
@@ -90,6 +126,28 @@ pub enum QueryMsg {
         policy: u64,
         /// The read's number on the chain.
         read: u64,
+    },
+    /// One claim for a sealed image.
+    #[returns(SealedClaim)]
+    SealedClaim {
+        /// The job's number on the chain.
+        job: u64,
+    },
+    /// A policy's claims for sealed images in the order of their jobs.
+    #[returns(SealedClaimsResponse)]
+    SealedClaims {
+        /// The policy.
+        policy: u64,
+        /// Only jobs with a higher number than this.
+        start_after: Option<u64>,
+        /// How many; 30 if not said, at most 100.
+        limit: Option<u32>,
+    },
+    /// What is owed to an account for sealed claims and was not sent yet.
+    #[returns(DueResponse)]
+    Due {
+        /// The account.
+        account: String,
     },
     /// A policy's claims in the order of their reads.
     #[returns(ClaimsResponse)]
@@ -124,7 +182,23 @@ pub struct PoliciesResponse {
 /// Answer to [`QueryMsg::Escrow`].
 #[cw_serde]
 pub struct EscrowResponse {
-    /// What it holds, in the contract's coin.
+    /// What it holds for claims to come, in the contract's coin.
+    pub amount: Uint128,
+    /// What is kept for claims that are open.
+    pub reserved: Uint128,
+}
+
+/// Answer to [`QueryMsg::SealedClaims`].
+#[cw_serde]
+pub struct SealedClaimsResponse {
+    /// The page.
+    pub claims: Vec<SealedClaim>,
+}
+
+/// Answer to [`QueryMsg::Due`].
+#[cw_serde]
+pub struct DueResponse {
+    /// How much, in the contract's coin.
     pub amount: Uint128,
 }
 

@@ -2,7 +2,7 @@
 
 use aceso_interface::{
     Image, Model,
-    insurance::{Claim, Policy},
+    insurance::{Claim, Policy, SealedClaim},
 };
 use cosmwasm_schema::cw_serde;
 use cosmwasm_std::{Addr, Empty, Uint128};
@@ -22,8 +22,24 @@ pub const POLICIES: Map<u64, Policy> = Map::new("policies");
 /// Member, number.
 pub const BY_MEMBER: Map<(&Addr, u64), Empty> = Map::new("by_member");
 
-/// Number → what the policy's escrow holds. Together they are what the contract holds.
+/// Number → what the policy's escrow holds for claims to come. With [`RESERVED`] and [`DUE`] that is what the contract
+/// holds, and what the chain holds for its open jobs.
 pub const ESCROW: Map<u64, Uint128> = Map::new("escrow");
+
+/// Number → what is kept for the policy's open claims.
+pub const RESERVED: Map<u64, Uint128> = Map::new("reserved");
+
+/// Account → what it is owed for sealed claims.
+pub const DUE: Map<&str, Uint128> = Map::new("due");
+
+/// Job → claim for a sealed image.
+pub const SEALED: Map<u64, SealedClaim> = Map::new("sealed");
+
+/// Policy, job.
+pub const SEALED_BY_POLICY: Map<(u64, u64), Empty> = Map::new("sealed_by_policy");
+
+/// Member, model, sealed image (binary CID) → the job of the claim that is open.
+pub const OPEN_IMAGES: Map<(&str, &[u8], &[u8]), u64> = Map::new("open_images");
 
 /// Policy, read → claim.
 pub const CLAIMS: Map<(u64, u64), Claim> = Map::new("claims");
@@ -31,14 +47,21 @@ pub const CLAIMS: Map<(u64, u64), Claim> = Map::new("claims");
 /// Member, model, image (binary CID) → what was paid.
 pub const PAID_IMAGES: Map<(&str, &[u8], &[u8]), Paid> = Map::new("paid_images");
 
-/// Member, model, pixel digest → what was paid.
-pub const PAID_PIXELS: Map<(&str, &[u8], &[u8]), Paid> = Map::new("paid_pixels");
+/// Member, model, the pixels' identity for this contract → what was paid. Open and sealed reads of the same pixels meet
+/// here.
+pub const PAID_CLAIMS: Map<(&str, &[u8], &[u8]), Paid> = Map::new("paid_claims");
 
 /// Member, model, hashed study → what was paid.
 pub const PAID_STUDIES: Map<(&str, &[u8], &[u8]), Paid> = Map::new("paid_studies");
 
 /// Most models or institutions of a policy.
 pub const LIST_MAX: usize = 64;
+
+/// Most operators that are required or excluded: what the chain takes.
+pub const OPERATORS_MAX: usize = 32;
+
+/// Blocks after a claim's deadline until which the chain has surely told what became of it.
+pub const RELEASE_BLOCKS: u64 = 1_000;
 
 /// Most shares of a split.
 pub const SHARES_MAX: usize = 16;
@@ -69,4 +92,25 @@ pub struct Request {
     pub price: Uint128,
     /// What the chain will take for the read.
     pub fee: Uint128,
+}
+
+/// A sealed claim between the request and the chain's answer to it: the payload of the message to the chain.
+#[cw_serde]
+pub struct Asked {
+    /// The policy.
+    pub policy: u64,
+    /// The sealed image.
+    pub image: Image,
+    /// The model.
+    pub model: Model,
+    /// Why.
+    pub purpose: String,
+    /// Who asked.
+    pub actor: String,
+    /// What the claim pays.
+    pub price: Uint128,
+    /// What of the chain's fee goes to the model's author.
+    pub author_fee: Uint128,
+    /// The first height at which it is too late.
+    pub deadline: u64,
 }

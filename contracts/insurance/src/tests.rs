@@ -3,5 +3,6 @@
 
 mod money;
 mod refusals;
+mod sealed;
 mod stage;
 mod trip;

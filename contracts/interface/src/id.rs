@@ -23,6 +23,8 @@ pub type Model = Id<ModelId>;
 pub type Pixels = Id<PixelDigest>;
 /// A hashed study instance UID: 64 hexadecimal digits.
 pub type Study = Id<Digest>;
+/// Any other digest, or a salt: 64 hexadecimal digits.
+pub type Hash = Id<Digest>;
 
 impl<T> Deref for Id<T> {
     type Target = T;

@@ -13,5 +13,5 @@ pub mod insurance;
 mod paging;
 
 pub use address::{NotAnAddress, address};
-pub use id::{Id, Image, Model, Pixels, Study};
+pub use id::{Hash, Id, Image, Model, Pixels, Study};
 pub use paging::{LIMIT_DEFAULT, LIMIT_MAX, limit};

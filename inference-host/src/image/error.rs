@@ -119,6 +119,9 @@ pub enum ImageError {
         /// What the model reads, separated by commas.
         accepted: String,
     },
+    /// An image for a model that reads tables.
+    #[error("the model reads tables, not images")]
+    ReadsTables,
     /// The image's own window is asked for and cannot be computed.
     #[error("the image's own window is asked for, and it is given by {0}, which is not supported")]
     Window(&'static str),

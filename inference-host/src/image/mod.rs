@@ -21,6 +21,7 @@ use aceso_types::{PixelDigest, manifest::Pipeline, tensor::Tensor};
 
 pub use dicom::Tag;
 pub use error::ImageError;
+pub(crate) use pipeline::suits;
 
 use pixels::Values;
 use window::Voi;
@@ -148,7 +149,10 @@ impl Image {
     /// Modality or body part unknown, contradictory or not accepted; a window that the file describes in a way that is
     /// not supported; a tensor larger than tensors may be.
     pub fn to_tensor(&self, pipeline: &Pipeline, stated: &Stated) -> Result<Tensor, ImageError> {
-        pipeline::check(self, pipeline, stated)?;
+        if pipeline.table.is_some() {
+            return Err(ImageError::ReadsTables);
+        }
+        suits(self.modality(), self.body_part(), pipeline, stated)?;
         pipeline::run(self, pipeline)
     }
 }

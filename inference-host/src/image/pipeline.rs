@@ -11,11 +11,16 @@ use super::{
     window::Table,
 };
 
-/// Is this image of a kind that the model reads?
-pub(super) fn check(image: &Image, pipeline: &Pipeline, stated: &Stated) -> Result<(), ImageError> {
-    let modality = agreed("modality", image.modality(), &stated.modality)?;
+/// Is a record of a kind that the model reads, by what its file and the registrant say of modality and body part?
+pub(crate) fn suits(
+    own_modality: Option<&str>,
+    own_body_part: Option<&str>,
+    pipeline: &Pipeline,
+    stated: &Stated,
+) -> Result<(), ImageError> {
+    let modality = agreed("modality", own_modality, &stated.modality)?;
     accepted("modality", modality, &pipeline.modalities)?;
-    let body_part = agreed("body part", image.body_part(), &stated.body_part)?;
+    let body_part = agreed("body part", own_body_part, &stated.body_part)?;
     if pipeline.body_parts.is_empty() { Ok(()) } else { accepted("body part", body_part, &pipeline.body_parts) }
 }
 

@@ -36,6 +36,7 @@ pub fn manifest(onnx: &[u8], image: [u32; 3], labels: usize) -> Manifest {
             resize: Resize::Area,
             layout: Layout::Nchw,
             normalise: None,
+            table: None,
         },
         output: Output {
             labels: (0..labels)

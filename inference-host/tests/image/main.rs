@@ -69,6 +69,7 @@ fn chest_pipeline() -> Pipeline {
         resize: Resize::Area,
         layout: Layout::Nchw,
         normalise: None,
+        table: None,
     }
 }
 

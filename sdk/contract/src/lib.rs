@@ -11,8 +11,10 @@
 //!
 //! [`read()`] is the whole of it for most contracts; [`Graph`] and [`Context`] are its steps, for tensors that the
 //! contract holds itself. A guarded image needs a permit first, which its guard mints with [`permit`] in the same
-//! transaction. What the chain knows of images, models and grants is asked through [`image_info`], [`model_info`] and
-//! [`uses`], by contracts whose `Deps` carry [`Query`].
+//! transaction. What the chain knows of images, models and grants is asked through [`image_info`], [`sealed_info`],
+//! [`model_info`] and [`uses`], by contracts whose `Deps` carry [`Query`].
+//!
+//! A sealed record is read by a committee: [`request_read`], [`requested`], and a [`Callback`] in `sudo`.
 //!
 //! On wasm32 the calls are the chain's imports `wasi_ephemeral_nn` and `aceso`, and the contract exports
 //! `requires_aceso`, so that a chain without them refuses it when it is stored. Elsewhere, in `cargo test`, they reach
@@ -24,11 +26,18 @@ mod errno;
 mod nn;
 mod query;
 mod read;
+mod sealed;
 mod sys;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod testing;
 
+pub use aceso_types::{
+    guest::{Callback, Ended, ReadDone},
+    msg::Acceptance,
+    sealed::{Disclosure, Failure, Terms},
+};
 pub use errno::Errno;
 pub use nn::{Context, Graph};
-pub use query::{Query, image_info, model_info, uses};
+pub use query::{Query, image_info, model_info, sealed_info, uses};
 pub use read::{ReadError, blob_size, permit, read};
+pub use sealed::{ReadRequest, RequestError, Requested, request_read, requested};

@@ -22,6 +22,15 @@ pub fn image_info(querier: &QuerierWrapper<'_, Query>, image: &BlobId) -> StdRes
     querier.query(&QueryRequest::Custom(Query(AcesoQuery::Image { image: *image })))
 }
 
+/// Who registered a sealed image, who guards it, who vouches for it; none where this owner did not, or has ended its
+/// record.
+///
+/// # Errors
+/// Where the chain does not know this query.
+pub fn sealed_info(querier: &QuerierWrapper<'_, Query>, owner: &str, image: &BlobId) -> StdResult<Option<ImageInfo>> {
+    querier.query(&QueryRequest::Custom(Query(AcesoQuery::Sealed { owner: owner.into(), image: *image })))
+}
+
 /// What is known of a model; none where nobody registered it.
 ///
 /// # Errors

@@ -30,8 +30,9 @@ import {
 } from "cosmjs-types/cosmwasm/wasm/v1/tx";
 
 import type { Codec } from "./codec.js";
-import { type Page, type Rows, acesoTypes } from "./messages.js";
+import type { Page, Rows } from "./messages.js";
 import { type Json, NodeError, call } from "./rpc.js";
+import { acesoTypes } from "./sealed.js";
 
 /** How long a client waits for a transaction or for a blob to become available. */
 export const PATIENCE_MS = 60_000;

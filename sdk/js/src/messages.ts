@@ -60,8 +60,8 @@ export const MsgRegisterImage = codec<MsgRegisterImage>({
   origin: message(8, SignedOrigin),
 });
 
-/** For CosmJS: `new Registry([...defaultRegistryTypes, ...acesoTypes])`. */
-export const acesoTypes: ReadonlyArray<[string, GeneratedType]> = [
+/** Messages about what is open; `acesoTypes` has all. */
+export const openTypes: ReadonlyArray<[string, GeneratedType]> = [
   ["/aceso.blobs.v1.MsgRegisterBlob", MsgRegisterBlob],
   ["/aceso.models.v1.MsgRegisterModel", MsgRegisterModel],
   ["/aceso.reads.v1.MsgRegisterImage", MsgRegisterImage],

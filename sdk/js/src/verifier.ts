@@ -14,6 +14,7 @@ import type {
   Trust,
   Verified,
 } from "./records.js";
+import { Granter } from "./granting.js";
 import { Grants } from "./grants.js";
 import { Guardians } from "./guardians.js";
 import { Seals } from "./seals.js";
@@ -26,6 +27,8 @@ export class Verifier {
   readonly compacts: Compacts;
   /** Keys handed on. */
   readonly grants: Grants;
+  /** Messages about sealed records. */
+  readonly granter: Granter;
   /** Secrets dealt. */
   readonly guardians: Guardians;
   /** Records sealed and opened. */
@@ -37,6 +40,7 @@ export class Verifier {
     this.#wasm = new Wasm(module);
     this.compacts = new Compacts(this.#wasm);
     this.grants = new Grants(this.#wasm);
+    this.granter = new Granter(this.#wasm, this.grants);
     this.guardians = new Guardians(this.#wasm);
     this.seals = new Seals(this.#wasm);
     this.stores = new KeyStores(this.#wasm);

@@ -20,12 +20,14 @@ mod error;
 mod header;
 mod key;
 mod open;
+mod registered;
 mod seal;
 mod store;
 
 pub use error::SealError;
 pub use header::{Header, Inner};
 pub use open::{Opener, Unsealer, open};
+pub use registered::{Registered, open_registered, sealed_bytes_max};
 pub use seal::{RecordSealer, Sealer, seal};
 pub use store::{KeyStore, StoreError};
 

@@ -8,7 +8,8 @@
 //! A sealed read was computed by a committee, whose members signed together: [`compact`] checks that by a few hundred
 //! bytes and a table of keys, without state or headers.
 //!
-//! With the feature `recompute` whoever has the image and the model computes the outcome again ([`recompute`]).
+//! With the feature `recompute` whoever has the image and the model computes the outcome again ([`recompute`]). What a
+//! sealed read comes to, computed and opened again, is in [`outcome`].
 //!
 //! Absent on purpose: no network, no clock (an unbonding period means nothing to validators by appointment), no
 //! float. Runs on any target with `alloc`, browsers included.
@@ -22,6 +23,7 @@ mod error;
 mod evidence;
 pub mod grant;
 mod light;
+pub mod outcome;
 mod proof;
 #[cfg(feature = "recompute")]
 mod recompute;
@@ -32,5 +34,5 @@ pub use error::VerifyError;
 pub use evidence::Evidence;
 pub use light::{Verified, verify};
 #[cfg(feature = "recompute")]
-pub use recompute::{RecomputeError, recompute};
+pub use recompute::{Opened, RecomputeError, recompute, recompute_sealed};
 pub use trust::{Trust, TrustedValidator};

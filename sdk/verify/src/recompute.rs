@@ -1,16 +1,22 @@
 //! The second check: the outcome, computed again from the image and the model.
 
-use alloc::{boxed::Box, string::String};
+use alloc::{boxed::Box, collections::BTreeMap, string::String};
 
 use aceso_inference::{
-    InferError, ModelRefused, admit,
-    image::{ImageError, Limits, Stated, decode},
+    InferError, ModelRefused, Record, RecordError, admit,
+    image::{Limits, Stated},
     scores,
 };
 use aceso_types::{
     BlobId, Digest, Manifest, ManifestError, ModelId, PixelDigest, Receipt, blob,
     manifest::Onnx,
     receipt::{Outcome, outputs_digest},
+    sealed,
+};
+
+use crate::{
+    grant::ContentPoint,
+    outcome::{Case, outcome},
 };
 
 /// Why a receipt's outcome is not what image and model give.
@@ -52,15 +58,18 @@ pub enum RecomputeError {
         /// The receipt's.
         want: PixelDigest,
     },
-    /// The image cannot be read with this model.
+    /// The image or table cannot be read with this model.
     #[error("{0}")]
-    Image(Box<ImageError>),
+    Record(Box<RecordError>),
     /// The model cannot be run.
     #[error("{0}")]
     Refused(Box<ModelRefused>),
     /// The run failed.
     #[error("{0}")]
     Infer(#[from] InferError),
+    /// There is no committee whose outcome could be computed again.
+    #[error("the receipt is of an open read")]
+    Open,
     /// Another outcome.
     #[error("the outcome is {got}, and the receipt says {want}")]
     Outcome {
@@ -71,9 +80,9 @@ pub enum RecomputeError {
     },
 }
 
-impl From<ImageError> for RecomputeError {
-    fn from(error: ImageError) -> Self {
-        Self::Image(Box::new(error))
+impl From<RecordError> for RecomputeError {
+    fn from(error: RecordError) -> Self {
+        Self::Record(Box::new(error))
     }
 }
 
@@ -82,29 +91,23 @@ impl From<ImageError> for RecomputeError {
 /// `manifest` is canonical dag-cbor. What the registrant stated of the image's modality decides only whether it is
 /// read, not what comes out, so for a file that says nothing itself the manifest's own first choice is taken.
 pub fn recompute(receipt: &Receipt, manifest: &[u8], onnx: &[u8], image: &[u8]) -> Result<Outcome, RecomputeError> {
-    let manifest = Manifest::decode(manifest)?;
-    if manifest.id() != receipt.model {
-        return Err(RecomputeError::Model { got: manifest.id(), want: receipt.model });
-    }
-    if Onnx::digest_of(onnx) != manifest.onnx.digest {
-        return Err(RecomputeError::Onnx { got: Onnx::digest_of(onnx), want: manifest.onnx.digest });
-    }
+    let manifest = named(receipt, manifest, onnx)?;
     // A file of several blocks has a dag-pb root; its identity is then shown by its pixels alone.
     if receipt.image.codec() == blob::RAW && BlobId::of_raw(image) != receipt.image {
         return Err(RecomputeError::File { got: Box::new(BlobId::of_raw(image)), want: Box::new(receipt.image) });
     }
-    let decoded = decode(image, Limits::default())?;
-    if let Some(want) = receipt.pixels.filter(|want| *want != decoded.pixel_digest()) {
-        return Err(RecomputeError::Pixels { got: decoded.pixel_digest(), want });
-    }
-
+    let pipeline = &manifest.pipeline;
     let first =
         |own: Option<&str>, all: &[String]| own.map_or_else(|| all.first().cloned(), |_| None).unwrap_or_default();
+    let decoded = Record::decode(image, pipeline, Limits::default())?;
+    if let Some(want) = receipt.pixels.filter(|want| *want != decoded.identity()) {
+        return Err(RecomputeError::Pixels { got: decoded.identity(), want });
+    }
     let stated = Stated {
-        modality: first(decoded.modality(), &manifest.pipeline.modalities),
-        body_part: first(decoded.body_part(), &manifest.pipeline.body_parts),
+        modality: first(decoded.modality(), &pipeline.modalities),
+        body_part: first(decoded.body_part(), &pipeline.body_parts),
     };
-    let input = decoded.to_tensor(&manifest.pipeline, &stated)?;
+    let input = decoded.to_tensor(pipeline, &stated)?;
     let model = admit(onnx, &manifest).map_err(|refused| RecomputeError::Refused(Box::new(refused)))?;
     let outputs = model.run(&[input])?;
     let (scores, findings) = match outputs.first() {
@@ -119,4 +122,58 @@ pub fn recompute(receipt: &Receipt, manifest: &[u8], onnx: &[u8], image: &[u8]) 
         });
     }
     Ok(outcome)
+}
+
+/// A sealed record as whoever has its key has opened it, and what its registration says.
+#[derive(Clone, Copy, Debug)]
+pub struct Opened<'a> {
+    /// The record's key.
+    pub content: &'a ContentPoint,
+    /// What was sealed with it.
+    pub tags: &'a BTreeMap<String, String>,
+    /// The record.
+    pub record: &'a [u8],
+    /// The modality that stands in the registration; empty where it does not.
+    pub modality: &'a str,
+    /// The body part, likewise.
+    pub body_part: &'a str,
+    /// The pixels that an institution vouches for.
+    pub vouched: Option<PixelDigest>,
+}
+
+/// Computes the outcome of a sealed read's receipt again and answers with it, as its committee signed it; one that differs
+/// in one bit is an error.
+///
+/// # Errors
+/// [`RecomputeError`], by what differs. That the record does not open is no error here: who has it has opened it.
+pub fn recompute_sealed(
+    receipt: &Receipt,
+    manifest: &[u8],
+    onnx: &[u8],
+    opened: &Opened<'_>,
+) -> Result<sealed::Outcome, RecomputeError> {
+    let manifest = named(receipt, manifest, onnx)?;
+    let (Some(read), Some(compact)) = (&receipt.sealed, receipt.compact()) else { return Err(RecomputeError::Open) };
+    let model = admit(onnx, &manifest).map_err(|refused| RecomputeError::Refused(Box::new(refused)))?;
+    let statement = compact.statement.of(receipt.committee.digest);
+    let Opened { content, tags, record, modality, body_part, vouched } = *opened;
+    let case = Case { statement: &statement, manifest: &manifest, model: &model, modality, body_part, vouched };
+    let outcome = outcome(&case, content, tags, record);
+    if outcome == read.outcome {
+        return Ok(outcome);
+    }
+    let shown = |outcome: &sealed::Outcome| alloc::format!("{:?}", statement.sign_bytes(outcome));
+    Err(RecomputeError::Outcome { got: shown(&outcome), want: shown(&read.outcome) })
+}
+
+/// The manifest that a receipt names, with the ONNX file that it names.
+fn named(receipt: &Receipt, manifest: &[u8], onnx: &[u8]) -> Result<Manifest, RecomputeError> {
+    let manifest = Manifest::decode(manifest)?;
+    if manifest.id() != receipt.model {
+        return Err(RecomputeError::Model { got: manifest.id(), want: receipt.model });
+    }
+    if Onnx::digest_of(onnx) != manifest.onnx.digest {
+        return Err(RecomputeError::Onnx { got: Onnx::digest_of(onnx), want: manifest.onnx.digest });
+    }
+    Ok(manifest)
 }

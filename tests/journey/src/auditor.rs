@@ -6,7 +6,8 @@ use std::{
     process::Command,
 };
 
-use aceso_types::{Manifest, ReadId};
+use aceso_types::{Manifest, ReadId, query::QueryRoot, sealed::SignedRoot};
+use aceso_verify::Roots;
 use anyhow::{Context, Result, bail};
 use tempfile::TempDir;
 
@@ -45,6 +46,17 @@ impl Auditor {
     pub(crate) fn verify(&self, receipt: &Path) -> Result<()> {
         let trust = self.folder.path().join("trust.json");
         self.run(&["verify".as_ref(), receipt.as_os_str(), "--trust".as_ref(), trust.as_os_str()]).and_then(accepted)
+    }
+
+    /// Checks what a sealed read's committee has signed, against the table of keys that somebody handed her.
+    pub(crate) fn compact(&self, from: &Party, read: ReadId) -> Result<()> {
+        let receipt = self.receive(from, read)?;
+        let row = from.ask(&QueryRoot { number: 0, latest: true })?.context("there is no root")?;
+        let (compact, roots) = (receipt.with_extension("compact"), self.folder.path().join("roots.json"));
+        fs::write(&roots, Roots::trust(SignedRoot::read(&row)?.root)?.encode())?;
+        let out = ["compact".as_ref(), receipt.as_os_str(), "--out".as_ref(), compact.as_os_str()];
+        self.run(&out).and_then(accepted)?;
+        self.run(&["verify".as_ref(), compact.as_os_str(), "--trust".as_ref(), roots.as_os_str()]).and_then(accepted)
     }
 
     /// Computes the receipt's outcome again from the image and the model.

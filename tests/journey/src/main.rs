@@ -22,6 +22,7 @@ mod play;
 mod refusals;
 mod report;
 mod sample;
+mod sealed;
 mod stage;
 
 use auditor::Auditor;
@@ -170,6 +171,7 @@ fn play(arguments: &Arguments, report: &mut Report) -> Result<String> {
 
     let scene = play::main_job(report, cast, auditor, samples, &arguments.contracts, &arguments.models)?;
     refusals::all(report, &scene, &arguments.contracts)?;
+    sealed::play(report, &scene, &arguments.models)?;
     report.step("operator", "finds all of it in the metrics", || Ok((metrics::check(&stage.endpoints.rest)?, None)))?;
     Ok(epilogue(arguments, stage, &scene, alone))
 }

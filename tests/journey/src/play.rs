@@ -235,7 +235,7 @@ fn the_claim(cast: &Cast, insurance: &str, policy: u64, image: BlobId, count: us
 }
 
 /// The bundled model: its manifest as written for people, and its file.
-fn model_files(models: &Path) -> Result<(Manifest, Vec<u8>)> {
+pub(crate) fn model_files(models: &Path) -> Result<(Manifest, Vec<u8>)> {
     let read = |name: &str| {
         let path = models.join("pneumonia").join(name);
         std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))
@@ -312,7 +312,7 @@ pub(crate) fn rule(reader: &Party, models: &[ModelId]) -> Result<Rule> {
 
 pub(crate) fn grant(patient: &Party, consent: &str, images: &[BlobId], rule: Rule) -> Result<TxResult> {
     let images = images.iter().map(|&image| image.into()).collect();
-    let msg = consent::ExecuteMsg::Grant { images, rule };
+    let msg = consent::ExecuteMsg::Grant { images, rule, sealed: false };
     patient.tx(patient.msg_execute(&patient.address, consent, &msg, 0))
 }
 
@@ -334,6 +334,7 @@ pub(crate) fn create_policy(
         covers: models.iter().map(|&model| Cover { model: model.into(), price: Uint128::new(price) }).collect(),
         origin: vec![cast.hospital.address.clone()],
         split: split.iter().map(|(to, bps)| Share { to: to.clone(), bps: *bps }).collect(),
+        sealed: None,
     };
     let msg = insurance::ExecuteMsg::CreatePolicy { terms };
     let tx = insurer.tx(insurer.msg_execute(&insurer.address, insurance, &msg, 0))?;

@@ -345,6 +345,7 @@ fn the_vectors_hold() {
     for one in list("wraps") {
         let (chain_id, cid, owner) = (text(&one, "chain_id"), text(&one, "cid"), text(&one, "owner"));
         let (source, committee, terms) = (digest(&one, "source"), digest(&one, "committee"), digest(&one, "terms"));
+        let nonce = bytes(&one, "nonce");
         let about = Granted {
             chain_id: &chain_id,
             version: one["version"].as_u64().unwrap().try_into().unwrap(),
@@ -352,7 +353,7 @@ fn the_vectors_hold() {
             cid: &cid,
             owner: &owner,
             grant: text(&one, "grant").parse().unwrap(),
-            nonce: bytes(&one, "nonce")[..].try_into().unwrap(),
+            nonce: nonce[..].try_into().unwrap(),
             epoch: text(&one, "epoch").parse().unwrap(),
             committee: &committee,
             terms: &terms,

@@ -7,11 +7,12 @@ use aceso_types::{
     Digest as Hash, ElementType, Manifest, ModelId, Tensor,
     genesis::{Attester, Balance, Coin, Genesis},
     guest::{Answered, Callback, ReadDone},
+    manifest::Finding,
     msg::{
         Disclose, MsgAttest, MsgRegisterBlob, MsgRegisterModel, MsgRequestRead, MsgRequestReadResponse, Named,
         RootShare, Share,
     },
-    query::{ConductRow, JobRow, QueryConduct, QueryJob, QueryJobs, QueryReceipt},
+    query::{ConductRow, JobRow, ModelStatus, QueryConduct, QueryJob, QueryJobs, QueryModel, QueryReceipt},
     receipt::Receipt,
     sealed::{Disclosure, Input, Outcome, Statement, Terms},
 };
@@ -82,12 +83,24 @@ pub(crate) struct Hospital {
     pub(crate) answers: BTreeMap<u64, Outcome>,
 }
 
+/// The model with thresholds between which a value could be narrowed down.
+fn model() -> (Vec<u8>, Manifest) {
+    let (onnx, mut manifest) = model_files();
+    let first = manifest.output.findings[0].clone();
+    manifest.output.findings.extend([180, 80, 20].map(|at_least| Finding {
+        id: format!("{}{at_least}", first.id),
+        at_least,
+        ..first.clone()
+    }));
+    (onnx, manifest)
+}
+
 /// What members sign of a job if nothing else is said.
 pub(crate) fn usual(disclosure: &Disclosure) -> Outcome {
     let input = Input { claim: Hash([1; 32]), vouched: false };
     match disclosure {
         Disclosure::Open => {
-            let output = Tensor::new(ElementType::I8, vec![1, 1], vec![100]).unwrap();
+            let output = Tensor::new(ElementType::U8, vec![1, 1], vec![100]).unwrap();
             Outcome::Open { input, outputs: vec![output] }
         }
         Disclosure::Predicate(ids) => {
@@ -127,7 +140,7 @@ impl Hospital {
             }));
             change(genesis);
         });
-        let (_, manifest) = model_files();
+        let (_, manifest) = model();
         let mut terms = Terms {
             actors: vec![eve().address()],
             uses: 100,
@@ -146,7 +159,7 @@ impl Hospital {
 
     /// The model is admitted, keys are registered, the record is sealed and granted.
     fn found(&mut self) {
-        let (onnx, manifest) = model_files();
+        let (onnx, manifest) = model();
         let net = &mut self.ward.net;
         let blob = net.put(&onnx);
         let register =
@@ -160,6 +173,8 @@ impl Hospital {
         while self.ward.net.app.expects_blocks() {
             self.block(vec![]);
         }
+        let row = self.ward.net.ask(&QueryModel { model: self.model.to_string() });
+        assert_eq!((row.status(), row.reason.as_str()), (ModelStatus::Admitted, ""));
         let grant = self.grant(1);
         self.ward.net.ok(&alice(), vec![grant]);
     }

@@ -223,8 +223,8 @@ fn free_transactions_are_shares_and_nothing_else() {
     (draft.fee, draft.gas) = (vec![], 400_000);
     draft.signers[0].2 += 1;
     assert_eq!(hospital.ward.net.check(draft.sign()).code.value(), 925);
-    let together = hospital.ward.net.run(&operator, vec![ours(&msg), ours(&revoke())]);
-    assert!(!together.code.is_ok());
+    let together = hospital.ward.net.run(&operator, vec![ours(&msg), ours(&msg)]);
+    assert_eq!(code(&together), ("aceso", 925), "{}", together.log);
 }
 
 #[test]
@@ -285,19 +285,19 @@ fn ten_thousand_deadlines_in_one_block_are_worked_off_a_bounded_number_a_block()
         Hospital::with(1, |genesis| genesis.params.sealed_closed_max = 1_000, |terms| terms.uses = 20_000);
     hospital.seats[0].speaks = false;
     let before = hospital.balance(&eve());
-    let deadline = hospital.ward.net.height + 60;
+    let deadline = hospital.ward.net.height + 70;
     let asking = MsgRequestRead { deadline, ..hospital.asking_bits() };
     let mut asked = 0;
     let idle = (0..5).map(|_| timed(&mut hospital)).min().unwrap();
     let mut fees = 0;
     while asked < count {
-        let mut draft = hospital.ward.net.draft(&[&eve()], vec![ours(&asking); 500]);
+        let mut draft = hospital.ward.net.draft(&[&eve()], vec![ours(&asking); 250]);
         draft.gas = 190_000_000;
         let tx = draft.sign();
         let done = hospital.block(vec![tx]);
         assert!(done.tx_results[0].code.is_ok(), "{}", done.tx_results[0].log);
         fees += 250_000;
-        asked += 500;
+        asked += 250;
     }
     assert!(hospital.ward.net.height < deadline - 8);
     let queued = (0..5).map(|_| timed(&mut hospital)).min().unwrap();

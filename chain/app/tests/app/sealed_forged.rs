@@ -35,7 +35,7 @@ fn with(attest: &MsgAttest, change: impl FnOnce(&mut JobOutcome)) -> MsgAttest {
 }
 
 fn open(input: Input, value: u8) -> Outcome {
-    Outcome::Open { input, outputs: vec![Tensor::new(ElementType::I8, vec![1, 1], vec![value]).unwrap()] }
+    Outcome::Open { input, outputs: vec![Tensor::new(ElementType::U8, vec![1, 1], vec![value]).unwrap()] }
 }
 
 #[test]

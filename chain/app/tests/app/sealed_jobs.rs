@@ -169,6 +169,7 @@ fn bits_are_counted_over_all_requests_and_bisection_ends() {
     let grant = hospital.grant(2);
     hospital.net().ok(&alice(), vec![grant]);
     assert_eq!(hospital.ask(&MsgRequestRead { grant: 2, ..asking.clone() }), 0);
+    assert_eq!(findings.len(), 4);
     for other in findings.iter().skip(1) {
         let asking = MsgRequestRead { findings: vec![other.clone()], ..asking.clone() };
         let result = hospital.net().run(&eve(), vec![ours(&asking)]);

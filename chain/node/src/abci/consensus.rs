@@ -89,6 +89,11 @@ impl Consensus {
         Arc::clone(&self.gate)
     }
 
+    /// Whether this validator has something to say in a vote that the chain waits for.
+    pub(crate) fn has_word(&self) -> bool {
+        self.voter.has_word()
+    }
+
     /// Answers one request. An error stops the node.
     pub(crate) fn answer(&self, request: ConsensusRequest) -> Result<ConsensusResponse, Fault> {
         Ok(match request {
@@ -116,7 +121,8 @@ impl Consensus {
         self.app.process_proposal(request)
     }
 
-    /// Says which wanted blobs this validator holds. What a vote is extended with never depends on the block.
+    /// Says which wanted blobs this validator holds, and what it has to say in committees. What a vote is extended with
+    /// never depends on the block.
     pub(crate) fn extend_vote(&self, request: request::ExtendVote) -> response::ExtendVote {
         let chain_id = self.app.chain_id().unwrap_or_default();
         let counted = self.app.attests(request.height.value());
@@ -137,6 +143,7 @@ impl Consensus {
     pub(crate) fn commit(&self) -> Result<response::Commit, Fault> {
         let committed = self.app.commit();
         self.gate.leave();
+        self.voter.committed();
         committed
     }
 }

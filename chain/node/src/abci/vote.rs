@@ -1,4 +1,4 @@
-//! What this validator adds to its votes: which of the wanted blobs it holds.
+//! What this validator adds to its votes: which of the wanted blobs it holds, and what it has to say in its committees.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -11,6 +11,8 @@ use bytes::Bytes;
 use prometheus_client::metrics::histogram::Histogram;
 use prost::Message;
 
+use crate::worker::Work;
+
 /// Wanted blobs that one vote looks at; more than an extension has room for.
 const LOOKED_AT_MAX: usize = 2048;
 
@@ -19,6 +21,12 @@ pub(crate) trait Extend: Send + Sync + 'static {
     /// The extension of a vote, given the blobs that the chain waits for, oldest first, and the attestation keys that
     /// count at the vote's height.
     fn extension(&self, chain_id: &str, wanted: Vec<WantedBlob>, counted: &[Vec<u8>]) -> Bytes;
+    /// A block was committed.
+    fn committed(&self) {}
+    /// Whether it has to say what no transaction will bring about.
+    fn has_word(&self) -> bool {
+        false
+    }
 }
 
 /// This validator's attestation keys: the one in use and, while another takes over, that one. They are read again where
@@ -49,6 +57,8 @@ impl AttestKeys {
 pub(crate) struct Voter {
     keys: AttestKeys,
     blobs: Arc<BlobStore>,
+    /// Shares and words for roots, where the validator works in committees.
+    work: Option<Arc<Work>>,
     /// Bytes of extensions, where somebody counts.
     sizes: Option<Histogram>,
 }
@@ -56,7 +66,12 @@ pub(crate) struct Voter {
 impl Voter {
     /// A voter.
     pub(crate) fn new(keys: AttestKeys, blobs: Arc<BlobStore>) -> Self {
-        Self { keys, blobs, sizes: None }
+        Self { keys, blobs, work: None, sizes: None }
+    }
+
+    /// The voter, with what it has to say in committees.
+    pub(crate) fn working(self, work: Arc<Work>) -> Self {
+        Self { work: Some(work), ..self }
     }
 
     /// The voter, telling how long its extensions are.
@@ -78,13 +93,24 @@ impl Voter {
 impl Extend for Voter {
     fn extension(&self, chain_id: &str, wanted: Vec<WantedBlob>, counted: &[Vec<u8>]) -> Bytes {
         let held = wanted.into_iter().take(LOOKED_AT_MAX).filter(|wanted| self.holds(wanted));
-        let extension = self.keys.with(counted, |key| attest::extension(key, chain_id, held, [], []));
+        let (shares, roots) = self.work.as_ref().map(|work| work.word()).unwrap_or_default();
+        let extension = self.keys.with(counted, |key| attest::extension(key, chain_id, held, shares, roots));
         let bytes: Bytes = extension.map(|extension| extension.encode_to_vec().into()).unwrap_or_default();
         if let Some(sizes) = &self.sizes {
             // At most 64 KiB: exact.
             sizes.observe(f64::from(u32::try_from(bytes.len()).unwrap_or(u32::MAX)));
         }
         bytes
+    }
+
+    fn committed(&self) {
+        if let Some(work) = &self.work {
+            work.committed();
+        }
+    }
+
+    fn has_word(&self) -> bool {
+        self.work.as_ref().is_some_and(|work| work.has_word())
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
-use aceso_app::App;
+use aceso_app::{App, Fetch};
 use aceso_blobs::{BlobStore, Recovery};
 use serde_json::json;
 use tokio::sync::{Semaphore, mpsc, watch};
@@ -11,6 +11,7 @@ use super::{
     HomeArg, Output,
     die::Deaths,
     init::{Chain, proof_spec},
+    operator,
 };
 use crate::{
     Build,
@@ -23,6 +24,11 @@ use crate::{
     rest::{self, Rest, Rpc, ledger::Ledger},
     rpc::{self, Node},
     trace::LogArgs,
+    worker::{
+        Work,
+        chores::{Chores, Pins},
+        keep_memory_private, work,
+    },
 };
 
 /// How often unregistered blobs are looked for.
@@ -72,7 +78,8 @@ pub(crate) fn run(args: Args, build: Build, output: Output, log: &LogArgs) -> an
     }
     let home = args.home.home()?;
     let _lock = home.lock()?;
-    let document = home.begin(&args.chain.beginning()?, proof_spec()?)?;
+    keep_memory_private();
+    let document = home.begin(&operator::beginning(&args.chain)?, proof_spec()?)?;
     let (config, meters) = (Config::load_or_create(&home)?, Meters::default());
     let _exporter = log.start_node(&meters, config.collector(&home, document.origin.chain_id.as_str())?)?;
     let runtime = config.runtime()?;
@@ -102,8 +109,10 @@ async fn serve(
     let app: Arc<dyn Application> = Arc::clone(&metrics) as Arc<dyn Application>;
 
     let (ended, mut engine_ended) = mpsc::channel(1);
-    let chain = start(args, home, config, meters, &document, Arc::clone(&app), &blobs, rpc_at)?;
-    let (node, pulse) = (chain.node, chain.pulse);
+    let (pulse, pins) = (Arc::new(Pulse::default()), Arc::new(Pins::default()));
+    let work = committees(home, config, meters, &app, &blobs, None, Some(Arc::clone(&pulse)), &pins)?;
+    let chain = start(args, home, config, meters, &document, Arc::clone(&app), &blobs, rpc_at, &pulse, &work)?;
+    let node = chain.node;
     let engine = std::thread::Builder::new()
         .name("engine".into())
         .spawn(move || {
@@ -114,7 +123,9 @@ async fn serve(
 
     let ledger = Arc::new(Ledger::new(config.uploads()));
     let (stop, stopped) = watch::channel(false);
-    tokio::spawn(sweep(Arc::clone(&ledger), Arc::clone(&blobs), node.queries.clone(), stopped.clone()));
+    let sweeping =
+        sweep(Arc::clone(&ledger), Arc::clone(&blobs), node.queries.clone(), Arc::clone(&pins), stopped.clone());
+    tokio::spawn(sweeping);
     let rest = Arc::new(Rest {
         chain_id: document.origin.chain_id.to_string(),
         app: Arc::clone(&app),
@@ -123,6 +134,7 @@ async fn serve(
         rpc: Rpc::Here(Arc::clone(&node)),
         blobs,
         blob_readers: config.blob_readers(home)?,
+        pins,
         ledger,
         metrics,
         downloads: Rest::downloads(),
@@ -137,12 +149,14 @@ async fn serve(
     tokio::spawn(net::serve(rest_listener, rest::router(rest), stopped));
     let stopping = super::start::stop_signal()?;
     tell(output, home, &document, &node, rpc_at, rest_at)?;
+    operator::register_opener(home, rpc_at, rest_at)?;
 
     let outcome = tokio::select! {
         ended = engine_ended.recv() => ended.unwrap_or(Ok(())).map_err(anyhow::Error::from),
         () = stopping => Ok(()),
     };
     pulse.stop();
+    work.stop();
     // The receivers may all be gone, which is what is wanted.
     let _ = stop.send(true);
     // The engine ends between two blocks, so that nothing has to be done again at the next start.
@@ -186,10 +200,30 @@ pub(crate) fn open(
     Ok(App::open(options)?)
 }
 
+/// Lets a node do what committees wait for.
+#[allow(clippy::too_many_arguments, reason = "each is another part of the node")]
+pub(crate) fn committees(
+    home: &Home,
+    config: &Config,
+    meters: &Meters,
+    app: &Arc<dyn Application>,
+    blobs: &Arc<BlobStore>,
+    fetch: Option<Arc<dyn Fetch>>,
+    pulse: Option<Arc<Pulse>>,
+    pins: &Arc<Pins>,
+) -> anyhow::Result<Arc<Work>> {
+    let (app, blobs, pins) = (Arc::clone(app), Arc::clone(blobs), Arc::clone(pins));
+    let queries = Queries::new(Arc::clone(&app));
+    let chores = Chores { home: home.clone(), queries, blobs: Arc::clone(&blobs), fetch: fetch.clone(), pins };
+    let meters = meters.sealed.clone();
+    let work = Work::open(work::Parts { app, blobs, fetch, home: home.clone(), meters, pulse }, config)?;
+    work.start(home, config, chores)?;
+    Ok(work)
+}
+
 struct Running {
     engine: Engine,
     node: Arc<Node>,
-    pulse: Arc<Pulse>,
 }
 
 #[allow(clippy::too_many_arguments, reason = "each is another part of the node")]
@@ -202,15 +236,18 @@ fn start(
     app: Arc<dyn Application>,
     blobs: &Arc<BlobStore>,
     rpc_at: SocketAddr,
+    pulse: &Arc<Pulse>,
+    work: &Arc<Work>,
 ) -> anyhow::Result<Running> {
-    let pulse = Arc::new(Pulse::default());
+    let pulse = Arc::clone(pulse);
     let store = Arc::new(Store::open(&home.blocks_file())?);
     let limits = config.mempool(document.origin.params.block.max_bytes);
     let mempool = Mempool::new(checks::Mempool::new(Arc::clone(&app)), limits, Arc::clone(&pulse));
     let mempool = Arc::new(mempool.watched(meters.waiting.clone()));
     let hub = Arc::new(Hub::default());
     let signer = Signer::new(home.validator()?);
-    let voter = Arc::new(Voter::new(home.attest_keys()?, Arc::clone(blobs)).watched(meters.extension.clone()));
+    let voter = Voter::new(home.attest_keys()?, Arc::clone(blobs)).working(Arc::clone(work));
+    let voter = Arc::new(voter.watched(meters.extension.clone()));
     let limits = config.rpc();
     let node = Arc::new(Node {
         origin: document.origin.clone(),
@@ -233,12 +270,12 @@ fn start(
         mempool,
         hub,
         signer,
-        pulse: Arc::clone(&pulse),
+        pulse,
         interval: Duration::from_millis(args.block_time),
         empty_blocks: args.empty_blocks.map(Duration::from_millis),
     };
     let engine = Engine::start(parts, document.origin.clone())?;
-    Ok(Running { engine, node, pulse })
+    Ok(Running { engine, node })
 }
 
 fn tell(
@@ -277,12 +314,14 @@ pub(crate) async fn sweep(
     ledger: Arc<Ledger>,
     blobs: Arc<BlobStore>,
     queries: Queries,
+    pins: Arc<Pins>,
     mut stopped: watch::Receiver<bool>,
 ) {
     let period = SWEEP_PERIOD.min(ledger.limits().keep.max(Duration::from_secs(1)));
     loop {
         let (ledger, blobs, queries) = (Arc::clone(&ledger), Arc::clone(&blobs), queries.clone());
-        match tokio::task::spawn_blocking(move || ledger.sweep(&blobs, &queries)).await {
+        let pins = Arc::clone(&pins);
+        match tokio::task::spawn_blocking(move || ledger.sweep(&blobs, &queries, &pins)).await {
             Ok(Ok(_)) => {}
             Ok(Err(e)) => tracing::warn!("unregistered blobs stay for now: {e}"),
             Err(e) => tracing::error!("unregistered blobs stay for now: {e}"),

@@ -53,6 +53,7 @@ impl Chain {
             authority: self.authority.clone(),
             authority_contract,
             operator: self.operator.clone(),
+            own_operators: false,
         })
     }
 }

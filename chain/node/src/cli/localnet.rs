@@ -21,8 +21,9 @@ use serde_json::{Value, json};
 use super::{
     HomeArg, Output,
     init::{Chain, proof_spec},
+    operator,
 };
-use crate::home::{Home, cometbft::Engine, config::Config, genesis::Founder, write_new};
+use crate::home::{Home, cometbft::Engine, config::Config, write_new};
 
 /// CometBFT's releases that are driven.
 const ENGINE: &str = "0.38.";
@@ -125,14 +126,15 @@ fn prepare(args: &Args, home: &Home) -> anyhow::Result<Vec<Node>> {
     let count = if args.host.is_empty() { usize::from(args.validators) } else { args.host.len() };
     let names: Vec<String> = (0..count).map(|number| format!("node{number}")).collect();
     let homes: Vec<Home> = names.iter().map(|name| Home::at(home.path().join(name))).collect();
+    let beginning = operator::beginning(&args.chain)?;
     let mut founders = Vec::new();
     let mut ids = Vec::new();
     for (name, home) in names.iter().zip(&homes) {
         let _lock = home.lock()?;
-        founders.push(Founder { name: name.clone(), key: home.validator()?, attester: home.attester()? });
+        founders.push(home.founder(name.clone(), beginning.own_operator())?);
         ids.push(home.node_id()?);
     }
-    let genesis = home.found(&args.chain.beginning()?, proof_spec()?, &founders)?;
+    let genesis = home.found(&beginning, proof_spec()?, &founders)?;
     let node = |(name, home): (&String, &Home), host: &str, [p2p, rpc, rest]: [u16; 3], abci| Node {
         name: name.clone(),
         home: home.path().into(),

@@ -12,6 +12,7 @@ pub(crate) mod keys;
 pub(crate) mod localnet;
 pub(crate) mod model;
 pub(crate) mod operate;
+pub(crate) mod operator;
 pub(crate) mod remote;
 pub(crate) mod snapshot;
 pub(crate) mod start;
@@ -21,7 +22,7 @@ use std::{io::Write, path::PathBuf, process::ExitCode};
 use clap::{Parser, Subcommand};
 use serde_json::{Value, json};
 
-use crate::{Build, home::Home, trace::LogArgs};
+use crate::{Build, home::Home, trace::LogArgs, worker::process};
 
 #[derive(Parser)]
 #[command(
@@ -84,6 +85,10 @@ enum Verb {
     Authority(remote::authority::Authority),
     /// Register and rotate a validator's attestation key.
     Attester(remote::attester::Attester),
+    /// Show and register the keys with which committee work is opened.
+    Opener(remote::opener::Opener),
+    /// Compute sealed reads for a node of the same operator.
+    Worker(process::Args),
     /// Ask a node.
     Query(remote::query::Query),
     /// Ask for reads; fetch and check receipts.
@@ -171,6 +176,8 @@ impl Verb {
             Self::Tx(args) => args.run(output),
             Self::Authority(args) => args.run(output),
             Self::Attester(args) => args.run(output),
+            Self::Opener(args) => args.run(output),
+            Self::Worker(args) => process::run(&args, output),
             Self::Query(args) => args.run(output),
             Self::Read(args) => args.run(output),
         }

@@ -34,6 +34,7 @@ use crate::{
         ledger::{Ledger, Limits},
     },
     trace::LogArgs,
+    worker::{chores::Pins, keep_memory_private},
 };
 
 /// Options of the verb.
@@ -73,6 +74,7 @@ pub(crate) fn run(args: Args, build: Build, output: Output, log: &LogArgs) -> an
         );
     }
     server::check_free(&address)?;
+    keep_memory_private();
     let (config, meters) = (Config::load_or_create(&home)?, Meters::default());
     let blobs = Arc::new(dev::blobs(&home)?);
     let document = home.has_genesis().then(|| home.genesis()).transpose()?;
@@ -95,7 +97,10 @@ pub(crate) fn run(args: Args, build: Build, output: Output, log: &LogArgs) -> an
     divergence::check_start(&app, &note)?;
     let metrics = Arc::new(Metrics::new(app, &meters));
     let app: Arc<dyn Application> = Arc::clone(&metrics) as Arc<dyn Application>;
-    let voter = Arc::new(Voter::new(home.attest_keys()?, Arc::clone(&blobs)).watched(meters.extension.clone()));
+    let (pins, fetch) = (Arc::new(Pins::default()), peers.clone().map(|peers| peers as Arc<dyn Fetch>));
+    let work = dev::committees(&home, &config, &meters, &app, &blobs, fetch, None, &pins)?;
+    let voter = Voter::new(home.attest_keys()?, Arc::clone(&blobs)).working(Arc::clone(&work));
+    let voter = Arc::new(voter.watched(meters.extension.clone()));
     let consensus = Consensus::new(Arc::clone(&app), voter);
     let (mempool, info) = (Mempool::new(Arc::clone(&app)), Info::new(Arc::clone(&app)));
     let snapshot = Snapshot::new(Arc::clone(&app));
@@ -106,7 +111,7 @@ pub(crate) fn run(args: Args, build: Build, output: Output, log: &LogArgs) -> an
         let (stop, stopped) = watch::channel(false);
         let (app_of_rest, config, keys) = (Arc::clone(&app), config.uploads(), home.attest_keys()?);
         let beside =
-            Beside { app: app_of_rest, info: info.clone(), queries, blobs, metrics, blob_readers, keys, config };
+            Beside { app: app_of_rest, info: info.clone(), queries, blobs, metrics, blob_readers, pins, keys, config };
         let rest = match document {
             Some(document) => Some(beside.serve(&args, &document, stopped.clone()).await?),
             None => None,
@@ -145,6 +150,7 @@ pub(crate) fn run(args: Args, build: Build, output: Output, log: &LogArgs) -> an
         let _ = stop.send(true);
         ended
     });
+    work.stop();
     // Threads that still answer somebody get a moment to finish.
     runtime.shutdown_timeout(Duration::from_secs(2));
     ended
@@ -158,6 +164,7 @@ struct Beside {
     blobs: Arc<BlobStore>,
     metrics: Arc<Metrics>,
     blob_readers: Vec<[u8; 48]>,
+    pins: Arc<Pins>,
     keys: AttestKeys,
     config: Limits,
 }
@@ -175,6 +182,7 @@ impl Beside {
             rpc: Rpc::CometBft(args.rpc.clone()),
             blobs: Arc::clone(&self.blobs),
             blob_readers: self.blob_readers,
+            pins: Arc::clone(&self.pins),
             ledger: Arc::clone(&ledger),
             metrics: self.metrics,
             downloads: Rest::downloads(),
@@ -185,7 +193,7 @@ impl Beside {
             denom: document.app.denom.clone(),
             ui: args.ui.clone(),
         };
-        tokio::spawn(dev::sweep(ledger, self.blobs, self.queries, stopped.clone()));
+        tokio::spawn(dev::sweep(ledger, self.blobs, self.queries, self.pins, stopped.clone()));
         tokio::spawn(net::serve(listener, rest::router(Arc::new(rest)), stopped));
         Ok(format!("http://{at}"))
     }

@@ -6,7 +6,7 @@
 //!
 //! A block is made as soon as a transaction waits ([`mempool`]), then one empty block, whose header commits to the
 //! state that the first one left; empty blocks go on while the application expects them, or for ever at the pace that
-//! the operator asks for ([`Parts::empty_blocks`]). Between a block's execution
+//! the operator asks for ([`Parts::empty_blocks`]); so does what this validator has to say in committees. Between a block's execution
 //! and its commit it is written to the [`store`] with its results and [`index`]; [`replay`] hands over at start what a
 //! crash kept from the application. Only here is a clock read for the chain: a block's time is the proposer's, later
 //! than the block before it. (CometBFT 0.38 takes the median of the last votes, which on a chain that rests between
@@ -228,7 +228,7 @@ impl Engine {
         let mut owed = self.tip.busy || self.tip.height <= self.origin.initial_height;
         let mut begun = Instant::now();
         loop {
-            let expected = self.parts.app.expects_blocks();
+            let expected = self.expects_blocks();
             if self.parts.mempool.size().count == 0 && !owed {
                 let due = self.parts.empty_blocks.map(|every| every.saturating_sub(begun.elapsed()));
                 let limit = due.into_iter().chain(expected.then_some(pause)).min();
@@ -238,14 +238,14 @@ impl Engine {
                     Woken::Elapsed => pause = (pause * 2).clamp(Duration::from_millis(1), PAUSE_MAX),
                 }
                 let is_due = self.parts.empty_blocks.is_some_and(|every| begun.elapsed() >= every);
-                if self.parts.mempool.size().count == 0 && !is_due && !self.parts.app.expects_blocks() {
+                if self.parts.mempool.size().count == 0 && !is_due && !self.expects_blocks() {
                     continue;
                 }
             }
             begun = Instant::now();
             self.make_block()?;
             // What an expected block has brought about is committed to by the header of the one behind it.
-            owed = self.tip.busy || (expected && !self.parts.app.expects_blocks());
+            owed = self.tip.busy || (expected && !self.expects_blocks());
             if self.tip.busy {
                 pause = interval;
             }
@@ -253,6 +253,11 @@ impl Engine {
                 return Ok(());
             }
         }
+    }
+
+    /// Whether an empty block would make progress: by what the application has to do, or this validator has to say.
+    fn expects_blocks(&self) -> bool {
+        self.parts.app.expects_blocks() || self.parts.consensus.has_word()
     }
 
     #[cfg(test)]

@@ -1,6 +1,6 @@
 //! What an operator may change: bounds of the node. Everything that validators must agree upon is in the genesis.
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use aceso_app::Tier;
 use aceso_inference::{KernelSet, Kernels};
@@ -34,6 +34,9 @@ pub(crate) struct Config {
     pub(crate) blob_readers: Vec<String>,
     pub(crate) blob_fetch_seconds: u64,
     pub(crate) otlp_endpoint: String,
+    pub(crate) worker_threads: u16,
+    pub(crate) worker_queue: usize,
+    pub(crate) worker_socket: String,
     pub(crate) threads: u16,
     pub(crate) compiler: Compiler,
     pub(crate) code_cache_bytes: usize,
@@ -67,6 +70,9 @@ impl Default for Config {
             blob_readers: Vec::new(),
             blob_fetch_seconds: 60,
             otlp_endpoint: String::new(),
+            worker_threads: 1,
+            worker_queue: 256,
+            worker_socket: String::new(),
             threads: 0,
             compiler: Compiler::Cranelift,
             code_cache_bytes: 256 << 20,
@@ -129,6 +135,11 @@ impl Config {
     pub(crate) fn kernels(&self, home: &Home) -> Result<Kernels, HomeError> {
         let chosen = self.inference_kernels.parse().and_then(Kernels::new);
         chosen.map_err(|e| HomeError::Malformed { path: home.config_file(), reason: format!("inference_kernels: {e}") })
+    }
+
+    /// Where worker processes connect, if anywhere; a relative path begins in the home.
+    pub(crate) fn worker_socket(&self, home: &Home) -> Option<PathBuf> {
+        (!self.worker_socket.is_empty()).then(|| home.path().join(&self.worker_socket))
     }
 
     /// Where spans of a chain go, if anywhere.

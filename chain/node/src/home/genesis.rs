@@ -23,6 +23,9 @@ const POWER: u64 = 10;
 const FUND_DEFAULT: u128 = 1_000_000_000_000;
 /// Name of that account's key.
 const FUND_KEY: &str = "dev";
+/// Name of the key of a validator's own operator, and what the account owns, for fees.
+pub(crate) const OPERATOR_KEY: &str = "operator";
+const OPERATOR_FUND: u128 = 1_000_000_000;
 
 /// How a chain is to begin; what is left out has a default.
 #[derive(Clone, Debug, Default)]
@@ -41,6 +44,15 @@ pub(crate) struct Beginning {
     pub(crate) authority_contract: Option<(Vec<u8>, Value)>,
     /// Who may register other attestation keys of the validator: an address or a file of words.
     pub(crate) operator: Option<String>,
+    /// Whether, where nobody is named, each validator gets an operator of its own: an account in its home.
+    pub(crate) own_operators: bool,
+}
+
+impl Beginning {
+    /// Whether validators get operators of their own.
+    pub(crate) fn own_operator(&self) -> bool {
+        self.own_operators && self.operator.is_none()
+    }
 }
 
 /// A validator of the first block.
@@ -51,6 +63,8 @@ pub(crate) struct Founder {
     pub(crate) key: SigningKey,
     /// Its attestation key.
     pub(crate) attester: AttestKey,
+    /// The public key of its operator's account, if it has one of its own.
+    pub(crate) operator: Option<[u8; 33]>,
 }
 /// Label and salt of the contract that is the authority.
 const AUTHORITY: &str = "authority";
@@ -140,7 +154,7 @@ impl Home {
             return Err(option("--genesis", &file.display().to_string(), reason));
         }
         let Document { mut json, .. } = Document::read(file)?;
-        let founder = Founder { name: String::new(), key: self.validator()?, attester: self.attester()? };
+        let founder = self.founder(String::new(), false)?;
         let bytes = if own {
             json["validators"] = json!([validator_row(&founder.public(), POWER, &founder.name)]);
             json["app_state"]["attesters"] = json!([founder.attests("")]);
@@ -159,12 +173,12 @@ impl Home {
 
     /// Writes keys and genesis, or checks that the chain that is here began as asked for.
     pub(crate) fn begin(&self, beginning: &Beginning, spec: Value) -> Result<Document, HomeError> {
-        let founder = Founder { name: String::new(), key: self.validator()?, attester: self.attester()? };
         if self.has_genesis() {
             let document = self.genesis()?;
             self.same(beginning, &document)?;
             return Ok(document);
         }
+        let founder = self.founder(String::new(), beginning.own_operator())?;
         let document = self.found(beginning, spec, &[founder])?;
         write_new(&self.genesis_file(), document.as_bytes(), false)?;
         self.genesis()
@@ -201,16 +215,24 @@ impl Home {
             None => Ok(String::new()),
         };
         let operator = who(&beginning.operator, "--operator")?;
+        let operates = |founder: &Founder| match &founder.operator {
+            Some(public) => account(public, &prefix).unwrap_or_default(),
+            None => operator.clone(),
+        };
+        for founder in founders.iter().filter(|founder| founder.operator.is_some()) {
+            let coins = vec![Coin { denom: denom.clone(), amount: OPERATOR_FUND.to_string() }];
+            balances.push(Balance { address: operates(founder), coins });
+        }
         let (authority, contracts) = match &beginning.authority_contract {
             Some((wasm, msg)) => contract(wasm, msg, &prefix)?,
             None => (who(&beginning.authority, "--authority")?, Vec::new()),
         };
-        let attester = |founder: &Founder| founder.attests(&operator);
+        let attesters = founders.iter().map(|founder| founder.attests(&operates(founder))).collect();
         let genesis = Genesis {
             prefix,
             denom,
             balances,
-            attesters: founders.iter().map(attester).collect(),
+            attesters,
             authority,
             params: Params::default(),
             contracts,
@@ -219,6 +241,21 @@ impl Home {
         };
         genesis.check().map_err(|e| option("genesis", "app_state", e.to_string()))?;
         Ok(genesis)
+    }
+
+    /// This home's validator, with all keys that it needs; those that are not there are made.
+    pub(crate) fn founder(&self, name: String, operates_itself: bool) -> Result<Founder, HomeError> {
+        self.make_opener(0)?;
+        let operator = if operates_itself { Some(self.account(OPERATOR_KEY)?.public) } else { None };
+        Ok(Founder { name, key: self.validator()?, attester: self.attester()?, operator })
+    }
+
+    /// The account of a name in this home; made where there is none.
+    fn account(&self, name: &str) -> Result<keys::Key, HomeError> {
+        match keys::list(self)?.into_iter().find(|key| key.name == name) {
+            Some(key) => Ok(key),
+            None => keys::add(self, name, &crate::address::new_mnemonic().map_err(HomeError::Random)?),
+        }
     }
 
     fn balances(&self, funds: &[String], prefix: &str) -> Result<Vec<Balance>, HomeError> {
@@ -243,11 +280,7 @@ impl Home {
 
     /// An account of its own for whoever does not say who owns the coins.
     fn default_balance(&self, prefix: &str, denom: &str) -> Result<Balance, HomeError> {
-        let known = keys::list(self)?.into_iter().find(|key| key.name == FUND_KEY);
-        let key = match known {
-            Some(key) => key,
-            None => keys::add(self, FUND_KEY, &crate::address::new_mnemonic().map_err(HomeError::Random)?)?,
-        };
+        let key = self.account(FUND_KEY)?;
         let coins = vec![Coin { denom: denom.into(), amount: FUND_DEFAULT.to_string() }];
         Ok(Balance { address: key.address(prefix), coins })
     }

@@ -4,10 +4,12 @@
 //! config/genesis.json              the chain's beginning, in CometBFT's format
 //! config/priv_validator_key.json   the validator's ed25519 key, in CometBFT's format
 //! config/attest_key.json           the validator's BLS key for attestations
+//! config/opener/EPOCH.json         the operator's keys for what committees open
 //! config/aceso.toml                bounds that an operator may change, and peers
 //! config/config.toml               CometBFT's own, and node_key.json its name among nodes
 //! data/state data/code data/blobs  the application's state, compiled contracts, blobs
 //! data/transcripts                 what the open reads of blocks came to
+//! data/shares                      what this node signs of open jobs
 //! data/diverged.json               what this node said when it had computed other reads than the rest
 //! data/snapshots                   where the chunks of snapshots for state sync begin
 //! data/blocks.redb                 blocks of the embedded engine
@@ -21,6 +23,7 @@ pub(crate) mod config;
 pub(crate) mod folders;
 pub(crate) mod genesis;
 pub(crate) mod keys;
+mod opener;
 pub(crate) mod validator;
 
 use std::{
@@ -208,6 +211,10 @@ impl Home {
 
     pub(crate) fn transcripts_dir(&self) -> PathBuf {
         self.data().join("transcripts")
+    }
+
+    pub(crate) fn shares_dir(&self) -> PathBuf {
+        self.data().join("shares")
     }
 
     pub(crate) fn divergence_file(&self) -> PathBuf {

@@ -1,7 +1,7 @@
 //! The node's keys: ed25519 for blocks and one for its connections, in the files that CometBFT reads, and BLS12-381 for
 //! attestations.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use aceso_app::attest::AttestKey;
 use base64::{Engine, engine::general_purpose::STANDARD};
@@ -95,7 +95,7 @@ impl Home {
             write_new(&path, format!("{json:#}\n").as_bytes(), true)?;
             return Ok(key);
         }
-        let secret = self.secret(&path, BLS_SECRET)?;
+        let secret = secret(&path, BLS_SECRET)?;
         let bytes = secret.try_into().map_err(|_| malformed("the key has not 32 bytes".into()))?;
         AttestKey::from_bytes(&bytes).map_err(|e| malformed(e.to_string()))
     }
@@ -118,25 +118,26 @@ impl Home {
     }
 
     fn signing_key(&self, path: PathBuf) -> Result<SigningKey, HomeError> {
-        let secret = self.secret(&path, ED25519_SECRET)?;
+        let secret = secret(&path, ED25519_SECRET)?;
         let seed = secret.first_chunk::<32>().filter(|_| secret.len() == 64);
         match seed {
             Some(seed) => Ok(SigningKey::from(*seed)),
             None => Err(HomeError::Malformed { path, reason: format!("the key has {} bytes, not 64", secret.len()) }),
         }
     }
-
-    fn secret(&self, path: &std::path::Path, kind: &str) -> Result<Vec<u8>, HomeError> {
-        let malformed = |reason: String| HomeError::Malformed { path: path.into(), reason };
-        let file: KeyFile = serde_json::from_slice(&read(path, FILE_MAX)?).map_err(|e| malformed(e.to_string()))?;
-        if file.priv_key.r#type != kind {
-            return Err(malformed(format!("the key is of type {:?}, not {kind:?}", file.priv_key.r#type)));
-        }
-        STANDARD.decode(&file.priv_key.value).map_err(|_| malformed("the key is not base64".into()))
-    }
 }
 
-fn random() -> Result<[u8; 32], HomeError> {
+/// The secret bytes of a key file of this kind.
+pub(super) fn secret(path: &Path, kind: &str) -> Result<Vec<u8>, HomeError> {
+    let malformed = |reason: String| HomeError::Malformed { path: path.into(), reason };
+    let file: KeyFile = serde_json::from_slice(&read(path, FILE_MAX)?).map_err(|e| malformed(e.to_string()))?;
+    if file.priv_key.r#type != kind {
+        return Err(malformed(format!("the key is of type {:?}, not {kind:?}", file.priv_key.r#type)));
+    }
+    STANDARD.decode(&file.priv_key.value).map_err(|_| malformed("the key is not base64".into()))
+}
+
+pub(super) fn random() -> Result<[u8; 32], HomeError> {
     let mut bytes = [0; 32];
     getrandom::fill(&mut bytes).map_err(HomeError::Random)?;
     Ok(bytes)

@@ -98,6 +98,35 @@ impl Reads {
     }
 }
 
+/// Sealed reads in this validator's committees.
+#[derive(Clone)]
+pub(crate) struct Sealed {
+    /// Jobs that wait or are worked on.
+    pub(crate) queue: Gauge,
+    /// Jobs whose share goes into votes.
+    pub(crate) signed: Gauge,
+    /// Worker processes that are connected.
+    pub(crate) processes: Gauge,
+    /// Outcomes by what came of them, one word.
+    pub(crate) outcomes: Failures,
+    /// Times that this machine had another outcome than before.
+    pub(crate) conflicts: Counter,
+    pub(crate) times: Histogram,
+}
+
+impl Default for Sealed {
+    fn default() -> Self {
+        Self {
+            queue: Gauge::default(),
+            signed: Gauge::default(),
+            processes: Gauge::default(),
+            outcomes: Failures::default(),
+            conflicts: Counter::default(),
+            times: Histogram::new(SECONDS),
+        }
+    }
+}
+
 /// The way of spans to a collector.
 #[derive(Clone, Default)]
 pub(crate) struct Spans {
@@ -113,6 +142,7 @@ pub(crate) struct Meters {
     pub(crate) fetching: Fetching,
     pub(crate) extension: Histogram,
     pub(crate) reads: Reads,
+    pub(crate) sealed: Sealed,
     pub(crate) spans: Spans,
 }
 
@@ -124,6 +154,7 @@ impl Default for Meters {
             fetching: Fetching::default(),
             extension: Histogram::new(EXTENSION_BYTES),
             reads: Reads(times()),
+            sealed: Sealed::default(),
             spans: Spans::default(),
         }
     }
@@ -132,17 +163,21 @@ impl Default for Meters {
 impl Meters {
     /// Names them all.
     pub(super) fn register(&self, registry: &mut Registry) {
-        let Self { waiting, queues, fetching, extension, reads, spans } = self;
+        let Self { waiting, queues, fetching, extension, reads, sealed, spans } = self;
         for (name, help, gauge) in [
             ("mempool_transactions", "Transactions in the embedded chain's mempool", &waiting.txs),
             ("mempool_tx_bytes", "Bytes of transactions in the embedded chain's mempool", &waiting.bytes),
             ("blobs_missing", "Wanted blobs that this node lacked when it last looked", &fetching.missing),
+            ("sealed_queue", "Jobs of committees that wait for this node or are worked on", &sealed.queue),
+            ("sealed_signed", "Open jobs of which this node has signed an outcome", &sealed.signed),
+            ("sealed_processes", "Worker processes that are connected", &sealed.processes),
         ] {
             registry.register(name, help, gauge.clone());
         }
         for (name, help, counter) in [
             ("blobs_fetched", "Blobs that peers have sent", &fetching.fetched),
             ("blob_peers_banned", "Times that a peer was left alone for an hour, for other bytes", &fetching.banned),
+            ("sealed_conflicts", "Outcomes that were not signed, for another one stood", &sealed.conflicts),
             ("spans_exported", "Spans that the collector has taken", &spans.exported),
         ] {
             registry.register(name, help, counter.clone());
@@ -153,6 +188,9 @@ impl Meters {
         registry.register("blob_fetch_failures", help, fetching.failed.0.clone());
         let help = "Sizes of this validator's vote extensions";
         registry.register_with_unit("vote_extension", help, Unit::Bytes, extension.clone());
+        let help = "Jobs of committees by what came of them here";
+        registry.register("sealed_jobs", help, sealed.outcomes.0.clone());
+        registry.register_with_unit("sealed", "Time of jobs in a lane", Unit::Seconds, sealed.times.clone());
         registry.register_with_unit("read", "Time of the steps of reads", Unit::Seconds, reads.0.clone());
         registry.register("spans_dropped", "Spans that were not exported", spans.dropped.0.clone());
     }

@@ -13,7 +13,7 @@ use std::{
     time::Instant,
 };
 
-use aceso_app::{App, Divergence, WantedBlob, attest::AttestError};
+use aceso_app::{App, Divergence, Task, WantedBlob, attest::AttestError};
 use aceso_types::{BlobId, Digest, msg::Reads};
 use prometheus_client::{
     encoding::{EncodeLabelSet, EncodeLabelValue, text::encode},
@@ -317,6 +317,14 @@ impl Application for Metrics {
 
     fn transcript(&self, height: u64) -> Result<Option<Vec<u8>>, Fault> {
         Application::transcript(&self.app, height)
+    }
+
+    fn open_jobs(&self, bls_key: &[u8; 48]) -> Vec<Task> {
+        self.app.open_jobs(bls_key)
+    }
+
+    fn unsigned_roots(&self, bls_key: &[u8; 48]) -> Vec<(u64, Digest)> {
+        self.app.unsigned_roots(bls_key)
     }
 
     fn expects_blocks(&self) -> bool {

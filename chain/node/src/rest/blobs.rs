@@ -157,7 +157,9 @@ pub(crate) async fn get(
     let range = headers.get(header::RANGE).and_then(|value| value.to_str().ok()).map(str::to_owned);
     let opened = tokio::task::spawn_blocking(move || {
         let chain_id = rest.chain_id.as_str();
-        if let Err(denied) = access::check(&rest.queries, chain_id, &rest.prefix, &rest.blob_readers, id, &headers) {
+        if let Err(denied) =
+            access::check(&rest.queries, chain_id, &rest.prefix, &rest.blob_readers, &rest.pins, id, &headers)
+        {
             let (status, code) = denied.status();
             return Err(Box::new(refuse(status, code, denied)));
         }

@@ -18,6 +18,7 @@ use crate::{
     abci::query::{Queries, QueryError},
     metrics::Traffic,
     net::Peer,
+    worker::chores::Pins,
 };
 
 /// Bounds of uploads.
@@ -214,9 +215,9 @@ impl Ledger {
     }
 
     /// Looks at every blob that is here: registered ones leave the ledger, unregistered ones enter it, and those that
-    /// have been in it for too long are removed, with those whose term and grace are over and with what uploads have left
+    /// have been in it for too long are removed but for sealed files that grants let this node's committees read, with those whose term and grace are over and with what uploads have left
     /// that came to nothing. Returns how many blobs were.
-    pub(crate) fn sweep(&self, blobs: &BlobStore, queries: &Queries) -> Result<u64, SweepError> {
+    pub(crate) fn sweep(&self, blobs: &BlobStore, queries: &Queries, pins: &Pins) -> Result<u64, SweepError> {
         /// Blobs of one step through the list.
         const STEP: usize = 256;
         let mut after = None;
@@ -227,12 +228,14 @@ impl Ledger {
                 let registered = queries.ask(&QueryBlob { cid: blob.id.to_string() })?;
                 if registered.as_ref().is_some_and(|row| row.held) {
                     self.lock().waiting.remove(&blob.id);
+                } else if pins.knows(&blob.id) {
+                    self.lock().waiting.remove(&blob.id);
                 } else if let Some(row) = registered {
                     blobs.remove(&blob.id)?;
                     self.lock().waiting.remove(&blob.id);
                     tracing::info!(blob = %blob.id, "removed: its term ended at height {}", row.expires);
                     removed += 1;
-                } else if self.is_overdue(blob.id, blob.stat.size) {
+                } else if self.is_overdue(blob.id, blob.stat.size) && !pins.keeps(&blob.id) {
                     blobs.remove(&blob.id)?;
                     self.lock().waiting.remove(&blob.id);
                     tracing::info!(blob = %blob.id, "removed: nobody registered it in time");

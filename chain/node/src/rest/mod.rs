@@ -35,6 +35,7 @@ use crate::{
     engine::pulse::Pulse,
     metrics::{self, Metrics, Traffic},
     rpc::{COMETBFT_VERSION, Node, http},
+    worker::chores::Pins,
 };
 
 /// What the REST port answers from.
@@ -55,6 +56,8 @@ pub(crate) struct Rest {
     pub(crate) ledger: Arc<Ledger>,
     /// Attestation keys of nodes that may fetch guarded blobs though they are no validators.
     pub(crate) blob_readers: Vec<[u8; 48]>,
+    /// Sealed files that this node keeps for its committees.
+    pub(crate) pins: Arc<Pins>,
     /// What is counted and timed.
     pub(crate) metrics: Arc<Metrics>,
     /// Blobs on their way out.

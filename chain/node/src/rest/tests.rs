@@ -35,6 +35,7 @@ use crate::{
     net,
     rpc::Node,
     testing::{Counter, Rig},
+    worker::chores::Pins,
 };
 
 /// Downloads at the same time.
@@ -124,6 +125,7 @@ struct Server {
     registry: Arc<Registry>,
     blobs: Arc<BlobStore>,
     ledger: Arc<Ledger>,
+    pins: Arc<Pins>,
     queries: Queries,
     address: SocketAddr,
     _rig: Rig,
@@ -167,6 +169,8 @@ impl Server {
         });
         let blobs = Arc::new(BlobStore::open(&home.path().join("blobs"), Default::default()).unwrap());
         let ledger = Arc::new(Ledger::new(limits));
+        let pins = Arc::new(Pins::default());
+        pins.set(Default::default());
         let options = aceso_app::Config::new(home.path(), Arc::clone(&blobs));
         let metrics = crate::metrics::Metrics::new(aceso_app::App::open(options).unwrap(), &Default::default());
         let rest = Arc::new(Rest {
@@ -177,6 +181,7 @@ impl Server {
             rpc: super::Rpc::Here(node),
             blobs: blobs.clone(),
             blob_readers: vec![reader().public()],
+            pins: Arc::clone(&pins),
             metrics: Arc::new(metrics),
             ledger: ledger.clone(),
             downloads: Arc::new(Places::new("downloads", DOWNLOADS)),
@@ -197,7 +202,7 @@ impl Server {
         let (stop, stopped) = watch::channel(false);
         let (listener, address) = runtime.block_on(net::bind("--rest", "127.0.0.1:0")).unwrap();
         runtime.spawn(net::serve(listener, router(rest), stopped));
-        Self { registry, blobs, ledger, queries, address, _rig: rig, _home: home, _runtime: runtime, _stop: stop }
+        Self { registry, blobs, ledger, pins, queries, address, _rig: rig, _home: home, _runtime: runtime, _stop: stop }
     }
 
     fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
@@ -279,7 +284,7 @@ fn too_much_is_refused() {
     let full = server.put(&vec![1; 3 << 20]);
     assert_eq!(full.status, 507);
     assert!(server.blobs.usage().unwrap().pack_bytes >= 1 << 20, "equal leaves are kept once");
-    assert_eq!(server.ledger.sweep(&server.blobs, &server.queries).unwrap(), 0);
+    assert_eq!(server.ledger.sweep(&server.blobs, &server.queries, &server.pins).unwrap(), 0);
     assert_eq!(server.blobs.usage().unwrap().pack_bytes, 0);
     assert_eq!(server.put(&vec![1; 3 << 20]).status, 200);
     let full = server.put(&vec![2; 3 << 20]);
@@ -364,10 +369,10 @@ fn unregistered_bytes_go_after_a_while() {
     let kept = server.put(b"kept").json()["cid"].as_str().unwrap().to_owned();
     let gone = server.put(b"gone").json()["cid"].as_str().unwrap().to_owned();
     server.register(&kept);
-    assert_eq!(server.ledger.sweep(&server.blobs, &server.queries).unwrap(), 1);
+    assert_eq!(server.ledger.sweep(&server.blobs, &server.queries, &server.pins).unwrap(), 1);
     assert!(server.blobs.has(&kept.parse().unwrap()).unwrap());
     assert!(!server.blobs.has(&gone.parse().unwrap()).unwrap());
-    assert_eq!(server.ledger.sweep(&server.blobs, &server.queries).unwrap(), 0);
+    assert_eq!(server.ledger.sweep(&server.blobs, &server.queries, &server.pins).unwrap(), 0);
 }
 
 #[test]
@@ -403,16 +408,7 @@ fn a_guarded_image_is_for_its_owner_and_whom_the_guard_lets_see() {
     assert_eq!(fetch(stranger, "test-1").status, 403);
     assert_eq!(fetch(owner, "other").status, 401);
 
-    let node = |key: &AttestKey| {
-        let expires = u64::try_from(tendermint::Time::now().unix_timestamp()).unwrap() + 60;
-        let signature = key.sign_request(&cid.parse::<BlobId>().unwrap().fetch_bytes("test-1", expires));
-        let headers = [
-            (access::ATTESTER, &STANDARD.encode(key.public())[..]),
-            (access::EXPIRES, &expires.to_string()),
-            (access::SIGNATURE, &STANDARD.encode(signature)),
-        ];
-        server.get(&format!("/ipfs/{cid}"), &headers)
-    };
+    let node = |key: &AttestKey| get_as(&server, key, &cid);
     let validator = AttestKey::generate(&[2; 32]).unwrap();
     assert_eq!(node(&reader()).body, b"image");
     assert_eq!(node(&validator).status, 403);
@@ -423,6 +419,44 @@ fn a_guarded_image_is_for_its_owner_and_whom_the_guard_lets_see() {
 /// A node that the operator lets fetch guarded blobs.
 fn reader() -> AttestKey {
     AttestKey::generate(&[1; 32]).unwrap()
+}
+
+/// `GET` of a blob by a node that signs with its attestation key.
+fn get_as(server: &Server, key: &AttestKey, cid: &str) -> Answer {
+    let expires = u64::try_from(tendermint::Time::now().unix_timestamp()).unwrap() + 60;
+    let signature = key.sign_request(&cid.parse::<BlobId>().unwrap().fetch_bytes("test-1", expires));
+    let headers = [
+        (access::ATTESTER, &STANDARD.encode(key.public())[..]),
+        (access::EXPIRES, &expires.to_string()),
+        (access::SIGNATURE, &STANDARD.encode(signature)),
+    ];
+    server.get(&format!("/ipfs/{cid}"), &headers)
+}
+
+#[test]
+fn sealed_files_of_committees_stay_and_are_handed_out() {
+    let server = Server::start(Limits { keep: Duration::ZERO, ..limits() });
+    let cid = server.put(b"sealed").json()["cid"].as_str().unwrap().to_owned();
+    let path = format!("/ipfs/{cid}");
+    // Before it is known whose it is, other nodes may have it, and nobody else.
+    assert_eq!(server.get(&path, &[]).status, 404);
+    assert_eq!(get_as(&server, &reader(), &cid).body, b"sealed");
+    let stranger = AttestKey::generate(&[2; 32]).unwrap();
+    assert_eq!(get_as(&server, &stranger, &cid).status, 403);
+    *server.registry.attester.lock().unwrap() = stranger.public().into();
+    assert_eq!(get_as(&server, &stranger, &cid).body, b"sealed");
+
+    server.pins.set([cid.parse().unwrap()].into());
+    assert_eq!(server.ledger.sweep(&server.blobs, &server.queries, &server.pins).unwrap(), 0);
+    assert_eq!(server.get(&path, &[]).body, b"sealed");
+    server.pins.set(Default::default());
+    assert_eq!(server.ledger.sweep(&server.blobs, &server.queries, &server.pins).unwrap(), 1);
+
+    // Before the first look at the grants nobody knows what is to be kept.
+    let cid = server.put(b"other").json()["cid"].as_str().unwrap().to_owned();
+    let unknown = Pins::default();
+    assert_eq!(server.ledger.sweep(&server.blobs, &server.queries, &unknown).unwrap(), 0);
+    assert_eq!(server.get(&format!("/ipfs/{cid}"), &[]).status, 404);
 }
 
 #[test]
@@ -476,11 +510,11 @@ fn a_blob_whose_term_and_grace_are_over_goes() {
     let [kept, gone] = [kept, gone].map(|told| told["cid"].as_str().unwrap().to_owned());
     server.register(&kept);
     server.register(&gone);
-    assert_eq!(server.ledger.sweep(&server.blobs, &server.queries).unwrap(), 0);
+    assert_eq!(server.ledger.sweep(&server.blobs, &server.queries, &server.pins).unwrap(), 0);
     server.registry.blobs.lock().unwrap().get_mut(&gone).unwrap().held = false;
     let refused = server.get(&format!("/ipfs/{gone}"), &[]);
     assert!(refused.status == 404 && refused.json()["message"].as_str().unwrap().contains("is over"));
-    assert_eq!(server.ledger.sweep(&server.blobs, &server.queries).unwrap(), 1);
+    assert_eq!(server.ledger.sweep(&server.blobs, &server.queries, &server.pins).unwrap(), 1);
     assert_eq!(server.blobs.list(None, 9).len(), 1);
     assert_eq!(server.get(&format!("/ipfs/{kept}"), &[]).status, 200);
 }

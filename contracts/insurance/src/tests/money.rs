@@ -5,7 +5,7 @@ use cosmwasm_std::Uint128;
 use proptest::prelude::*;
 
 use super::stage::{Stage, account};
-use crate::helpers::{cost, payments};
+use crate::helpers::{Seen, cost, payments};
 use aceso_contract::testing::Script;
 
 fn parties() -> impl Strategy<Value = Party> {
@@ -64,7 +64,7 @@ proptest! {
             insurer: account("insurer").into(), treasury: account("treasury").into(), denom: "uaceso".into(),
         };
         let (price, fee) = (Uint128::from(price), Uint128::from(fee));
-        let payments = payments(&config, &split, price, fee, &read()).unwrap();
+        let payments = payments(&config, &split, price, fee, &Seen::of(&read())).unwrap();
         let paid: u128 = payments.iter().map(|payment| payment.amount.u128()).sum();
         prop_assert_eq!(Uint128::new(paid) + fee, cost(&split, price, fee).unwrap());
     }

@@ -276,7 +276,7 @@ fn an_escrow_pays_to_its_last_coin_and_not_beyond() {
 fn a_reply_that_was_not_asked_for_is_refused() {
     let mut stage = Stage::insured();
     let env = stage.env("insurance");
-    refused(stage.reply(env.clone(), 2, Default::default()), expect!["reply 2 is not expected"]);
+    refused(stage.reply(env.clone(), 4, Default::default()), expect!["reply 4 is not expected"]);
     let request = |stage: &Stage, fee: u64| {
         let (image, model, purpose) = (stage.image, stage.model, "TREAT".into());
         let (actor, price) = (account("physician").into(), Uint128::new(PRICE));

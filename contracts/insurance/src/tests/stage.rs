@@ -4,7 +4,10 @@
 use std::collections::BTreeMap;
 
 use aceso_consent::msg as consent;
-use aceso_contract::testing::{Host, MockDeps, Registration, Script, Stated};
+use aceso_contract::{
+    Callback, Ended, ReadDone,
+    testing::{Host, MockDeps, Registration, Script, Stated},
+};
 use aceso_interface::{
     Image, Model,
     consent::{Decision, GuardExecuteMsg, Rule},
@@ -12,14 +15,14 @@ use aceso_interface::{
 };
 use aceso_types::{PixelDigest, guest::Origin};
 use cosmwasm_std::{
-    Addr, BankMsg, Binary, CosmosMsg, Env, MessageInfo, Order, Reply, Response, Storage, SubMsgResponse, SubMsgResult,
-    Timestamp, Uint128, WasmMsg, coins, from_json,
+    Addr, BankMsg, Binary, CosmosMsg, Env, MessageInfo, MsgResponse, Order, Reply, ReplyOn, Response, Storage,
+    SubMsgResponse, SubMsgResult, Timestamp, Uint128, WasmMsg, coins, from_json,
     testing::{MockApi, MockStorage, message_info, mock_env},
 };
 use expect_test::Expect;
 
 use crate::{
-    contract::{execute, instantiate, query, reply},
+    contract::{execute, instantiate, query, reply, sudo},
     msg::{EscrowResponse, ExecuteMsg, InstantiateMsg, QueryMsg},
 };
 
@@ -34,6 +37,12 @@ pub(super) struct Stage {
     pub(super) ledger: BTreeMap<String, i128>,
     pub(super) model: Model,
     pub(super) image: Image,
+    /// An account that takes no coins.
+    pub(super) refuses: Option<String>,
+    pub(super) height: u64,
+    /// Jobs that were open after the last transaction, and what the running one has left with the chain for a job.
+    asked: Vec<u64>,
+    held: u64,
     now: u64,
 }
 
@@ -79,6 +88,10 @@ impl Stage {
             ledger: BTreeMap::new(),
             model,
             image: aceso_types::BlobId::of_raw(b"").into(),
+            refuses: None,
+            height: mock_env().block.height,
+            asked: vec![],
+            held: 0,
             now: NOW,
         };
         let treasury = account("treasury").into();
@@ -103,6 +116,7 @@ impl Stage {
     pub(super) fn env(&self, contract: &str) -> Env {
         let mut env = mock_env();
         env.block.time = Timestamp::from_seconds(self.now);
+        env.block.height = self.height;
         env.contract.address = account(contract);
         env
     }
@@ -139,7 +153,7 @@ impl Stage {
             not_before: self.now,
             not_after: self.now + 1_000_000,
         };
-        let msg = consent::ExecuteMsg::Grant { images: vec![image], rule };
+        let msg = consent::ExecuteMsg::Grant { images: vec![image], rule, sealed: false };
         let info = message_info(&account("patient"), &[]);
         let env = self.env("consent");
         aceso_consent::contract::execute(self.consent.as_mut(), env, info, msg).unwrap();
@@ -158,6 +172,7 @@ impl Stage {
                 share(Party::Subject {}, 4_000),
                 share(Party::Treasury {}, 500),
             ],
+            sealed: None,
         }
     }
 
@@ -213,8 +228,15 @@ impl Stage {
         if result.is_err() {
             (self.insurance.storage, self.consent.storage, self.ledger) = before;
         }
-        let fee = may_pay - self.host.coins(account("insurance").as_str());
-        self.pay("insurance", account("author").as_str(), fee.into());
+        let before = std::mem::replace(&mut self.asked, self.host.open_jobs());
+        for &job in self.asked.clone().iter().filter(|job| result.is_err() && !before.contains(job)) {
+            self.host.finish_job(job, Ended::Cancelled).unwrap();
+        }
+        // What stays with the chain for a job is on the ledger since the job was made; the rest went to an author.
+        let taken = may_pay - self.host.coins(account("insurance").as_str());
+        let held = if result.is_ok() { std::mem::take(&mut self.held) } else { 0 };
+        self.held = 0;
+        self.pay("insurance", account("author").as_str(), u128::from(taken - held));
         result
     }
 
@@ -232,24 +254,28 @@ impl Stage {
                 CosmosMsg::Wasm(WasmMsg::Execute { contract_addr, msg, .. }) => {
                     assert_eq!(contract_addr, account("consent").as_str());
                     self.use_grant(&msg)?;
-                    response = self.reply(env.clone(), sub.id, sub.payload)?;
+                    if sub.reply_on == ReplyOn::Success {
+                        response = self.reply(env.clone(), sub.id, sub.payload)?;
+                    }
+                }
+                CosmosMsg::Any(any) => {
+                    let had = self.host.coins(counter.as_str());
+                    let answer = self.host.request_read(counter.as_str(), &any)?;
+                    self.held = had - self.host.coins(counter.as_str());
+                    self.pay("insurance", "jobs", self.held.into());
+                    response = self.reply_with(env.clone(), sub.id, sub.payload, vec![answer])?;
                 }
                 CosmosMsg::Bank(BankMsg::Send { .. }) => response.messages.push(sub),
                 other => panic!("{other:?}"),
             }
         }
-        for sub in &response.messages {
-            let CosmosMsg::Bank(BankMsg::Send { to_address, amount }) = &sub.msg else { panic!("{sub:?}") };
-            let [coin] = amount.as_slice() else { panic!("{amount:?}") };
-            assert_eq!(coin.denom, "uaceso");
-            self.pay("insurance", to_address, Uint128::try_from(coin.amount).unwrap().u128());
-        }
+        self.transfer(&response);
         Ok(response)
     }
 
     fn use_grant(&mut self, msg: &Binary) -> Result<(), String> {
-        let GuardExecuteMsg::Use { image, model, purpose, actor } = from_json(msg).unwrap();
-        let msg = consent::ExecuteMsg::Use { image, model, purpose, actor };
+        let GuardExecuteMsg::Use { image, model, purpose, actor, owner, opening } = from_json(msg).unwrap();
+        let msg = consent::ExecuteMsg::Use { image, model, purpose, actor, owner, opening };
         let (env, info, guard) = (self.env("consent"), message_info(&account("insurance"), &[]), account("consent"));
         let answer = self
             .host
@@ -259,17 +285,75 @@ impl Stage {
     }
 
     pub(super) fn reply(&mut self, env: Env, id: u64, payload: Binary) -> Result<Response, String> {
+        self.reply_with(env, id, payload, vec![])
+    }
+
+    pub(super) fn reply_with(
+        &mut self,
+        env: Env,
+        id: u64,
+        payload: Binary,
+        msg_responses: Vec<MsgResponse>,
+    ) -> Result<Response, String> {
         #[allow(deprecated, reason = "the field must be given to build a reply")]
-        let result = SubMsgResult::Ok(SubMsgResponse { events: vec![], data: None, msg_responses: vec![] });
+        let result = SubMsgResult::Ok(SubMsgResponse { events: vec![], data: None, msg_responses });
         let message = Reply { id, payload, gas_used: 0, result };
         let counter = account("insurance");
         let answer = self.host.clone().call(counter.as_str(), || reply(self.insurance.as_mut(), env, message));
         answer.map_err(|trap| trap.to_string())?.map_err(|error| error.to_string())
     }
 
+    /// Ends a job as the chain does: fees and refunds, then the contract's `sudo`, whose failure is its own.
+    pub(super) fn finish(&mut self, job: u64, ended: Ended) -> Result<Response, String> {
+        let Callback::AcesoRead(done) = self.end(job, ended);
+        self.hear(done)
+    }
+
+    /// The first half of it: what is told, with the coins already moved.
+    pub(super) fn end(&mut self, job: u64, ended: Ended) -> Callback {
+        let counter = account("insurance");
+        let had = self.host.coins(counter.as_str());
+        let told = self.host.finish_job(job, ended).unwrap();
+        let Callback::AcesoRead(done) = &told;
+        let fee: u128 = done.fee.parse().unwrap();
+        self.pay("jobs", account("author").as_str(), fee);
+        self.pay("jobs", counter.as_str(), u128::from(self.host.coins(counter.as_str()) - had));
+        told
+    }
+
+    /// The second half: `sudo`. An error undoes what it did.
+    pub(super) fn hear(&mut self, done: ReadDone) -> Result<Response, String> {
+        let before = (copy(&self.insurance.storage), self.ledger.clone());
+        let (env, host) = (self.env("insurance"), self.host.clone());
+        let counter = account("insurance");
+        let told = Callback::AcesoRead(done);
+        let answer = host.call(counter.as_str(), || sudo(self.insurance.as_mut(), env, told)).unwrap();
+        let answer = answer.map_err(|error| error.to_string());
+        match &answer {
+            Ok(response) => self.transfer(response),
+            Err(_) => (self.insurance.storage, self.ledger) = before,
+        }
+        answer
+    }
+
+    fn transfer(&mut self, response: &Response) {
+        for sub in &response.messages {
+            let CosmosMsg::Bank(BankMsg::Send { to_address, amount }) = &sub.msg else { panic!("{sub:?}") };
+            let [coin] = amount.as_slice() else { panic!("{amount:?}") };
+            assert_eq!(coin.denom, "uaceso");
+            if self.refuses.as_deref() == Some(to_address.as_str()) && sub.reply_on == ReplyOn::Error {
+                let env = self.env("insurance");
+                self.reply(env, sub.id, sub.payload.clone()).unwrap();
+            } else {
+                self.pay("insurance", to_address, Uint128::try_from(coin.amount).unwrap().u128());
+            }
+        }
+    }
+
     fn pay(&mut self, from: &str, to: &str, amount: u128) {
         let amount = i128::try_from(amount).unwrap();
-        *self.ledger.entry(account(from).into()).or_default() -= amount;
+        let from = if from == "jobs" { from.into() } else { account(from).to_string() };
+        *self.ledger.entry(from).or_default() -= amount;
         *self.ledger.entry(to.into()).or_default() += amount;
     }
 }

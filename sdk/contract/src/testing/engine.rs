@@ -81,6 +81,7 @@ impl Script {
                 resize: Resize::Area,
                 layout: Layout::Nchw,
                 normalise: None,
+                table: None,
             },
             output: Output {
                 labels: vec![Label { name: "finding".into(), probability: (0..256).map(|row| row * 3906).collect() }],

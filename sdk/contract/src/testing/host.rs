@@ -20,7 +20,10 @@ use cosmwasm_std::{
     to_json_binary,
 };
 
-use super::engine::{Engine, Stated};
+use super::{
+    engine::{Engine, Stated},
+    sealed::Jobs,
+};
 use crate::{Errno, Query};
 
 /// The `Deps` of a contract under test: the host answers its [`Query`]s.
@@ -42,6 +45,13 @@ pub struct Registration {
     pub origin: Option<Origin>,
     /// What the registrant says of it.
     pub stated: Stated,
+}
+
+impl Registration {
+    fn info(&self) -> ImageInfo {
+        let Self { owner, guard, origin, stated } = self.clone();
+        ImageInfo { owner, guard, origin, modality: stated.modality, body_part: stated.body_part }
+    }
 }
 
 pub(crate) struct Model {
@@ -85,6 +95,7 @@ pub(crate) struct Chain {
     /// Guard and what it permitted.
     pub(crate) permits: Vec<(String, PermitRequest)>,
     pub(crate) frames: Vec<Frame>,
+    pub(crate) jobs: Jobs,
 }
 
 /// A host for the contracts under test. Clones are the same host.
@@ -138,6 +149,7 @@ impl Host {
             signers: Vec::new(),
             permits: Vec::new(),
             frames: Vec::new(),
+            jobs: Jobs::default(),
         })))
     }
 
@@ -204,6 +216,11 @@ impl Host {
         self.0.borrow().coins.get(contract).copied().unwrap_or_default()
     }
 
+    /// Looks at the chain, or changes it.
+    pub(crate) fn with<R>(&self, change: impl FnOnce(&mut Chain) -> R) -> R {
+        change(&mut self.0.borrow_mut())
+    }
+
     /// Mock `Deps` whose custom queries this host answers.
     pub fn deps(&self) -> MockDeps {
         let host = self.clone();
@@ -220,11 +237,13 @@ impl Chain {
 
     fn answer_query(&self, query: &AcesoQuery) -> SystemResult<ContractResult<cosmwasm_std::Binary>> {
         let json = match query {
-            AcesoQuery::Image { image } => to_json_binary(&self.images.get(image).map(|image| {
-                let Registration { owner, guard, origin, stated } = image.registration.clone();
-                ImageInfo { owner, guard, origin, modality: stated.modality, body_part: stated.body_part }
-            })),
-            AcesoQuery::Sealed { .. } => to_json_binary(&None::<ImageInfo>),
+            AcesoQuery::Image { image } => {
+                to_json_binary(&self.images.get(image).map(|image| image.registration.info()))
+            }
+            AcesoQuery::Sealed { owner, image } => {
+                let record = self.jobs.records.get(&(owner.clone(), *image));
+                to_json_binary(&record.map(|record| record.registration.info()))
+            }
             AcesoQuery::Model { model } => to_json_binary(&self.models.get(model).map(|model| ModelInfo {
                 name: model.manifest.name.clone(),
                 author: model.author.clone(),

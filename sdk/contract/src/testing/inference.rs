@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use aceso_inference::{Model, image};
+use aceso_inference::{Model, Record, image};
 use aceso_types::{
     Manifest, ModelId, Tensor,
     guest::{Answered, Score},
@@ -24,10 +24,10 @@ impl Engine for Inference {
     }
 
     fn open(&self, bytes: &[u8], stated: &Stated, manifest: &Manifest) -> Result<Opened, String> {
-        let image = image::decode(bytes, image::Limits::default()).map_err(|e| e.to_string())?;
         let stated = image::Stated { modality: stated.modality.clone(), body_part: stated.body_part.clone() };
-        let input = image.to_tensor(&manifest.pipeline, &stated).map_err(|e| e.to_string())?;
-        Ok(Opened { pixels: image.pixel_digest(), input })
+        let record = Record::decode(bytes, &manifest.pipeline, image::Limits::default()).map_err(|e| e.to_string())?;
+        let input = record.to_tensor(&manifest.pipeline, &stated).map_err(|e| e.to_string())?;
+        Ok(Opened { pixels: record.identity(), input })
     }
 
     fn run(&self, manifest: &Manifest, inputs: &[Tensor]) -> Result<Vec<Tensor>, String> {

@@ -7,6 +7,9 @@
 //! What images and models say comes from an [`Engine`]: [`Script`], for tests that care about a contract's branches,
 //! or with the feature `testing` `Inference`, the chain's own.
 //!
+//! A sealed read takes three steps: [`Host::request_read`] does what the chain does with a contract's message, and
+//! [`Host::finish_job`] ends the job and answers with what the contract's `sudo` is told.
+//!
 //! Not here: gas, blocks, bank, messages between contracts. A test plays the chain's part in these.
 
 mod engine;
@@ -14,10 +17,12 @@ mod host;
 #[cfg(feature = "testing")]
 mod inference;
 mod rules;
+mod sealed;
 
 pub use engine::{Engine, Opened, Script, Stated};
 pub use host::{Host, MockDeps, Registration, Trap};
 #[cfg(feature = "testing")]
 pub use inference::Inference;
+pub use sealed::{CHAIN_ID, Committee};
 
 pub(crate) use host::current;

@@ -79,8 +79,13 @@ impl Chain {
         }
         let request: PermitRequest = serde_json::from_slice(json).map_err(|_| Errno::InvalidEncoding)?;
         let guard = self.frame()?.contract.clone();
-        let image = self.images.get(&request.image).ok_or(Errno::NotFound)?;
-        if image.registration.guard != guard {
+        let registration = if request.owner.is_empty() {
+            self.images.get(&request.image).map(|image| &image.registration)
+        } else {
+            let record = self.jobs.records.get(&(request.owner.clone(), request.image));
+            record.map(|record| &record.registration)
+        };
+        if registration.ok_or(Errno::NotFound)?.guard != guard {
             return Err(trap(format!("{guard} is not the guard of image {}", request.image)));
         }
         if !self.signers.contains(&request.actor) {
@@ -135,6 +140,7 @@ impl Chain {
             *by == guard
                 && permit.caller == contract
                 && permit.image == *id
+                && permit.owner.is_empty()
                 && permit.model == *model
                 && permit.purpose == purpose
         };

@@ -19,7 +19,9 @@ use std::{
 
 use zeroize::Zeroizing;
 
-use crate::{Answer, answer, answer::Refusal, compact, grants, guardians, images, receipts, records, seals, stores};
+use crate::{
+    Answer, answer, answer::Refusal, compact, grants, guardians, images, receipts, records, seals, stores, terms,
+};
 
 /// Most bytes of one region: the largest model (128 MiB, `aceso_types::manifest::ONNX_BYTES_MAX`).
 const REGION_MAX: usize = 128 << 20;
@@ -147,6 +149,21 @@ exports! {
     aceso_possession(secret, context, entropy) => grants::possession;
     /// A public key, a context, a proof → nothing, if it holds.
     aceso_check_possession(key, context, proof) => grants::check_possession;
+
+    /// A grant's terms in JSON, when it ends (u64, big-endian) → their digest, and the terms in dag-cbor.
+    aceso_terms(json, expires) => terms::of;
+    /// Terms in dag-cbor → JSON.
+    aceso_terms_shown(terms) => terms::shown;
+    /// A job's outcome in dag-cbor → JSON.
+    aceso_outcome(outcome) => terms::outcome;
+    /// CIDs in JSON → the name of the record that they are.
+    aceso_record_name(cids) => terms::name;
+    /// A registration or a wrap → its digest, as what is wrapped from.
+    aceso_source(bytes) => terms::source;
+    /// Recipients in JSON → their digest.
+    aceso_recipients(recipients) => terms::recipients;
+    /// A reader's account, epoch and end in JSON → what her proof of possession is about.
+    aceso_reader(reader) => terms::reader;
 
     /// What it is about in JSON (with the threshold), a secret key, guardians' keys, 64 random bytes → a deal.
     aceso_deal(about, secret, guardians, entropy) => guardians::deal;

@@ -37,6 +37,7 @@ pub(crate) fn preview(file: &[u8]) -> Result<Answer, String> {
             resize: Resize::Area,
             layout: Layout::Nhwc,
             normalise: None,
+            table: None,
         };
         let modality = if image.modality().is_some() { String::new() } else { OTHER.into() };
         image.to_tensor(&pipeline, &Stated { modality, body_part: String::new() })

@@ -45,7 +45,7 @@ pub(crate) fn fetch(chain_id: &[u8], image: &[u8], expires: &[u8]) -> Result<Ans
     Ok(Answer::bytes(image.fetch_bytes(text(chain_id, "chain id")?, u64::from_be_bytes(expires)).0))
 }
 
-fn read<T: serde::de::DeserializeOwned>(json: &[u8], what: &str) -> Result<T, String> {
+pub(crate) fn read<T: serde::de::DeserializeOwned>(json: &[u8], what: &str) -> Result<T, String> {
     if json.len() > JSON_MAX {
         return Err(format!("the {what} has {} bytes, and at most {JSON_MAX} are read", json.len()));
     }

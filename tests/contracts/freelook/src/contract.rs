@@ -74,7 +74,14 @@ pub fn instantiate(_: DepsMut<'_, Query>, _: Env, _: MessageInfo, _: Instantiate
 #[entry_point]
 pub fn execute(_: DepsMut<'_, Query>, _: Env, info: MessageInfo, msg: ExecuteMsg) -> StdResult<Response> {
     let ExecuteMsg::Look { guard, image, model, purpose } = msg;
-    let ask = GuardExecuteMsg::Use { image, model, purpose: purpose.clone(), actor: info.sender.into() };
+    let ask = GuardExecuteMsg::Use {
+        image,
+        model,
+        purpose: purpose.clone(),
+        actor: info.sender.into(),
+        owner: None,
+        opening: None,
+    };
     let payload = to_json_binary(&Look { image, model, purpose })?;
     Ok(Response::new()
         .add_submessage(SubMsg::reply_on_success(wasm_execute(guard, &ask, vec![])?, 1).with_payload(payload)))

@@ -24,7 +24,8 @@ pub fn execute(deps: DepsMut<'_, Query>, _: Env, info: MessageInfo, msg: Execute
     match msg {
         ExecuteMsg::Take { steps } => Ok(Response::new().set_data(to_json_binary(&take(steps))?)),
         ExecuteMsg::Use { guard, image, model, purpose, after } => {
-            let ask = GuardExecuteMsg::Use { image, model, purpose, actor: info.sender.into() };
+            let ask =
+                GuardExecuteMsg::Use { image, model, purpose, actor: info.sender.into(), owner: None, opening: None };
             let ask = SubMsg::reply_on_success(wasm_execute(guard, &ask, vec![])?, 1);
             Ok(Response::new().add_submessage(ask.with_payload(to_json_binary(&after)?)))
         }

@@ -4,8 +4,8 @@
 //! contract that looks and then fails has used its permit and paid.
 
 use aceso_inference::{
-    Model,
-    image::{Limits, Stated, decode},
+    Model, Record,
+    image::{Limits, Stated},
 };
 use aceso_types::{
     BlobId, Height, Manifest, ModelId, PixelDigest, ReadId, Receipt, Tensor,
@@ -313,17 +313,18 @@ fn opened(
     Ok((place, pixels, tensor.map_or_else(|| zeros(pipeline), Ok)?))
 }
 
-/// Decodes the image, or says why the model does not take it.
+/// Decodes the record, or says why the model does not take it.
 fn look(host: &Host, wanted: &Wanted) -> Outcome<Result<(PixelDigest, Tensor), String>> {
     let bytes = blobs::bytes(host, &wanted.cid, wanted.size)?;
     let ImageRow { modality, body_part, .. } = &wanted.image;
     let stated = Stated { modality: modality.clone(), body_part: body_part.clone() };
-    let image = match decode(&bytes, Limits::default()) {
-        Ok(image) => image,
+    let pipeline = &wanted.manifest.pipeline;
+    let record = match Record::decode(&bytes, pipeline, Limits::default()) {
+        Ok(record) => record,
         Err(e) => return Ok(Err(e.to_string())),
     };
-    let tensor = image.to_tensor(&wanted.manifest.pipeline, &stated).map_err(|e| e.to_string());
-    Ok(tensor.map(|tensor| (image.pixel_digest(), tensor)))
+    let tensor = record.to_tensor(pipeline, &stated).map_err(|e| e.to_string());
+    Ok(tensor.map(|tensor| (record.identity(), tensor)))
 }
 
 /// Uses the permit up. Its grant's uses are counted against the cap once more: another permit may have come between.

@@ -36,13 +36,13 @@ pub(super) struct Committee {
 impl Committee {
     /// The recipients of a grant whose operators run a validator with a key in the latest root.
     pub(super) fn of(run: &mut Run<'_>, grant: &MsgGrant) -> Outcome<Self> {
+        let decided = validators::decided(run)?;
+        run.meter.spend(gas::COMMITTEE.saturating_mul(decided.members.len() as u64), "committee")?;
         let state = &mut Bare(run.delta);
         let Some(root) = roots::latest(state)? else {
             return Err(Code::CommitteeRefused.because("the chain has no table of keys yet").into());
         };
-        let decided = validators::decided(state)?;
         let operators = validators::operators(state, &decided)?;
-        run.meter.spend(gas::COMMITTEE.saturating_mul(operators.len() as u64), "committee")?;
         let places: BTreeMap<&str, u32> = grant.recipients.iter().map(|one| one.account.as_str()).zip(0..).collect();
         let mut members = Vec::new();
         for Key { number, key, power, epoch } in root.keys {

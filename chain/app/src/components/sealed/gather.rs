@@ -26,6 +26,8 @@ use crate::{
 
 /// Submitted shares that are looked at: those of the oldest jobs.
 const SUBMITTED_MAX: usize = 1_024;
+/// Conflicts whose signature is looked at.
+const LOOKED_AT_MAX: usize = 4 * outcomes::CONFLICTS_MAX;
 /// Bytes of an outcome's frame, signature and number in an item, at most.
 const FRAME: usize = 96 + 32;
 
@@ -75,8 +77,12 @@ pub(crate) fn gather(
         against.extend(others);
     }
     against.sort_by_key(|(conflict, _)| (conflict.share.as_ref().map(|share| share.job), conflict.place));
-    let holds = |(_, signed): &(Conflict, Signed)| attest::check_all(std::slice::from_ref(signed)).is_ok();
-    attest.conflicts = against.into_iter().filter(holds).take(outcomes::CONFLICTS_MAX).map(|(one, _)| one).collect();
+    for (conflict, signed) in against.into_iter().take(LOOKED_AT_MAX) {
+        let room = attest.conflicts.len() < outcomes::CONFLICTS_MAX && bound.has_bytes(conflict.encoded_len());
+        if room && attest::check_all(&[signed]).is_ok() {
+            attest.conflicts.push(conflict);
+        }
+    }
     attest.roots = signed_roots(state, votes)?;
     Ok(gas)
 }
@@ -123,6 +129,13 @@ impl Bound {
         let (Some(count), Some(gas), Some(bytes)) = left else { return false };
         *self = Self { count, gas, bytes };
         true
+    }
+
+    /// Takes bytes and their frame if there is room for them.
+    fn has_bytes(&mut self, bytes: usize) -> bool {
+        let left = self.bytes.checked_sub((bytes + FRAME) as u64);
+        self.bytes = left.unwrap_or(self.bytes);
+        left.is_some()
     }
 }
 

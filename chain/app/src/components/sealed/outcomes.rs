@@ -79,10 +79,10 @@ pub(crate) fn check(state: &mut impl Read, chain: &Chain, height: u64, attest: &
             return Err(refuse(format!("it has {count} {what}, and at most {most} are allowed")).into());
         }
     }
-    if !outcomes.windows(2).all(|pair| pair[0].job < pair[1].job) {
+    if !outcomes.is_sorted_by(|one, next| one.job < next.job) {
         return Err(refuse("outcomes are not in the order of their jobs, each once").into());
     }
-    if !roots.windows(2).all(|pair| pair[0].number < pair[1].number) {
+    if !roots.is_sorted_by(|one, next| one.number < next.number) {
         return Err(refuse("roots are not in the order of their numbers, each once").into());
     }
     let mut checked = Checked { roots: roots.clone(), ..Checked::default() };

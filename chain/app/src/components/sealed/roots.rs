@@ -4,6 +4,7 @@
 //! one. Jobs are made with it at once; its signatures come with the votes of the next blocks. Who trusts a root can
 //! follow the signatures to every later one.
 
+use aceso_state::Order;
 use aceso_types::{
     msg::RootSigned,
     query::RootRow,
@@ -42,11 +43,13 @@ pub(crate) fn latest(state: &mut impl Read) -> Outcome<Option<Root>> {
     number(state)?.map(|number| need(state, number)).transpose()
 }
 
-/// The oldest roots that too few have signed, each with the one before.
+/// Roots that too few have signed, each with the one before: the latest of them in the order of their numbers. One that
+/// nobody can sign any more does not stand in the way of others.
 pub(crate) fn unsigned(state: &mut impl Read) -> Outcome<Vec<(Root, Root)>> {
     let mut unsigned = Vec::new();
-    for (key, _) in state.page(SEALED, &Part::first(keys::all_unsigned(), ROOTS_MAX))? {
-        let number = keys::job_of(&key).ok_or_else(|| damaged(SEALED, &key))?;
+    let part = Part { order: Order::Descending, ..Part::first(keys::all_unsigned(), ROOTS_MAX) };
+    for (key, _) in state.page(SEALED, &part)?.iter().rev() {
+        let number = keys::job_of(key).ok_or_else(|| damaged(SEALED, key))?;
         unsigned.push((need(state, number)?, need(state, number.saturating_sub(1))?));
     }
     Ok(unsigned)

@@ -107,3 +107,44 @@ pub(super) fn submit_share(m: &MsgSubmitShare) -> Fields {
     });
     Fields::new().text("operator", &m.operator).optional("share", share)
 }
+
+#[cfg(test)]
+mod tests {
+    use aceso_types::msg::{PassedOn, Recipient, SealedFile};
+
+    use super::*;
+
+    #[test]
+    fn what_a_ledger_shows_of_a_grant() {
+        let recipient = |account: &str, epoch| Recipient { account: account.into(), epoch };
+        let msg = MsgGrant {
+            granter: "b".into(),
+            grant: 3,
+            record: 7,
+            from: Some(PassedOn { granter: "a".into(), grant: 2, place: 1 }),
+            recipients: vec![recipient("c", 0), recipient("d", 1)],
+            committee: true,
+            nonce: vec![1],
+            expires: 9,
+            terms: vec![2],
+            wrap: vec![3],
+            source_terms: vec![],
+        };
+        expect_test::expect![[r#"{"committee":true,"expires":"9","from":{"grant":"2","granter":"a","place":1},"grant":"3","granter":"b","nonce":"AQ==","recipients":[{"account":"c"},{"account":"d","epoch":"1"}],"record":"7","terms":"Ag==","wrap":"Aw=="}"#]].assert_eq(&grant(&msg).into_value().to_string());
+        let msg = MsgGrant { from: Some(PassedOn::default()), ..MsgGrant::default() };
+        expect_test::expect![[r#"{"from":{},"recipients":[]}"#]].assert_eq(&grant(&msg).into_value().to_string());
+    }
+
+    #[test]
+    fn what_a_ledger_shows_of_a_record() {
+        let file = SealedFile { cid: "c".into(), size: 5, modality: "DX".into(), body_part: String::new() };
+        let msg = MsgRegisterSealed {
+            owner: "o".into(),
+            files: vec![file],
+            registration: vec![1],
+            commitment: vec![2],
+            ..MsgRegisterSealed::default()
+        };
+        expect_test::expect![[r#"{"commitment":"Ag==","files":[{"cid":"c","modality":"DX","size":"5"}],"owner":"o","registration":"AQ=="}"#]].assert_eq(&register_sealed(&msg).into_value().to_string());
+    }
+}

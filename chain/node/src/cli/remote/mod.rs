@@ -12,6 +12,7 @@ pub(crate) mod blob;
 mod compact;
 pub(crate) mod image;
 pub(crate) mod model;
+pub(crate) mod opener;
 pub(crate) mod query;
 pub(crate) mod read;
 pub(crate) mod sealed;

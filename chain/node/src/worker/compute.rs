@@ -1,0 +1,75 @@
+//! From a job's bytes to its outcome: the wrap is opened, the file is, and the rest is
+//! [`aceso_verify::outcome::outcome`], which disputes and auditors compute as well.
+
+use aceso_inference::Model;
+use aceso_seal::{Registered, open_registered, sealed_bytes_max};
+use aceso_types::sealed::Outcome;
+use aceso_verify::{
+    grant::{Ciphertext, GrantError, SecretKey},
+    outcome::{Case, RECORD_BYTES_MAX, outcome},
+};
+
+use super::{job::Job, models::ModelError, wipe::privately};
+use crate::home::HomeError;
+
+/// Why this machine has no outcome of a job. Another one may have, so it is no outcome; the job is tried again.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Unable {
+    /// The key is not here.
+    #[error("this home has no opener key of epoch {0}; it is in config/opener of the home that registered it")]
+    NoKey(u64),
+    /// Another key is here.
+    #[error("the opener key of epoch {0} is not the one that is registered; restore the right file in config/opener")]
+    OtherKey(u64),
+    /// The keys cannot be read.
+    #[error(transparent)]
+    Home(#[from] HomeError),
+    /// What the chain has checked is no wrap.
+    #[error("the job's wrap: {0}")]
+    Wrap(#[from] GrantError),
+    /// The model cannot be had.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    /// The sealed file is not here, and nobody sends it.
+    #[error("the sealed file is not to be had: {0}")]
+    File(String),
+    /// A worker process does not know how, or cannot.
+    #[error("a worker process says: {0}")]
+    Told(String),
+    /// The worker process is gone.
+    #[error("the connection to a worker process broke off: {0}")]
+    Gone(std::io::Error),
+}
+
+/// Most bytes of a sealed file that are looked at.
+pub(super) fn file_bytes_max() -> u64 {
+    sealed_bytes_max(RECORD_BYTES_MAX)
+}
+
+/// Computes a job's outcome from the sealed file. All memory that it frees is wiped.
+pub(crate) fn compute(job: &Job, key: &SecretKey, model: &Model, file: &[u8]) -> Result<Outcome, Unable> {
+    privately(|| {
+        // A wrong key would attest that the wrap is wrong.
+        if key.public().to_bytes()[..] != job.reader_key[..] {
+            return Err(Unable::OtherKey(job.epoch));
+        }
+        let content = Ciphertext::from_bytes(&job.ciphertext)?.open(key);
+        let about = Registered { owner: &job.statement.owner, commitment: &job.commitment };
+        let computed = match open_registered(&about, &content, file, job.size, RECORD_BYTES_MAX) {
+            Ok((inner, record)) => {
+                let case = Case {
+                    statement: &job.statement,
+                    manifest: &job.manifest,
+                    model,
+                    modality: &job.modality,
+                    body_part: &job.body_part,
+                    vouched: job.vouched,
+                };
+                outcome(&case, &content, &inner.tags, &record)
+            }
+            Err(failure) => Outcome::Failed(failure),
+        };
+        model.forget();
+        Ok(computed)
+    })
+}

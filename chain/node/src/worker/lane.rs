@@ -1,0 +1,116 @@
+//! A lane: takes a job, has it computed, hands the outcome back, and takes the next.
+
+use std::{io::Read, sync::Arc, time::Instant};
+
+use aceso_seal::LEAF;
+use aceso_types::sealed::Outcome;
+
+use super::{
+    compute::{Unable, compute, file_bytes_max},
+    job::Job,
+    models::Models,
+    queue::Taken,
+    wipe::privately,
+    work::Work,
+};
+use crate::home::Home;
+
+/// Whoever computes outcomes: this process, or another one.
+pub(super) trait Computes {
+    /// The outcome of a job, given its sealed file and what reads the model's bytes.
+    fn outcome(
+        &mut self,
+        job: &Job,
+        file: &[u8],
+        onnx: &dyn Fn() -> Result<Vec<u8>, String>,
+    ) -> Result<Outcome, Unable>;
+}
+
+/// This process, with the opener keys of a home.
+pub(super) struct Here {
+    home: Home,
+    models: Arc<Models>,
+}
+
+impl Here {
+    pub(super) fn new(home: Home, models: Arc<Models>) -> Self {
+        Self { home, models }
+    }
+}
+
+impl Computes for Here {
+    fn outcome(
+        &mut self,
+        job: &Job,
+        file: &[u8],
+        onnx: &dyn Fn() -> Result<Vec<u8>, String>,
+    ) -> Result<Outcome, Unable> {
+        let key = privately(|| self.home.opener(job.epoch))?.ok_or(Unable::NoKey(job.epoch))?;
+        let model = self.models.get(&job.manifest, onnx)?;
+        compute(job, &key, &model, file)
+    }
+}
+
+/// Works until the queue is stopped, or until whoever computes is gone.
+pub(super) fn run(work: &Work, computes: &mut dyn Computes) -> Result<(), Unable> {
+    while let Some(taken) = work.queue.take() {
+        let begun = Instant::now();
+        let job = Arc::clone(&taken.job);
+        let (number, model, image) = (job.number(), job.statement.model, job.statement.image);
+        // Names what stands on the chain, and nothing of what is in the record.
+        let span = tracing::info_span!("sealed", job = number, %model, %image, came_to = tracing::field::Empty);
+        let computed = span.in_scope(|| attempt(work, &taken, computes));
+        let word = match computed {
+            Ok(outcome) if taken.is_closed() => {
+                drop(outcome);
+                taken.done();
+                "late"
+            }
+            Ok(outcome) => {
+                let word = if matches!(outcome, Outcome::Failed(_)) { "failed" } else { "opened" };
+                let settled = work.settle(&job.statement, &outcome);
+                taken.done();
+                if settled { word } else { "kept" }
+            }
+            Err(error @ Unable::Gone(_)) => {
+                work.meters.outcomes.count("gone", 1);
+                // The job waits again at once.
+                drop(taken);
+                return Err(error);
+            }
+            Err(error) => {
+                tracing::warn!(job = number, "{error}");
+                taken.later();
+                "unable"
+            }
+        };
+        span.record("came_to", word);
+        work.meters.outcomes.count(word, 1);
+        work.meters.times.observe(begun.elapsed().as_secs_f64());
+    }
+    Ok(())
+}
+
+fn attempt(work: &Work, taken: &Taken<'_>, computes: &mut dyn Computes) -> Result<Outcome, Unable> {
+    let (file, size) = sealed(work, &taken.job)?;
+    let job = Job { size, ..Job::clone(&taken.job) };
+    let onnx = &job.manifest.onnx;
+    let bytes = || {
+        work.bring(&onnx.blob, onnx.size)?;
+        work.blobs.read(&onnx.blob, onnx.size).map_err(|e| e.to_string())
+    };
+    computes.outcome(&job, &file, &bytes)
+}
+
+/// As much of the sealed file as is looked at, and how long it is.
+fn sealed(work: &Work, job: &Job) -> Result<(Vec<u8>, u64), Unable> {
+    work.bring(job.file(), job.size).map_err(Unable::File)?;
+    let unreadable = |e: &dyn std::fmt::Display| Unable::File(e.to_string());
+    let stat = work.blobs.stat(job.file()).map_err(|e| unreadable(&e))?;
+    let size = stat.ok_or_else(|| unreadable(&"it was removed meanwhile"))?.size;
+    let wanted = if size > file_bytes_max() { LEAF as u64 } else { size };
+    let mut file = Vec::new();
+    let reader = work.blobs.open_file(job.file()).map_err(|e| unreadable(&e))?;
+    reader.take(wanted).read_to_end(&mut file).map_err(|e| unreadable(&e))?;
+    Ok((file, size))
+}

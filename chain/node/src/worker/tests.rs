@@ -1,0 +1,497 @@
+//! Jobs from a state to signed shares: in this process, over the socket, and after everything that can go wrong between.
+
+use std::{
+    fs,
+    os::unix::{fs::PermissionsExt, net::UnixStream},
+    path::Path,
+    sync::{
+        Arc, LazyLock, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use aceso_app::{Task, WantedBlob, attest::AttestKey};
+use aceso_blobs::BlobStore;
+use aceso_inference::{Kernels, image};
+use aceso_test_support::{picture, repository};
+use aceso_types::{
+    BlobId, Digest, Height, Manifest,
+    msg::{Recipient, SealedFile, Share},
+    query::{Asked, JobRow, JobStatus, QueryJob, QueryReader, ReaderRow, RecordRow},
+    sealed::{Disclosure, Failure, Outcome, Statement},
+};
+use aceso_verify::{
+    grant::{ContentPoint, Granted, PublicKey, Registered, Registration, SecretKey, Wrap},
+    outcome::open_outputs,
+};
+use prost::Message;
+use tendermint::v0_38::abci::{request, response};
+
+use super::{
+    chores::{Chores, Pins},
+    compute::{Unable, compute},
+    frame::{Kind, VERSION, receive, send},
+    job::Job,
+    lane::Here,
+    models::Models,
+    process::converse,
+    work::{Parts, Work},
+};
+use crate::{
+    abci::query::Queries,
+    application::{Application, Fault},
+    home::{Home, config::Config},
+    metrics::meters,
+};
+
+const OWNER: &str = "aceso1patient";
+const OPERATOR: &str = "aceso1operator";
+/// How long a test waits for what has to come.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+static MODEL: LazyLock<(Manifest, Vec<u8>)> = LazyLock::new(|| {
+    let folder = repository().join("models/pneumonia");
+    let manifest = fs::read(folder.join("manifest.json")).unwrap();
+    (serde_json::from_slice(&manifest).unwrap(), fs::read(folder.join("model.onnx")).unwrap())
+});
+
+fn content() -> ContentPoint {
+    ContentPoint::generate(&[5; 64])
+}
+
+fn opener() -> SecretKey {
+    SecretKey::derive(&[6; 32], b"test", b"0").unwrap()
+}
+
+/// What is under the key, as its owner has sealed it.
+fn sealed(owner: &str, record: &[u8]) -> Vec<u8> {
+    let tags = [("modality".to_owned(), "DX".to_owned()), ("body_part".to_owned(), "CHEST".to_owned())].into();
+    let length = record.len() as u64;
+    aceso_seal::seal(&content(), owner, [7; 32], ("image/png", tags), record, length, Vec::new()).unwrap()
+}
+
+/// K for this reader's key, by way of a registration and a grant.
+fn wrapped(reader: &PublicKey) -> Vec<u8> {
+    let (patient, commitment) = (SecretKey::derive(&[8; 32], b"test", b"patient").unwrap(), content().commitment());
+    let about = Registered { chain_id: "test-1", cid: "cid", owner: OWNER, commitment: &commitment };
+    let registered = Registration::new(&about, &patient, &content(), &[1; 64]);
+    let nothing = Digest([0; 32]);
+    let granted = Granted {
+        chain_id: "test-1",
+        version: 1,
+        source: &nothing,
+        cid: "cid",
+        owner: OWNER,
+        grant: 1,
+        nonce: &[0; 16],
+        epoch: 0,
+        committee: &nothing,
+        terms: &nothing,
+    };
+    let wrap = Wrap::new(&granted, &patient, &registered.sealed, &[*reader], &[2; 64]).unwrap();
+    wrap.of(0).unwrap().to_bytes().into()
+}
+
+/// A job over a sealed picture.
+pub(super) fn job(number: u64) -> Job {
+    let file = sealed(OWNER, &picture(1));
+    Job {
+        statement: Statement {
+            chain_id: "test-1".into(),
+            job: number,
+            requested: Height(3),
+            committee: Digest([1; 32]),
+            model: MODEL.0.id(),
+            pipeline: MODEL.0.pipeline.digest(),
+            image: BlobId::of_raw(&file),
+            owner: OWNER.into(),
+            requester: "aceso1insurance".into(),
+            consent: Digest([2; 32]),
+            disclosure: Disclosure::Sealed,
+        },
+        size: file.len() as u64,
+        commitment: content().commitment(),
+        epoch: 0,
+        reader_key: opener().public().to_bytes().into(),
+        ciphertext: wrapped(&opener().public()),
+        modality: String::new(),
+        body_part: String::new(),
+        vouched: None,
+        manifest: MODEL.0.clone(),
+    }
+}
+
+fn computed(job: &Job, key: &SecretKey, file: &[u8]) -> Result<Outcome, Unable> {
+    let models = Models::new(Kernels::default());
+    let model = models.get(&job.manifest, || Ok(MODEL.1.clone())).unwrap();
+    compute(&Job { size: file.len() as u64, ..job.clone() }, key, &model, file)
+}
+
+#[test]
+fn a_member_computes_what_the_keys_holder_reads() {
+    let job = job(7);
+    let outcome = computed(&job, &opener(), &sealed(OWNER, &picture(1))).unwrap();
+    let Outcome::Sealed { commitment, ciphertext, .. } = &outcome else { panic!("{outcome:?}") };
+    let outputs = open_outputs(&content(), &job.statement, commitment, ciphertext).unwrap();
+    assert_eq!(outputs[0].data().len(), MODEL.0.output.labels.len());
+    assert_eq!(computed(&job, &opener(), &sealed(OWNER, &picture(1))).unwrap(), outcome);
+}
+
+#[test]
+fn every_failure_is_an_outcome_and_what_is_wrong_here_is_none() {
+    let job = job(7);
+    let failed = |job: &Job, file: &[u8]| match computed(job, &opener(), file) {
+        Ok(Outcome::Failed(failure)) => failure,
+        other => panic!("{other:?}"),
+    };
+    let good = sealed(OWNER, &picture(1));
+    assert_eq!(failed(&Job { commitment: Digest([9; 32]), ..job.clone() }, &good), Failure::Key);
+    assert_eq!(failed(&job, b"no sealed file"), Failure::Header);
+    assert_eq!(failed(&job, &sealed("aceso1other", &picture(1))), Failure::Owner);
+    assert_eq!(failed(&job, &good[..good.len() - 1]), Failure::Leaf);
+    assert_eq!(failed(&job, &sealed(OWNER, b"no picture")), Failure::Undecodable);
+    assert_eq!(failed(&Job { modality: "MG".into(), ..job.clone() }, &good), Failure::Unsuitable);
+    let gout = Statement { disclosure: Disclosure::Predicate(vec!["gout".into()]), ..job.statement.clone() };
+    assert_eq!(failed(&Job { statement: gout, ..job.clone() }, &good), Failure::Inference);
+    let huge = Job { size: 1 << 30, ..job.clone() };
+    let models = Models::new(Kernels::default());
+    let model = models.get(&job.manifest, || Ok(MODEL.1.clone())).unwrap();
+    assert_eq!(compute(&huge, &opener(), &model, &good).unwrap(), Outcome::Failed(Failure::Record));
+
+    // A member whose key file is another one says nothing: it would say that the patient's wrap is wrong.
+    let other = SecretKey::derive(&[9; 32], b"test", b"1").unwrap();
+    assert!(matches!(computed(&job, &other, &good), Err(Unable::OtherKey(0))));
+    let bent = Job { ciphertext: vec![0; 96], ..job.clone() };
+    assert!(matches!(computed(&bent, &opener(), &good), Err(Unable::Wrap(_))));
+    let lost = models.get(&Manifest { name: "other".into(), ..MODEL.0.clone() }, || Err("gone".into()));
+    assert!(lost.err().unwrap().to_string().contains("gone"));
+}
+
+/// A state that has some jobs and nothing else.
+#[derive(Default)]
+struct State {
+    open: Mutex<Vec<Task>>,
+    expired: Mutex<Vec<u64>>,
+    /// Whether it knows the operator's reader key.
+    knows: AtomicBool,
+}
+
+impl State {
+    fn with(numbers: &[u64]) -> Arc<Self> {
+        let state = Self { knows: AtomicBool::new(true), ..Self::default() };
+        state.open.lock().unwrap().extend(numbers.iter().map(|number| task(&job(*number))));
+        Arc::new(state)
+    }
+
+    fn close(&self, number: u64) {
+        self.open.lock().unwrap().retain(|task| task.job.job != number);
+        self.expired.lock().unwrap().push(number);
+    }
+}
+
+fn task(job: &Job) -> Task {
+    let file = SealedFile { cid: job.statement.image.to_string(), size: job.size, ..SealedFile::default() };
+    Task {
+        job: JobRow { job: job.number(), reward: "100".into(), ..JobRow::default() },
+        statement: job.statement.clone(),
+        member: 0,
+        record: RecordRow { commitment: job.commitment.0.into(), ..RecordRow::default() },
+        file,
+        opener: Recipient { account: OPERATOR.into(), epoch: 0 },
+        ciphertext: job.ciphertext.clone(),
+        manifest: job.manifest.clone(),
+    }
+}
+
+impl Application for State {
+    fn chain_id(&self) -> Option<String> {
+        Some("test-1".into())
+    }
+    fn info(&self) -> response::Info {
+        response::Info::default()
+    }
+    fn init_chain(&self, _: request::InitChain) -> Result<response::InitChain, Fault> {
+        unreachable!("no block is made")
+    }
+    fn check_tx(&self, _: request::CheckTx) -> response::CheckTx {
+        unreachable!()
+    }
+    fn prepare_proposal(&self, _: request::PrepareProposal) -> response::PrepareProposal {
+        unreachable!()
+    }
+    fn process_proposal(&self, _: request::ProcessProposal) -> response::ProcessProposal {
+        unreachable!()
+    }
+    fn finalize_block(&self, _: request::FinalizeBlock) -> Result<response::FinalizeBlock, Fault> {
+        unreachable!()
+    }
+    fn commit(&self) -> Result<response::Commit, Fault> {
+        unreachable!()
+    }
+    fn query(&self, request: request::Query) -> response::Query {
+        let row = match request.path.as_str() {
+            QueryReader::PATH if self.knows.load(Ordering::Relaxed) => {
+                let key = opener().public().to_bytes().into();
+                Some(ReaderRow { account: OPERATOR.into(), key, ..ReaderRow::default() }.encode_to_vec())
+            }
+            QueryJob::PATH => {
+                let job = QueryJob::decode(request.data).unwrap().job;
+                let is_closed = self.expired.lock().unwrap().contains(&job);
+                let status = if is_closed { JobStatus::Expired } else { JobStatus::Open } as i32;
+                Some(JobRow { job, status, ..JobRow::default() }.encode_to_vec())
+            }
+            _ => None,
+        };
+        match row {
+            Some(value) => response::Query { value: value.into(), ..Default::default() },
+            None => response::Query { code: 22.into(), codespace: "sdk".into(), ..Default::default() },
+        }
+    }
+    fn wanted_blobs(&self) -> Vec<WantedBlob> {
+        Vec::new()
+    }
+    fn live_blobs(&self, _: Option<&BlobId>, _: usize) -> (Vec<WantedBlob>, Option<BlobId>) {
+        Default::default()
+    }
+    fn attests(&self, _: u64) -> Vec<Vec<u8>> {
+        Vec::new()
+    }
+    fn open_jobs(&self, _: &[u8; 48]) -> Vec<Task> {
+        self.open.lock().unwrap().clone()
+    }
+    fn unsigned_roots(&self, _: &[u8; 48]) -> Vec<(u64, Digest)> {
+        vec![(1, Digest([4; 32]))]
+    }
+    fn expects_blocks(&self) -> bool {
+        false
+    }
+}
+
+/// A node's home with the opener key, the model's bytes and the sealed file.
+struct Place {
+    home: Home,
+    blobs: Arc<BlobStore>,
+    _lock: crate::home::Lock,
+    _dir: tempfile::TempDir,
+}
+
+impl Place {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let home = Home::at(dir.path());
+        let lock = home.lock().unwrap();
+        let made = home.make_opener(0).unwrap();
+        // The tests' key, so that outcomes can be told beforehand.
+        let (path, text) = (home.openers_dir().join("00000000000000000000.json"), |key: &SecretKey| {
+            base64::Engine::encode(&base64::engine::general_purpose::STANDARD, key.to_bytes())
+        });
+        let file = fs::read_to_string(&path).unwrap().replace(&text(&made), &text(&opener()));
+        fs::write(&path, file).unwrap();
+        let blobs = Arc::new(BlobStore::open(&home.blobs_dir(), Default::default()).unwrap());
+        blobs.put(&MODEL.1[..], 1 << 30).unwrap();
+        blobs.put(&sealed(OWNER, &picture(1))[..], 1 << 30).unwrap();
+        home.attester().unwrap();
+        Self { home, blobs, _lock: lock, _dir: dir }
+    }
+
+    fn work(&self, state: &Arc<State>, config: &Config) -> Arc<Work> {
+        let app: Arc<dyn Application> = Arc::clone(state) as _;
+        let parts = Parts {
+            app: Arc::clone(&app),
+            blobs: Arc::clone(&self.blobs),
+            fetch: None,
+            home: self.home.clone(),
+            meters: meters::Sealed::default(),
+            pulse: None,
+        };
+        let chores = Chores {
+            home: self.home.clone(),
+            queries: Queries::new(app),
+            blobs: Arc::clone(&self.blobs),
+            fetch: None,
+            pins: Arc::new(Pins::default()),
+        };
+        let work = Work::open(parts, config).unwrap();
+        work.start(&self.home, config, chores).unwrap();
+        work
+    }
+}
+
+fn wait(what: &str, mut until: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !until() {
+        assert!(begun.elapsed() < PATIENCE, "{what} did not come");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+fn check(key: &AttestKey, share: &Share) {
+    let job = job(share.job);
+    let outcome = Outcome::decode(&share.outcome).unwrap();
+    assert_eq!(outcome, computed(&job, &opener(), &sealed(OWNER, &picture(1))).unwrap());
+    assert_eq!(share.signature, key.sign(&job.statement.sign_bytes(&outcome)));
+}
+
+#[test]
+fn jobs_become_shares_until_they_are_closed() {
+    let (place, state) = (Place::new(), State::with(&[8, 7]));
+    let key = place.home.attester().unwrap();
+    let work = place.work(&state, &Config::default());
+    wait("both shares", || work.word().0.len() == 2);
+    let (shares, roots) = work.word();
+    assert_eq!(shares.iter().map(|share| share.job).collect::<Vec<_>>(), [7, 8]);
+    shares.iter().for_each(|share| check(&key, share));
+    assert_eq!((roots[0].number, &roots[0].signature), (1, &key.sign(&Digest([4; 32])).to_vec()));
+    assert_eq!((work.meters.outcomes.counted("opened"), work.meters.queue.get()), (2, 0));
+
+    state.close(7);
+    work.committed();
+    wait("the end of a share", || work.word().0.len() == 1);
+    work.stop();
+    // The next run says the same, without computing it again.
+    let again = place.work(&state, &Config { worker_threads: 0, ..Config::default() });
+    wait("the share of before", || again.word().0.len() == 1);
+    assert_eq!(again.word().0, shares[1..]);
+    again.stop();
+}
+
+#[test]
+fn what_is_missing_may_come_later() {
+    let (place, state) = (Place::new(), State::with(&[7]));
+    let file = BlobId::of_raw(&sealed(OWNER, &picture(1)));
+    place.blobs.remove(&file).unwrap();
+    state.knows.store(false, Ordering::Relaxed);
+    let work = place.work(&state, &Config::default());
+    work.look();
+    assert_eq!(work.queue.len(), 0, "nobody knows for which key it is wrapped");
+    state.knows.store(true, Ordering::Relaxed);
+    work.committed();
+    wait("an attempt", || work.meters.outcomes.counted("unable") > 0);
+    place.blobs.put(&sealed(OWNER, &picture(1))[..], 1 << 30).unwrap();
+    wait("the share", || work.word().0.len() == 1);
+    work.stop();
+}
+
+/// Connects as a worker process does.
+fn connect(path: &Path) -> UnixStream {
+    let mut stream = None;
+    wait("the socket", || {
+        stream = UnixStream::connect(path).ok();
+        stream.is_some()
+    });
+    stream.unwrap()
+}
+
+#[test]
+fn worker_processes_may_come_and_die() {
+    let (place, state) = (Place::new(), State::with(&[7]));
+    let config = Config { worker_threads: 0, worker_socket: "w.sock".into(), ..Config::default() };
+    let work = place.work(&state, &config);
+    let path = place.home.path().join("w.sock");
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    wait("the socket", || path.exists());
+    assert_eq!(mode(&path), 0o600);
+
+    // One that takes the job and dies.
+    let mut dying = &connect(&path);
+    send(&mut dying, Kind::Hello, &[VERSION]).unwrap();
+    assert_eq!(receive(&mut dying).unwrap().0, Kind::Job);
+    dying.shutdown(std::net::Shutdown::Both).unwrap();
+    wait("its end", || work.meters.outcomes.counted("gone") == 1);
+    // Some that say what no worker says.
+    for lie in [
+        (Kind::Outcome, b"no outcome".to_vec()),
+        (Kind::Outcome, Outcome::Open { input: input(), outputs: Vec::new() }.encode()),
+        (Kind::Job, Vec::new()),
+    ] {
+        let gone = work.meters.outcomes.counted("gone");
+        let mut liar = &connect(&path);
+        send(&mut liar, Kind::Hello, &[VERSION]).unwrap();
+        receive(&mut liar).unwrap();
+        receive(&mut liar).unwrap();
+        send(&mut liar, lie.0, &lie.1).unwrap();
+        wait("its end", || work.meters.outcomes.counted("gone") == gone + 1);
+    }
+    // Another program at the wrong door, and another version.
+    for hello in [&b"GET / HTTP/1.1\r\n\r\n"[..], &[1, 0, 0, 0, 1, VERSION + 1]] {
+        use std::io::{Read, Write};
+        let mut stranger = connect(&path);
+        stranger.write_all(hello).unwrap();
+        let mut told = Vec::new();
+        // It may be cut off before it was heard out.
+        let _ = stranger.read_to_end(&mut told);
+        assert!(told.is_empty(), "a stranger is told nothing");
+    }
+    assert!(work.word().0.is_empty() && work.queue.has(7));
+
+    let mut here = Here::new(place.home.clone(), Arc::new(Models::new(Kernels::default())));
+    let worker = std::thread::spawn(move || converse(&connect(&path), &mut here));
+    wait("the share", || work.word().0.len() == 1);
+    check(&place.home.attester().unwrap(), &work.word().0[0]);
+    work.stop();
+    drop(worker);
+}
+
+#[test]
+fn a_worker_process_without_the_key_says_so() {
+    let (place, state) = (Place::new(), State::with(&[7]));
+    let config = Config { worker_threads: 0, worker_socket: "w.sock".into(), ..Config::default() };
+    let work = place.work(&state, &config);
+    let path = place.home.path().join("w.sock");
+    let empty = tempfile::tempdir().unwrap();
+    let mut here = Here::new(Home::at(empty.path()), Arc::new(Models::new(Kernels::default())));
+    let worker = std::thread::spawn(move || converse(&connect(&path), &mut here));
+    wait("its word", || work.meters.outcomes.counted("unable") > 0);
+    assert!(work.word().0.is_empty() && work.meters.outcomes.counted("gone") == 0);
+    work.stop();
+    drop(worker);
+}
+
+fn input() -> aceso_types::sealed::Input {
+    aceso_types::sealed::Input { claim: Digest([0; 32]), vouched: false }
+}
+
+/// Whether some file below a folder has one of these.
+fn holds(folder: &Path, needles: &[Vec<u8>]) -> Option<String> {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let found = if path.is_dir() {
+            holds(&path, needles)
+        } else {
+            let bytes = fs::read(&path).unwrap_or_default();
+            let found = needles.iter().any(|needle| bytes.windows(needle.len()).any(|window| window == needle));
+            found.then(|| path.display().to_string())
+        };
+        if found.is_some() {
+            return found;
+        }
+    }
+    None
+}
+
+#[test]
+fn nothing_that_was_opened_is_on_the_disk() {
+    let (place, state) = (Place::new(), State::with(&[7]));
+    let work = place.work(&state, &Config::default());
+    wait("the share", || work.word().0.len() == 1);
+    work.stop();
+    let decoded = image::decode(&picture(1), image::Limits::default()).unwrap();
+    let statement = job(7).statement;
+    let outcome = Outcome::decode(&work.word().0[0].outcome).unwrap();
+    let Outcome::Sealed { commitment, ciphertext, .. } = outcome else { panic!("sealed") };
+    let outputs = open_outputs(&content(), &statement, &commitment, &ciphertext).unwrap();
+    assert_eq!(outputs.len(), 1);
+    // The picture's rows, what is derived of the record's key, and what a model says of it.
+    let row = |row: u32| (0..40).map(|at| ((row * 40 + at).wrapping_mul(31) % 251) as u8 ^ 1).collect::<Vec<u8>>();
+    let job = 7_u64.to_be_bytes();
+    let salt = [7; 32];
+    let purposes = [[&b"aceso/seal/file/1"[..], &salt].concat(), [&b"aceso/blind/1"[..], &job].concat()];
+    let keys = purposes.iter().map(|purpose| content().key(purpose).to_vec());
+    let told = [picture(1)[60..100].to_vec(), decoded.pixel_digest().as_bytes().to_vec()];
+    let needles: Vec<Vec<u8>> = (0..32).map(row).chain(keys).chain(told).collect();
+    assert_eq!(holds(place.home.path(), &needles), None);
+    // The test would see it.
+    fs::write(place.home.path().join("data/leak"), picture(1)).unwrap();
+    assert!(holds(place.home.path(), &needles).unwrap().ends_with("leak"));
+}
