@@ -342,7 +342,7 @@ mod tests {
         for signature in [infinity, key(1).sign(&Digest([9; 32])).to_vec()] {
             let keys = vec![key(1).public().into(), other.public().into()];
             let none = Signed { keys, message: Digest([9; 32]), signature };
-            assert_eq!(check_all(&[none.clone()]), Err((0, AttestError::Signature)));
+            assert_eq!(check_all(std::slice::from_ref(&none)), Err((0, AttestError::Signature)));
             assert_eq!(check_all(&[all[0].clone(), none]), Err((1, AttestError::Signature)));
         }
     }

@@ -314,6 +314,7 @@ fn ten_thousand_deadlines_in_one_block_are_worked_off_a_bounded_number_a_block()
     assert_eq!(hospital.job(count).status(), JobStatus::Expired);
 }
 
+#[allow(clippy::disallowed_methods, reason = "what is measured is shown and decides nothing")]
 fn timed(hospital: &mut Hospital) -> std::time::Duration {
     let start = std::time::Instant::now();
     hospital.block(vec![]);

@@ -45,7 +45,7 @@ fn outcome() -> Outcome {
 }
 
 fn root() -> Root {
-    let key = |number: u32| Key { number, key: vec![number as u8; 48], power: 10, epoch: 0 };
+    let key = |number: u32| Key { number, key: vec![u8::try_from(number).unwrap(); 48], power: 10, epoch: 0 };
     Root {
         version: VERSION,
         chain_id: "aceso-test".into(),
