@@ -344,7 +344,6 @@ fn the_vectors_hold() {
     }
     for one in list("wraps") {
         let (chain_id, cid, owner) = (text(&one, "chain_id"), text(&one, "cid"), text(&one, "owner"));
-        let nonce = bytes(&one, "nonce");
         let (source, committee, terms) = (digest(&one, "source"), digest(&one, "committee"), digest(&one, "terms"));
         let nonce = bytes(&one, "nonce");
         let about = Granted {

@@ -226,9 +226,7 @@ impl Ledger {
             let listed = blobs.list(after.as_ref(), STEP);
             for blob in &listed {
                 let registered = queries.ask(&QueryBlob { cid: blob.id.to_string() })?;
-                if registered.as_ref().is_some_and(|row| row.held) {
-                    self.lock().waiting.remove(&blob.id);
-                } else if pins.knows(&blob.id) {
+                if registered.as_ref().is_some_and(|row| row.held) || pins.knows(&blob.id) {
                     self.lock().waiting.remove(&blob.id);
                 } else if let Some(row) = registered {
                     blobs.remove(&blob.id)?;
