@@ -253,7 +253,7 @@ mod tests {
         assert_eq!(next(&queue), 2, "the first one rests");
         let begun = Instant::now();
         assert_eq!(next(&queue), 1);
-        assert!(begun.elapsed() <= REST);
+        assert!(begun.elapsed() < REST_MAX, "it rests the longer the more often it fails");
     }
 
     #[test]

@@ -319,7 +319,7 @@ pub struct MsgRequestReadResponse {
     /// The job's number on the chain, from 1; 0 where the answer was known and needed no job.
     #[prost(uint64, tag = "1")]
     pub job: u64,
-    /// What was taken for it, in the chain's coin.
+    /// How many of the chain's smallest coin were taken for it, as a decimal number.
     #[prost(string, tag = "2")]
     pub fee: String,
 }

@@ -81,7 +81,7 @@ fn answer(
         let known = tell::Known { findings, read, consent };
         tell::known(run, &allowed, known, msg.callback_gas)?;
     }
-    Ok(MsgRequestReadResponse { job: 0, fee })
+    Ok(MsgRequestReadResponse { job: 0, fee: 0.to_string() })
 }
 
 /// Makes a job.
@@ -147,13 +147,14 @@ fn open(
     jobs::open(run, &row, allowed.requester.as_str())?;
     review(run, msg, &mut allowed, job)?;
     journal(run, &allowed, consent, job)?;
-    let fee = format!("{}{}", price.saturating_add(reward), chain.denom);
+    let amount = price.saturating_add(reward);
+    let fee = format!("{amount}{}", chain.denom);
     let event = event(&allowed, consent, job)
         .with("members", row.members.len().to_string())
         .with("deadline", row.deadline.to_string())
         .with("fee", fee.as_str());
     run.emit(event);
-    Ok(MsgRequestReadResponse { job, fee })
+    Ok(MsgRequestReadResponse { job, fee: amount.to_string() })
 }
 
 /// The policy with addresses as the state has them.
