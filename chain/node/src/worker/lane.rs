@@ -17,6 +17,11 @@ use crate::home::Home;
 
 /// Whoever computes outcomes: this process, or another one.
 pub(super) trait Computes {
+    /// Whether it is still there, while it has nothing to do.
+    fn is_there(&mut self) -> bool {
+        true
+    }
+
     /// The outcome of a job, given its sealed file and what reads the model's bytes.
     fn outcome(
         &mut self,
@@ -53,7 +58,7 @@ impl Computes for Here {
 
 /// Works until the queue is stopped, or until whoever computes is gone.
 pub(super) fn run(work: &Work, computes: &mut dyn Computes) -> Result<(), Unable> {
-    while let Some(taken) = work.queue.take() {
+    while let Some(taken) = work.queue.take_while(|| computes.is_there()) {
         let begun = Instant::now();
         let job = Arc::clone(&taken.job);
         let (number, model, image) = (job.number(), job.statement.model, job.statement.image);

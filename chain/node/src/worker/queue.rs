@@ -15,6 +15,8 @@ use std::{
 
 use super::job::Job;
 
+/// How often a lane that waits is asked whether it is still there.
+const LOOK: Duration = Duration::from_secs(1);
 /// The pause after the first attempt that came to nothing; each next one is twice as long.
 const REST: Duration = Duration::from_millis(500);
 /// The longest one.
@@ -101,11 +103,12 @@ impl Queue {
         self.changed.notify_one();
     }
 
-    /// The best job that waits, as soon as there is one; nothing when it is time to stop.
-    pub(crate) fn take(&self) -> Option<Taken<'_>> {
+    /// The best job that waits, as soon as there is one; nothing when it is time to stop, or when whoever wants it is
+    /// there no more, which is asked every second.
+    pub(crate) fn take_while(&self, mut is_there: impl FnMut() -> bool) -> Option<Taken<'_>> {
         let mut inner = self.lock();
         loop {
-            if inner.stopped {
+            if inner.stopped || !is_there() {
                 return None;
             }
             let now = Instant::now();
@@ -123,10 +126,8 @@ impl Queue {
                 State::Resting(until) => Some(until.saturating_duration_since(now)),
                 _ => None,
             });
-            inner = match rested.min() {
-                Some(left) => self.changed.wait_timeout(inner, left).unwrap_or_else(PoisonError::into_inner).0,
-                None => self.changed.wait(inner).unwrap_or_else(PoisonError::into_inner),
-            };
+            let pause = rested.min().unwrap_or(LOOK).min(LOOK);
+            inner = self.changed.wait_timeout(inner, pause).unwrap_or_else(PoisonError::into_inner).0;
         }
     }
 
@@ -205,7 +206,7 @@ mod tests {
     }
 
     fn next(queue: &Queue) -> u64 {
-        let taken = queue.take().unwrap();
+        let taken = queue.take_while(|| true).unwrap();
         let number = taken.job.number();
         taken.done();
         number
@@ -217,7 +218,7 @@ mod tests {
         assert_eq!([(); 5].map(|()| next(&queue)), [2, 4, 1, 3, 5]);
         assert_eq!(queue.len(), 0);
         queue.stop();
-        assert!(queue.take().is_none());
+        assert!(queue.take_while(|| true).is_none());
     }
 
     #[test]
@@ -227,7 +228,7 @@ mod tests {
         assert_eq!([(); 2].map(|()| next(&queue)), [4, 2]);
         // What is worked on is not pushed out.
         let queue = self::queue(1, &[(1, 5)]);
-        let taken = queue.take().unwrap();
+        let taken = queue.take_while(|| true).unwrap();
         queue.put(Arc::new(job(2)), 9);
         assert!(!queue.has(2) && !taken.is_closed());
     }
@@ -235,7 +236,7 @@ mod tests {
     #[test]
     fn what_is_closed_goes_also_from_under_a_lane() {
         let queue = queue(9, &[(1, 5), (2, 5), (3, 5)]);
-        let taken = queue.take().unwrap();
+        let taken = queue.take_while(|| true).unwrap();
         queue.keep(&BTreeSet::from([3]));
         assert!(taken.is_closed());
         drop(taken);
@@ -246,8 +247,8 @@ mod tests {
     #[test]
     fn a_lane_that_dies_loses_nothing_and_one_that_fails_lets_it_rest() {
         let queue = queue(9, &[(1, 5), (2, 1)]);
-        drop(queue.take().unwrap());
-        let taken = queue.take().unwrap();
+        drop(queue.take_while(|| true).unwrap());
+        let taken = queue.take_while(|| true).unwrap();
         assert_eq!(taken.job.number(), 1);
         taken.later();
         assert_eq!(next(&queue), 2, "the first one rests");
@@ -259,13 +260,13 @@ mod tests {
     #[test]
     fn a_lane_of_an_older_life_of_a_job_does_not_touch_the_newer() {
         let queue = queue(9, &[(1, 5)]);
-        let old = queue.take().unwrap();
+        let old = queue.take_while(|| true).unwrap();
         queue.keep(&BTreeSet::new());
         queue.put(Arc::new(job(1)), 5);
-        let new = queue.take().unwrap();
+        let new = queue.take_while(|| true).unwrap();
         drop(old);
         assert!(!new.is_closed());
         queue.stop();
-        assert!(queue.take().is_none());
+        assert!(queue.take_while(|| true).is_none());
     }
 }

@@ -9,7 +9,8 @@
 //! that says nothing for too long is closed.
 
 use std::{
-    fs, io,
+    fs,
+    io::{self, Read},
     os::unix::{
         fs::PermissionsExt,
         net::{UnixListener, UnixStream},
@@ -138,6 +139,17 @@ enum Answer {
 }
 
 impl Computes for Remote {
+    /// A process that has nothing to do says nothing: whatever can be read is its end.
+    fn is_there(&mut self) -> bool {
+        let silent = |stream: &UnixStream| -> io::Result<bool> {
+            stream.set_nonblocking(true)?;
+            let said = (&mut &*stream).read(&mut [0]);
+            stream.set_nonblocking(false)?;
+            Ok(matches!(said, Err(e) if e.kind() == io::ErrorKind::WouldBlock))
+        };
+        silent(&self.0).unwrap_or(false)
+    }
+
     fn outcome(
         &mut self,
         job: &Job,
