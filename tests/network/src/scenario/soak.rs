@@ -135,7 +135,7 @@ fn resident(process: u32) -> Result<u64> {
 /// Whether the last third of the time held no more than the third before, where the run was long enough to tell.
 fn flat(looks: &BTreeMap<String, Held>, time: Duration) -> Result<Vec<String>> {
     let most = |of: &[u64]| of.iter().copied().max().unwrap_or_default();
-    let (mut largest, mut handles) = (BTreeMap::<&str, u64>::new(), 0);
+    let (mut largest, mut handles) = (BTreeMap::<&str, [u64; 3]>::new(), 0);
     for (name, held) in looks {
         let third = held.bytes.len() / 3;
         let (before, after) = (third..2 * third, 2 * third..held.bytes.len());
@@ -146,10 +146,15 @@ fn flat(looks: &BTreeMap<String, Held>, time: Duration) -> Result<Vec<String>> {
         let (had, has) = (most(&held.handles[before]), most(&held.handles[after]));
         ensure!(has <= had + HANDLES, "{name} had {had} open files and has {has}");
         let kind = name.split(' ').next().unwrap_or_default();
-        let size = largest.entry(kind).or_default();
-        *size = (*size).max(is);
+        let sizes = largest.entry(kind).or_default();
+        for (size, held) in sizes.iter_mut().zip([most(&held.bytes[..third]), was, is]) {
+            *size = (*size).max(held);
+        }
         handles = handles.max(has);
     }
-    let sizes = largest.iter().map(|(kind, bytes)| format!("{kind} {} MB", bytes >> 20)).collect::<Vec<_>>().join(", ");
-    Ok(vec![format!("at most {sizes} resident, {handles} open files")])
+    let size = |(kind, thirds): (&&str, &[u64; 3])| {
+        format!("{kind} {} MB", thirds.map(|bytes| (bytes >> 20).to_string()).join(", "))
+    };
+    let sizes = largest.iter().map(size).collect::<Vec<_>>().join("; ");
+    Ok(vec![format!("most that was resident in each third of the time: {sizes}; {handles} open files")])
 }
