@@ -122,7 +122,7 @@ pub(crate) fn play(report: &mut Report, scene: &Scene, models: &Path) -> Result<
 fn refused(report: &mut Report, scene: &Scene, granted: &Granted) -> Result<()> {
     let (physician, patient) = (&scene.cast.physician, &scene.cast.patient);
     let receipts = || Ok(physician.ask(&QueryReceipts::default())?.map(|answer| answer.rows.len()));
-    let expected = Expected { code: Some(("aceso", 907)), words: "was taken back" };
+    let expected = Expected { code: Some(("aceso", 910)), words: "was taken back" };
     report.refusal("a sealed read after the grant was taken back", &expected, receipts, || {
         let read = read(scene, granted, &Disclosure::Sealed)?;
         came(physician.send(&physician.key, vec![read], GasLimit::Fixed(2_000_000)))
