@@ -143,7 +143,9 @@ fn play(arguments: &Arguments, report: &mut Report) -> Result<String> {
     report.reads(&samples);
     let names = ["developer", "model author", "hospital", "patient", "physician", "insurer", "treasury"];
     let people = names.into_iter().map(Person::new).collect::<Result<Vec<_>>>()?;
-    let funds: Vec<String> = people.iter().map(Person::fund).chain(arguments.funds.iter().cloned()).collect();
+    let (operator, words) = Person::with_words("operator")?;
+    let everybody = people.iter().chain([&operator]);
+    let funds: Vec<String> = everybody.map(Person::fund).chain(arguments.funds.iter().cloned()).collect();
     let home = arguments.home.as_deref();
 
     let ui = arguments.ui.as_deref();
@@ -154,7 +156,10 @@ fn play(arguments: &Arguments, report: &mut Report) -> Result<String> {
         engine.map_or("starts an embedded chain", |_| "starts a CometBFT validator"),
         || {
             let stage = match engine {
-                Some(engine) => Stage::cometbft(&arguments.node, engine, home, &chain, &funds, ui)?,
+                Some(engine) => {
+                    let programs = (arguments.node.as_path(), engine);
+                    Stage::cometbft(programs, home, &chain, &operator.address(), &funds, ui)?
+                }
                 None => Stage::dev(&arguments.node, home, &chain, &funds, ui)?,
             };
             Ok((stage, None))
@@ -166,6 +171,11 @@ fn play(arguments: &Arguments, report: &mut Report) -> Result<String> {
     let cast = Cast { developer, author, hospital, patient, physician, insurer, treasury };
     // A chain that has just begun has no validators to name and no state to ask yet.
     cast.insurer.wait_for_height(2)?;
+    if engine.is_some() {
+        report.step("operator", "registers the key with which she opens what she is granted", || {
+            Ok((stage.register_opener(&arguments.node, &words)?, None))
+        })?;
+    }
     let auditor = Auditor::new(&arguments.node, &cast.insurer)?;
     let alone = auditor.is_alone();
 

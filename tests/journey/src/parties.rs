@@ -27,9 +27,19 @@ impl Person {
         Ok(Self { name, key: Key::generate()?.0 })
     }
 
+    /// Somebody with the words that bring her key back.
+    pub(crate) fn with_words(name: &'static str) -> Result<(Self, String)> {
+        let (key, words) = Key::generate()?;
+        Ok((Self { name, key }, words))
+    }
+
+    pub(crate) fn address(&self) -> String {
+        self.key.address("aceso")
+    }
+
     /// `ADDRESS=COINS` for a node's `--fund`.
     pub(crate) fn fund(&self) -> String {
-        format!("{}={COINS}uaceso", self.key.address("aceso"))
+        format!("{}={COINS}uaceso", self.address())
     }
 
     /// Connects her to a node.

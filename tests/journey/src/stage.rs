@@ -45,19 +45,20 @@ impl Stage {
         Ok(Self { path, home, children: vec![child], endpoints })
     }
 
-    /// One real CometBFT validator that drives `aceso start` over ABCI.
+    /// One real CometBFT validator that drives `aceso start` over ABCI, operated by an account.
     pub(crate) fn cometbft(
-        node: &Path,
-        engine: &Path,
+        (node, engine): (&Path, &Path),
         home: Option<&Path>,
         chain_id: &str,
+        operator: &str,
         funds: &[String],
         ui: Option<&Path>,
     ) -> Result<Self> {
         let (home, folder) = folder(home)?;
         let path = folder.join("node");
         let mut init = Command::new(node);
-        init.args(["init", "--chain-id", chain_id, "--block-time", BLOCK_TIME, "--home"]).arg(&path);
+        init.args(["init", "--chain-id", chain_id, "--block-time", BLOCK_TIME, "--operator", operator]);
+        init.arg("--home").arg(&path);
         init.args(funds.iter().flat_map(|fund| ["--fund", fund]));
         finish(init)?;
         let mut init = Command::new(engine);
@@ -83,6 +84,16 @@ impl Stage {
         stage.children.push(engine);
         stage.wait_for_port(rpc)?;
         Ok(stage)
+    }
+
+    /// Registers the key with which the validator's operator opens what patients grant her; `words` are her account's.
+    pub(crate) fn register_opener(&self, node: &Path, words: &str) -> Result<()> {
+        let file = self.path.join("operator.words");
+        std::fs::write(&file, words)?;
+        let mut command = Command::new(node);
+        command.args(["opener", "register", "--home"]).arg(self.path.join("node")).arg("--from").arg(file);
+        command.args(["--node", &self.endpoints.rpc, "--rest", &self.endpoints.rest]);
+        finish(command)
     }
 
     /// A folder that goes with the node.

@@ -58,7 +58,7 @@ fn every_contract_passes_the_checks() {
     }
     expect![[r#"
         consent: {Instantiate, Execute, Query, Migrate} {"aceso", "cosmwasm_1_1", "cosmwasm_1_2", "cosmwasm_1_3", "cosmwasm_1_4", "cosmwasm_2_0", "cosmwasm_2_1", "cosmwasm_2_2", "iterator"}
-        insurance: {Instantiate, Execute, Query, Migrate, Reply} {"aceso", "cosmwasm_1_1", "cosmwasm_1_2", "cosmwasm_1_3", "cosmwasm_1_4", "cosmwasm_2_0", "cosmwasm_2_1", "cosmwasm_2_2", "iterator"}
+        insurance: {Instantiate, Execute, Query, Migrate, Sudo, Reply} {"aceso", "cosmwasm_1_1", "cosmwasm_1_2", "cosmwasm_1_3", "cosmwasm_1_4", "cosmwasm_2_0", "cosmwasm_2_1", "cosmwasm_2_2", "iterator"}
         probe: {Instantiate, Execute, Query, Reply} {"aceso", "cosmwasm_1_1", "cosmwasm_1_2", "cosmwasm_1_3", "cosmwasm_1_4", "cosmwasm_2_0", "cosmwasm_2_1", "cosmwasm_2_2", "iterator"}
         token: {Instantiate, Execute, Query, Migrate} {"cosmwasm_1_1", "cosmwasm_1_2", "cosmwasm_1_3", "cosmwasm_1_4", "cosmwasm_2_0", "cosmwasm_2_1", "cosmwasm_2_2", "iterator"}
         freelook: {Instantiate, Execute, Reply} {"aceso", "cosmwasm_1_1", "cosmwasm_1_2", "cosmwasm_1_3", "cosmwasm_1_4", "cosmwasm_2_0", "cosmwasm_2_1", "cosmwasm_2_2", "iterator"}
@@ -330,7 +330,7 @@ fn messages_that_are_none() {
         longer: ("wasm", 14) payload msg: trailing characters at line 1 column 23: invalid
         garbage: ("wasm", 14) payload msg: expected value at line 1 column 1: invalid
         text: ("wasm", 14) payload msg: expected value at line 1 column 1: invalid
-        another message: ("wasm", 5) failed to execute message; message index: 0: kind: Serialization, error: unknown variant `transfer`, expected one of `grant`, `revoke`, `use` at line 1 column 11: execute wasm contract failed
+        another message: ("wasm", 5) failed to execute message; message index: 0: kind: Serialization, error: unknown variant `transfer`, expected one of `grant`, `grant_hidden`, `revoke`, `use` at line 1 column 11: execute wasm contract failed
         another field: ("wasm", 5) failed to execute message; message index: 0: grant 1 does not exist: execute wasm contract failed
         no field: ("wasm", 5) failed to execute message; message index: 0: kind: Serialization, error: missing field `grant` at line 1 column 12: execute wasm contract failed
         a field twice: ("wasm", 5) failed to execute message; message index: 0: kind: Serialization, error: duplicate field `grant` at line 1 column 28: execute wasm contract failed
