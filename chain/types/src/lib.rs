@@ -25,6 +25,7 @@ pub mod msg;
 pub mod query;
 pub mod receipt;
 pub mod sealed;
+pub mod signers;
 pub mod tensor;
 pub mod transcript;
 

@@ -495,7 +495,7 @@ mod compact;
 mod proof;
 
 pub use compact::{COMPACT_BYTES_MAX, Compact, CompactStatement};
-pub use proof::{Acceptance, NotAccepted, ProofError, SIGNATURE_DOMAIN, Signed, SignedRoot, places};
+pub use proof::{Acceptance, NotAccepted, ProofError, SIGNATURE_DOMAIN, Signed, SignedRoot};
 
 #[cfg(test)]
 #[path = "sealed/tests.rs"]

@@ -6,7 +6,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use aceso_types::msg::{Availability, MsgAttest};
+use aceso_types::{
+    msg::{Availability, MsgAttest},
+    signers::bits,
+};
 use bytes::Bytes;
 use prost::Message;
 use sha2::{Digest, Sha256};
@@ -244,11 +247,6 @@ fn state_together(
         signatures.retain(|slot, signature| attest::check_together(&[key(*slot)], &message, signature).is_ok());
         if enough(&signatures) { add_up(&signatures) } else { None }
     })?;
-    let mut signers = vec![0_u8; table.members.len().div_ceil(8)];
-    for slot in signatures.keys() {
-        if let Some(byte) = signers.get_mut(slot / 8) {
-            *byte |= 1 << (slot % 8);
-        }
-    }
+    let signers = bits(signatures.keys().copied(), table.members.len());
     Some(Availability { cid: cid.into(), size: row.size, expires: row.expires, signers, signature: sum.into() })
 }

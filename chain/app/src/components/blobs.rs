@@ -10,6 +10,7 @@ use aceso_types::{
     genesis::Params,
     msg::{Availability, MsgRegisterBlob, MsgRegisterBlobResponse},
     query::{BlobRow, BlobStatus},
+    signers::places,
 };
 
 use crate::{
@@ -326,12 +327,10 @@ pub(crate) fn check_attestation(
     if (row.size, row.expires) != (said.size, said.expires) || cid.to_string() != said.cid {
         return refuse("another registration than the pending one");
     }
-    let bit = |slot: usize| said.signers.get(slot / 8).is_some_and(|byte| byte >> (slot % 8) & 1 == 1);
-    let slots = table.members.len();
-    if said.signers.len() != slots.div_ceil(8) || (slots..said.signers.len() * 8).any(bit) {
+    let Some(slots) = places(&said.signers, table.members.len()) else {
         return refuse("the signers' bits do not fit the validator table");
-    }
-    let signers: Vec<_> = table.members.iter().enumerate().filter(|(slot, _)| bit(*slot)).map(|(_, one)| one).collect();
+    };
+    let signers: Vec<_> = slots.into_iter().filter_map(|slot| table.members.get(slot)).collect();
     if signers.iter().any(|one| one.bls_key.is_empty()) {
         return refuse("a signer has no attestation key");
     }

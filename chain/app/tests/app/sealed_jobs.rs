@@ -29,7 +29,7 @@ fn root(hospital: &Hospital) -> Root {
 fn holds(compact: &Compact, root: &Root) -> bool {
     let members: Vec<RootKey> = root.keys.iter().filter(|key| compact.members.contains(&key.number)).cloned().collect();
     let statement = compact.statement.of(committee_digest(root.number, &members));
-    let signers: Vec<Vec<u8>> = aceso_types::sealed::places(&compact.signers, members.len())
+    let signers: Vec<Vec<u8>> = aceso_types::signers::places(&compact.signers, members.len())
         .unwrap()
         .into_iter()
         .map(|place| members[place].key.clone())
@@ -313,7 +313,7 @@ fn each_root_is_signed_by_those_of_the_one_before() {
     assert_eq!(item(&proposed).roots.len(), 1);
     hospital.decide(proposed);
     let signed = hospital.ward.net.ask(&QueryRoot { number: 1, latest: false }).signed.unwrap();
-    let keys: Vec<Vec<u8>> = aceso_types::sealed::places(&signed.signers, 4)
+    let keys: Vec<Vec<u8>> = aceso_types::signers::places(&signed.signers, 4)
         .unwrap()
         .into_iter()
         .map(|place| first.keys[place].key.clone())

@@ -8,7 +8,11 @@ use alloc::{string::String, vec::Vec};
 use serde::{Deserialize, Serialize};
 
 use super::{Compact, Key, Root, SealedError, committee_digest};
-use crate::{Digest, Receipt, query::RootRow};
+use crate::{
+    Digest, Receipt,
+    query::RootRow,
+    signers::{is_enough, places},
+};
 
 /// The domain of attestation keys' signatures: BLS12-381, keys in G1, signatures in G2, possession proven apart.
 pub const SIGNATURE_DOMAIN: &[u8] = b"ACESO_BLS_SIG_BLS12381G2_XMD:SHA-256_SSWU_RO_POP_";
@@ -266,12 +270,5 @@ fn bits(signers: &[u8], of: usize) -> Result<Vec<usize>, ProofError> {
 /// The signers' power, if it is more than two thirds of `of`.
 fn two_thirds(root: &Root, signers: &[usize], of: u64) -> Result<u64, ProofError> {
     let signed = root.keys_at(signers).map(|key| key.power).fold(0, u64::saturating_add);
-    if u128::from(signed) * 3 > u128::from(of) * 2 { Ok(signed) } else { Err(ProofError::Power { signed, of }) }
-}
-
-/// The places whose bits are set, if the bits fit a committee of `members` exactly.
-pub fn places(signers: &[u8], members: usize) -> Option<Vec<usize>> {
-    let bit = |place: usize| signers.get(place / 8).is_some_and(|byte| byte >> (place % 8) & 1 == 1);
-    let fits = signers.len() == members.div_ceil(8) && !(members..signers.len() * 8).any(bit);
-    fits.then(|| (0..members).filter(|place| bit(*place)).collect())
+    if is_enough(signed, of) { Ok(signed) } else { Err(ProofError::Power { signed, of }) }
 }

@@ -245,12 +245,3 @@ fn names_and_digests_keep_things_apart() {
     assert_ne!(claim("chain", "insurer", &pixels), claim("chain", "other", &pixels));
     assert_ne!(reader_context("c", "a", 0, 1), reader_context("c", "a", 1, 0));
 }
-
-#[test]
-fn bits_fit_their_committee() {
-    assert_eq!(places(&[0b101], 3), Some(vec![0, 2]));
-    assert_eq!(places(&[0b1101], 3), None);
-    assert_eq!(places(&[0, 1], 3), None);
-    assert_eq!(places(&[], 3), None);
-    assert_eq!(places(&[0, 1], 9), Some(vec![8]));
-}

@@ -10,6 +10,7 @@ use aceso_types::{
     msg::{Conflict, Extension, JobOutcome, MsgAttest, RootSigned, Share},
     query::{JobRow, MemberRow},
     sealed::{Outcome as Came, Statement},
+    signers::{bits, is_enough},
 };
 use prost::Message;
 
@@ -203,12 +204,8 @@ impl Group {
     /// The statement, and what others say against it.
     fn finish(self) -> Option<(JobOutcome, Vec<(Conflict, Signed)>)> {
         let signature = self.all()?.signature;
-        let mut signers = vec![0_u8; self.row.members.len().div_ceil(8)];
-        for place in self.signatures.keys() {
-            if let Some(byte) = usize::try_from(place / 8).ok().and_then(|at| signers.get_mut(at)) {
-                *byte |= 1 << (place % 8);
-            }
-        }
+        let places = self.signatures.keys().filter_map(|place| usize::try_from(*place).ok());
+        let signers = bits(places, self.row.members.len());
         let others =
             self.others.into_iter().filter_map(|(place, share)| conflict(&self.row, &self.statement, place, share));
         let others = others.collect();
@@ -279,16 +276,11 @@ fn signed_roots(state: &mut impl Read, votes: &Votes) -> Outcome<Vec<RootSigned>
             }
         }
         let powers = signatures.keys().filter_map(|place| before.keys.get(*place)).map(|one| one.power);
-        if !roots::is_enough(&before, powers.sum()) {
+        if !is_enough(powers.sum(), before.total) {
             continue;
         }
         let Ok(signature) = attest::add_up(&signatures.values().cloned().collect::<Vec<_>>()) else { continue };
-        let mut signers = vec![0_u8; before.keys.len().div_ceil(8)];
-        for place in signatures.keys() {
-            if let Some(byte) = signers.get_mut(place / 8) {
-                *byte |= 1 << (place % 8);
-            }
-        }
+        let signers = bits(signatures.keys().copied(), before.keys.len());
         all.push(RootSigned { number: root.number, signers, signature: signature.into() });
     }
     Ok(all)

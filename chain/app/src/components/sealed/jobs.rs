@@ -4,6 +4,7 @@ use aceso_types::{
     query::{JobRow, JobStatus},
     receipt::Consent,
     sealed::Statement,
+    signers,
 };
 
 use crate::{
@@ -39,7 +40,7 @@ pub(crate) fn power(row: &JobRow) -> u64 {
 
 /// Whether members with this power together are more than two thirds.
 pub(crate) fn is_enough(row: &JobRow, theirs: u64) -> bool {
-    u128::from(theirs) * 3 > u128::from(power(row)) * 2
+    signers::is_enough(theirs, power(row))
 }
 
 /// How many are open.

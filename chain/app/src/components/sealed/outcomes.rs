@@ -9,7 +9,8 @@ use aceso_types::{
     guest::{Answered, Score},
     msg::{Conflict, JobOutcome, MsgAttest, RootSigned},
     query::{JobRow, JobStatus},
-    sealed::{Outcome as Came, Statement, places},
+    sealed::{Outcome as Came, Statement},
+    signers::places,
 };
 
 use crate::{

@@ -8,7 +8,8 @@ use aceso_state::Order;
 use aceso_types::{
     msg::RootSigned,
     query::RootRow,
-    sealed::{Key, Root, VERSION, places},
+    sealed::{Key, Root, VERSION},
+    signers::{is_enough, places},
 };
 
 use crate::{
@@ -89,16 +90,11 @@ pub(crate) fn check(state: &mut impl Read, said: &RootSigned) -> Outcome<Signed>
         return refuse("the signers' bits do not fit the root before");
     };
     let signers: Vec<&Key> = places.into_iter().filter_map(|place| before.keys.get(place)).collect();
-    if !is_enough(&before, signers.iter().map(|one| one.power).sum()) {
+    if !is_enough(signers.iter().map(|one| one.power).sum(), before.total) {
         return refuse("not more than two thirds of the power of the root before");
     }
     let keys = signers.into_iter().map(|one| one.key.clone()).collect();
     Ok(Signed { keys, message: root.digest(), signature: said.signature.clone() })
-}
-
-/// Whether a power is more than two thirds of a root's.
-pub(crate) fn is_enough(root: &Root, power: u64) -> bool {
-    u128::from(power) * 3 > u128::from(root.total) * 2
 }
 
 /// Puts checked signatures to their root.

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use aceso_types::{
     Digest,
     receipt::{Committee, committee_digest},
+    signers::is_enough,
 };
 
 use crate::{
@@ -57,7 +58,7 @@ impl Table {
 
     /// Whether a power is more than two thirds of all.
     pub(crate) fn is_enough(&self, power: u64) -> bool {
-        u128::from(power) * 3 > u128::from(self.total()) * 2
+        is_enough(power, self.total())
     }
 
     /// Whether validators with these numbers hold more than two thirds.
