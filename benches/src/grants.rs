@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use aceso_app::grants::{self, Granted, Registered, Source};
 use aceso_types::Digest;
-use aceso_verify::grant::{self, ContentPoint, PublicKey, Registration, SecretKey, Wrap};
+use aceso_verify::grant::{ContentPoint, PublicKey, Registration, SecretKey, Wrap};
 use anyhow::Result;
 use serde_json::{Value, json};
 
@@ -23,7 +23,7 @@ pub(crate) fn run(quick: bool, mut emit: impl FnMut(Value)) -> Result<()> {
     let secret = |number: u8| SecretKey::derive(&[number; 32], b"bench", b"grants");
     let (patient, entropy) = (secret(1)?, [3; 64]);
     let content = ContentPoint::generate(&entropy);
-    let about = grant::Registered { chain_id: "clinic-1", cid: "bafy", owner: "aceso1", commitment: &COMMITMENT };
+    let about = Registered { chain_id: "clinic-1", cid: "bafy", owner: "aceso1", commitment: &COMMITMENT };
     let registration = Registration::new(&about, &patient, &content, &entropy).to_bytes();
     let possession = patient.possession(b"context", &entropy).to_bytes();
     let key = patient.public().to_bytes();
@@ -35,13 +35,12 @@ pub(crate) fn run(quick: bool, mut emit: impl FnMut(Value)) -> Result<()> {
     };
     let took = least(rounds, || grants::check_possession(&key, b"context", &possession))?;
     emit(case("a reader's key", took, None));
-    let about = Registered { chain_id: "clinic-1", cid: "bafy", owner: "aceso1", commitment: &COMMITMENT };
     let took = least(rounds, || grants::check_registration(&about, &registration))?;
     emit(case("a registration", took, None));
     for (count, must) in [(1, Some(ONE_MS)), (5, None), (128, None)] {
         let members: Vec<PublicKey> =
             (0..count).map(|number| secret(number + 9).map(|one| one.public())).collect::<Result<_, _>>()?;
-        let their = grant::Granted {
+        let about = Granted {
             chain_id: "clinic-1",
             version: 1,
             source: &DIGEST,
@@ -54,19 +53,7 @@ pub(crate) fn run(quick: bool, mut emit: impl FnMut(Value)) -> Result<()> {
             terms: &DIGEST,
         };
         let sealed = Registration::from_bytes(&registration)?.sealed;
-        let wrap = Wrap::new(&their, &patient, &sealed, &members, &entropy)?.to_bytes();
-        let about = Granted {
-            chain_id: their.chain_id,
-            version: their.version,
-            source: their.source,
-            cid: their.cid,
-            owner: their.owner,
-            grant: their.grant,
-            nonce: their.nonce,
-            epoch: their.epoch,
-            committee: their.committee,
-            terms: their.terms,
-        };
+        let wrap = Wrap::new(&about, &patient, &sealed, &members, &entropy)?.to_bytes();
         let sealed = sealed.to_bytes();
         let source = Source { key: &key, c1: &sealed[..48], c2: &sealed[48..] };
         let keys: Vec<[u8; 48]> = members.iter().map(PublicKey::to_bytes).collect();

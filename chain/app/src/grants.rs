@@ -10,7 +10,8 @@
 
 mod group;
 
-use aceso_types::{Digest, sealed::MEMBERS_MAX};
+use aceso_types::sealed::MEMBERS_MAX;
+pub use aceso_types::sealed::{Granted, Registered};
 use sha3::{Digest as _, Sha3_512};
 
 use group::{Point, Scalar};
@@ -57,44 +58,6 @@ pub enum ProofError {
     /// The proof is about something else, or whoever made it did not know the secrets.
     #[error("the proof of the {0} does not hold")]
     Proof(&'static str),
-}
-
-/// What a registration is about.
-#[derive(Clone, Copy, Debug)]
-pub struct Registered<'a> {
-    /// The chain.
-    pub chain_id: &'a str,
-    /// The sealed file, or the record's name.
-    pub cid: &'a str,
-    /// Whose it is.
-    pub owner: &'a str,
-    /// What the point commits to, as the sealed header has it.
-    pub commitment: &'a Digest,
-}
-
-/// What a wrap is about.
-#[derive(Clone, Copy, Debug)]
-pub struct Granted<'a> {
-    /// The chain.
-    pub chain_id: &'a str,
-    /// Which form of grants this is.
-    pub version: u32,
-    /// The digest of what it is made from.
-    pub source: &'a Digest,
-    /// The sealed file, or the record's name.
-    pub cid: &'a str,
-    /// Whose it is.
-    pub owner: &'a str,
-    /// The granter's number of the grant.
-    pub grant: u64,
-    /// A number that the granter uses once.
-    pub nonce: &'a [u8; 16],
-    /// The epoch of the first recipient's key.
-    pub epoch: u64,
-    /// The digest of who is meant.
-    pub committee: &'a Digest,
-    /// The digest of what it allows.
-    pub terms: &'a Digest,
 }
 
 /// A ciphertext and the key for which it is: what a wrap is made from. Both stand in the state.
@@ -156,16 +119,8 @@ pub fn check_registration(about: &Registered<'_>, bytes: &[u8]) -> Result<(), Pr
     let (generator, minus) = (Point::generator(), c.negative());
     let t1 = generator.times(&for_r).plus(&first.times(&minus));
     let t2 = generator.times(&for_key).plus(&public.times(&minus));
-    let transcript = Transcript::new(REGISTRATION)
-        .field(about.chain_id.as_bytes())
-        .field(about.cid.as_bytes())
-        .field(about.owner.as_bytes())
-        .field(&about.commitment.0)
-        .field(key)
-        .field(c1)
-        .field(c2)
-        .point(&t1)
-        .point(&t2);
+    let transcript = about.fields().into_iter().fold(Transcript::new(REGISTRATION), Transcript::field);
+    let transcript = transcript.field(key).field(c1).field(c2).point(&t1).point(&t2);
     proven(transcript, &c, "registration")
 }
 
@@ -187,8 +142,10 @@ pub fn check_wrap(about: &Granted<'_>, source: &Source<'_>, members: &[&[u8]], w
     let key = known(source.key, "the granter's key")?;
     let (c1, c2) = (known(source.c1, "the source")?, known(source.c2, "the source")?);
     let (generator, minus, minus_s) = (Point::generator(), c.negative(), for_s.negative());
-    let mut transcript = about.begin().field(&(got as u64).to_be_bytes());
-    transcript = transcript.field(source.key).field(source.c1).field(source.c2).field(d1);
+    let mut transcript = Transcript::new(WRAP);
+    about.each_field(|field| transcript.take(field));
+    transcript =
+        transcript.field(&(got as u64).to_be_bytes()).field(source.key).field(source.c1).field(source.c2).field(d1);
     transcript = members.iter().fold(transcript, |transcript, member| transcript.field(member));
     transcript = d2.chunks(POINT_LEN).fold(transcript, Transcript::field);
     transcript = transcript
@@ -203,22 +160,6 @@ pub fn check_wrap(about: &Granted<'_>, source: &Source<'_>, members: &[&[u8]], w
     proven(transcript, &c, "wrap")
 }
 
-impl Granted<'_> {
-    fn begin(&self) -> Transcript {
-        Transcript::new(WRAP)
-            .field(self.chain_id.as_bytes())
-            .field(&self.version.to_be_bytes())
-            .field(&self.source.0)
-            .field(self.cid.as_bytes())
-            .field(self.owner.as_bytes())
-            .field(&self.grant.to_be_bytes())
-            .field(self.nonce)
-            .field(&self.epoch.to_be_bytes())
-            .field(&self.committee.0)
-            .field(&self.terms.0)
-    }
-}
-
 /// SHA3-512 over fields, each with its length, under a domain of its own.
 struct Transcript(Sha3_512);
 
@@ -227,9 +168,13 @@ impl Transcript {
         Self(Sha3_512::new()).field(domain)
     }
 
-    fn field(mut self, bytes: &[u8]) -> Self {
+    fn take(&mut self, bytes: &[u8]) {
         self.0.update((bytes.len() as u64).to_be_bytes());
         self.0.update(bytes);
+    }
+
+    fn field(mut self, bytes: &[u8]) -> Self {
+        self.take(bytes);
         self
     }
 

@@ -491,9 +491,11 @@ pub fn committee_digest<'a>(root: u64, members: impl IntoIterator<Item = &'a Key
     Digest::sha3("aceso/members/v1", &rows)
 }
 
+mod about;
 mod compact;
 mod proof;
 
+pub use about::{Granted, Registered};
 pub use compact::{COMPACT_BYTES_MAX, Compact, CompactStatement};
 pub use proof::{Acceptance, NotAccepted, ProofError, SIGNATURE_DOMAIN, Signed, SignedRoot};
 

@@ -2,8 +2,9 @@
 
 use std::fmt::Display;
 
+use aceso_types::Digest;
 use aceso_verify::grant::{
-    self as sdk, Ciphertext, ContentPoint, Entropy, GrantError, Possession, PublicKey, Registration, SecretKey, Wrap,
+    Ciphertext, ContentPoint, Entropy, GrantError, Possession, PublicKey, Registration, SecretKey, Wrap,
 };
 use proptest::prelude::*;
 
@@ -31,16 +32,6 @@ const GRANTED: Granted<'_> = Granted {
     terms: &TERMS,
 };
 
-fn their_registered<'a>(about: &Registered<'a>) -> sdk::Registered<'a> {
-    let Registered { chain_id, cid, owner, commitment } = *about;
-    sdk::Registered { chain_id, cid, owner, commitment }
-}
-
-fn their_granted<'a>(about: &Granted<'a>) -> sdk::Granted<'a> {
-    let Granted { chain_id, version, source, cid, owner, grant, nonce, epoch, committee, terms } = *about;
-    sdk::Granted { chain_id, version, source, cid, owner, grant, nonce, epoch, committee, terms }
-}
-
 /// What both say; they must say the same, in the same words.
 fn both(ours: Result<(), ProofError>, theirs: Result<(), GrantError>) -> Result<(), ProofError> {
     let words = |said: Option<&dyn Display>| said.map_or("holds".into(), ToString::to_string);
@@ -58,7 +49,7 @@ fn possession(key: &[u8], context: &[u8], proof: &[u8]) -> Result<(), ProofError
 }
 
 fn registration(about: &Registered<'_>, bytes: &[u8]) -> Result<(), ProofError> {
-    let theirs = Registration::from_bytes(bytes).and_then(|one| one.check(&their_registered(about)));
+    let theirs = Registration::from_bytes(bytes).and_then(|one| one.check(about));
     both(check_registration(about, bytes), theirs)
 }
 
@@ -81,8 +72,8 @@ fn key(number: u8) -> SecretKey {
 impl Scene {
     fn of(patient: SecretKey, members: Vec<PublicKey>, entropy: &Entropy) -> Self {
         let content = ContentPoint::generate(entropy);
-        let registration = Registration::new(&their_registered(&REGISTERED), &patient, &content, entropy);
-        let wrap = Wrap::new(&their_granted(&GRANTED), &patient, &registration.sealed, &members, entropy).unwrap();
+        let registration = Registration::new(&REGISTERED, &patient, &content, entropy);
+        let wrap = Wrap::new(&GRANTED, &patient, &registration.sealed, &members, entropy).unwrap();
         Self { patient, registration, members, wrap: wrap.to_bytes() }
     }
 
@@ -102,7 +93,7 @@ impl Scene {
         members: &[PublicKey],
         wrap: &[u8],
     ) -> Result<(), ProofError> {
-        let theirs = Wrap::from_bytes(wrap).and_then(|wrap| wrap.check(&their_granted(about), key, from, members));
+        let theirs = Wrap::from_bytes(wrap).and_then(|wrap| wrap.check(about, key, from, members));
         let (key, from) = (key.to_bytes(), from.to_bytes());
         let members: Vec<[u8; 48]> = members.iter().map(PublicKey::to_bytes).collect();
         let members: Vec<&[u8]> = members.iter().map(|member| &member[..]).collect();
@@ -213,7 +204,7 @@ fn a_wrap_is_about_one_grant_one_source_and_its_members() {
     assert_eq!(scene.check_for(&GRANTED, key, sealed, &swapped, &scene.wrap), refused);
     assert_eq!(scene.check_for(&GRANTED, &scene.members[0], sealed, &scene.members, &scene.wrap), refused);
     let content = ContentPoint::generate(&entropy(77));
-    let stranger = Registration::new(&their_registered(&REGISTERED), &scene.patient, &content, &entropy(3));
+    let stranger = Registration::new(&REGISTERED, &scene.patient, &content, &entropy(3));
     assert_eq!(scene.check_for(&GRANTED, key, &stranger.sealed, &scene.members, &scene.wrap), refused);
 }
 

@@ -13,7 +13,7 @@ use zeroize::{Zeroize, Zeroizing};
 use aceso_types::Digest;
 
 use super::{
-    Entropy, GrantError, PublicKey, SecretKey,
+    Entropy, GrantError, PublicKey, Registered, SecretKey,
     key::{concat, nonce, point, scalars},
     transcript::Transcript,
 };
@@ -124,19 +124,6 @@ pub struct Registration {
     proof: Proof,
 }
 
-/// What a registration is about. All of it is in the proof, so that nobody can register another's ciphertext as hers.
-#[derive(Clone, Copy, Debug)]
-pub struct Registered<'a> {
-    /// The chain.
-    pub chain_id: &'a str,
-    /// The sealed file.
-    pub cid: &'a str,
-    /// Whose it is: an address.
-    pub owner: &'a str,
-    /// [`ContentPoint::commitment`] as the sealed header has it.
-    pub commitment: &'a Digest,
-}
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Proof {
     challenge: Scalar,
@@ -152,7 +139,7 @@ impl Registration {
     pub fn new(about: &Registered<'_>, key: &SecretKey, content: &ContentPoint, entropy: &Entropy) -> Self {
         let generator = G1Projective::generator();
         let public = key.public();
-        let statement = about.bytes();
+        let statement = bytes(about);
         let secret_point = content.to_bytes();
         let draw = |number| nonce(&[&key.0], entropy, number, &[&statement, &secret_point[..]]);
         let (mut r, mut a, mut b) = (draw(1), draw(2), draw(3));
@@ -202,22 +189,17 @@ impl Registration {
     }
 }
 
-impl Registered<'_> {
-    fn parts(&self) -> [&[u8]; 4] {
-        [self.chain_id.as_bytes(), self.cid.as_bytes(), self.owner.as_bytes(), &self.commitment.0]
+/// All that tells one statement from another, for nonces.
+fn bytes(about: &Registered<'_>) -> Vec<u8> {
+    let mut all = Vec::new();
+    for field in about.fields() {
+        all.extend((field.len() as u64).to_be_bytes());
+        all.extend(field);
     }
-
-    fn bytes(&self) -> Vec<u8> {
-        let mut all = Vec::new();
-        for part in self.parts() {
-            all.extend((part.len() as u64).to_be_bytes());
-            all.extend(part);
-        }
-        all
-    }
+    all
 }
 
 fn challenge(about: &Registered<'_>, key: &PublicKey, sealed: &Ciphertext, t: [G1Projective; 2]) -> Scalar {
     let points = [&key.0, &sealed.c1, &sealed.c2];
-    Transcript::new(REGISTRATION).fields(about.parts()).points(points).commitments(&t).scalar()
+    Transcript::new(REGISTRATION).fields(about.fields()).points(points).commitments(&t).scalar()
 }

@@ -24,10 +24,12 @@ mod transcript;
 mod wrap;
 
 pub use deal::{Deal, Dealt, GUARDIANS_MAX, Handed, Share};
-pub use envelope::{Ciphertext, ContentPoint, Registered, Registration};
+pub use envelope::{Ciphertext, ContentPoint, Registration};
 pub use error::GrantError;
 pub use key::{Possession, PublicKey, SecretKey};
-pub use wrap::{Granted, MEMBERS_MAX, Wrap};
+pub use wrap::Wrap;
+
+pub use aceso_types::sealed::{Granted, MEMBERS_MAX, Registered};
 
 /// Bytes of randomness that a caller hands in.
 pub type Entropy = [u8; 64];

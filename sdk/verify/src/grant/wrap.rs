@@ -18,42 +18,12 @@ use group::Curve;
 use zeroize::Zeroize;
 
 use super::{
-    Ciphertext, Entropy, GrantError, PublicKey, SecretKey,
+    Ciphertext, Entropy, GrantError, Granted, MEMBERS_MAX, PublicKey, SecretKey,
     key::{concat, nonce, point, scalars},
     transcript::Transcript,
 };
-use aceso_types::Digest;
 
 const WRAP: &[u8] = b"aceso/grant/wrap/1";
-
-/// Most members of a committee.
-pub const MEMBERS_MAX: usize = 128;
-
-/// What a wrap is about. All of it is in the proof: one that was made for another grant, reader, image or chain does not
-/// hold.
-#[derive(Clone, Copy, Debug)]
-pub struct Granted<'a> {
-    /// The chain.
-    pub chain_id: &'a str,
-    /// Which form of grants this is.
-    pub version: u32,
-    /// The registered bytes, or the wrap that this one passes on.
-    pub source: &'a Digest,
-    /// The sealed file.
-    pub cid: &'a str,
-    /// Whose it is: an address.
-    pub owner: &'a str,
-    /// The grant's number.
-    pub grant: u64,
-    /// A number that the granter uses once.
-    pub nonce: &'a [u8; 16],
-    /// Of the readers' keys.
-    pub epoch: u64,
-    /// Who is meant: a digest over the members' names, keys and powers in their order.
-    pub committee: &'a Digest,
-    /// What it allows: a digest over the terms.
-    pub terms: &'a Digest,
-}
 
 /// K for one or several members, and the proof that it is the K of the source.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,7 +49,7 @@ impl Wrap {
     ) -> Result<Self, GrantError> {
         check_members(members.len())?;
         let (generator, content) = (G1Projective::generator(), from.open(secret));
-        let statement = about.bytes(from, members);
+        let statement = bytes(about, from, members);
         let draw = |number| nonce(&[&secret.0], entropy, number, &[&statement]);
         let (mut s, mut a, mut b) = (draw(1), draw(2), draw(3));
         let d1 = (generator * s).to_affine();
@@ -156,31 +126,16 @@ impl Wrap {
     }
 }
 
-impl Granted<'_> {
-    fn put(&self, take: &mut dyn FnMut(&[u8])) {
-        take(self.chain_id.as_bytes());
-        take(&self.version.to_be_bytes());
-        take(&self.source.0);
-        take(self.cid.as_bytes());
-        take(self.owner.as_bytes());
-        take(&self.grant.to_be_bytes());
-        take(self.nonce);
-        take(&self.epoch.to_be_bytes());
-        take(&self.committee.0);
-        take(&self.terms.0);
-    }
-
-    /// All that tells one statement from another, for nonces.
-    fn bytes(&self, from: &Ciphertext, members: &[PublicKey]) -> Vec<u8> {
-        let mut all = Vec::new();
-        self.put(&mut |field| {
-            all.extend((field.len() as u64).to_be_bytes());
-            all.extend(field);
-        });
-        all.extend(from.to_bytes());
-        members.iter().for_each(|member| all.extend(member.to_bytes()));
-        all
-    }
+/// All that tells one statement from another, for nonces.
+fn bytes(about: &Granted<'_>, from: &Ciphertext, members: &[PublicKey]) -> Vec<u8> {
+    let mut all = Vec::new();
+    about.each_field(|field| {
+        all.extend((field.len() as u64).to_be_bytes());
+        all.extend(field);
+    });
+    all.extend(from.to_bytes());
+    members.iter().for_each(|member| all.extend(member.to_bytes()));
+    all
 }
 
 fn challenge(
@@ -193,7 +148,7 @@ fn challenge(
     t: &[G1Projective],
 ) -> Scalar {
     let mut transcript = Transcript::new(WRAP);
-    about.put(&mut |field| transcript.field(field));
+    about.each_field(|field| transcript.field(field));
     transcript.field(&(members.len() as u64).to_be_bytes());
     let points = [&key.0, &from.c1, &from.c2, d1];
     transcript.points(points).points(members.iter().map(|one| &one.0)).points(d2).commitments(t).scalar()
