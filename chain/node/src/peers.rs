@@ -68,6 +68,16 @@ pub(crate) enum PeerError {
         /// The first words of its answer.
         message: String,
     },
+    /// What it has under this name has another size than the chain says.
+    #[error("{url} has {got} bytes under this name, and {want} are registered")]
+    OtherSize {
+        /// The peer.
+        url: String,
+        /// How many it has.
+        got: u64,
+        /// How many are registered.
+        want: u64,
+    },
     /// It sent something else than was asked for.
     #[error("{url} sent something else than was asked for ({reason}), and is left alone for an hour")]
     Lied {
@@ -216,7 +226,7 @@ impl Peers {
                 "lied"
             }
             Err(PeerError::Unreachable { .. }) => "unreachable",
-            Err(PeerError::Refused { .. }) => "refused",
+            Err(PeerError::Refused { .. } | PeerError::OtherSize { .. }) => "refused",
             // Not the peer's doing, or not about a blob.
             Err(
                 PeerError::Nobody
@@ -257,6 +267,10 @@ impl Peers {
             .call();
         let unreachable = |reason: String| PeerError::Unreachable { url: url(), reason };
         let mut answer = willing(peer, answer)?;
+        // Who registered the blob may have named a wrong size. That is not the peer's lie, and costs no more than a header.
+        if let Some(got) = answer.body().content_length().filter(|got| *got != size) {
+            return Err(PeerError::OtherSize { url: url(), got, want: size });
+        }
         match self.blobs.put_as(id, size, answer.body_mut().as_reader()) {
             Ok(_) => Ok(()),
             Err(BlobError::Input(e)) => Err(unreachable(e.to_string())),
@@ -425,6 +439,7 @@ pub(crate) mod tests {
             nobody,
             peer(sends(b"another p")),
             peer(sends(&[0; 5000])),
+            peer([&b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n"[..], &[0; 5000]].concat()),
             peer(b"HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 5\r\n\r\nwhat?".to_vec()),
             peer(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 9\r\n\r\na pic".to_vec()),
             peer(sends(&good)),
@@ -437,13 +452,21 @@ pub(crate) mod tests {
                 Ok(()) => "sent",
                 Err(PeerError::Unreachable { .. }) => "away",
                 Err(PeerError::Refused { status: 404, .. }) => "has it not",
+                Err(PeerError::OtherSize { got: 5000, want: 9, .. }) => "of another size",
                 Err(PeerError::Lied { .. }) => "lied",
                 Err(_) => "other",
             };
             (kind, one.rests())
         });
-        let want =
-            [("away", true), ("lied", true), ("lied", true), ("has it not", false), ("away", true), ("sent", false)];
+        let want = [
+            ("away", true),
+            ("lied", true),
+            ("of another size", false),
+            ("lied", true),
+            ("has it not", false),
+            ("away", true),
+            ("sent", false),
+        ];
         assert_eq!(asked.collect::<Vec<_>>(), want);
         assert_eq!(peers.blobs.read(&id, 9).unwrap(), good);
         assert_eq!(peers.blobs.list(None, 9).len(), 1);

@@ -199,8 +199,9 @@ pub(crate) fn bytes(host: &Host, cid: &BlobId, size: u64) -> Result<Vec<u8>, App
     Ok(bytes)
 }
 
-/// A page of at most `limit` registrations in the order of their names: those of them whose term is not over, and
-/// after which name the next page begins, if there is one.
+/// A page of at most `limit` registrations in the order of their names: those of them that nodes should hold, because
+/// the term is not over or whoever begins at the genesis needs it, and after which name the next page begins, if there is
+/// one.
 pub(crate) fn live(
     state: &mut impl Read,
     height: u64,
@@ -217,7 +218,7 @@ pub(crate) fn live(
         let name = key.get(keys::blob("").len()..).and_then(|name| std::str::from_utf8(name).ok());
         let id: BlobId = name.and_then(|name| name.parse().ok()).ok_or_else(|| damaged(BLOBS, &key))?;
         last = Some(id).filter(|_| full);
-        if row.expires > height {
+        if row.expires > height || models::is_kept(state, &id)? {
             live.push(crate::WantedBlob { id, size: row.size, expires: row.expires });
         }
     }

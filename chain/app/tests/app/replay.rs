@@ -517,8 +517,11 @@ fn bytes_are_held_on_for_a_while_and_those_of_models_for_ever() {
     for _ in 0..10 {
         net.block(vec![]);
     }
-    let row = net.ask(&QueryBlob { cid });
+    let row = net.ask(&QueryBlob { cid: cid.clone() });
     assert_eq!((row.status(), row.held), (BlobStatus::Expired, true));
+    let (live, _) = net.app.live_blobs(None, 64);
+    let live: Vec<String> = live.iter().map(|blob| blob.id.to_string()).collect();
+    assert_eq!(live, [cid], "who joins late fetches it, and can give it to whoever begins at the genesis");
 }
 
 #[test]
