@@ -65,6 +65,8 @@ pub struct Config {
     pub fetch: Option<Arc<dyn Fetch>>,
     /// How many heights back stay readable and provable.
     pub keep_heights: u64,
+    /// Bytes of the state's files that stay in memory.
+    pub state_cache_bytes: u64,
     /// Bytes of contracts' machine code that stay in memory.
     pub code_cache_bytes: usize,
     /// Bytes of models that stay ready in memory.
@@ -97,6 +99,7 @@ impl Config {
             blobs,
             fetch: None,
             keep_heights: 10_000,
+            state_cache_bytes: aceso_state::CACHE_BYTES,
             code_cache_bytes: 256 << 20,
             model_cache_bytes: 1 << 30,
             kernels: Kernels::default(),
@@ -207,7 +210,7 @@ impl App {
     /// Opens the application at the height that was committed last.
     pub fn open(config: Config) -> Result<Self, AppError> {
         let mut options = Options::new(COMPONENTS, config.keep_heights);
-        options.fail = config.fail_point;
+        (options.cache_bytes, options.fail) = (config.state_cache_bytes, config.fail_point);
         let store = Store::open(&config.state_dir, options)?;
         let snapshots = Snapshots::open(&config.snapshot_dir, config.snapshot_interval, config.keep_heights, &store)?;
         let transcripts = Transcripts::open(&config.transcript_dir, config.keep_blocks)?;
@@ -455,7 +458,7 @@ impl App {
         pending.into_iter().map(|(id, row)| WantedBlob { id, size: row.size, expires: row.expires }).collect()
     }
 
-    /// What a node should hold: blobs whose term is not over, in the order of their names. A page of at most `limit`
+    /// What a node should hold: blobs whose term is not over and those of admitted models, in the order of their names. A page of at most `limit`
     /// and the name after which the next one begins.
     pub fn live_blobs(&self, after: Option<&BlobId>, limit: usize) -> (Vec<WantedBlob>, Option<BlobId>) {
         let Some((_, mut state)) = self.committed() else { return Default::default() };

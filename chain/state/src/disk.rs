@@ -67,8 +67,9 @@ const RESTORED: &str = "restored";
 /// Journals that may wait for their tables to be written; what a start after a crash replays at most.
 const JOURNAL_BYTES: u64 = 128 << 20;
 
-/// Rows of one table kept in memory before they become a file.
+/// Rows of one table kept in memory before they become a file, and of one that gets a row or two a block.
 const BUFFER_BYTES: u64 = 8 << 20;
+const SLOW_BUFFER_BYTES: u64 = 1 << 20;
 
 /// The row of every table that names the version which wrote last; it sorts behind all others.
 ///
@@ -106,6 +107,7 @@ impl Table {
     fn options(self) -> KeyspaceCreateOptions {
         let options = KeyspaceCreateOptions::default().max_memtable_size(BUFFER_BYTES);
         match self {
+            Self::Meta | Self::Roots => options.max_memtable_size(SLOW_BUFFER_BYTES),
             // Nodes are hashes, which no compression makes smaller, and each one asked for is there.
             Self::Nodes => options
                 .expect_point_read_hits(true)

@@ -39,6 +39,7 @@ pub(crate) struct Config {
     pub(crate) worker_socket: String,
     pub(crate) threads: u16,
     pub(crate) compiler: Compiler,
+    pub(crate) state_cache_bytes: u64,
     pub(crate) code_cache_bytes: usize,
     pub(crate) model_cache_bytes: u64,
     pub(crate) inference_kernels: String,
@@ -75,6 +76,7 @@ impl Default for Config {
             worker_socket: String::new(),
             threads: 0,
             compiler: Compiler::Cranelift,
+            state_cache_bytes: 256 << 20,
             code_cache_bytes: 256 << 20,
             model_cache_bytes: 1 << 30,
             inference_kernels: KernelSet::Auto.to_string(),
@@ -106,6 +108,7 @@ impl Config {
             Compiler::Cranelift => Tier::Cranelift,
             Compiler::Winch => Tier::Winch,
         };
+        options.state_cache_bytes = self.state_cache_bytes;
         options.code_cache_bytes = self.code_cache_bytes;
         options.model_cache_bytes = self.model_cache_bytes;
     }

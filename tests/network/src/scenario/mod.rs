@@ -79,14 +79,6 @@ fn running(programs: &Programs, spaces: bool) -> Result<(Net, Accounts)> {
     Ok((net, accounts))
 }
 
-/// The same without namespaces, for these accounts.
-fn running_with(programs: &Programs, accounts: &Accounts) -> Result<Net> {
-    let mut net = Net::prepare(programs, &plan(accounts, false, 200))?;
-    net.start_all()?;
-    net.wait_for(&net.all(), 2, std::time::Duration::from_secs(60))?;
-    Ok(net)
-}
-
 /// The same, with nothing started yet.
 fn prepared(programs: &Programs, spaces: bool) -> Result<(Net, Accounts)> {
     paced(programs, spaces, 200)
