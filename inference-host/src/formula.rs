@@ -242,7 +242,7 @@ fn float(value: impl ToFloat) -> f32 {
 }
 
 /// Whether this thread rounds to nearest even, as SPEC.md and every compiler assume.
-pub(crate) fn rounding_is_default() -> bool {
+pub fn rounding_is_default() -> bool {
     use std::hint::black_box;
     let half_ulp = f32::EPSILON / 2.0;
     let (up, down) = (black_box(1.0 + f32::EPSILON), black_box(1.0f32));

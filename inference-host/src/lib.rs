@@ -32,6 +32,7 @@ pub mod table;
 
 pub use admit::{admit, admit_with};
 pub use error::{ConstantFault, InferError, InputFault, ModelRefused, NodeFault, OutputFault, Site};
+pub use formula::rounding_is_default;
 pub use kernels::{KernelSet, Kernels, KernelsError};
 pub use model::{Model, Quantisation, TensorSpec};
 pub use plan::Facts;

@@ -36,7 +36,7 @@ use crate::{
     error::{AppError, Stop},
     gas::Meter,
     genesis::{Start, nanos},
-    host::{Fetch, Host, ModelCache},
+    host::{Fetch, Host, ModelCache, Reopen},
     query,
     run::{Block, Mode, Run},
     snapshots::Snapshots,
@@ -63,6 +63,8 @@ pub struct Config {
     pub blobs: Arc<BlobStore>,
     /// Where bytes are fetched that should be on this machine and are not.
     pub fetch: Option<Arc<dyn Fetch>>,
+    /// What disputes open sealed records with. Part of the rules: the same on every node.
+    pub reopen: &'static dyn Reopen,
     /// How many heights back stay readable and provable.
     pub keep_heights: u64,
     /// Bytes of the state's files that stay in memory.
@@ -92,12 +94,13 @@ pub struct Config {
 
 impl Config {
     /// The usual settings under a directory.
-    pub fn new(home: &std::path::Path, blobs: Arc<BlobStore>) -> Self {
+    pub fn new(home: &std::path::Path, blobs: Arc<BlobStore>, reopen: &'static dyn Reopen) -> Self {
         Self {
             state_dir: home.join("state"),
             vm_cache_dir: home.join("wasm"),
             blobs,
             fetch: None,
+            reopen,
             keep_heights: 10_000,
             state_cache_bytes: aceso_state::CACHE_BYTES,
             code_cache_bytes: 256 << 20,
@@ -220,6 +223,7 @@ impl App {
             vm: Vm::new(engine)?,
             blobs: config.blobs,
             fetch: config.fetch,
+            reopen: config.reopen,
             models: ModelCache::new(config.model_cache_bytes, config.kernels),
             good_signatures: Default::default(),
         };

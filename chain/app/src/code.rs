@@ -150,6 +150,9 @@ codes! {
     BitsExceeded = "aceso", 923, "no more may be disclosed of it";
     JobsFull = "aceso", 924, "no room for another job";
     ShareRefused = "aceso", 925, "share not allowed";
+    JobUnknown = "aceso", 926, "no such job";
+    DisputeRefused = "aceso", 927, "dispute not allowed";
+    DisputePoint = "aceso", 928, "the point is not the record's";
 }
 
 impl Code {

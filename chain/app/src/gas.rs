@@ -66,6 +66,11 @@ pub(crate) const JOB_MEMBER: u64 = 8_000;
 /// Checking a member's share that comes in a transaction.
 pub(crate) const SHARE: u64 = POSSESSION;
 
+/// What a dispute leaves in the state: what everybody has found, in the job's row beside the outcome that was signed.
+pub(crate) const DISPUTE: u64 = JOB_OUTPUTS;
+/// Each member that has signed it: its mark and its record, where they turn out to be due.
+pub(crate) const DISPUTE_SIGNER: u64 = 12_000;
+
 /// Counts gas up to a limit.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Meter {

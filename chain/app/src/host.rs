@@ -9,7 +9,10 @@ use std::{
 
 use aceso_blobs::BlobStore;
 use aceso_inference::{Kernels, Model, ModelRefused, admit_with};
-use aceso_types::{BlobId, Manifest, ModelId};
+use aceso_types::{
+    BlobId, Digest, Manifest, ModelId, PixelDigest,
+    sealed::{Outcome, Statement},
+};
 use aceso_vm::{Vm, with_stack};
 
 use crate::{error::AppError, tx::authenticate::GoodSignatures};
@@ -49,11 +52,47 @@ pub enum Verdict {
     Failed,
 }
 
+/// How sealed records are opened once somebody has shown their key, and what a committee should have made of them.
+///
+/// Pure functions of their arguments, and consensus: every node has to be given the same, that by which members compute
+/// what they sign. Which implementation that is, whoever puts the node together knows; the state machine looks at none.
+pub trait Reopen: Send + Sync {
+    /// Whether bytes are the content point that a registration commits to; else why they are not, for a log.
+    fn check_point(&self, point: &[u8], commitment: &Digest) -> Result<(), String>;
+
+    /// The outcome of a job, given a point that [`Reopen::check_point`] has found good and the sealed file.
+    fn outcome(&self, shown: &Shown<'_>) -> Outcome;
+}
+
+/// A job whose record's key was shown: all that its outcome depends on.
+#[derive(Clone, Copy, Debug)]
+pub struct Shown<'a> {
+    /// The job as its members have signed it.
+    pub statement: &'a Statement,
+    /// The model's manifest.
+    pub manifest: &'a Manifest,
+    /// The model, as admitted with that manifest.
+    pub model: &'a Model,
+    /// What the registration commits to.
+    pub commitment: &'a Digest,
+    /// The modality that stands in the registration; empty where it does not.
+    pub modality: &'a str,
+    /// The body part, likewise.
+    pub body_part: &'a str,
+    /// The pixels that an institution vouches for.
+    pub vouched: Option<PixelDigest>,
+    /// The content point, 48 bytes.
+    pub point: &'a [u8],
+    /// The sealed file, whole.
+    pub file: &'a [u8],
+}
+
 /// See the module.
 pub(crate) struct Host {
     pub(crate) vm: Vm,
     pub(crate) blobs: Arc<BlobStore>,
     pub(crate) fetch: Option<Arc<dyn Fetch>>,
+    pub(crate) reopen: &'static dyn Reopen,
     pub(crate) models: ModelCache,
     pub(crate) good_signatures: GoodSignatures,
 }

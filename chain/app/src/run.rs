@@ -241,10 +241,23 @@ mod tests {
         chain::{Consensus, Settings},
         coin::Coins,
         components::bank,
-        host::ModelCache,
+        host::{ModelCache, Reopen, Shown},
     };
 
     const DENOM: &str = "uaceso";
+
+    /// Opens nothing: no work here disputes anything.
+    struct Nothing;
+
+    impl Reopen for Nothing {
+        fn check_point(&self, _: &[u8], _: &aceso_types::Digest) -> Result<(), String> {
+            Err("nothing is opened here".into())
+        }
+
+        fn outcome(&self, _: &Shown<'_>) -> aceso_types::sealed::Outcome {
+            panic!("nothing is opened here")
+        }
+    }
 
     fn account(seed: u8) -> Address {
         Address::of_bytes(&[seed; 20], "aceso").unwrap()
@@ -259,6 +272,7 @@ mod tests {
             vm: Vm::new(VmConfig::new(dir.path().join("wasm"))).unwrap(),
             blobs: Arc::new(blobs),
             fetch: None,
+            reopen: &Nothing,
             models: ModelCache::new(0, Default::default()),
             good_signatures: Default::default(),
         };

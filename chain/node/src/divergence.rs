@@ -125,7 +125,7 @@ mod tests {
     /// An application without a block.
     fn empty(home: &Path) -> App {
         let blobs = aceso_blobs::BlobStore::open(&home.join("blobs"), Default::default()).unwrap();
-        App::open(aceso_app::Config::new(home, Arc::new(blobs))).unwrap()
+        App::open(aceso_app::Config::new(home, Arc::new(blobs), &crate::worker::Reopening)).unwrap()
     }
 
     #[test]

@@ -189,4 +189,34 @@ fn a_sealed_image_is_read_and_stays_sealed() {
     fs::write(home.path().join("leak"), &record).unwrap();
     holding(home.path(), &needles, &mut found);
     assert_eq!(found.len(), 1, "the test sees nothing");
+
+    // Later she doubts what was signed, and shows the key: everybody computes it again.
+    let node = Node::start(home.path(), &["--fund", &fund]);
+    let path = |name: &str| home.path().join(name).to_str().unwrap().to_owned();
+    let (job, words, file_path, key_path) =
+        (statement.job.to_string(), fund.split('=').next().unwrap(), path("sealed"), path("record.key"));
+    fs::write(&file_path, &file).unwrap();
+    fs::write(&key_path, hex::encode(patient.to_bytes())).unwrap();
+    let at = ["--node", node.rpc.as_str(), "--rest", node.rest.as_str(), "--from", words, "--json"];
+    let said = |arguments: &[&str]| common::run(&[arguments, &at[..]].concat());
+    let ok = |arguments: &[&str]| -> serde_json::Value {
+        let (code, told, error) = said(arguments);
+        assert_eq!(code, 0, "{arguments:?}: {error}");
+        serde_json::from_str(&told).unwrap()
+    };
+    let disputing = ["sealed", "dispute", &job, "--key", &key_path];
+    let refused = said(&disputing);
+    assert!(refused.0 != 0 && refused.2.contains("say --reveal if it shall"), "{refused:?}");
+    let revealing = [&disputing[..], &["--reveal"]].concat();
+    let refused = said(&revealing);
+    assert!(refused.0 != 0 && refused.2.contains("blob not registered"), "{refused:?}");
+    assert_eq!(ok(&["sealed", "job", &job])["disputed"], serde_json::Value::Null);
+    ok(&["blob", "put", &file_path]);
+    let found = ok(&revealing);
+    assert_eq!((&found["wrong"], &found["marked"]), (&false.into(), &0.into()), "{found}");
+    let row = ok(&["sealed", "job", &job]);
+    assert_eq!((&row["status"], &row["outcome"]), (&"done".into(), &found["outcome"]), "{row}");
+    assert_eq!((&row["disputed"]["wrong"], &row["disputed"]["sender"]), (&false.into(), &owner.into()), "{row}");
+    assert_eq!(ok(&["sealed", "conduct", "1"])["wrong"], 0);
+    assert_eq!(node.stop(), 0);
 }

@@ -144,6 +144,8 @@ pub struct Params {
     pub sealed_callback_gas_max: u64,
     /// Most jobs that a block closes, by outcome or by deadline.
     pub sealed_closed_max: u64,
+    /// What a member of a committee loses of its power for a wrong outcome, in hundredths of a percent.
+    pub sealed_wrong_power_cut_bps: u64,
     /// Most bytes of a memo.
     pub memo_bytes_max: u64,
     /// Most signatures of one transaction.
@@ -186,6 +188,7 @@ impl Default for Params {
             sealed_jobs_max: 100_000,
             sealed_callback_gas_max: 10_000_000,
             sealed_closed_max: 128,
+            sealed_wrong_power_cut_bps: 0,
             memo_bytes_max: 256,
             signatures_max: 7,
             upload_everybody: true,
@@ -217,6 +220,7 @@ impl Params {
         bounded("sealed_jobs_max", self.sealed_jobs_max, 1, 10_000_000)?;
         bounded("sealed_callback_gas_max", self.sealed_callback_gas_max, 0, 1_000_000_000)?;
         bounded("sealed_closed_max", self.sealed_closed_max, 1, 1_000)?;
+        bounded("sealed_wrong_power_cut_bps", self.sealed_wrong_power_cut_bps, 0, WHOLE_BPS)?;
         bounded("signatures_max", self.signatures_max, 1, 100)?;
         bounded("validators_min", self.validators_min, 1, 1_000)?;
         bounded("power_share_max_bps", self.power_share_max_bps, 1, WHOLE_BPS)?;

@@ -26,9 +26,9 @@ mod sealed;
 mod validators;
 
 pub use sealed::{
-    ConductRow, GrantRow, GrantRows, JobRow, JobRows, JobStatus, MemberRow, QueryConduct, QueryGrant, QueryGrants,
-    QueryJob, QueryJobs, QueryReader, QueryRecord, QueryRecords, QueryReviews, QueryRoot, ReaderRow, RecordRow,
-    RecordRows, ReviewRow, ReviewRows, RootRow,
+    ConductRow, Disputed, GrantRow, GrantRows, JobRow, JobRows, JobStatus, MemberRow, QueryConduct, QueryGrant,
+    QueryGrants, QueryJob, QueryJobs, QueryReader, QueryRecord, QueryRecords, QueryReviews, QueryRoot, ReaderRow,
+    RecordRow, RecordRows, ReviewRow, ReviewRows, RootRow,
 };
 pub use validators::{
     MisbehaviorRow, QueryUpgrade, QueryValidator, QueryValidators, UpgradeDone, UpgradeRow, ValidatorRow, ValidatorRows,

@@ -16,7 +16,7 @@ use core::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{BlobId, Digest, Height, ModelId, PixelDigest, Tensor, TxIndex, receipt::outputs_digest};
+use crate::{BlobId, Digest, Height, ModelId, PixelDigest, Tensor, TxIndex, receipt::outputs_digest, sealed::Outcome};
 
 /// The only version of this format.
 pub const VERSION: u32 = 1;
@@ -49,7 +49,7 @@ pub struct Transcript {
 pub struct Entry {
     /// The transaction's position in the block; none for what a block does after its transactions.
     pub tx: Option<TxIndex>,
-    /// The contract that read; for an admission the model's author.
+    /// The contract that read; for an admission the model's author, for a dispute who disputes.
     pub caller: String,
     /// The model.
     pub model: ModelId,
@@ -81,6 +81,15 @@ pub enum Read {
         blob: BlobId,
         /// Why it was refused, if it was.
         refused: Option<String>,
+    },
+    /// A sealed file whose key was shown in a dispute.
+    Dispute {
+        /// The file.
+        image: BlobId,
+        /// As in [`Read::Image`].
+        ends: Height,
+        /// What the job's members should have signed.
+        outcome: Outcome,
     },
 }
 
@@ -148,7 +157,7 @@ impl Transcript {
     /// none.
     pub fn ends(&self) -> Option<Height> {
         let ends = self.entries.iter().filter_map(|entry| match &entry.read {
-            Read::Image { ends, .. } => Some(*ends),
+            Read::Image { ends, .. } | Read::Dispute { ends, .. } => Some(*ends),
             _ => None,
         });
         ends.min()
@@ -208,6 +217,7 @@ impl Entry {
             Read::Tensor { outcome: Err(reason) } => format!("a run that failed ({reason})"),
             Read::Admission { refused: None, .. } => "it was admitted".into(),
             Read::Admission { refused: Some(reason), .. } => format!("it was refused ({reason})"),
+            Read::Dispute { outcome, .. } => format!("outcome {}", outcome.digest()),
         }
     }
 }
@@ -219,6 +229,9 @@ impl fmt::Display for Entry {
             Read::Image { image, .. } => write!(f, "of image {image} with model {model} by {caller}")?,
             Read::Tensor { .. } => write!(f, "of a tensor with model {model} by {caller}")?,
             Read::Admission { blob, .. } => write!(f, "of blob {blob} for model {model} of {caller}")?,
+            Read::Dispute { image, .. } => {
+                write!(f, "of sealed file {image} with model {model}, disputed by {caller}")?
+            }
         }
         match tx {
             Some(tx) => write!(f, " in transaction {}", tx.0),
@@ -294,6 +307,19 @@ mod tests {
         let weight = ENTRY_WEIGHT + weight_of([tensor.data().len()].into_iter());
         let seen = Seen::Done { pixels: PixelDigest::default(), outputs: alloc::vec![tensor] };
         assert!(bytes(alloc::vec![image(1, seen)]) - bytes(Vec::new()) <= weight);
+    }
+
+    #[test]
+    fn a_dispute_is_an_entry_whose_spelling_stays() {
+        let dispute = |reason| {
+            let (image, ends, outcome) = (BlobId::of_raw(b"s"), Height(30), Outcome::Failed(reason));
+            transcript(alloc::vec![entry(Read::Dispute { image, ends, outcome })])
+        };
+        let (ours, theirs) = (dispute(crate::sealed::Failure::Leaf), dispute(crate::sealed::Failure::Owner));
+        assert_eq!((Transcript::decode(&ours.encode()), ours.ends()), (Ok(ours.clone()), Some(Height(30))));
+        expect_test::expect![""].assert_eq(&digest(&ours.encode()).to_string());
+        let told = ours.difference(&theirs).unwrap();
+        assert!(told.contains("disputed by aceso1c in transaction 2: here outcome"), "{told}");
     }
 
     #[test]

@@ -11,7 +11,7 @@ use aceso_types::{
         Acceptance, JobOutcome, MsgBreakGlass, MsgDispute, MsgGrant, MsgRegisterReader, MsgRegisterSealed,
         MsgRequestRead, MsgRetireSealed, MsgRevokeGrant, PassedOn, Recipient, SealedFile, SignedOrigin,
     },
-    query::{GrantRow, JobRow, MemberRow, ReaderRow, RecordRow, ReviewRow},
+    query::{Disputed, GrantRow, JobRow, MemberRow, ReaderRow, RecordRow, ReviewRow},
 };
 use prost::Message;
 
@@ -102,7 +102,7 @@ fn messages() -> Vec<(&'static str, Vec<u8>)> {
             }
             .encode_to_vec(),
         ),
-        ("MsgDispute", MsgDispute { sender: t(1), read: 2, point: vec![3] }.encode_to_vec()),
+        ("MsgDispute", MsgDispute { sender: t(1), job: 2, point: vec![3] }.encode_to_vec()),
     ]
 }
 
@@ -163,6 +163,7 @@ fn rows() -> Vec<(&'static str, Vec<u8>)> {
                 read: 16,
                 closed: 17,
                 outcome: Some(JobOutcome { job: 1, outcome: vec![2], signers: vec![3], signature: vec![4] }),
+                disputed: Some(Disputed { sender: t(1), height: 2, wrong: true, outcome: vec![4], marked: 5 }),
             }
             .encode_to_vec(),
         ),

@@ -1,11 +1,12 @@
-//! Messages about sealed records, with their proofs: a reader's key, a record's registration, a grant.
+//! Messages about sealed records, with their proofs: a reader's key, a record's registration, a grant; and the point that is
+//! shown in a dispute.
 //!
 //! Secrets come in and stay here; what goes out may be seen by everybody. Each call takes 64 fresh random bytes, which are
 //! mixed with the secret and the statement ([`aceso_verify::grant`]).
 
 use aceso_types::{
     Digest,
-    msg::{MsgGrant, MsgRegisterReader, MsgRegisterSealed, PassedOn, Recipient, SealedFile},
+    msg::{MsgDispute, MsgGrant, MsgRegisterReader, MsgRegisterSealed, PassedOn, Recipient, SealedFile},
     query::{GrantRow, ReaderRow, RecordRow},
     sealed::{Terms, VERSION, reader_context, recipients_digest, record_name, source_digest},
 };
@@ -138,6 +139,33 @@ impl Giving<'_> {
     }
 }
 
+/// The point of a record, opened by its owner's key of this record or, from a grant of it, by a key for which that wraps it;
+/// none where the key opens something else than the record commits to.
+///
+/// # Errors
+/// [`ClientError::Grant`] if the rows hold no points.
+pub fn content_point(
+    record: &RecordRow,
+    grant: Option<&GrantRow>,
+    key: &SecretKey,
+) -> Result<Option<ContentPoint>, ClientError> {
+    let sealed = match grant {
+        None => vec![Registration::from_bytes(&record.registration)?.sealed],
+        Some(row) => {
+            let wrap = Wrap::from_bytes(row.grant.as_ref().map(|grant| grant.wrap.as_slice()).unwrap_or_default())?;
+            (0..wrap.members()).filter_map(|place| wrap.of(place)).collect()
+        }
+    };
+    let mut opened = sealed.iter().map(|one| one.open(key));
+    Ok(opened.find(|content| content.commitment().0 == record.commitment[..]))
+}
+
+/// Has a job done again by everybody. The record's secrecy ends with it: whoever sees the transaction, in a block or before,
+/// opens all that is sealed under the point.
+pub fn dispute(sender: &str, job: u64, content: &ContentPoint) -> MsgDispute {
+    MsgDispute { sender: sender.into(), job, point: content.to_bytes().to_vec() }
+}
+
 fn name_of(files: &[SealedFile]) -> String {
     let cids: Vec<String> = files.iter().map(|file| file.cid.clone()).collect();
     record_name(&cids)
@@ -188,6 +216,7 @@ mod tests {
             owner: msg.owner,
             files: msg.files,
             registration: msg.registration,
+            commitment: msg.commitment,
             ..RecordRow::default()
         };
         let (to, terms) = ([row(2, "one"), row(3, "two")], terms());
@@ -209,10 +238,21 @@ mod tests {
         let third = [row(4, "three")];
         let on = Giving { granter: "two", from: Some((&row_of, 1, Some(&terms))), to: &third, ..giving };
         let passed = on.prove(&key(3), [8; 16], &[4; 64]).unwrap();
-        assert_eq!(passed.from.map(|from| (from.granter, from.grant, from.place)), Some(("patient".into(), 1, 1)));
+        let from = passed.from.clone().map(|from| (from.granter, from.grant, from.place));
+        assert_eq!(from, Some(("patient".into(), 1, 1)));
         assert_eq!(passed.source_terms, terms.encode());
-        let opened = Wrap::from_bytes(&passed.wrap).unwrap().of(0).unwrap().open(&key(4));
-        assert_eq!(opened, content);
+        let row_on = GrantRow { grant: Some(passed), ..GrantRow::default() };
+        for (grant, holder) in [(None, 1), (Some(&row_of), 2), (Some(&row_of), 3), (Some(&row_on), 4)] {
+            assert_eq!(
+                content_point(&record, grant, &key(holder)).unwrap(),
+                Some(ContentPoint::from_bytes(&content.to_bytes()[..]).unwrap())
+            );
+        }
+        for (grant, other) in [(None, 2), (Some(&row_of), 1), (Some(&row_on), 3)] {
+            assert_eq!(content_point(&record, grant, &key(other)).unwrap(), None);
+        }
+        let said = dispute("two", 5, &content);
+        assert_eq!((said.sender.as_str(), said.job, said.point.len()), ("two", 5, 48));
     }
 
     #[test]

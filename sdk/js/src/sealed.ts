@@ -176,13 +176,23 @@ export const MsgRequestRead = codec<MsgRequestRead>({
   reason: text(15),
 });
 
-/** Opens a record's key to have a sealed read done again by everybody. */
+/** Shows a record's key, for everybody and for good, to have a job done again by everybody. */
 export interface MsgDispute {
   sender: string;
-  read: bigint;
+  job: bigint;
+  /** 48 bytes. */
   point: Uint8Array;
 }
-export const MsgDispute = codec<MsgDispute>({ sender: text(1), read: u64(2), point: bytes(3) });
+export const MsgDispute = codec<MsgDispute>({ sender: text(1), job: u64(2), point: bytes(3) });
+
+/** What came of it. */
+export interface MsgDisputeResponse {
+  wrong: boolean;
+  /** dag-cbor: what the members should have signed. */
+  outcome: Uint8Array;
+  marked: number;
+}
+export const MsgDisputeResponse = codec<MsgDisputeResponse>({ wrong: bool(1), outcome: bytes(2), marked: u32(3) });
 
 /** For CosmJS: `new Registry([...defaultRegistryTypes, ...acesoTypes])`. */
 export const acesoTypes: ReadonlyArray<[string, GeneratedType]> = [
@@ -307,6 +317,17 @@ export interface JobOutcome {
 }
 export const JobOutcome = codec<JobOutcome>({ job: u64(1), outcome: bytes(2), signers: bytes(3), signature: bytes(4) });
 
+/** What everybody has found who computed a job again. */
+export interface Disputed {
+  sender: string;
+  height: bigint;
+  wrong: boolean;
+  /** dag-cbor: what the members should have signed, where that is something else. */
+  outcome: Uint8Array;
+  marked: number;
+}
+export const Disputed = codec<Disputed>({ sender: text(1), height: u64(2), wrong: bool(3), outcome: bytes(4), marked: u32(5) });
+
 export interface JobRow {
   job: bigint;
   status: number;
@@ -329,6 +350,7 @@ export interface JobRow {
   read: bigint;
   closed: bigint;
   outcome: JobOutcome | undefined;
+  disputed: Disputed | undefined;
 }
 export const JobRow = codec<JobRow>({
   job: u64(1),
@@ -349,6 +371,7 @@ export const JobRow = codec<JobRow>({
   read: u64(16),
   closed: u64(17),
   outcome: message(18, JobOutcome),
+  disputed: message(19, Disputed),
 });
 
 const rows = <T>(row: ReturnType<typeof codec<T & object>>) =>

@@ -27,6 +27,8 @@ mod store;
 pub use error::SealError;
 pub use header::{Header, Inner};
 pub use open::{Opener, Unsealer, open};
+#[cfg(feature = "recompute")]
+pub use registered::outcome;
 pub use registered::{Registered, open_registered, sealed_bytes_max};
 pub use seal::{RecordSealer, Sealer, seal};
 pub use store::{KeyStore, StoreError};

@@ -1,8 +1,12 @@
 //! Opening a record as everybody must who answers for it: each reason why it cannot be read has one name, and they are
 //! looked for in one order, so that all who open the same bytes with the same key say the same.
 
+#[cfg(feature = "recompute")]
+use aceso_types::sealed::Outcome;
 use aceso_types::{Digest, sealed::Failure};
 use aceso_verify::grant::ContentPoint;
+#[cfg(feature = "recompute")]
+use aceso_verify::outcome::{self, Case, RECORD_BYTES_MAX};
 use zeroize::Zeroizing;
 
 use crate::{Header, Inner, SealError, open};
@@ -50,6 +54,16 @@ pub fn open_registered(
     match open(content, file, most) {
         Ok((_, inner, record)) => Ok((inner, Zeroizing::new(record))),
         Err(error) => Err(failure(&error)),
+    }
+}
+
+/// What a job comes to, given its sealed file of `size` bytes as [`open_registered`] takes it: the one way there is from
+/// sealed bytes to an outcome, for members of a committee and in disputes over what they signed.
+#[cfg(feature = "recompute")]
+pub fn outcome(about: &Registered<'_>, case: &Case<'_>, content: &ContentPoint, file: &[u8], size: u64) -> Outcome {
+    match open_registered(about, content, file, size, RECORD_BYTES_MAX) {
+        Ok((inner, record)) => outcome::outcome(case, content, &inner.tags, &record),
+        Err(failure) => Outcome::Failed(failure),
     }
 }
 

@@ -168,6 +168,7 @@ fn message(msg: &Msg) -> Result<Value, Fault> {
         Msg::BreakGlass(m) => ("aceso/MsgBreakGlass", sealed::break_glass(m)),
         Msg::RequestRead(m) => ("aceso/MsgRequestRead", sealed::request_read(m)),
         Msg::SubmitShare(m) => ("aceso/MsgSubmitShare", sealed::submit_share(m)),
+        Msg::Dispute(m) => ("aceso/MsgDispute", sealed::dispute(m)),
         Msg::PinCodes(m) => ("wasm/MsgPinCodes", pins(&m.authority, &m.code_ids)),
         Msg::UnpinCodes(m) => ("wasm/MsgUnpinCodes", pins(&m.authority, &m.code_ids)),
         Msg::SetValidator(m) => (

@@ -94,6 +94,7 @@ pub(crate) fn one(run: &mut Run<'_>, msg: &Msg) -> Outcome<Any> {
         Msg::BreakGlass(msg) => ours(&sealed::reviews::break_glass(run, msg)?),
         Msg::RequestRead(msg) => ours(&sealed::request::request(run, msg)?),
         Msg::SubmitShare(msg) => ours(&sealed::share::submit(run, msg)?),
+        Msg::Dispute(msg) => ours(&sealed::dispute::dispute(run, msg)?),
         Msg::PinCodes(msg) => {
             wasm::pin(run, &msg.authority, &msg.code_ids, true)?;
             sdk(&MsgPinCodesResponse {})

@@ -6,9 +6,9 @@
 mod sealed;
 
 use aceso_types::msg::{
-    MsgAttest, MsgBreakGlass, MsgCancelUpgrade, MsgGrant, MsgRegisterAttester, MsgRegisterBlob, MsgRegisterImage,
-    MsgRegisterModel, MsgRegisterReader, MsgRegisterSealed, MsgRequestRead, MsgRetireSealed, MsgRevokeGrant,
-    MsgScheduleUpgrade, MsgSetValidator, MsgSubmitShare, MsgUpdateParams, Named,
+    MsgAttest, MsgBreakGlass, MsgCancelUpgrade, MsgDispute, MsgGrant, MsgRegisterAttester, MsgRegisterBlob,
+    MsgRegisterImage, MsgRegisterModel, MsgRegisterReader, MsgRegisterSealed, MsgRequestRead, MsgRetireSealed,
+    MsgRevokeGrant, MsgScheduleUpgrade, MsgSetValidator, MsgSubmitShare, MsgUpdateParams, Named,
 };
 use cosmos_sdk_proto::{
     Any,
@@ -105,6 +105,7 @@ messages! {
     BreakGlass(MsgBreakGlass) = MsgBreakGlass::TYPE_URL, |msg| &msg.actor;
     RequestRead(MsgRequestRead) = MsgRequestRead::TYPE_URL, |msg| &msg.requester;
     SubmitShare(MsgSubmitShare) = MsgSubmitShare::TYPE_URL, |msg| &msg.operator;
+    Dispute(MsgDispute) = MsgDispute::TYPE_URL, |msg| &msg.sender;
     SetValidator(MsgSetValidator) = MsgSetValidator::TYPE_URL, |msg| &msg.authority;
     RegisterAttester(MsgRegisterAttester) = MsgRegisterAttester::TYPE_URL, |msg| &msg.operator;
     UpdateParams(MsgUpdateParams) = MsgUpdateParams::TYPE_URL, |msg| &msg.authority;
@@ -216,6 +217,7 @@ impl Msg {
             Self::BreakGlass(msg) => sealed::break_glass(msg, prefix),
             Self::RequestRead(msg) => sealed::request_read(msg, prefix),
             Self::SubmitShare(msg) => address("operator", &msg.operator),
+            Self::Dispute(msg) => sealed::dispute(msg, prefix),
             Self::PinCodes(msg) => {
                 address("authority", &msg.authority)?;
                 code_ids(&msg.code_ids)

@@ -24,7 +24,7 @@ use serde_json::{Value, json};
 
 use crate::{
     contracts::{execute, make, store},
-    fixture::{Net, PREFIX, alice, block_of, bob, code, ours, sdk, send},
+    fixture::{Members, Net, PREFIX, alice, block_of, bob, code, ours, sdk, send},
     guests::{NOTHING, echo},
 };
 
@@ -196,7 +196,7 @@ fn a_genesis_whose_contracts_cannot_be_made_starts_no_chain() {
 
 fn open(dir: &std::path::Path, upgrades: &'static [Upgrade]) -> Result<App, AppError> {
     let blobs = Arc::new(BlobStore::open(&dir.join("blobs"), Options::default()).unwrap());
-    App::open(Config { upgrades, ..Config::new(dir, blobs) })
+    App::open(Config { upgrades, ..Config::new(dir, blobs, &Members) })
 }
 
 fn migrate(state: &mut Migration<'_>) -> Result<(), AppError> {

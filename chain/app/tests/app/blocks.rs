@@ -16,7 +16,7 @@ use cosmos_sdk_proto::{
 use prost::Message;
 use tendermint::v0_38::abci::response;
 
-use crate::fixture::{Net, alice, block_of, bob, coins, send};
+use crate::fixture::{Members, Net, alice, block_of, bob, coins, send};
 
 fn transfers(net: &Net, count: u64) -> Vec<Bytes> {
     let mut draft = net.draft(&[&alice()], vec![send(&alice(), &bob().address(), 1)]);
@@ -47,7 +47,7 @@ fn a_block_can_be_finalized_again_after_a_crash() {
     let Net { app, blobs, height, dir, .. } = net;
     drop((app, blobs));
     let blobs = Arc::new(BlobStore::open(&dir.path().join("blobs"), Options::default()).unwrap());
-    let app = App::open(Config::new(dir.path(), blobs)).unwrap();
+    let app = App::open(Config::new(dir.path(), blobs, &Members)).unwrap();
     assert_eq!(app.info().last_block_height.value(), height - 1);
     assert_eq!(app.finalize_block(block_of(height, txs)).unwrap(), first);
     app.commit().unwrap();
@@ -70,7 +70,7 @@ fn a_genesis_that_is_wrong_starts_no_chain() {
     let net = Net::start();
     let dir = tempfile::tempdir().unwrap();
     let blobs = Arc::new(BlobStore::open(&dir.path().join("blobs"), Options::default()).unwrap());
-    let app = App::open(Config::new(dir.path(), blobs)).unwrap();
+    let app = App::open(Config::new(dir.path(), blobs, &Members)).unwrap();
     let refused = |change: fn(&mut aceso_types::genesis::Genesis)| match app.init_chain(net.genesis(change)) {
         Err(AppError::Genesis(error)) => error.to_string(),
         other => panic!("{other:?}"),

@@ -3,16 +3,19 @@
 use std::sync::Arc;
 
 use aceso_app::{
-    App, AtRest, Config,
+    App, AtRest, Config, Reopen, Shown,
     attest::{AttestKey, extension},
 };
 use aceso_blobs::{BlobStore, Options};
+use aceso_seal::Registered;
 use aceso_types::{
-    BlobId,
+    BlobId, Digest as Commitment,
     genesis::{Attester, Balance, Coin as GenesisCoin, Genesis, Params},
     msg::Named,
     query::Asked,
+    sealed::{Failure, Outcome},
 };
+use aceso_verify::{grant::ContentPoint, outcome::Case};
 use bech32::{Bech32, Hrp};
 use bytes::Bytes;
 use cosmos_sdk_proto::{
@@ -52,6 +55,24 @@ pub(crate) const DENOM: &str = "uaceso";
 pub(crate) const RICH: u128 = 1_000_000_000_000;
 /// Public keys of RFC 8032, section 7.1.
 const CONSENSUS: &str = "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a";
+
+/// Opens records as members of committees do.
+pub(crate) struct Members;
+
+impl Reopen for Members {
+    fn check_point(&self, point: &[u8], commitment: &Commitment) -> Result<(), String> {
+        let point = ContentPoint::from_bytes(point).map_err(|e| e.to_string())?;
+        (point.commitment() == *commitment).then_some(()).ok_or("it commits to another".into())
+    }
+
+    fn outcome(&self, shown: &Shown<'_>) -> Outcome {
+        let Ok(content) = ContentPoint::from_bytes(shown.point) else { return Outcome::Failed(Failure::Key) };
+        let Shown { statement, manifest, model, commitment, modality, body_part, vouched, file, .. } = *shown;
+        let about = Registered { owner: &statement.owner, commitment };
+        let case = Case { statement, manifest, model, modality, body_part, vouched };
+        aceso_seal::outcome(&about, &case, &content, file, file.len() as u64)
+    }
+}
 
 /// An account.
 #[derive(Clone)]
@@ -189,6 +210,8 @@ pub(crate) struct Net {
     /// The transactions of every block and what they came to, that of height 1 first.
     pub(crate) blocks: Vec<(Vec<Bytes>, response::FinalizeBlock)>,
     pub(crate) attest: AttestKey,
+    /// What it began with.
+    pub(crate) begun: Option<request::InitChain>,
 }
 
 impl Net {
@@ -201,7 +224,7 @@ impl Net {
     pub(crate) fn with(change: impl FnOnce(&mut Genesis)) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let blobs = Arc::new(BlobStore::open(&dir.path().join("blobs"), Options::default()).unwrap());
-        let app = App::open(Config::new(dir.path(), blobs.clone())).unwrap();
+        let app = App::open(Config::new(dir.path(), blobs.clone(), &Members)).unwrap();
         Self::begin(app, blobs, dir, change)
     }
 
@@ -214,8 +237,10 @@ impl Net {
 
     fn begin(app: App, blobs: Arc<BlobStore>, dir: TempDir, change: impl FnOnce(&mut Genesis)) -> Self {
         let attest = AttestKey::generate(&[7; 32]).unwrap();
-        let mut net = Self { app, blobs, height: 0, dir, blocks: Vec::new(), attest };
-        net.app.init_chain(net.genesis(change)).unwrap();
+        let mut net = Self { app, blobs, height: 0, dir, blocks: Vec::new(), attest, begun: None };
+        let begun = net.genesis(change);
+        net.app.init_chain(begun.clone()).unwrap();
+        net.begun = Some(begun);
         assert!(net.block(vec![]).tx_results.is_empty());
         net
     }
@@ -223,9 +248,9 @@ impl Net {
     /// Ends the application and starts it again over the same home.
     pub(crate) fn reopen(&mut self, change: impl FnOnce(&mut Config)) {
         let elsewhere = tempfile::tempdir().unwrap();
-        let other = App::open(Config::new(elsewhere.path(), self.blobs.clone())).unwrap();
+        let other = App::open(Config::new(elsewhere.path(), self.blobs.clone(), &Members)).unwrap();
         drop(std::mem::replace(&mut self.app, other));
-        let mut config = Config::new(self.dir.path(), self.blobs.clone());
+        let mut config = Config::new(self.dir.path(), self.blobs.clone(), &Members);
         change(&mut config);
         self.app = App::open(config).unwrap();
     }
@@ -233,9 +258,9 @@ impl Net {
     /// Ends the application, looks at its state, and starts it again.
     pub(crate) fn at_rest<T>(&mut self, look: impl FnOnce(&AtRest) -> T) -> T {
         let elsewhere = tempfile::tempdir().unwrap();
-        let other = App::open(Config::new(elsewhere.path(), self.blobs.clone())).unwrap();
+        let other = App::open(Config::new(elsewhere.path(), self.blobs.clone(), &Members)).unwrap();
         drop(std::mem::replace(&mut self.app, other));
-        let config = Config::new(self.dir.path(), self.blobs.clone());
+        let config = Config::new(self.dir.path(), self.blobs.clone(), &Members);
         let seen = look(&AtRest::open(&config.state_dir).unwrap().unwrap());
         self.app = App::open(config).unwrap();
         seen
@@ -245,9 +270,9 @@ impl Net {
     pub(crate) fn joining(&self) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let blobs = Arc::new(BlobStore::open(&dir.path().join("blobs"), Options::default()).unwrap());
-        let app = App::open(Config::new(dir.path(), blobs.clone())).unwrap();
+        let app = App::open(Config::new(dir.path(), blobs.clone(), &Members)).unwrap();
         let attest = AttestKey::generate(&[7; 32]).unwrap();
-        Self { app, blobs, height: self.height, dir, blocks: Vec::new(), attest }
+        Self { app, blobs, height: self.height, dir, blocks: Vec::new(), attest, begun: self.begun.clone() }
     }
 
     pub(crate) fn genesis(&self, change: impl FnOnce(&mut Genesis)) -> request::InitChain {

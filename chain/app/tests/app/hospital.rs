@@ -84,7 +84,7 @@ pub(crate) struct Hospital {
 }
 
 /// The model with thresholds between which a value could be narrowed down.
-fn model() -> (Vec<u8>, Manifest) {
+pub(crate) fn model() -> (Vec<u8>, Manifest) {
     let (onnx, mut manifest) = model_files();
     let first = manifest.output.findings[0].clone();
     manifest.output.findings.extend([180, 80, 20].map(|at_least| Finding {

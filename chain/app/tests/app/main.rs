@@ -13,6 +13,7 @@ mod hospital;
 mod queries;
 mod reads;
 mod replay;
+mod sealed_dispute;
 mod sealed_ends;
 mod sealed_forged;
 mod sealed_grants;

@@ -31,7 +31,7 @@ use tendermint_proto::v0_38::types as wire;
 
 use crate::{
     contracts::{make, store},
-    fixture::{CHAIN, Net, alice, block_of, consensus_key, height, ours},
+    fixture::{CHAIN, Members, Net, alice, block_of, consensus_key, height, ours},
     guests::{self, NOTHING},
     reads::{Clinic, model_files, picture, register_image},
 };
@@ -39,7 +39,7 @@ use crate::{
 /// The secret of [`consensus_key`] (RFC 8032, section 7.1).
 const SECRET: &str = "9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60";
 
-fn signer() -> SigningKey {
+pub(crate) fn signer() -> SigningKey {
     SigningKey::from(<[u8; 32]>::try_from(hex::decode(SECRET).unwrap()).unwrap())
 }
 
@@ -71,15 +71,15 @@ impl Fetch for Others {
 }
 
 /// A node that begins at the genesis when the images are gone.
-struct Follower {
-    app: App,
+pub(crate) struct Follower {
+    pub(crate) app: App,
     others: Arc<Others>,
     at: u64,
     _dir: TempDir,
 }
 
 impl Follower {
-    fn new(net: &Net) -> Self {
+    pub(crate) fn new(net: &Net) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let blobs = Arc::new(BlobStore::open(&dir.path().join("blobs"), Options::default()).unwrap());
         let (onnx, manifest) = model_files();
@@ -89,25 +89,26 @@ impl Follower {
             told: Mutex::default(),
             verdicts: Mutex::default(),
         });
-        let app = App::open(Config { fetch: Some(others.clone()), ..Config::new(dir.path(), blobs) }).unwrap();
-        app.init_chain(net.genesis(|_| {})).unwrap();
+        let app =
+            App::open(Config { fetch: Some(others.clone()), ..Config::new(dir.path(), blobs, &Members) }).unwrap();
+        app.init_chain(net.begun.clone().unwrap()).unwrap();
         Self { app, others, at: 0, _dir: dir }
     }
 
-    fn tell(&self, at: u64, testimony: Vec<u8>) {
+    pub(crate) fn tell(&self, at: u64, testimony: Vec<u8>) {
         self.others.told.lock().unwrap().entry(at).or_default().push_back(testimony);
     }
 
-    fn verdicts(&self) -> Vec<Verdict> {
+    pub(crate) fn verdicts(&self) -> Vec<Verdict> {
         std::mem::take(&mut *self.others.verdicts.lock().unwrap())
     }
 
-    fn finalize(&self, net: &Net, at: u64) -> Result<response::FinalizeBlock, AppError> {
+    pub(crate) fn finalize(&self, net: &Net, at: u64) -> Result<response::FinalizeBlock, AppError> {
         self.app.finalize_block(block_of(at, net.done(at).0.clone()))
     }
 
     /// Executes and commits the blocks before one.
-    fn go_to(&mut self, net: &Net, at: u64) {
+    pub(crate) fn go_to(&mut self, net: &Net, at: u64) {
         for at in self.at + 1..at {
             assert_eq!(self.finalize(net, at).unwrap(), net.done(at).1, "block {at}");
             self.app.commit().unwrap();
@@ -117,7 +118,7 @@ impl Follower {
 }
 
 /// The header after block `at`, with its commit.
-fn signed(net: &Net, at: u64, key: &SigningKey, change: impl FnOnce(&mut Header)) -> SignedHeader {
+pub(crate) fn signed(net: &Net, at: u64, key: &SigningKey, change: impl FnOnce(&mut Header)) -> SignedHeader {
     let hash = Hash::Sha256([2; 32]);
     let mut header = Header {
         version: Version { block: 11, app: 1 },
@@ -156,21 +157,21 @@ fn id_of(hash: Hash) -> block::Id {
     block::Id { hash, part_set_header: parts::Header::new(1, Hash::Sha256([1; 32])).unwrap() }
 }
 
-fn encoded(transcript: Vec<u8>, header: SignedHeader) -> Vec<u8> {
+pub(crate) fn encoded(transcript: Vec<u8>, header: SignedHeader) -> Vec<u8> {
     let signed_header = wire::SignedHeader::from(header).encode_to_vec();
     Testimony { transcript, signed_header }.encode_to_vec()
 }
 
-fn transcript(net: &Net, at: u64) -> Transcript {
+pub(crate) fn transcript(net: &Net, at: u64) -> Transcript {
     Transcript::decode(&net.app.transcript(at).unwrap().unwrap()).unwrap()
 }
 
-fn truth(net: &Net, at: u64) -> Vec<u8> {
+pub(crate) fn truth(net: &Net, at: u64) -> Vec<u8> {
     encoded(transcript(net, at).encode(), signed(net, at, &signer(), |_| {}))
 }
 
 /// Heights of blocks that have read images.
-fn with_images(net: &Net) -> Vec<u64> {
+pub(crate) fn with_images(net: &Net) -> Vec<u64> {
     let images = |at: &u64| net.app.transcript(*at).unwrap().is_some() && transcript(net, *at).ends().is_some();
     (1..=net.height).filter(images).collect()
 }

@@ -2,12 +2,12 @@
 
 use aceso_app::attest::check_together;
 use aceso_types::{
-    Digest, ReadId,
+    Digest, ModelId, ReadId,
     guest::{Answer, Ended, PermitRequest},
     journal::{Entry, Event},
     msg::{Acceptance, Disclose, MsgRequestRead, MsgRequestReadResponse},
     query::{JobStatus, QueryJobs, QueryJournal, QueryReviews, QueryRoot},
-    sealed::{Compact, Disclosure, Failure, Key as RootKey, Outcome, Root, committee_digest},
+    sealed::{Compact, Disclosure, Failure, Key as RootKey, Outcome, Root, Terms, committee_digest},
 };
 use cosmos_sdk_proto::{cosmos::tx::v1beta1::SimulateRequest, cosmwasm::wasm::v1::MsgExecuteContract};
 use prost::Message;
@@ -17,7 +17,7 @@ use crate::{
     fixture::{CHAIN, alice, bob, code, ours, responses, sdk},
     guests::{self, NOTHING},
     hospital::{Hospital, author, eve, item, kinds, usual},
-    ward::{carol, cid, dave},
+    ward::{LATER, carol, cid, dave},
 };
 
 fn root(hospital: &Hospital) -> Root {
@@ -320,4 +320,53 @@ fn each_root_is_signed_by_those_of_the_one_before() {
         .collect();
     assert_eq!(check_together(&keys, &second.digest(), &signed.signature), Ok(()));
     assert!(hospital.propose(vec![]).is_empty());
+}
+
+#[test]
+fn what_the_terms_do_not_allow_is_refused_by_name() {
+    let refused = |change: fn(&mut Terms), ask: &dyn Fn(MsgRequestRead) -> MsgRequestRead, number, words: &str| {
+        let mut hospital = Hospital::with(1, |genesis| genesis.params.sealed_jobs_max = 1, change);
+        let msg = ask(hospital.asking());
+        hospital.ward.refused(&eve(), &msg, ("aceso", number), words);
+        assert_eq!((hospital.opened(), hospital.ward.grant(&alice(), 1).uses), (0, 0), "{words}");
+    };
+    let asked = |msg: MsgRequestRead| msg;
+    let because = |reason: &str| {
+        let reason = reason.to_owned();
+        move |msg: MsgRequestRead| MsgRequestRead { reason: reason.clone(), ..msg }
+    };
+    refused(|terms| terms.via = vec![dave().address()], &asked, 912, "among those that may make the request");
+    refused(|terms| terms.models = vec![ModelId::default()], &asked, 912, "is not among its models");
+    refused(|terms| terms.not_before = LATER, &asked, 912, "it begins at");
+    refused(|terms| terms.purposes = vec!["HRESCH".into()], &asked, 912, "is not among its purposes");
+    refused(|terms| terms.open = false, &asked, 912, "may not be known to everyone");
+    refused(|terms| terms.emergency = true, &because(&"x".repeat(1_025)), 912, "a reason has at most 1024 bytes");
+    refused(|terms| terms.emergency = true, &because(" "), 912, "needs a reason that everybody may read");
+    refused(|_| {}, &because("I wonder"), 912, "takes no reason");
+    let disclosing = |disclose| move |msg: MsgRequestRead| MsgRequestRead { disclose, ..msg };
+    refused(|_| {}, &disclosing(3), 921, "there is no disclosure 3");
+    refused(|_| {}, &disclosing(-1), 921, "there is no disclosure -1");
+    refused(|terms| terms.sealed = false, &disclosing(Disclose::Sealed.into()), 912, "kept for who holds the key");
+    let finding = |hospital: &Hospital, at: usize| hospital.manifest.output.findings[at].id.clone();
+    let mut hospital = Hospital::with(1, |genesis| genesis.params.sealed_jobs_max = 1, |_| {});
+    let (first, second, third) = (finding(&hospital, 0), finding(&hospital, 1), finding(&hospital, 2));
+    let asking = hospital.asking_bits();
+    for (findings, number, words) in [
+        (vec![second.clone(), first.clone()], 921, "not in the order of its findings"),
+        (vec![first.clone(), first.clone()], 921, "not in the order of its findings"),
+        (vec![first.clone(), second, third], 921, "3 findings are asked for, and 1 to 2 are allowed"),
+        (vec![], 921, "0 findings are asked for"),
+        (vec!["gout".into()], 912, "may not be disclosed"),
+    ] {
+        let msg = MsgRequestRead { findings, ..asking.clone() };
+        hospital.ward.refused(&eve(), &msg, ("aceso", number), words);
+    }
+    let msg = MsgRequestRead { findings: vec![first], ..hospital.asking() };
+    hospital.ward.refused(&eve(), &msg, ("aceso", 921), "findings are named where they are not what is disclosed");
+    // One job is all that this chain has open at a time.
+    hospital.ask(&asking);
+    let another = hospital.asking();
+    hospital.ward.refused(&eve(), &another, ("aceso", 924), "1 are open");
+    hospital.block(vec![]);
+    assert_eq!(hospital.ask(&another), 2);
 }

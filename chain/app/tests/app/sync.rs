@@ -15,7 +15,7 @@ use tendermint::{
 };
 
 use crate::{
-    fixture::{Net, alice, bob, height, send},
+    fixture::{Members, Net, alice, bob, height, send},
     reads::{Clinic, picture},
 };
 
@@ -250,7 +250,7 @@ fn the_last_two_snapshots_are_offered_also_after_a_restart() {
 fn a_window_that_is_too_short_is_refused() {
     let net = Net::start();
     let dir = tempfile::tempdir().unwrap();
-    let mut config = Config::new(dir.path(), net.blobs.clone());
+    let mut config = Config::new(dir.path(), net.blobs.clone(), &Members);
     (config.keep_heights, config.snapshot_interval) = (1999, 1000);
     let words = "snapshots every 1000 heights are offered for 2000 heights, and only 1999 are kept; \
                  raise keep_heights or lower snapshot_interval";

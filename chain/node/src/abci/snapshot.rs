@@ -90,7 +90,7 @@ mod tests {
 
     fn open(home: &Path, snapshot_interval: u64) -> Arc<App> {
         let blobs = aceso_blobs::BlobStore::open(&home.join("blobs"), aceso_blobs::Options::default()).unwrap();
-        let config = Config { snapshot_interval, ..Config::new(home, Arc::new(blobs)) };
+        let config = Config { snapshot_interval, ..Config::new(home, Arc::new(blobs), &crate::worker::Reopening) };
         Arc::new(App::open(config).unwrap())
     }
 

@@ -188,7 +188,7 @@ pub(crate) fn open(
     blobs: &Arc<BlobStore>,
     change: impl FnOnce(&mut aceso_app::Config),
 ) -> anyhow::Result<App> {
-    let mut options = aceso_app::Config::new(home.path(), Arc::clone(blobs));
+    let mut options = aceso_app::Config::new(home.path(), Arc::clone(blobs), &crate::worker::Reopening);
     options.state_dir = home.state_dir();
     options.vm_cache_dir = home.code_dir();
     options.kernels = config.kernels(home)?;

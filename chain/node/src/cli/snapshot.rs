@@ -91,7 +91,7 @@ fn restored(folder: &Path, app: &App, blobs: &Arc<BlobStore>, snapshot: &Snapsho
     if folder.exists() {
         fs::remove_dir_all(folder)?;
     }
-    let other = App::open(AppConfig::new(folder, Arc::clone(blobs)))?;
+    let other = App::open(AppConfig::new(folder, Arc::clone(blobs), &crate::worker::Reopening))?;
     let app_hash = app.app_hash(snapshot.height.value())?;
     let offer = request::OfferSnapshot { snapshot: snapshot.clone(), app_hash: app_hash.clone() };
     if other.offer_snapshot(&offer)? != response::OfferSnapshot::Accept {

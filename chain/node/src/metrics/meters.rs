@@ -88,10 +88,10 @@ pub(crate) struct Fetching {
 pub(crate) struct Reads(Times<ReadStep>);
 
 impl Reads {
-    /// Notes how long a step took: `open` or `infer`, for a `block`, a `simulation` or a `query`. Others are not known.
+    /// Notes how long a step took: `open`, `infer` or, both at once of a sealed file, `dispute`, for a `block`, a `simulation` or a `query`. Others are not known.
     pub(crate) fn took(&self, step: &str, mode: &str, seconds: f64) {
         let known = |names: &[&'static str], name: &str| names.iter().copied().find(|known| *known == name);
-        let (step, mode) = (known(&["open", "infer"], step), known(&["block", "simulation", "query"], mode));
+        let (step, mode) = (known(&["open", "infer", "dispute"], step), known(&["block", "simulation", "query"], mode));
         if let (Some(step), Some(mode)) = (step, mode) {
             self.0.get_or_create(&ReadStep { step, mode }).observe(seconds);
         }

@@ -55,7 +55,7 @@ pub(crate) fn parse(text: &str) -> BTreeMap<String, f64> {
 
 fn metrics(home: &std::path::Path, meters: &Meters) -> Metrics {
     let blobs = aceso_blobs::BlobStore::open(&home.join("blobs"), Default::default()).unwrap();
-    Metrics::new(App::open(aceso_app::Config::new(home, Arc::new(blobs))).unwrap(), meters)
+    Metrics::new(App::open(aceso_app::Config::new(home, Arc::new(blobs), &crate::worker::Reopening)).unwrap(), meters)
 }
 
 #[test]

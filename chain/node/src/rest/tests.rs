@@ -171,7 +171,7 @@ impl Server {
         let ledger = Arc::new(Ledger::new(limits));
         let pins = Arc::new(Pins::default());
         pins.set(Default::default());
-        let options = aceso_app::Config::new(home.path(), Arc::clone(&blobs));
+        let options = aceso_app::Config::new(home.path(), Arc::clone(&blobs), &crate::worker::Reopening);
         let metrics = crate::metrics::Metrics::new(aceso_app::App::open(options).unwrap(), &Default::default());
         let rest = Arc::new(Rest {
             chain_id: node.origin.chain_id.to_string(),

@@ -1,12 +1,12 @@
-//! From a job's bytes to its outcome: the wrap is opened, the file is, and the rest is
-//! [`aceso_verify::outcome::outcome`], which disputes and auditors compute as well.
+//! From a job's bytes to its outcome: the wrap is opened, and the rest is [`aceso_seal::outcome`], which disputes compute
+//! as well.
 
 use aceso_inference::Model;
-use aceso_seal::{Registered, open_registered, sealed_bytes_max};
+use aceso_seal::{Registered, outcome, sealed_bytes_max};
 use aceso_types::sealed::Outcome;
 use aceso_verify::{
     grant::{Ciphertext, GrantError, SecretKey},
-    outcome::{Case, RECORD_BYTES_MAX, outcome},
+    outcome::{Case, RECORD_BYTES_MAX},
 };
 
 use super::{job::Job, models::ModelError, wipe::privately};
@@ -55,20 +55,15 @@ pub(crate) fn compute(job: &Job, key: &SecretKey, model: &Model, file: &[u8]) ->
         }
         let content = Ciphertext::from_bytes(&job.ciphertext)?.open(key);
         let about = Registered { owner: &job.statement.owner, commitment: &job.commitment };
-        let computed = match open_registered(&about, &content, file, job.size, RECORD_BYTES_MAX) {
-            Ok((inner, record)) => {
-                let case = Case {
-                    statement: &job.statement,
-                    manifest: &job.manifest,
-                    model,
-                    modality: &job.modality,
-                    body_part: &job.body_part,
-                    vouched: job.vouched,
-                };
-                outcome(&case, &content, &inner.tags, &record)
-            }
-            Err(failure) => Outcome::Failed(failure),
+        let case = Case {
+            statement: &job.statement,
+            manifest: &job.manifest,
+            model,
+            modality: &job.modality,
+            body_part: &job.body_part,
+            vouched: job.vouched,
         };
+        let computed = outcome(&about, &case, &content, file, job.size);
         model.forget();
         Ok(computed)
     })

@@ -8,6 +8,8 @@
 //! is closed ([`crate::abci::vote`]). At leisure sealed files that grants name this operator for are fetched and kept, and
 //! keys that nothing is wrapped for any more are destroyed ([`chores`]).
 //!
+//! The same function is given to the application, for disputes over what was signed ([`reopen`]).
+//!
 //! What was opened never leaves memory: it is wiped when it is given back ([`wipe`]), cores are not dumped, and neither a
 //! line of the log nor a metric says anything of it.
 
@@ -19,6 +21,7 @@ mod lane;
 mod models;
 pub(crate) mod process;
 mod queue;
+mod reopen;
 mod shares;
 mod socket;
 mod wipe;
@@ -27,4 +30,4 @@ pub(crate) mod work;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use self::{wipe::keep_memory_private, work::Work};
+pub(crate) use self::{reopen::Reopening, wipe::keep_memory_private, work::Work};

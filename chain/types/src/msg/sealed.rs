@@ -353,15 +353,16 @@ pub struct MsgSubmitShare {
 #[derive(Clone, PartialEq, Eq, prost::Message)]
 pub struct MsgSubmitShareResponse {}
 
-/// Opens a record's key to have a sealed read done again by everybody, in this transaction.
+/// Shows a record's key to have a sealed read done again by everybody, in this transaction. The sealed file must be an
+/// available blob.
 #[derive(Clone, PartialEq, Eq, prost::Message)]
 pub struct MsgDispute {
-    /// Who disputes, and pays for an open read: the record's owner, or a recipient of a grant of it.
+    /// Who disputes, and pays for an open read: anybody who knows the point.
     #[prost(string, tag = "1")]
     pub sender: String,
-    /// The read's number.
+    /// The job, which has an outcome that was not disputed before.
     #[prost(uint64, tag = "2")]
-    pub read: u64,
+    pub job: u64,
     /// The point K, 48 bytes. Everybody can open the record from now on.
     #[prost(bytes = "vec", tag = "3")]
     pub point: Vec<u8>,
@@ -373,9 +374,13 @@ pub struct MsgDisputeResponse {
     /// Whether the outcome is another one than the members signed.
     #[prost(bool, tag = "1")]
     pub wrong: bool,
-    /// The outcome as everybody computes it: [`crate::sealed::Outcome`] in dag-cbor, fully disclosed.
+    /// What they should have signed, as everybody computes it: [`crate::sealed::Outcome`] in dag-cbor. A simulation says
+    /// nothing here.
     #[prost(bytes = "vec", tag = "2")]
     pub outcome: Vec<u8>,
+    /// How many members it made wrong.
+    #[prost(uint32, tag = "3")]
+    pub marked: u32,
 }
 
 /// A job's outcome, signed by more than two thirds of its committee's power.

@@ -351,6 +351,29 @@ pub struct JobRow {
     /// What its committee signed, once it is done.
     #[prost(message, optional, tag = "18")]
     pub outcome: Option<JobOutcome>,
+    /// What a dispute has found, if there was one.
+    #[prost(message, optional, tag = "19")]
+    pub disputed: Option<Disputed>,
+}
+
+/// What everybody has found who computed a job again.
+#[derive(Clone, PartialEq, Eq, prost::Message)]
+pub struct Disputed {
+    /// Who showed the record's key.
+    #[prost(string, tag = "1")]
+    pub sender: String,
+    /// When.
+    #[prost(uint64, tag = "2")]
+    pub height: u64,
+    /// Whether the members have signed another outcome.
+    #[prost(bool, tag = "3")]
+    pub wrong: bool,
+    /// What they should have signed, where that is something else: [`crate::sealed::Outcome`] in dag-cbor.
+    #[prost(bytes = "vec", tag = "4")]
+    pub outcome: Vec<u8>,
+    /// How many members it made wrong.
+    #[prost(uint32, tag = "5")]
+    pub marked: u32,
 }
 
 /// Jobs.
@@ -403,10 +426,10 @@ pub struct ConductRow {
     /// Outcomes without its signature. Costs nothing: it may have been slow, or left out.
     #[prost(uint64, tag = "2")]
     pub missed: u64,
-    /// Outcomes against which it signed another one, by its own signature.
+    /// Jobs of which it signed another outcome than the others, or one that a dispute has shown to be false.
     #[prost(uint64, tag = "3")]
     pub wrong: u64,
-    /// The latest job in which it was.
+    /// The latest job in which it was; 0 where a dispute has cleared it of that.
     #[prost(uint64, tag = "4")]
     pub last_wrong: u64,
 }

@@ -87,7 +87,12 @@ struct Wanted {
 pub(crate) fn price(run: &mut Run<'_>, reader: &str, model: &ModelId, cid: &str, purpose: &str) -> Outcome<u64> {
     let wanted = wanted(run, reader, model, cid, purpose)?;
     check_fee(run, reader, &wanted)?;
-    Ok(READ_BYTE.saturating_mul(wanted.size).saturating_add(READ))
+    Ok(opening(wanted.size))
+}
+
+/// Wasm gas of taking a file of so many bytes apart, whatever is in it.
+pub(crate) fn opening(size: u64) -> u64 {
+    READ_BYTE.saturating_mul(size).saturating_add(READ)
 }
 
 /// Opens an image for a model: the permit is consumed, the use counted, the fee owed. Answers the read's handle and the
@@ -109,15 +114,7 @@ pub(crate) fn start(
             None => Default::default(),
         };
         let author = wanted.row.author.clone();
-        let (height, tx) = (run.block.height, run.tx.index);
-        run.tx.journal.note(Entry {
-            height,
-            tx,
-            image: wanted.cid,
-            model: *model,
-            caller: reader.into(),
-            event: What::Read { guard, grant, r#use, fee, author },
-        });
+        note(run, reader, wanted.cid, *model, What::Read { guard, grant, r#use, fee, author });
     }
     let Wanted { cid, image, row, manifest, .. } = wanted;
     let handle = u32::try_from(run.tx.reads.len()).unwrap_or(u32::MAX);
@@ -264,13 +261,26 @@ fn find_permit(
     })
 }
 
-/// What the read costs. The contract must have held it before the transaction began and hold it still, so that what
-/// it owes is there whatever is undone.
+fn note(run: &mut Run<'_>, reader: &str, image: BlobId, model: ModelId, event: What) {
+    let (height, tx) = (run.block.height, run.tx.index);
+    run.tx.journal.note(Entry { height, tx, image, model, caller: reader.into(), event });
+}
+
+/// Journals that a sealed file was read in the open, because its key was shown; the fee is owed from here on.
+pub(crate) fn note_open(run: &mut Run<'_>, reader: &str, image: BlobId, row: &ModelRow, manifest: &Manifest) {
+    let (fee, author) = (manifest.price.amount, row.author.clone());
+    let read = What::Read { guard: String::new(), grant: String::new(), r#use: 0, fee, author };
+    note(run, reader, image, manifest.id(), read);
+}
+
 fn check_fee(run: &mut Run<'_>, reader: &str, wanted: &Wanted) -> Outcome<u64> {
-    if is_query(run) {
-        return Ok(0);
-    }
-    let (fee, denom) = (wanted.manifest.price.amount, run.chain.denom.clone());
+    if is_query(run) { Ok(0) } else { covered(run, reader, &wanted.manifest) }
+}
+
+/// What a read with a model costs. Who pays must have held it before the transaction began and hold it still, so that what
+/// it owes is there whatever is undone.
+pub(crate) fn covered(run: &mut Run<'_>, reader: &str, manifest: &Manifest) -> Outcome<u64> {
+    let (fee, denom) = (manifest.price.amount, run.chain.denom.clone());
     let owed = run.tx.journal.owed(reader);
     let now = bank::stored(&mut Bare(run.delta), reader, &denom)?;
     let before = run.tx.before.get(reader).copied().unwrap_or(now);
@@ -278,7 +288,7 @@ fn check_fee(run: &mut Run<'_>, reader: &str, wanted: &Wanted) -> Outcome<u64> {
     if held < u128::from(fee) {
         let words = format_args!(
             "{reader} held {held}{denom} when the transaction began, and a read with model {} costs {fee}{denom}",
-            wanted.row.model
+            manifest.id()
         );
         return Err(Code::ReadFee.because(words).into());
     }

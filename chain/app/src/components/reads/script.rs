@@ -12,6 +12,7 @@ use aceso_inference::{InferError, Model};
 use aceso_types::{
     BlobId, Digest, Height, Manifest, ModelId, PixelDigest, Tensor, TxIndex,
     receipt::outputs_digest,
+    sealed::{OUTCOME_BYTES_MAX, Outcome as Came},
     transcript::{self, ENTRY_WEIGHT, Entry, Read as What, Seen, Transcript, WEIGHT_MAX, reason, weight_of},
 };
 
@@ -21,6 +22,9 @@ use crate::{
     error::{AppError, Outcome},
     host::Host,
 };
+
+/// What an outcome weighs in a transcript, at most.
+pub(crate) const OUTCOME_WEIGHT: u64 = OUTCOME_BYTES_MAX as u64;
 
 /// See the module.
 #[derive(Default)]
@@ -182,6 +186,28 @@ impl Script {
         let refused = verdict.as_ref().err().cloned();
         self.write(who.wrote(What::Admission { blob, refused }), 0);
         Ok(verdict)
+    }
+
+    /// Writes down what a job's members should have signed: `look` opens the sealed file and computes it, unless a peer has
+    /// said what comes of it.
+    pub(crate) fn dispute(
+        &mut self,
+        who: Who,
+        image: BlobId,
+        ends: Height,
+        look: impl FnOnce() -> Outcome<Came>,
+    ) -> Outcome<Came> {
+        let outcome = match self.given(&who)? {
+            Some(What::Dispute { image: theirs, ends: theirs_end, outcome })
+                if (*theirs, *theirs_end) == (image, ends) =>
+            {
+                outcome.clone()
+            }
+            Some(_) => return Err(self.strange("another read").into()),
+            None => look()?,
+        };
+        self.write(who.wrote(What::Dispute { image, ends, outcome: outcome.clone() }), OUTCOME_WEIGHT);
+        Ok(outcome)
     }
 
     /// The transcript, if there was a read. An error if a peer's transcript has reads that never came.

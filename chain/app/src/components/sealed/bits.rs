@@ -96,11 +96,22 @@ pub(super) fn disclose(state: &mut impl Write, about: About<'_>, findings: &[Ans
 
 /// Gives back what a job asked for that brought nothing.
 pub(super) fn give_back(state: &mut impl Write, about: About<'_>, findings: &[String]) -> Outcome<()> {
+    change(state, about, findings, |bit| Bit { asked: bit.asked.saturating_sub(1), ..bit })
+}
+
+/// Forgets what a read has disclosed that a dispute has shown to be false: nobody is answered with it any more.
+pub(super) fn forget(state: &mut impl Write, about: About<'_>, findings: &[String], read: u64) -> Outcome<()> {
+    let forgotten = |bit: Bit| if bit.read == read { Bit { present: false, read: 0, ..bit } } else { bit };
+    change(state, about, findings, forgotten)
+}
+
+/// Changes findings that were asked for. One that nobody asks for any more and that is not known counts no more.
+fn change(state: &mut impl Write, about: About<'_>, findings: &[String], change: impl Fn(Bit) -> Bit) -> Outcome<()> {
     let mut count = state.counter(SEALED, &about.count())?;
     for id in findings {
         let key = about.bit(id);
-        let bit: Bit = state.row(SEALED, &key)?.unwrap_or_default();
-        let bit = Bit { asked: bit.asked.saturating_sub(1), ..bit };
+        let Some(bit) = state.row(SEALED, &key)? else { continue };
+        let bit = change(bit);
         if bit == Bit::default() {
             count = count.saturating_sub(1);
             state.remove(SEALED, &key)?;

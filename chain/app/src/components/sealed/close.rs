@@ -19,7 +19,7 @@ use crate::{
             bits::{self, About},
             conduct::Notes,
             grants, jobs, keys,
-            outcomes::{Checked, Settled},
+            outcomes::{Against, Checked, Settled},
             roots,
             tell::{self, Telling},
         },
@@ -47,12 +47,13 @@ pub(crate) fn settle(
         tellings.extend(with_outcome(state, chain, height, settled, &mut notes, events)?);
     }
     for against in checked.conflicts {
-        events.extend(notes.against(state, against.number, against.job, against.place)?);
+        let Against { job, place, number, outcome } = against;
+        events.extend(notes.against(state, number, (job, place), &outcome)?);
     }
     for said in &checked.roots {
         events.push(roots::signed(state, said)?);
     }
-    notes.write(state)?;
+    events.extend(notes.write(state, &chain.params)?);
     Ok(tellings)
 }
 
@@ -148,7 +149,7 @@ fn told_otherwise(state: &mut impl Write, row: &JobRow, agreed: &[u8], notes: &m
         let place = place.ok_or_else(|| damaged(SEALED, &key))?;
         let member = row.members.get(usize::try_from(place).unwrap_or(usize::MAX));
         if let Some(member) = member.filter(|_| share.outcome != agreed) {
-            events.extend(notes.against(state, member.number, row.job, place)?);
+            events.extend(notes.against(state, member.number, (row.job, place), &share.outcome)?);
         }
     }
     Ok(events)

@@ -1,14 +1,15 @@
 //! How validators behave in committees: a record, from which the authority may draw its conclusions.
 //!
-//! Only a member's own signed word against what more than two thirds have signed is wrong, once for each job. Not to have
-//! signed costs nothing: the member may have been slow, or the proposer may have left it out.
+//! Only a member's own signed word is wrong, once for each job: against what more than two thirds have signed, or with
+//! them, where a dispute has shown that they were all wrong; who has said the truth against them is cleared then. Not to
+//! have signed costs nothing: the member may have been slow, or the proposer may have left it out.
 
 use std::collections::BTreeMap;
 
-use aceso_types::query::ConductRow;
+use aceso_types::{Digest, genesis::Params, query::ConductRow};
 
 use crate::{
-    components::{SEALED, sealed::keys},
+    components::{SEALED, sealed::keys, validators},
     error::Outcome,
     event::Event,
     store::{Read, Write},
@@ -25,6 +26,12 @@ pub(crate) struct Notes {
     signed: BTreeMap<u32, u64>,
     missed: BTreeMap<u32, u64>,
     wrong: BTreeMap<u32, (u64, u64)>,
+    cleared: BTreeMap<u32, u64>,
+}
+
+/// What a member is marked with: a digest of the outcome that it signed.
+fn said(outcome: &[u8]) -> Vec<u8> {
+    Digest::sha3("aceso/said/v1", &[outcome]).0.into()
 }
 
 impl Notes {
@@ -34,28 +41,47 @@ impl Notes {
         *notes.entry(number).or_default() += 1;
     }
 
-    /// Notes that a member signed against a job's outcome. The first time for the job it counts.
+    /// Notes that a member signed a wrong outcome of a job. The first time for the job it counts.
     pub(super) fn against(
         &mut self,
         state: &mut impl Write,
         number: u32,
-        job: u64,
-        place: u32,
+        (job, place): (u64, u32),
+        outcome: &[u8],
     ) -> Outcome<Option<Event>> {
         let mark = keys::wrong(job, place);
         if state.get(SEALED, &mark)?.is_some() {
             return Ok(None);
         }
-        state.set(SEALED, mark, b"1".to_vec())?;
+        state.set(SEALED, mark, said(outcome))?;
         let wrong = self.wrong.entry(number).or_default();
         *wrong = (wrong.0 + 1, job);
         let event = Event::new("member_wrong").with("job", job.to_string()).with("number", number.to_string());
         Ok(Some(event.with("place", place.to_string())))
     }
 
-    /// Writes the rows.
-    pub(crate) fn write(self, state: &mut impl Write) -> Outcome<()> {
-        let all = self.signed.keys().chain(self.missed.keys()).chain(self.wrong.keys());
+    /// Takes the mark back of a member that was held to be wrong for an outcome that is the true one.
+    pub(super) fn clear(
+        &mut self,
+        state: &mut impl Write,
+        number: u32,
+        (job, place): (u64, u32),
+        outcome: &[u8],
+    ) -> Outcome<Option<Event>> {
+        let mark = keys::wrong(job, place);
+        if state.get(SEALED, &mark)? != Some(said(outcome)) {
+            return Ok(None);
+        }
+        state.remove(SEALED, &mark)?;
+        self.cleared.insert(number, job);
+        let event = Event::new("member_cleared").with("job", job.to_string()).with("number", number.to_string());
+        Ok(Some(event.with("place", place.to_string())))
+    }
+
+    /// Writes the rows, and cuts the power of who was wrong as the parameters say.
+    pub(crate) fn write(self, state: &mut impl Write, params: &Params) -> Outcome<Vec<Event>> {
+        let mut events = Vec::new();
+        let all = self.signed.keys().chain(self.missed.keys()).chain(self.wrong.keys()).chain(self.cleared.keys());
         let numbers: std::collections::BTreeSet<u32> = all.copied().collect();
         for number in numbers {
             let mut row = get(state, number)?.unwrap_or_default();
@@ -65,9 +91,16 @@ impl Notes {
             if let Some((count, job)) = self.wrong.get(&number) {
                 row.wrong = row.wrong.saturating_add(*count);
                 row.last_wrong = *job;
+                for _ in 0..*count {
+                    events.extend(validators::was_wrong(state, params, number)?);
+                }
+            }
+            if let Some(job) = self.cleared.get(&number) {
+                row.wrong = row.wrong.saturating_sub(1);
+                row.last_wrong = if row.last_wrong == *job { 0 } else { row.last_wrong };
             }
             state.put(SEALED, keys::conduct(number), &row)?;
         }
-        Ok(())
+        Ok(events)
     }
 }

@@ -252,7 +252,8 @@ fn differing(state: &mut impl Read, row: &JobRow, mut voted: BTreeMap<u32, Share
     let statement = jobs::statement(row)?;
     let mut all = Vec::new();
     for (place, one) in (0..).zip(&row.members) {
-        let Some(share) = voted.remove(&one.number).filter(|share| share.outcome != agreed) else { continue };
+        let differs = |share: &Share| share.outcome != agreed && !outcomes::is_true(row, &share.outcome);
+        let Some(share) = voted.remove(&one.number).filter(differs) else { continue };
         if state.get(SEALED, &keys::wrong(row.job, place))?.is_none() {
             all.extend(conflict(row, &statement, place, share));
         }

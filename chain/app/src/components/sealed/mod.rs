@@ -4,13 +4,14 @@
 //! becomes a job ([`jobs`]). The members' shares come with votes or, from those who have left, in transactions
 //! ([`share`]); a proposer adds them up ([`gather`]), everyone checks them ([`outcomes`]), and a block puts them into
 //! effect ([`close`]), tells the contract that asked ([`tell`]) and notes how members behaved ([`conduct`]). Members' keys
-//! stand in [`roots`].
+//! stand in [`roots`]. Whether members have signed the truth shows when somebody opens the record ([`dispute`]).
 
 mod authorise;
 mod bits;
 pub(crate) mod close;
 mod committee;
 pub(crate) mod conduct;
+pub(crate) mod dispute;
 pub(crate) mod gather;
 pub(crate) mod grants;
 pub(crate) mod jobs;

@@ -50,6 +50,8 @@ pub(crate) struct Against {
     pub(super) place: u32,
     /// The validator's number.
     pub(super) number: u32,
+    /// What it signed.
+    pub(super) outcome: Vec<u8>,
 }
 
 /// An item whose statements hold.
@@ -196,6 +198,9 @@ fn against(
     if agreed.is_none_or(|agreed| agreed.outcome == share.outcome) {
         return Err(refuse("the share agrees").into());
     }
+    if is_true(row, &share.outcome) {
+        return Err(refuse("a dispute has shown that the share is right").into());
+    }
     let member = row.members.get(usize::try_from(said.place).unwrap_or(usize::MAX));
     let Some(member) = member else { return Err(refuse("there is no such member").into()) };
     if state.get(SEALED, &keys::wrong(share.job, said.place))?.is_some() {
@@ -205,7 +210,13 @@ fn against(
     let statement = jobs::statement(row)?;
     let message = statement.sign_bytes(&outcome);
     let signed = Signed { keys: vec![member.bls_key.clone()], message, signature: share.signature.clone() };
-    Ok((Against { job: share.job, place: said.place, number: member.number }, signed))
+    let against = Against { job: share.job, place: said.place, number: member.number, outcome: share.outcome.clone() };
+    Ok((against, signed))
+}
+
+/// Whether a dispute has shown that members should have signed this, who signed something else.
+pub(super) fn is_true(row: &JobRow, outcome: &[u8]) -> bool {
+    row.disputed.as_ref().is_some_and(|found| found.wrong && found.outcome == outcome)
 }
 
 /// Whether a job has had its outcome for no longer than conflicts over it count.

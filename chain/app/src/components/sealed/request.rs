@@ -143,6 +143,7 @@ fn open(
         read: 0,
         closed: 0,
         outcome: None,
+        disputed: None,
     };
     jobs::open(run, &row, allowed.requester.as_str())?;
     review(run, msg, &mut allowed, job)?;

@@ -1,5 +1,5 @@
-//! How validators behave: evidence of misbehavior, and votes that they miss. Both are recorded; both may cut power by
-//! the parameters. A cut leaves at least 1: only the authority removes a validator, and it may well stop short of what
+//! How validators behave: evidence of misbehavior, votes that they miss, and wrong outcomes that they signed as members
+//! of committees, which `components/sealed` records. Each is recorded; each may cut power by the parameters. A cut leaves at least 1: only the authority removes a validator, and it may well stop short of what
 //! the power spread asks of the authority's own changes.
 //!
 //! Missed votes are a bit for each of the latest `downtime_window` blocks. Only validators that missed one of them have
@@ -193,6 +193,20 @@ fn down(
         .with("missed", missed.to_string())
         .with("window", params.downtime_window.to_string())
         .with("power_cut", cut.to_string()))
+}
+
+/// Cuts the power of a member that was wrong, if the parameters say so and it is a validator still.
+pub(crate) fn was_wrong(state: &mut impl Write, params: &Params, number: u32) -> Outcome<Option<Event>> {
+    let mut table = decided(state)?;
+    let key = table.members.iter().find(|member| member.number == number).map(|member| member.key.clone());
+    let Some(key) = key else { return Ok(None) };
+    let cut = cut(&mut table, &key, params.sealed_wrong_power_cut_bps);
+    if cut == 0 {
+        return Ok(None);
+    }
+    put_decided(state, &table)?;
+    let event = Event::new("wrong_outcome").with("validator", hex::encode(&key));
+    Ok(Some(event.with("power_cut", cut.to_string())))
 }
 
 /// Cuts a validator's power, if it is still one, and answers by how much.

@@ -16,7 +16,8 @@
 //! A table is sorted by consensus key, and its order is that of the bits in an attestation. Each validator has a number
 //! that is never given again, so that what one attested is not taken for the word of one that comes back later.
 //!
-//! Nobody is removed but by the authority: evidence and downtime ([`conduct`]) are recorded and may cut power.
+//! Nobody is removed but by the authority: evidence, downtime and wrong outcomes ([`conduct`]) are recorded and may cut
+//! power.
 
 mod attester;
 mod change;
@@ -27,7 +28,7 @@ mod table;
 
 pub(crate) use attester::register_msg;
 pub(crate) use change::{check_spread, set_msg};
-pub(crate) use conduct::begin_block;
+pub(crate) use conduct::{begin_block, was_wrong};
 pub(crate) use record::{attesting, record_rows, shown, shown_by_name};
 pub(crate) use table::{Table, Validator, decided, operators, signing};
 

@@ -166,7 +166,8 @@ fn native(run: &mut Run<'_>, contract: &Address, any: AnyMsg) -> Outcome<Sent> {
         | Msg::RetireSealed(_)
         | Msg::Grant(_)
         | Msg::RevokeGrant(_)
-        | Msg::RequestRead(_) => {}
+        | Msg::RequestRead(_)
+        | Msg::Dispute(_) => {}
         // What a contract says that is the chain's authority, or a validator's operator.
         Msg::SetValidator(_)
         | Msg::RegisterAttester(_)

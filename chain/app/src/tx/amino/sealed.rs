@@ -1,7 +1,9 @@
 //! Messages about sealed records, as amino JSON has them. A number that may be 0 as a place or an epoch is left out then,
 //! as every empty field is.
 
-use aceso_types::msg::{MsgBreakGlass, MsgGrant, MsgRegisterReader, MsgRegisterSealed, MsgRequestRead, MsgSubmitShare};
+use aceso_types::msg::{
+    MsgBreakGlass, MsgDispute, MsgGrant, MsgRegisterReader, MsgRegisterSealed, MsgRequestRead, MsgSubmitShare,
+};
 use serde_json::Value;
 
 use super::{Fields, origin};
@@ -106,6 +108,10 @@ pub(super) fn submit_share(m: &MsgSubmitShare) -> Fields {
             .into_value()
     });
     Fields::new().text("operator", &m.operator).optional("share", share)
+}
+
+pub(super) fn dispute(m: &MsgDispute) -> Fields {
+    Fields::new().text("sender", &m.sender).number("job", m.job).bytes("point", &m.point)
 }
 
 #[cfg(test)]

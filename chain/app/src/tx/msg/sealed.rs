@@ -1,7 +1,7 @@
 //! What is wrong by itself with messages about sealed records: lengths, counts, addresses.
 
 use aceso_types::{
-    msg::{MsgBreakGlass, MsgGrant, MsgRegisterReader, MsgRegisterSealed, MsgRequestRead},
+    msg::{MsgBreakGlass, MsgDispute, MsgGrant, MsgRegisterReader, MsgRegisterSealed, MsgRequestRead},
     sealed::{FILES_MAX, MEMBERS_MAX, TERMS_BYTES_MAX},
 };
 
@@ -71,6 +71,11 @@ pub(super) fn request_read(msg: &MsgRequestRead, prefix: &str) -> Result<(), Fau
     within(Code::TermsRefused, "bytes of terms", msg.terms.len(), 1, TERMS_BYTES_MAX)?;
     let Some(accept) = &msg.accept else { return Ok(()) };
     accept.required.iter().chain(&accept.excluded).try_for_each(|one| address("operator", one, prefix))
+}
+
+pub(super) fn dispute(msg: &MsgDispute, prefix: &str) -> Result<(), Fault> {
+    address("sender", &msg.sender, prefix)?;
+    exactly(Code::DisputePoint, "point", &msg.point, POINT_LEN)
 }
 
 fn address(what: &str, text: &str, prefix: &str) -> Result<(), Fault> {

@@ -1,15 +1,17 @@
-//! `aceso sealed …`: which records are sealed, who was granted their keys, and how that ends.
+//! `aceso sealed …`: which records are sealed, who was granted their keys, how that ends, and what became of jobs.
+
+use std::path::PathBuf;
 
 use aceso_client::{Client, GasLimit, any};
 use aceso_types::{
     msg::{MsgRetireSealed, MsgRevokeGrant},
-    query::{GrantRow, Page, QueryGrants, QueryRecords, QueryReviews, RecordRow, ReviewRow},
+    query::{GrantRow, Page, QueryGrant, QueryGrants, QueryRecords, QueryReviews, RecordRow, ReviewRow},
 };
 use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
-use super::{At, Signer, tx::report};
+use super::{At, Signer, job, tx::report};
 use crate::cli::Output;
 
 /// Sealed records and their grants.
@@ -20,6 +22,8 @@ use crate::cli::Output;
   aceso sealed grants --to aceso1…
   aceso sealed revoke aceso1…/3 --from patient.words
   aceso sealed retire 7 --from patient.words
+  aceso sealed job 12
+  aceso sealed dispute 12 --key record-7.key --reveal --from patient.words
 
 What was taken back is not wrapped again and no committee reads under it; whoever opened it before still has what she saw.")]
 pub(crate) struct Sealed {
@@ -63,6 +67,35 @@ enum Verb {
         /// The record's number.
         record: u64,
     },
+    /// What became of a job: who signed its outcome, and whether a dispute has found it false.
+    Job {
+        /// Its number.
+        job: u64,
+    },
+    /// How a validator behaved in committees.
+    Conduct {
+        /// The validator's number.
+        number: u32,
+    },
+    /// Shows a record's key, so that everybody computes a job again and marks who signed something else.
+    #[command(
+        after_help = "The sealed file must be an available blob: `aceso blob put FILE --from WORDS` makes it one.
+The key is the owner's of this record or, with --grant, the one for which that grant wraps it: 32 bytes, or 64 hexadecimal
+digits. Whoever sees the transaction can open every file of the record from then on, for good."
+    )]
+    Dispute {
+        /// The job's number.
+        job: u64,
+        /// A file with the secret key by which the record opens.
+        #[arg(long, value_name = "FILE")]
+        key: PathBuf,
+        /// The grant that wraps it for this key, such as aceso1…/3; without it the owner's registration is opened.
+        #[arg(long)]
+        grant: Option<String>,
+        /// That the record shall be open to everybody from now on.
+        #[arg(long)]
+        reveal: bool,
+    },
 }
 
 impl Sealed {
@@ -101,6 +134,27 @@ impl Sealed {
             Verb::Retire { record } => {
                 let message = any(&MsgRetireSealed { owner: self.sender(&client)?, record });
                 report(output, &client.send(&self.signer.key()?, vec![message], GasLimit::Auto)?, None)
+            }
+            Verb::Job { job } => job::show(output, &client, job),
+            Verb::Conduct { number } => job::conduct(output, &client, number),
+            Verb::Dispute { job, ref key, ref grant, reveal } => {
+                let record = job::disputable(&client, job)?;
+                let grant = match grant {
+                    Some(grant) => {
+                        let (granter, number) = named(grant)?;
+                        let question = QueryGrant { granter: granter.into(), grant: number };
+                        Some(client.ask(&question)?.with_context(|| format!("there is no grant {grant}"))?)
+                    }
+                    None => None,
+                };
+                let content = job::point(&record, grant.as_ref(), key)?;
+                if !reveal {
+                    let (number, count) = (record.record, record.files.len());
+                    bail!(
+                        "this opens record {number} ({count} files) to everybody, for good; say --reveal if it shall"
+                    );
+                }
+                job::dispute(output, &client, &self.signer.key()?, job, &content)
             }
         }
     }

@@ -1,0 +1,505 @@
+//! Disputes: a record's key is shown, everybody computes what its committee should have signed, and who signed something
+//! else is marked.
+
+use std::{collections::BTreeMap, fs, path::Path};
+
+use aceso_app::{Reopen, Shown};
+use aceso_inference::{Model, admit};
+use aceso_types::{
+    BlobId, Digest, Manifest,
+    genesis::Genesis,
+    journal::{Entry, Event},
+    msg::{
+        Disclose, Extension, MsgDispute, MsgDisputeResponse, MsgRegisterBlob, MsgRegisterModel, MsgRequestRead,
+        MsgRetireSealed,
+    },
+    query::{QueryJournal, QueryValidators},
+    sealed::{Disclosure, Failure, Input, Outcome, Statement},
+    transcript::Read,
+};
+use aceso_verify::grant::ContentPoint;
+use cosmos_sdk_proto::cosmos::tx::v1beta1::{SimulateRequest, SimulateResponse};
+use prost::Message;
+
+use crate::{
+    fixture::{DENOM, Members, alice, bob, code, ours, responses, told},
+    guests::NOTHING,
+    hospital::{Hospital, author, eve, model},
+    reads::picture,
+    replay::{Follower, encoded, signed, signer, transcript, truth, with_images},
+    ward::Kept,
+};
+
+/// Hospitals that can read a second record of alice's, which is a sealed file like those that clients make.
+struct Ward {
+    hospital: Hospital,
+    kept: Kept,
+    image: BlobId,
+    file: Vec<u8>,
+    manifest: Manifest,
+    model: Model,
+    modality: String,
+    body_part: String,
+}
+
+impl Ward {
+    fn open(validators: usize) -> Self {
+        Self::with(Hospital::open(validators), &picture(1))
+    }
+
+    fn with(hospital: Hospital, record: &[u8]) -> Self {
+        let kept = Kept::new(&alice(), 2);
+        let file = sealed(&kept, record);
+        Self::of(hospital, kept, file, ("DX", "CHEST"), model())
+    }
+
+    /// Registers the file as record 2, grants it, and has every validator hold its bytes.
+    fn of(
+        mut hospital: Hospital,
+        kept: Kept,
+        file: Vec<u8>,
+        (modality, body_part): (&str, &str),
+        (onnx, manifest): (Vec<u8>, Manifest),
+    ) -> Self {
+        let image = hospital.net().put(&file);
+        let mut registered = kept.register(&[image.to_string()]);
+        (registered.files[0].modality, registered.files[0].body_part) = (modality.into(), body_part.into());
+        hospital.net().ok(&alice(), vec![ours(&registered)]);
+        let operators: Vec<_> = hospital.seats.iter().map(|seat| seat.operator.clone()).collect();
+        let mut giving = hospital.ward.give(&kept, 2, 2, &operators.iter().collect::<Vec<_>>());
+        giving.msg.committee = true;
+        giving.msg.terms = hospital.terms.digest(giving.msg.expires).0.into();
+        hospital.net().ok(&alice(), vec![ours(&giving.made())]);
+        let model = admit(&onnx, &manifest).unwrap();
+        let (modality, body_part) = (modality.into(), body_part.into());
+        Self { hospital, kept, image, file, manifest, model, modality, body_part }
+    }
+
+    /// The sealed file becomes a blob that every validator holds.
+    fn publish(&mut self) {
+        let (cid, size) = (self.image.to_string(), self.file.len() as u64);
+        let blob = MsgRegisterBlob { owner: bob().address(), cid, size, term: 1_000 };
+        self.hospital.net().ok(&bob(), vec![ours(&blob)]);
+        while self.hospital.ward.net.app.expects_blocks() {
+            self.hospital.block(vec![]);
+        }
+    }
+
+    fn asking(&self, disclose: Disclose) -> MsgRequestRead {
+        let findings = match disclose {
+            Disclose::Predicate => vec![self.manifest.output.findings[0].id.clone()],
+            _ => vec![],
+        };
+        let model = self.manifest.id().as_bytes().into();
+        let image = self.image.to_string();
+        MsgRequestRead { image, grant: 2, disclose: disclose.into(), findings, model, ..self.hospital.asking() }
+    }
+
+    fn statement(&self, job: u64) -> Statement {
+        Statement::decode(&self.hospital.job(job).statement).unwrap()
+    }
+
+    /// What an honest member signs of a job.
+    fn truth(&self, job: u64) -> Outcome {
+        Members.outcome(&Shown {
+            statement: &self.statement(job),
+            manifest: &self.manifest,
+            model: &self.model,
+            commitment: &self.kept.content.commitment(),
+            modality: &self.modality,
+            body_part: &self.body_part,
+            vouched: None,
+            point: &self.kept.content.to_bytes()[..],
+            file: &self.file,
+        })
+    }
+
+    /// Asks, and has the members sign what is made of the truth.
+    fn done(&mut self, disclose: Disclose, change: impl FnOnce(Outcome) -> Outcome) -> u64 {
+        let asking = self.asking(disclose);
+        let job = self.hospital.ask(&asking);
+        let answer = change(self.truth(job));
+        self.hospital.answers.insert(job, answer);
+        self.hospital.block(vec![]);
+        assert!(self.hospital.job(job).outcome.is_some());
+        job
+    }
+
+    fn showing(&self, job: u64) -> MsgDispute {
+        MsgDispute { sender: eve().address(), job, point: self.kept.content.to_bytes().to_vec() }
+    }
+
+    /// Eve shows the key.
+    fn dispute(&mut self, job: u64) -> (MsgDisputeResponse, Vec<String>) {
+        let msg = self.showing(job);
+        let result = self.hospital.net().ok(&eve(), vec![ours(&msg)]);
+        let response = MsgDisputeResponse::decode(&responses(&result)[0].value[..]).unwrap();
+        (response, told(&result))
+    }
+
+    /// Wrong outcomes of the members, by their seats.
+    fn wrong(&self, job: u64) -> Vec<u64> {
+        let members = self.hospital.job(job).members;
+        let number = |key: [u8; 48]| members.iter().find(|one| one.bls_key == key).unwrap().number;
+        let seats = self.hospital.seats.iter();
+        seats.map(|seat| self.hospital.conduct(number(seat.attest.public())).wrong).collect()
+    }
+}
+
+fn sealed(kept: &Kept, record: &[u8]) -> Vec<u8> {
+    let (owner, length) = (kept.owner.address(), record.len() as u64);
+    aceso_seal::seal(&kept.content, &owner, [9; 32], ("image/png", BTreeMap::new()), record, length, Vec::new())
+        .unwrap()
+}
+
+/// Another outcome of the same kind, as near to the true one as it gets.
+fn lie(outcome: Outcome) -> Outcome {
+    let other = |input: Input| Input { claim: Digest([7; 32]), ..input };
+    match outcome {
+        Outcome::Open { input, outputs } => Outcome::Open { input: other(input), outputs },
+        Outcome::Predicate { input, mut findings } => {
+            findings[0].present = !findings[0].present;
+            Outcome::Predicate { input, findings }
+        }
+        Outcome::Sealed { input, commitment, mut ciphertext } => {
+            ciphertext[0] ^= 1;
+            Outcome::Sealed { input, commitment, ciphertext }
+        }
+        Outcome::Failed(_) => Outcome::Failed(Failure::Owner),
+    }
+}
+
+#[test]
+fn members_above_two_thirds_that_lied_are_marked_once_each() {
+    let mut ward = Ward::open(4);
+    ward.hospital.seats[3].speaks = false;
+    ward.publish();
+    let job = ward.done(Disclose::Open, lie);
+    let before = (ward.hospital.receipt(1).encode(), ward.hospital.balance(&eve()), ward.hospital.balance(&author()));
+    assert_eq!(ward.wrong(job), [0, 0, 0, 0]);
+    let (response, events) = ward.dispute(job);
+    let truth = ward.truth(job);
+    assert_eq!((response.wrong, response.marked, Outcome::decode(&response.outcome)), (true, 3, Ok(truth.clone())));
+    assert_eq!(ward.wrong(job), [1, 1, 1, 0]);
+    let said =
+        format!("dispute job={job} read=1 sender={} found=wrong outcome={} marked=3", eve().address(), truth.digest());
+    assert!(events.iter().any(|event| event.starts_with(&said)), "{events:#?}");
+    assert_eq!(events.iter().filter(|event| event.starts_with("member_wrong")).count(), 3);
+    // The job says so from now on; the receipt and all that proves it stay as they were.
+    let row = ward.hospital.job(job);
+    let found = row.disputed.unwrap();
+    assert_eq!((found.sender, found.height), (eve().address(), ward.hospital.ward.net.height));
+    assert_eq!((found.wrong, found.outcome, found.marked), (true, truth.encode(), 3));
+    assert_eq!(ward.hospital.receipt(1).encode(), before.0);
+    // It cost what an open read costs, and the author has it.
+    let price = u128::from(ward.manifest.price.amount);
+    assert_eq!(before.1 - ward.hospital.balance(&eve()), 250_000 + price);
+    assert_eq!(ward.hospital.balance(&author()) - before.2, price);
+    let journal = ward.hospital.ward.net.ask(&QueryJournal { image: ward.image.to_string(), page: None });
+    let last = Entry::decode(journal.entries.last().unwrap()).unwrap();
+    assert_eq!(last.caller, eve().address());
+    assert!(matches!(last.event, Event::Read { fee, .. } if u128::from(fee) == price), "{last:?}");
+    // Nobody is marked twice.
+    let again = ward.showing(job);
+    ward.hospital.ward.refused(&eve(), &again, ("aceso", 927), "its members were wrong");
+    assert_eq!(ward.wrong(job), [1, 1, 1, 0]);
+}
+
+#[test]
+fn who_told_the_truth_against_the_others_is_cleared() {
+    let mut ward = Ward::open(4);
+    ward.publish();
+    let asking = ward.asking(Disclose::Open);
+    let job = ward.hospital.ask(&asking);
+    let truth = ward.truth(job);
+    ward.hospital.answers.insert(job, lie(truth.clone()));
+    ward.hospital.seats[3].lie = Some(truth.clone());
+    let share = ward.hospital.seats[3].share(&ward.statement(job), &truth);
+    ward.hospital.block(vec![]);
+    assert_eq!(ward.wrong(job), [0, 0, 0, 1]);
+    let (response, events) = ward.dispute(job);
+    assert_eq!((response.marked, ward.wrong(job)), (3, vec![1, 1, 1, 0]));
+    assert_eq!(events.iter().filter(|event| event.starts_with("member_cleared")).count(), 1, "{events:#?}");
+    // Its word is brought up again, and is no word against the truth.
+    let repeat = |at: usize, vote: Vec<u8>| -> Vec<u8> {
+        let mut extension = Extension::decode(&vote[..]).unwrap();
+        extension.shares.extend((at == 3).then(|| share.clone()));
+        extension.encode_to_vec()
+    };
+    assert!(ward.hospital.propose_after(vec![], repeat).is_empty());
+    // Had nobody made it known before, it would not be a word against it either; what nobody should sign still is.
+    let other = ward.hospital.seats[3].share(&ward.statement(job), &Outcome::Failed(Failure::Record));
+    let proposed = ward.hospital.propose_after(vec![], |at, vote| {
+        let mut extension = Extension::decode(&vote[..]).unwrap();
+        extension.shares.extend((at == 3).then(|| other.clone()));
+        extension.encode_to_vec()
+    });
+    ward.hospital.decide(proposed);
+    assert_eq!(ward.wrong(job), [1, 1, 1, 1]);
+}
+
+#[test]
+fn a_true_outcome_is_upheld_in_each_disclosure() {
+    let mut ward = Ward::open(4);
+    ward.publish();
+    for disclose in [Disclose::Open, Disclose::Predicate, Disclose::Sealed] {
+        let job = ward.done(disclose, |truth| truth);
+        let (response, events) = ward.dispute(job);
+        let truth = ward.truth(job).encode();
+        assert_eq!((response.wrong, response.marked, response.outcome), (false, 0, truth));
+        assert!(events.iter().any(|event| event.contains("found=upheld")), "{events:#?}");
+        let found = ward.hospital.job(job).disputed.unwrap();
+        assert_eq!((found.wrong, found.outcome.len(), found.marked), (false, 0, 0));
+        assert_eq!(ward.wrong(job), [0, 0, 0, 0]);
+        let again = ward.showing(job);
+        ward.hospital.ward.refused(&eve(), &again, ("aceso", 927), "its members were right");
+    }
+}
+
+#[test]
+fn a_lie_is_found_in_each_disclosure_and_in_failures() {
+    let mut ward = Ward::open(1);
+    ward.publish();
+    let lies: [(Disclose, fn(Outcome) -> Outcome); 4] = [
+        (Disclose::Open, lie),
+        (Disclose::Predicate, lie),
+        (Disclose::Sealed, lie),
+        (Disclose::Open, |_| Outcome::Failed(Failure::Leaf)),
+    ];
+    for (count, (disclose, lie)) in (1..).zip(lies) {
+        let job = ward.done(disclose, lie);
+        let (response, _) = ward.dispute(job);
+        assert_eq!((response.wrong, response.marked, ward.wrong(job)), (true, 1, vec![count]));
+    }
+}
+
+#[test]
+fn a_false_bit_is_forgotten_and_a_true_one_is_not() {
+    let mut ward = Ward::open(4);
+    ward.publish();
+    let job = ward.done(Disclose::Predicate, lie);
+    let asking = ward.asking(Disclose::Predicate);
+    assert_eq!(ward.hospital.ask(&asking), 0, "it is known");
+    assert_eq!(ward.dispute(job).0.marked, 4);
+    let again = ward.done(Disclose::Predicate, |truth| truth);
+    assert_ne!(again, 0);
+    assert!(!ward.dispute(again).0.wrong);
+    let asking = ward.asking(Disclose::Predicate);
+    assert_eq!(ward.hospital.ask(&asking), 0);
+}
+
+#[test]
+fn a_file_that_was_changed_fails_for_everybody() {
+    let kept = Kept::new(&alice(), 2);
+    let whole = sealed(&kept, &picture(1));
+    let changes: [(fn(&mut Vec<u8>), Failure); 4] = [
+        (|file| *file.last_mut().unwrap() ^= 1, Failure::Leaf),
+        (|file| file[0] ^= 1, Failure::Header),
+        (|file| file.truncate(400), Failure::Leaf),
+        (|file| *file = sealed(&Kept { owner: bob(), ..Kept::new(&alice(), 2) }, &picture(1)), Failure::Owner),
+    ];
+    for (change, failure) in changes {
+        let mut file = whole.clone();
+        change(&mut file);
+        let kept = Kept::new(&alice(), 2);
+        let mut ward = Ward::of(Hospital::open(1), kept, file, ("DX", "CHEST"), model());
+        ward.publish();
+        let job = ward.done(Disclose::Open, |truth| truth);
+        assert_eq!(ward.truth(job), Outcome::Failed(failure));
+        assert!(!ward.dispute(job).0.wrong);
+        let job = ward.done(Disclose::Open, |_| crate::hospital::usual(&Disclosure::Open));
+        let (response, _) = ward.dispute(job);
+        assert_eq!((response.wrong, response.outcome), (true, Outcome::Failed(failure).encode()));
+    }
+}
+
+#[test]
+fn what_cannot_be_disputed_is_refused_by_name() {
+    let mut ward = Ward::open(4);
+    let job = ward.done(Disclose::Open, lie);
+    let msg = ward.showing(job);
+    let gone = |_: Outcome| Outcome::Failed(Failure::Key);
+    let keyless = ward.done(Disclose::Open, gone);
+    ward.hospital.seats[0].speaks = false;
+    ward.hospital.seats[1].speaks = false;
+    let asking = ward.asking(Disclose::Open);
+    let open = ward.hospital.ask(&asking);
+    let point = |point: &[u8]| MsgDispute { point: point.into(), ..msg.clone() };
+    let other = ContentPoint::generate(&[77; 64]).to_bytes();
+    let theirs = ward.hospital.kept.content.to_bytes();
+    let identity = [&[0xc0][..], &[0; 47]].concat();
+    let cases = [
+        (MsgDispute { job: 99, ..msg.clone() }, 926, "job 99"),
+        (MsgDispute { job: 0, ..msg.clone() }, 926, "job 0"),
+        (MsgDispute { job: open, ..msg.clone() }, 927, "it has no outcome yet"),
+        (MsgDispute { job: keyless, ..msg.clone() }, 927, "the wrap holds another key"),
+        (point(&other[..]), 928, "record 2"),
+        (point(&theirs[..]), 928, "record 2"),
+        (point(&identity), 928, "record 2"),
+        (point(&[0xff; 48]), 928, "record 2"),
+        (point(&other[..47]), 928, "47 bytes, and it has 48"),
+        (msg.clone(), 104, "blob not registered"),
+    ];
+    for (msg, number, words) in cases {
+        ward.hospital.ward.refused(&eve(), &msg, ("aceso", number), words);
+    }
+    // Registered, and too few have said that they hold it.
+    let blob = MsgRegisterBlob {
+        owner: bob().address(),
+        cid: ward.image.to_string(),
+        size: ward.file.len() as u64,
+        term: 1_000,
+    };
+    ward.hospital.net().ok(&bob(), vec![ours(&blob)]);
+    ward.hospital.ward.refused(&eve(), &msg, ("aceso", 105), "blob not available");
+    assert_eq!((ward.wrong(job), ward.hospital.job(job).disputed), (vec![0; 4], None));
+    assert!(with_images(&ward.hospital.ward.net).is_empty(), "a refused dispute has opened something");
+    // What was called off has nothing to look into.
+    ward.hospital.net().ok(&alice(), vec![ours(&MsgRetireSealed { owner: alice().address(), record: 2 })]);
+    let off = MsgDispute { job: open, ..msg };
+    ward.hospital.ward.refused(&eve(), &off, ("aceso", 927), "everything was given back");
+}
+
+#[test]
+fn a_record_that_has_ended_can_still_speak() {
+    let mut ward = Ward::open(4);
+    let job = ward.done(Disclose::Sealed, lie);
+    ward.hospital.net().ok(&alice(), vec![ours(&MsgRetireSealed { owner: alice().address(), record: 2 })]);
+    ward.publish();
+    assert_eq!((ward.dispute(job).0.marked, ward.wrong(job)), (4, vec![1; 4]));
+}
+
+#[test]
+fn work_is_paid_before_it_is_done() {
+    let mut ward = Ward::open(1);
+    ward.publish();
+    let job = ward.done(Disclose::Open, lie);
+    let msg = ward.showing(job);
+    let run = |ward: &mut Ward, gas| {
+        let mut draft = ward.hospital.ward.net.draft(&[&eve()], vec![ours(&msg)]);
+        draft.gas = gas;
+        ward.hospital.ward.net.deliver(draft.sign())
+    };
+    // A query and a simulation say what it costs, and nothing else.
+    let simulate = |ward: &Ward| -> SimulateResponse {
+        let tx_bytes = ward.hospital.ward.net.draft(&[&eve()], vec![ours(&msg)]).sign();
+        let request = SimulateRequest { tx_bytes, ..SimulateRequest::default() };
+        ward.hospital.ward.net.query("/cosmos.tx.v1beta1.Service/Simulate", &request)
+    };
+    let simulated = simulate(&ward);
+    let result = simulated.result.unwrap();
+    assert_eq!(MsgDisputeResponse::decode(&result.msg_responses[0].value[..]), Ok(MsgDisputeResponse::default()));
+    assert!(result.events.iter().all(|event| event.r#type != "dispute" && event.r#type != "member_wrong"));
+    assert_eq!((ward.hospital.job(job).disputed, ward.wrong(job)), (None, vec![0]));
+    let gas = simulated.gas_info.unwrap().gas_used;
+    let short = run(&mut ward, gas / 2);
+    assert_eq!(code(&short), ("sdk", 11), "{}", short.log);
+    assert!(with_images(&ward.hospital.ward.net).is_empty(), "opened before it was paid");
+    assert_eq!(ward.hospital.job(job).disputed, None);
+    // What it is found to be changes nothing of the price.
+    let whole = run(&mut ward, gas);
+    assert!(whole.code.is_ok(), "{}", whole.log);
+    let true_job = ward.done(Disclose::Open, |truth| truth);
+    let msg = ward.showing(true_job);
+    let upheld = ward.hospital.net().ok(&eve(), vec![ours(&msg)]);
+    let (one, other) = (whole.gas_used, upheld.gas_used);
+    assert!(one.abs_diff(other) < 5_000, "{one} and {other}");
+}
+
+#[test]
+fn a_contract_disputes_at_its_own_cost_and_who_cannot_pay_opens_nothing() {
+    let mut ward = Ward::open(1);
+    ward.publish();
+    let job = ward.done(Disclose::Open, lie);
+    let contract = ward.hospital.listener(NOTHING);
+    let held = ward.hospital.ward.net.balance(&contract);
+    let msg = MsgDispute { sender: contract.clone(), ..ward.showing(job) };
+    let execute = ward.hospital.executing(&contract, &msg);
+    ward.hospital.net().ok(&eve(), vec![execute]);
+    // A contract disputes in its own name and at its own cost, nobody else's.
+    assert_eq!(held - ward.hospital.ward.net.balance(&contract), u128::from(ward.manifest.price.amount));
+    assert!(ward.hospital.job(job).disputed.is_some_and(|found| found.wrong && found.sender == contract));
+    let job = ward.done(Disclose::Open, lie);
+    let poor = crate::fixture::nobody();
+    let fund = crate::fixture::send(&alice(), &poor.address(), 250_000);
+    ward.hospital.net().ok(&alice(), vec![fund]);
+    let msg = MsgDispute { sender: poor.address(), ..ward.showing(job) };
+    let before = with_images(&ward.hospital.ward.net).len();
+    ward.hospital.ward.refused(&poor, &msg, ("aceso", 501), DENOM);
+    assert_eq!(with_images(&ward.hospital.ward.net).len(), before);
+}
+
+#[test]
+fn a_wrong_outcome_cuts_power_where_the_parameters_say_so() {
+    let cutting = |genesis: &mut Genesis| genesis.params.sealed_wrong_power_cut_bps = 5_000;
+    let mut ward = Ward::with(Hospital::with(4, cutting, |_| {}), &picture(1));
+    ward.hospital.seats[3].speaks = false;
+    ward.publish();
+    let job = ward.done(Disclose::Open, lie);
+    let (_, events) = ward.dispute(job);
+    assert_eq!(events.iter().filter(|event| event.starts_with("wrong_outcome")).count(), 3, "{events:#?}");
+    let mut powers: Vec<u64> =
+        ward.hospital.ward.net.ask(&QueryValidators::default()).rows.iter().map(|row| row.power).collect();
+    powers.sort_unstable();
+    assert_eq!(powers, [5, 5, 5, 10]);
+}
+
+#[test]
+fn blocks_with_disputes_are_executed_without_the_sealed_bytes() {
+    let mut ward = Ward::open(1);
+    ward.publish();
+    for disclose in [Disclose::Open, Disclose::Sealed] {
+        let job = ward.done(disclose, lie);
+        assert!(ward.dispute(job).0.wrong);
+    }
+    let job = ward.done(Disclose::Predicate, |truth| truth);
+    assert!(!ward.dispute(job).0.wrong);
+    let net = &ward.hospital.ward.net;
+    let heights = with_images(net);
+    assert_eq!(heights.len(), 3);
+    let mut follower = Follower::new(net);
+    // A lie about it makes another state.
+    let mut lie = transcript(net, heights[0]);
+    let Read::Dispute { outcome, .. } = &mut lie.entries[0].read else { panic!("{lie:?}") };
+    *outcome = Outcome::Failed(Failure::Leaf);
+    follower.tell(heights[0], encoded(lie.encode(), signed(net, heights[0], &signer(), |_| {})));
+    let mut strange = lie;
+    strange.entries[0].read = Read::Tensor { outcome: Err("no".into()) };
+    follower.tell(heights[0], encoded(strange.encode(), signed(net, heights[0], &signer(), |_| {})));
+    for at in &heights {
+        follower.tell(*at, truth(net, *at));
+    }
+    follower.go_to(net, net.height + 1);
+    let verdicts = follower.verdicts();
+    assert_eq!(verdicts.len(), 5);
+    for (verdict, words) in verdicts.iter().zip(["it makes app hash", "another read"]) {
+        assert!(matches!(verdict, aceso_app::Verdict::Lie(reason) if reason.contains(words)), "{verdict:?}");
+    }
+    assert!(verdicts[2..].iter().all(|verdict| *verdict == aceso_app::Verdict::Accepted), "{verdicts:?}");
+    assert_eq!(follower.app.latest_reads(), net.app.latest_reads());
+}
+
+#[test]
+fn a_table_is_disputed_as_an_image_is() {
+    let folder = Path::new("../../models/wdbc");
+    let onnx = fs::read(folder.join("model.onnx")).unwrap();
+    let manifest: Manifest = serde_json::from_slice(&fs::read(folder.join("manifest.json")).unwrap()).unwrap();
+    let mut hospital = Hospital::open(1);
+    let blob = hospital.net().put(&onnx);
+    let size = onnx.len() as u64;
+    let blob = MsgRegisterBlob { owner: alice().address(), cid: blob.to_string(), size, term: 100_000 };
+    hospital.net().ok(&alice(), vec![ours(&blob)]);
+    while hospital.ward.net.app.expects_blocks() {
+        hospital.block(vec![]);
+    }
+    let register = MsgRegisterModel { author: author().address(), manifest: manifest.encode() };
+    hospital.net().ok(&author(), vec![ours(&register)]);
+    let kept = Kept::new(&alice(), 2);
+    let file = sealed(&kept, &fs::read(folder.join("golden/benign.csv")).unwrap());
+    let mut ward = Ward::of(hospital, kept, file, ("TABLE", "BREAST"), (onnx, manifest));
+    ward.publish();
+    let job = ward.done(Disclose::Open, |truth| truth);
+    assert!(matches!(ward.truth(job), Outcome::Open { .. }) && !ward.dispute(job).0.wrong);
+    let job = ward.done(Disclose::Open, lie);
+    assert!(ward.dispute(job).0.wrong);
+}
