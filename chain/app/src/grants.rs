@@ -8,7 +8,7 @@
 //! Whatever comes from outside is checked for curve, subgroup and identity, scalars for their one spelling. Points that
 //! stand in the state were checked when they came.
 
-mod group;
+pub(crate) mod group;
 
 use aceso_types::{Digest, sealed::MEMBERS_MAX};
 use sha3::{Digest as _, Sha3_512};
