@@ -2,7 +2,8 @@
 //!
 //! Each bench hands out one JSON object per case: `{"bench","case","ours","peer","peer_name","unit","ratio"}`, where a
 //! ratio above 1 is better than the peer. Where there is no peer the stated must stands in its place, named "target";
-//! where there is neither, peer and ratio are null. What was measured when stands in `RESULTS.md`.
+//! where there is neither, peer and ratio are null. What was measured when stands in `RESULTS.md`. Other engines are compared
+//! by programs of their own under `peers`, each of which says at its top how it is run.
 
 #![allow(clippy::disallowed_methods, reason = "a bench reads the clock")]
 
@@ -13,6 +14,7 @@ mod grants;
 mod inference;
 mod reads;
 mod reads_compact;
+mod reads_kept;
 mod seal;
 mod state;
 mod sync;
@@ -28,7 +30,8 @@ const NAMES: [(&str, &str); 9] = [
     ("grants", "proofs about keys, as the chain checks them"),
     ("inference", "runs of models, beside ONNX Runtime with --python PATH"),
     ("seal", "records sealed and imported, beside boxo with --boxo PATH; grants"),
-    ("reads", "sealed reads: outcomes as a block's item has them, receipts checked without the chain"),
+    // Its last cases are run by the program that makes networks.
+    ("reads", "sealed reads: outcomes in a block, receipts checked without the chain, bytes kept; four validators"),
     ("state", "roots, commits, reads, proofs"),
     ("sync", "a state that is cut into chunks, served and restored"),
     // Run by the program that makes networks.
@@ -70,7 +73,8 @@ fn run() -> Result<()> {
         Some("reads") => {
             reads::run(quick, emit)?;
             let wasm = std::env::var_os("ACESO_VERIFY_WASM").map(PathBuf::from);
-            reads_compact::run(&aceso_test_support::repository(), wasm.as_deref(), quick, emit)
+            reads_compact::run(&aceso_test_support::repository(), wasm.as_deref(), quick, emit)?;
+            reads_kept::run(emit)
         }
         Some("state") => state::run(tempfile::tempdir()?.path(), quick, emit),
         Some("sync") => sync::run(tempfile::tempdir()?.path(), quick, emit),

@@ -42,7 +42,7 @@ pub(crate) fn run(root: &Path, wasm: Option<&Path>, quick: bool, emit: impl Fn(V
     let text = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
     let vectors: Value = serde_json::from_slice(&text)?;
     let all = Roots::decode(&serde_json::to_vec(&vectors["roots"])?)?;
-    let rounds = if quick { 50 } else { 500 };
+    let rounds = if quick { 50 } else { 200 };
     // What a browser would hold of a network of four.
     let few = tempfile::NamedTempFile::new()?;
     fs::write(few.path(), Roots::trust(all.get(0).context("no root")?.clone())?.encode())?;

@@ -1,10 +1,10 @@
 //! What does it cost to seal a record and put it where validators look, beside boxo's import of the same bytes unsealed? And
 //! what does it cost to check a grant?
 //!
-//! `cargo xtask bench seal [--boxo PATH]`. One thread seals what it reads from a file, the other cuts, hashes and writes,
-//! with one flush at the end; between them are two leaves. `PATH` is the program of `benches/peers/boxo` (`go build` there),
-//! which takes turns with ours on the same file; without it the stated figure stands in its place. Memory is the peak of this
-//! process after sealing and importing, which comes first.
+//! `cargo xtask bench seal [--boxo PATH]`. One thread seals what it reads from a file, with others that compress, another cuts,
+//! hashes and writes, with one flush at the end; between them are two leaves. `PATH` is the program of `benches/peers/boxo`,
+//! built by the task where there is Go, which takes turns with ours on the same file; without it the stated figure stands
+//! in its place. Memory is the peak of this process after sealing and importing, which comes first.
 
 use std::{
     collections::BTreeMap,
@@ -44,26 +44,24 @@ pub(crate) fn run(dir: &Path, boxo: Option<PathBuf>, quick: bool, mut emit: impl
     };
     let megabytes = if quick { RECORD / 5 } else { RECORD };
     let record = dir.join("record");
-    write_record(&record, megabytes, &mut Noise(1), |noise| noise)?;
-
-    let (mut ours, mut peer) = (Vec::new(), Vec::new());
-    for _ in 0..if quick { 1 } else { ROUNDS } {
-        ours.push(import(dir, &record, "application/pdf")?);
-        if let Some(boxo) = &boxo {
-            peer.push(beside(boxo, &record, dir)?);
-        }
-    }
-    let memory = peak_rss()?;
-    let ours = median(&mut ours);
     let stated = (PEER_SECONDS * PEER_FACTOR * megabytes as f64 / RECORD as f64, "target");
-    let case = format!("seal and import of {megabytes} MB, one fsync");
-    row(&case, ours, "s", Some(if boxo.is_some() { (median(&mut peer), "boxo, unsealed") } else { stated }));
-    row("peak RSS of it", memory, "MB", Some((RSS_MAX, "target")));
-
-    // Twelve bits in two bytes, as a scanner writes them, little-endian.
-    write_record(&record, megabytes, &mut Noise(2), |noise| if noise & 1 == 0 { noise } else { noise & 0x0f })?;
-    let took = import(dir, &record, "application/dicom")?;
-    row(&format!("the same of a record that is compressed ({megabytes} MB)"), took, "s", Some(stated));
+    for (what, media, fill) in RECORDS {
+        write_record(&record, megabytes, fill)?;
+        let (mut ours, mut peer, mut left) = (Vec::new(), Vec::new(), 0.0);
+        for _ in 0..if quick { 1 } else { ROUNDS } {
+            let (took, size) = import(dir, &record, media)?;
+            ours.push(took);
+            left = 100.0 * size as f64 / fs::metadata(&record)?.len() as f64;
+            if let Some(boxo) = &boxo {
+                peer.push(beside(boxo, &record, dir)?);
+            }
+        }
+        let case = format!("seal and import of {megabytes} MB {what}, one fsync");
+        let peer = if boxo.is_some() { (median(&mut peer), "boxo, unsealed") } else { stated };
+        row(&case, median(&mut ours), "s", Some(peer));
+        row(&format!("what is left of {what}"), left, "%", None);
+    }
+    row("peak RSS of all that", peak_rss()?, "MB", Some((RSS_MAX, "target")));
     fs::remove_file(&record)?;
 
     let (seal, open) = one_leaf(if quick { 50 } else { 300 })?;
@@ -72,8 +70,8 @@ pub(crate) fn run(dir: &Path, boxo: Option<PathBuf>, quick: bool, mut emit: impl
     grants(if quick { 20 } else { 100 }, row)
 }
 
-/// Seals a file and imports what comes of it: the seconds.
-fn import(dir: &Path, record: &Path, media: &str) -> Result<f64> {
+/// Seals a file and imports what comes of it: the seconds, and how many bytes are stored.
+fn import(dir: &Path, record: &Path, media: &str) -> Result<(f64, u64)> {
     let folder = tempfile::tempdir_in(dir)?;
     let store = BlobStore::open(folder.path(), Options::default())?;
     let length = fs::metadata(record)?.len();
@@ -91,7 +89,7 @@ fn import(dir: &Path, record: &Path, media: &str) -> Result<f64> {
     })?;
     let took = start.elapsed().as_secs_f64();
     ensure!(media != "application/pdf" || put.size > length, "the store has {} of {length} bytes", put.size);
-    Ok(took)
+    Ok((took, put.size))
 }
 
 /// Runs the peer on the same file in a folder of its own; its seconds.
@@ -182,17 +180,41 @@ fn median(times: &mut [f64]) -> f64 {
     times.get(times.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
-/// Writes megabytes of noise, each byte made by `shape`, and leaves them in the page cache.
-fn write_record(path: &Path, megabytes: u64, noise: &mut Noise, shape: impl Fn(u8) -> u8) -> Result<()> {
+/// Writes megabytes and leaves them in the page cache.
+fn write_record(path: &Path, megabytes: u64, fill: Fill) -> Result<()> {
     let mut file = BufWriter::new(File::create(path)?);
-    let mut piece = vec![0; 1_000_000];
-    for _ in 0..megabytes {
-        noise.fill(&mut piece);
-        piece.iter_mut().for_each(|byte| *byte = shape(*byte));
+    let (mut noise, mut piece) = (Noise(1), vec![0; 1_000_000]);
+    for at in 0..megabytes {
+        fill(&mut noise, at * 1_000_000, &mut piece);
         file.write_all(&piece)?;
     }
     file.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
     Ok(())
+}
+
+/// Makes a piece of a record that begins at a byte.
+type Fill = fn(&mut Noise, u64, &mut [u8]);
+
+/// What is sealed: of which media type, and how it is made.
+const RECORDS: [(&str, &str, Fill); 3] = [
+    ("of noise that is not compressed", "application/pdf", |noise, _, piece| noise.fill(piece)),
+    ("of noise of 12 bits in 16", "application/dicom", |noise, _, piece| {
+        noise.fill(piece);
+        piece.iter_mut().skip(1).step_by(2).for_each(|high| *high &= 0x0f);
+    }),
+    ("of slices like a scanner's", "application/dicom", slices),
+];
+
+/// 512 by 512 pixels of 16 bits, little-endian: nothing around a round body in which values rise evenly, with 6 bits of noise.
+fn slices(noise: &mut Noise, at: u64, piece: &mut [u8]) {
+    const SIDE: u64 = 512;
+    const RADIUS: u64 = 200;
+    for (pixel, bytes) in (at / 2..).zip(piece.chunks_exact_mut(2)) {
+        let (x, y) = (pixel % SIDE, pixel / SIDE % SIDE);
+        let inside = x.abs_diff(SIDE / 2).pow(2) + y.abs_diff(SIDE / 2).pow(2) < RADIUS * RADIUS;
+        let value = if inside { 600 + x + y / 2 + noise.next() % 64 } else { 0 };
+        bytes.copy_from_slice(&u16::try_from(value).unwrap_or(u16::MAX).to_le_bytes());
+    }
 }
 
 /// This process's largest resident memory so far, in MB.

@@ -32,9 +32,9 @@ pub(crate) fn soak(arguments: &[String]) -> Result<ExitCode> {
     run(&all)
 }
 
-/// What networks take for things.
-pub(crate) fn bench(arguments: &[String]) -> Result<ExitCode> {
-    let mut all = vec!["--bench".to_owned()];
+/// What networks take for things: a bench by its name.
+pub(crate) fn bench(name: &str, arguments: &[String]) -> Result<ExitCode> {
+    let mut all = vec!["--bench".to_owned(), name.to_owned()];
     all.extend_from_slice(arguments);
     run(&all)
 }

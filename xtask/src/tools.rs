@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 
 use crate::{
-    shell::{output, program, quiet, run, say, target},
+    shell::{output, program, quiet, root, run, say, target},
     test::MissingTool,
 };
 
@@ -31,6 +31,18 @@ pub(crate) fn cometbft() -> Result<PathBuf> {
     let mut install = program("go", &["install", &format!("github.com/cometbft/cometbft/cmd/cometbft@{COMETBFT}")]);
     install.env("GOBIN", target().join("tools"));
     run(install)?;
+    Ok(ours)
+}
+
+/// The import of the peer that `cargo xtask bench seal` is held against, built with Go.
+pub(crate) fn boxo() -> Result<PathBuf> {
+    let ours = target().join("tools/boxo");
+    if output(program("go", &["version"])).is_err() {
+        return Err(MissingTool("Go is not installed; Debian: `apt-get install golang-go`".into()).into());
+    }
+    let mut build = program("go", &["build", "-o"]);
+    build.arg(&ours).arg(".").current_dir(root().join("benches/peers/boxo"));
+    quiet(build)?;
     Ok(ours)
 }
 

@@ -472,9 +472,15 @@ impl App {
 
     /// The open jobs that wait for the share of the holder of this attestation key, oldest first, at most
     /// [`crate::TASKS_MAX`].
-    pub fn open_jobs(&self, bls_key: &[u8; 48]) -> Vec<Task> {
+    pub fn open_jobs(&self, bls_key: &[u8; 48]) -> Vec<u64> {
         let Some((_, mut state)) = self.committed() else { return Vec::new() };
         tasks::open(&mut state, bls_key).unwrap_or_default()
+    }
+
+    /// What it takes to work on one of [`App::open_jobs`]; none if it is closed meanwhile.
+    pub fn task(&self, job: u64, bls_key: &[u8; 48]) -> Option<Task> {
+        let (_, mut state) = self.committed()?;
+        tasks::task(&mut state, job, bls_key).unwrap_or_default()
     }
 
     /// Roots that too few have signed: number and digest of those that the holder of this attestation key should sign

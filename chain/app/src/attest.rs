@@ -13,12 +13,17 @@ use aceso_types::{
     sealed,
 };
 use blst::{
-    BLST_ERROR, blst_scalar,
+    BLST_ERROR, MultiPoint, blst_fp12, blst_p1_affine, blst_p2, blst_p2_affine,
     min_pk::{AggregatePublicKey, AggregateSignature, PublicKey, SecretKey, Signature},
+    p2_affines,
 };
 use prost::{Message, encoding::encoded_len_varint};
+use rayon::prelude::*;
 
-use crate::WantedBlob;
+use crate::{
+    WantedBlob,
+    grants::group::{generator, hash_to_g2},
+};
 
 /// Domain of statements about blobs, sealed reads and roots.
 const STATEMENT: &[u8] = sealed::SIGNATURE_DOMAIN;
@@ -27,8 +32,10 @@ const POSSESSION: &[u8] = b"ACESO_BLS_POP_BLS12381G2_XMD:SHA-256_SSWU_RO_POP_";
 /// Domain of requests for bytes between nodes, which never reach the chain.
 const REQUEST: &[u8] = b"ACESO_BLS_REQ_BLS12381G2_XMD:SHA-256_SSWU_RO_POP_";
 
-/// Bits of the coefficients of a batch.
-const COEFFICIENT_BITS: usize = 128;
+/// Bytes of the coefficients of a batch.
+const WEIGHT: usize = 16;
+/// Set in the first byte of a compressed point that is the identity.
+const INFINITY: u8 = 0x40;
 
 /// Most bytes of a vote extension.
 pub const EXTENSION_BYTES_MAX: usize = 64 << 10;
@@ -154,8 +161,9 @@ pub struct Signed {
 /// [`AttestError`] with the place of the statement.
 pub fn check_all(all: &[Signed]) -> Result<(), (usize, AttestError)> {
     let mut known: BTreeMap<&[u8], PublicKey> = BTreeMap::new();
+    let read: Vec<_> = all.par_iter().map(|one| Signature::sig_validate(&one.signature, true)).collect();
     let (mut keys, mut signatures) = (Vec::with_capacity(all.len()), Vec::with_capacity(all.len()));
-    for (at, one) in all.iter().enumerate() {
+    for ((at, one), signature) in all.iter().enumerate().zip(read) {
         let mut members = Vec::with_capacity(one.keys.len());
         for key in &one.keys {
             let read = match known.get(&key[..]) {
@@ -167,7 +175,7 @@ pub fn check_all(all: &[Signed]) -> Result<(), (usize, AttestError)> {
         }
         let sum = AggregatePublicKey::aggregate(&members.iter().collect::<Vec<_>>(), false);
         keys.push(sum.map_err(|_| (at, AttestError::Empty))?.to_public_key());
-        signatures.push(Signature::sig_validate(&one.signature, true).map_err(|_| (at, AttestError::Signature))?);
+        signatures.push(signature.map_err(|_| (at, AttestError::Signature))?);
     }
     if all.len() > 1 && hold_together(all, &keys, &signatures) {
         return Ok(());
@@ -179,32 +187,50 @@ pub fn check_all(all: &[Signed]) -> Result<(), (usize, AttestError)> {
     each.position(|one| !holds(one)).map_or(Ok(()), |at| Err((at, AttestError::Signature)))
 }
 
+/// Whether Π e(key, hash)^r = e(G, Σ r·signature), with a coefficient r for each statement. One pairing for each key: where
+/// several statements are those of one committee, their hashes are added up before.
 fn hold_together(all: &[Signed], keys: &[PublicKey], signatures: &[Signature]) -> bool {
+    let encoded: Vec<[u8; 48]> = keys.iter().map(PublicKey::to_bytes).collect();
+    // Keys that cancel each other out: anybody signs for the identity.
+    if encoded.iter().any(|key| key[0] & INFINITY != 0) {
+        return false;
+    }
     let bytes: Vec<Vec<u8>> =
-        all.iter().zip(keys).map(|(one, key)| [&key.to_bytes()[..], &one.message.0, &one.signature].concat()).collect();
+        all.iter().zip(&encoded).map(|(one, key)| [&key[..], &one.message.0, &one.signature].concat()).collect();
     let seed = Digest::sha3("aceso/batch/v1", &bytes.iter().map(Vec::as_slice).collect::<Vec<_>>());
-    let coefficients: Vec<blst_scalar> = (0..all.len() as u64).map(|at| coefficient(&seed, at)).collect();
-    let messages: Vec<&[u8]> = all.iter().map(|one| &one.message.0[..]).collect();
-    let (keys, signatures): (Vec<_>, Vec<_>) = (keys.iter().collect(), signatures.iter().collect());
-    let verdict = Signature::verify_multiple_aggregate_signatures(
-        &messages,
-        STATEMENT,
-        &keys,
-        false,
-        &signatures,
-        false,
-        &coefficients,
-        COEFFICIENT_BITS,
-    );
-    verdict == BLST_ERROR::BLST_SUCCESS
+    let weights: Vec<[u8; WEIGHT]> = (0..all.len() as u64).map(|at| coefficient(&seed, at)).collect();
+    let sum = signatures.mult(&weights.concat(), 8 * WEIGHT).to_signature();
+
+    let mut committees: BTreeMap<[u8; 48], Vec<usize>> = BTreeMap::new();
+    encoded.into_iter().enumerate().for_each(|(at, key)| committees.entry(key).or_default().push(at));
+    let hash = |at: &usize| hash_to_g2(&all[*at].message.0, STATEMENT);
+    let pair = |said: &Vec<usize>| -> (blst_p2_affine, blst_p1_affine) {
+        let hashes: Vec<blst_p2> = said.iter().map(hash).collect();
+        let weights: Vec<u8> = said.iter().flat_map(|at| weights[*at]).collect();
+        match hashes[..] {
+            // It is less work to weigh a key than a hash.
+            [_] => (affine(&hashes), keys[said[0]..=said[0]].mult(&weights, 8 * WEIGHT).to_public_key().into()),
+            _ => (affine(&[p2_affines::from(&hashes).mult(&weights, 8 * WEIGHT)]), keys[said[0]].into()),
+        }
+    };
+    let committees: Vec<Vec<usize>> = committees.into_values().collect();
+    let (hashes, keys): (Vec<_>, Vec<_>) = committees.par_iter().map(pair).unzip();
+    let said = blst_fp12::miller_loop_n(&hashes, &keys);
+    blst_fp12::finalverify(&said, &blst_fp12::miller_loop(&sum.into(), &generator()))
 }
 
-/// 128 bits, little-endian, never zero.
-fn coefficient(seed: &Digest, at: u64) -> blst_scalar {
-    let mut b = Digest::sha3("aceso/coefficient/v1", &[&seed.0, &at.to_be_bytes()]).0;
-    b[COEFFICIENT_BITS / 8..].fill(0);
-    b[0] |= 1;
-    blst_scalar { b }
+/// A point of G2, the first of these, as pairings take it.
+fn affine(points: &[blst_p2]) -> blst_p2_affine {
+    p2_affines::from(points).as_slice().first().copied().unwrap_or_default()
+}
+
+/// A weight, little-endian, never zero.
+fn coefficient(seed: &Digest, at: u64) -> [u8; WEIGHT] {
+    let digest = Digest::sha3("aceso/coefficient/v1", &[&seed.0, &at.to_be_bytes()]);
+    let mut weight = [0; WEIGHT];
+    weight.copy_from_slice(&digest.0[..WEIGHT]);
+    weight[0] |= 1;
+    weight
 }
 
 /// Adds signatures over one message up. Each is checked for its subgroup, not against its key.

@@ -8,7 +8,7 @@
 //! Whatever comes from outside is checked for curve, subgroup and identity, scalars for their one spelling. Points that
 //! stand in the state were checked when they came.
 
-mod group;
+pub(crate) mod group;
 
 use aceso_types::sealed::MEMBERS_MAX;
 pub use aceso_types::sealed::{Granted, Registered};

@@ -1,11 +1,12 @@
-//! What the chain waits for from a member of its committees: shares of open jobs, and its word for roots.
+//! What the chain waits for from a member of its committees: shares of open jobs, its word for roots, and that it keeps the
+//! files that it may be asked to read.
 //!
 //! A node asks after each block, for each of its attestation keys. What it answers with goes into its vote extensions
 //! ([`crate::attest::extension`]) for as long as the job is among its tasks.
 
 use aceso_types::{
-    Digest, Manifest,
-    msg::{Recipient, SealedFile},
+    BlobId, Digest, Manifest,
+    msg::{MsgGrant, Recipient, SealedFile},
     query::{GrantRow, JobRow, MemberRow, ModelRow, RecordRow},
     sealed::Statement,
 };
@@ -16,10 +17,10 @@ use crate::{
         sealed::{jobs, keys, records, roots},
     },
     error::Outcome,
-    store::{Part, Read, damaged},
+    store::{Entry, Part, Read, damaged},
 };
 
-/// Tasks that a member is told of at a time: the oldest.
+/// Jobs that a member is told of at a time: the oldest.
 pub const TASKS_MAX: usize = 256;
 /// Bytes of a point of G1.
 const POINT: usize = 48;
@@ -45,19 +46,17 @@ pub struct Task {
     pub manifest: Manifest,
 }
 
-/// The open jobs that have the holder of this attestation key as a member, oldest first.
-pub(crate) fn open(state: &mut impl Read, bls_key: &[u8]) -> Outcome<Vec<Task>> {
-    let mut tasks = Vec::new();
-    for (key, _) in state.page(SEALED, &Part::first(keys::work_of(bls_key), TASKS_MAX))? {
-        let job = keys::job_of(&key).ok_or_else(|| damaged(SEALED, &key))?;
-        let row = jobs::need(state, job)?;
-        tasks.extend(task(state, row, bls_key)?);
-    }
-    Ok(tasks)
+/// The open jobs that have the holder of this attestation key as a member, oldest first. Numbers only: a node asks after
+/// each block, and knows most of them.
+pub(crate) fn open(state: &mut impl Read, bls_key: &[u8]) -> Outcome<Vec<u64>> {
+    let rows = state.page(SEALED, &Part::first(keys::work_of(bls_key), TASKS_MAX))?;
+    let number = |(key, _): &Entry| -> Outcome<u64> { Ok(keys::job_of(key).ok_or_else(|| damaged(SEALED, key))?) };
+    rows.iter().map(number).collect()
 }
 
-/// The task of a member; none where the row names no such member.
-fn task(state: &mut impl Read, job: JobRow, bls_key: &[u8]) -> Outcome<Option<Task>> {
+/// The task of a member; none where the job is closed, or has no such member.
+pub(crate) fn task(state: &mut impl Read, job: u64, bls_key: &[u8]) -> Outcome<Option<Task>> {
+    let Some(job) = jobs::get(state, job)?.filter(jobs::is_open) else { return Ok(None) };
     let Some((member, row)) = find(&job, bls_key) else { return Ok(None) };
     let place = usize::try_from(row.place).unwrap_or(usize::MAX);
     let statement = jobs::statement(&job)?;
@@ -80,6 +79,22 @@ fn task(state: &mut impl Read, job: JobRow, bls_key: &[u8]) -> Outcome<Option<Ta
 
 fn find<'a>(job: &'a JobRow, bls_key: &[u8]) -> Option<(usize, &'a MemberRow)> {
     job.members.iter().enumerate().find(|(_, member)| member.bls_key == bls_key)
+}
+
+/// A grant that is neither taken back nor over at a second of Unix time.
+pub fn lasting(row: &GrantRow, now: u64) -> Option<&MsgGrant> {
+    row.grant.as_ref().filter(|grant| row.revoked == 0 && grant.expires > now)
+}
+
+/// The files, with their sizes as registered, that each member of a grant's committee keeps at a second of Unix time: those
+/// of its record, while both hold. Of a grant to readers nobody keeps any.
+pub fn kept(row: &GrantRow, record: &RecordRow, now: u64) -> Vec<(BlobId, u64)> {
+    match lasting(row, now) {
+        Some(grant) if grant.committee && record.retired == 0 => {
+            record.files.iter().filter_map(|file| Some((file.cid.parse().ok()?, file.size))).collect()
+        }
+        _ => Vec::new(),
+    }
 }
 
 /// Roots that too few have signed, with what there is to sign, as far as the holder of this attestation key may: it

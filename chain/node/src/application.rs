@@ -73,8 +73,12 @@ pub(crate) trait Application: Send + Sync + 'static {
         Ok(None)
     }
     /// Open jobs that wait for the share of an attestation key's holder, oldest first.
-    fn open_jobs(&self, _: &[u8; 48]) -> Vec<Task> {
+    fn open_jobs(&self, _: &[u8; 48]) -> Vec<u64> {
         Vec::new()
+    }
+    /// What it takes to work on one of them; none if it is closed.
+    fn task(&self, _: u64, _: &[u8; 48]) -> Option<Task> {
+        None
     }
     /// Roots that the holder of an attestation key should sign: numbers and digests.
     fn unsigned_roots(&self, _: &[u8; 48]) -> Vec<(u64, Digest)> {
@@ -168,8 +172,12 @@ impl Application for aceso_app::App {
         Ok(self.transcript(height)?)
     }
 
-    fn open_jobs(&self, bls_key: &[u8; 48]) -> Vec<Task> {
+    fn open_jobs(&self, bls_key: &[u8; 48]) -> Vec<u64> {
         self.open_jobs(bls_key)
+    }
+
+    fn task(&self, job: u64, bls_key: &[u8; 48]) -> Option<Task> {
+        self.task(job, bls_key)
     }
 
     fn unsigned_roots(&self, bls_key: &[u8; 48]) -> Vec<(u64, Digest)> {

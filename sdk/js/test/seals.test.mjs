@@ -113,6 +113,26 @@ test("streams of browsers go in and out, and can be left", async () => {
   assert.equal(sha256(await joined(opened.record)), sha256(record(3 * LEAF)));
 });
 
+test("a record of several pieces, some compressed and some stored, opens by either", async () => {
+  const content = grants.newPoint();
+  // Digits, noise, nothing, digits again: pieces end within a run of each.
+  const whole = new Uint8Array(5 * LEAF + 77);
+  for (let at = 0; at < whole.length; at += 65_536) {
+    const part = whole.subarray(at, at + 65_536);
+    const kind = Math.floor((4 * at) / whole.length);
+    if (kind === 1) crypto.getRandomValues(part);
+    if (kind === 0 || kind === 3) part.forEach((_, byte) => (part[byte] = 48 + ((byte * byte + at) % 10)));
+  }
+  const about = { owner: "aceso1p", media: "text/plain" };
+  const file = seals.seal(content, about, whole, new Uint8Array(32));
+  assert.ok(file.length > LEAF && file.length < 4 * LEAF, `${file.length} bytes`);
+  const stream = seals.stream(content, { ...about, length: whole.length }, split(whole, 99_991), new Uint8Array(32));
+  assert.equal(sha256(await joined(stream)), sha256(file));
+  assert.equal(sha256(seals.open(content, file).record), sha256(whole));
+  const theirs = await other.open(point(content), file);
+  assert.deepEqual([theirs.inner.deflated, sha256(theirs.record)], [true, sha256(whole)]);
+});
+
 test("what was changed does not open, by either", async () => {
   const vector = vectors.files[1];
   const [content, file] = [bytes(vector.point), sealed(vector)];

@@ -3,8 +3,8 @@
 //! A sealed file begins with a small public [`Header`]: whose it is, and a commitment to the key. What follows is a STREAM
 //! of AES-256-GCM chunks (Hoang, Reyhanitabar, Rogaway, Vizár 2015), cut so that each is exactly one leaf of the blob it
 //! becomes ([`LEAF`]): a leaf that was fetched opens by itself, and the last one is marked, so that nothing can be cut
-//! off. Inside, before the record, stands what identifies it ([`Inner`]); the record is compressed before it is sealed.
-//! `FORMAT.md` has every byte.
+//! off. Inside, before the record, stands what identifies it ([`Inner`]); the record is compressed before it is sealed,
+//! where that helps. `FORMAT.md` has every byte.
 //!
 //! Keys follow from the point K that grants hand out ([`aceso_verify::grant::ContentPoint`]): one K for a study, one key
 //! for each file of it by the header's salt. AES-GCM alone would open one file under two keys; the commitment in the
@@ -16,6 +16,7 @@
 //!
 //! The same code seals on a workstation and, as wasm, in a browser. It makes no randomness and reads no clock.
 
+mod deflate;
 mod error;
 mod header;
 mod key;

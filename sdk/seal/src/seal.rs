@@ -7,11 +7,11 @@ use std::{
 
 use aceso_types::Digest;
 use aceso_verify::grant::ContentPoint;
-use flate2::{Compression, write::DeflateEncoder};
 use zeroize::Zeroizing;
 
 use crate::{
     Header, Inner, LEAF, SealError, TAG,
+    deflate::{self, PIECE},
     key::{Chunks, commitment},
     store::MEDIA,
 };
@@ -87,14 +87,11 @@ impl<W: Write> Write for Sealer<W> {
 
 /// Seals one record that is written into it: what identifies it first, then the record, compressed where that helps.
 pub struct RecordSealer<W: Write> {
-    body: Body<W>,
+    sealer: Sealer<W>,
+    /// The piece in progress, if pieces are compressed.
+    piece: Option<Zeroizing<Vec<u8>>>,
     /// Bytes of the record that are still to come.
     left: u64,
-}
-
-enum Body<W: Write> {
-    Plain(Sealer<W>),
-    Deflated(DeflateEncoder<Sealer<W>>),
 }
 
 impl<W: Write> RecordSealer<W> {
@@ -115,20 +112,15 @@ impl<W: Write> RecordSealer<W> {
         let inner = Inner { media: media.into(), length, deflated, tags };
         let mut sealer = Sealer::new(content, owner, salt, out).map_err(io::Error::other)?;
         sealer.write_all(&inner.encode().map_err(io::Error::other)?)?;
-        let body = if deflated {
-            Body::Deflated(DeflateEncoder::new(sealer, Compression::fast()))
-        } else {
-            Body::Plain(sealer)
-        };
-        Ok(Self { body, left: length })
+        if deflated && length == 0 {
+            sealer.write_all(&deflate::piece(&[], true)?)?;
+        }
+        Ok(Self { sealer, piece: deflated.then(Zeroizing::default), left: length })
     }
 
     /// What is written to: whole leaves.
     pub fn out(&mut self) -> &mut W {
-        match &mut self.body {
-            Body::Plain(sealer) => &mut sealer.out,
-            Body::Deflated(deflater) => &mut deflater.get_mut().out,
-        }
+        &mut self.sealer.out
     }
 
     /// Writes the last leaf, and hands back what was written to.
@@ -140,24 +132,47 @@ impl<W: Write> RecordSealer<W> {
             let missing = format!("the record ended {} bytes before its length", self.left);
             return Err(io::Error::new(io::ErrorKind::UnexpectedEof, missing));
         }
-        match self.body {
-            Body::Plain(sealer) => sealer.finish(),
-            Body::Deflated(deflater) => deflater.finish()?.finish(),
+        self.sealer.finish()
+    }
+
+    /// Reads all of a record that is compressed, several pieces at a time.
+    fn read_from(&mut self, mut record: impl Read) -> io::Result<()> {
+        let Self { sealer, left, .. } = self;
+        deflate::side_by_side(&mut record, *left, |made, of| {
+            *left = left.saturating_sub(of);
+            sealer.write_all(made)
+        })?;
+        if *left == 0 && record.read(&mut [0])? > 0 {
+            return Err(longer());
         }
+        Ok(())
     }
 }
 
 impl<W: Write> Write for RecordSealer<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         if bytes.len() as u64 > self.left {
-            let more = "more bytes came than the record's length";
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, more));
+            return Err(longer());
         }
-        let taken = match &mut self.body {
-            Body::Plain(sealer) => sealer.write(bytes)?,
-            Body::Deflated(deflater) => deflater.write(bytes)?,
+        if bytes.is_empty() {
+            return Ok(0);
+        }
+        let Some(piece) = &mut self.piece else {
+            let taken = self.sealer.write(bytes)?;
+            self.left -= taken as u64;
+            return Ok(taken);
         };
+        if piece.is_empty() {
+            // Once, so that no copy of it is left behind.
+            piece.reserve_exact(PIECE);
+        }
+        let taken = bytes.len().min(PIECE - piece.len());
+        piece.extend_from_slice(&bytes[..taken]);
         self.left -= taken as u64;
+        if piece.len() == PIECE || self.left == 0 {
+            self.sealer.write_all(&deflate::piece(piece, self.left == 0)?)?;
+            piece.clear();
+        }
         Ok(taken)
     }
 
@@ -166,7 +181,12 @@ impl<W: Write> Write for RecordSealer<W> {
     }
 }
 
-/// Seals a whole record of `length` bytes with what identifies it.
+fn longer() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, "more bytes came than the record's length")
+}
+
+/// Seals a whole record of `length` bytes with what identifies it. A long one is compressed by several threads, to the same
+/// bytes as by one.
 ///
 /// # Errors
 /// Those of reader and writer; [`SealError`] within an [`io::Error`]; a record of another length.
@@ -180,6 +200,10 @@ pub fn seal<W: Write>(
     out: W,
 ) -> io::Result<W> {
     let mut sealer = RecordSealer::new(content, owner, salt, about, length, out)?;
-    io::copy(&mut record, &mut sealer)?;
+    if sealer.piece.is_some() && length > PIECE as u64 {
+        sealer.read_from(record)?;
+    } else {
+        io::copy(&mut record, &mut sealer)?;
+    }
     sealer.finish()
 }

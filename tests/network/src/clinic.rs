@@ -6,10 +6,12 @@ use aceso_client::{Client, GasLimit, Key, TxResult, any};
 use aceso_test_support::{contract, repository};
 use aceso_types::{
     BlobId, Manifest, ModelId, ReadId,
-    msg::{MsgRegisterBlob, MsgRegisterImage, MsgRegisterModel},
+    msg::{MsgRegisterBlob, MsgRegisterImage, MsgRegisterModel, MsgRequestRead},
 };
 use anyhow::{Context, Result, ensure};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use cosmos_sdk_proto::Any;
+use prost::Message as _;
 use serde_json::{Value, json};
 
 use crate::net::Node;
@@ -20,6 +22,19 @@ const TERM: u64 = 1_000_000;
 const PURSE: u128 = 100_000_000_000;
 /// Pixels of a row and of a column of the image.
 const SIDE: u32 = 28;
+
+/// What its pictures are said to be.
+pub(crate) const MODALITY: &str = "DX";
+pub(crate) const BODY_PART: &str = "CHEST";
+
+/// A picture that the model takes.
+pub(crate) fn picture() -> Result<Vec<u8>> {
+    let mut png = Vec::new();
+    let mut encoder = png::Encoder::new(&mut png, SIDE, SIDE);
+    encoder.set_color(png::ColorType::Grayscale);
+    encoder.write_header()?.write_image_data(&(0..SIDE * SIDE).map(|at| (at % 251) as u8).collect::<Vec<_>>())?;
+    Ok(png)
+}
 
 /// Somebody with an account at a node. Whoever works beside others needs an account of her own.
 pub(crate) struct Visitor {
@@ -59,10 +74,7 @@ impl Visitor {
 
     /// A public picture, for so many blocks.
     fn image(&self, term: u64) -> Result<BlobId> {
-        let mut png = Vec::new();
-        let mut encoder = png::Encoder::new(&mut png, SIDE, SIDE);
-        encoder.set_color(png::ColorType::Grayscale);
-        encoder.write_header()?.write_image_data(&(0..SIDE * SIDE).map(|at| (at % 251) as u8).collect::<Vec<_>>())?;
+        let png = picture()?;
         let (cid, size) = self.client.put_blob(&png[..])?;
         ensure!(size == png.len() as u64, "{size} bytes were put");
         self.tx(any(&MsgRegisterImage {
@@ -70,8 +82,8 @@ impl Visitor {
             cid: cid.to_string(),
             size,
             term,
-            modality: "DX".into(),
-            body_part: "CHEST".into(),
+            modality: MODALITY.into(),
+            body_part: BODY_PART.into(),
             ..MsgRegisterImage::default()
         }))?;
         self.client.wait_available(&cid)?;
@@ -86,6 +98,8 @@ pub(crate) struct Clinic {
     /// The contract that reads, and pays for it.
     pub(crate) reader: String,
     pub(crate) model: ModelId,
+    /// What the model finds, by its name.
+    pub(crate) finding: String,
     pub(crate) image: BlobId,
 }
 
@@ -108,7 +122,8 @@ impl Clinic {
         founder.publish(&fs::read(folder.join("model.onnx"))?, term)?;
         founder.tx(any(&MsgRegisterModel { author: founder.address.clone(), manifest: manifest.encode() }))?;
         let image = founder.image(term)?;
-        Ok(Self { token, reader, model: manifest.id(), image })
+        let finding = manifest.output.findings.first().context("the model has no finding")?.id.clone();
+        Ok(Self { token, reader, model: manifest.id(), finding, image })
     }
 
     /// Moves one token.
@@ -125,6 +140,17 @@ impl Clinic {
     /// Has the image read.
     pub(crate) fn read(&self, by: &Visitor) -> Result<ReadId> {
         read_of(&by.tx(self.read_message(by))?)
+    }
+
+    /// The message with which the contract asks a committee.
+    pub(crate) fn ask_message(&self, by: &Visitor, request: &MsgRequestRead) -> Any {
+        let request = STANDARD.encode(request.encode_to_vec());
+        by.client.msg_execute(&by.address, &self.reader, &json!({"ask": {"request": request}}), 0)
+    }
+
+    /// The block in which the contract has heard of a job's end; none while it has not.
+    pub(crate) fn told(&self, by: &Visitor, job: u64) -> Result<Option<u64>> {
+        Ok(by.client.smart(&self.reader, &json!({"told": {"job": job}}))?)
     }
 
     /// The message of it.

@@ -28,6 +28,7 @@ mod proxy;
 mod random;
 mod scenario;
 mod space;
+mod ward;
 
 use net::Programs;
 use random::Random;
@@ -36,7 +37,7 @@ use scenario::soak;
 const HELP: &str = "\
 network --node BIN --next BIN --faulty BIN --engine COMETBFT [--only SCENARIO] [--quick] [--seed N] [--json]
 network --node BIN --next BIN --faulty BIN --engine COMETBFT --soak MINUTES [--seed N] [--json]
-network --node BIN --next BIN --faulty BIN --engine COMETBFT --bench [--quick] [--json]
+network --node BIN --next BIN --faulty BIN --engine COMETBFT --bench net|reads [--quick] [--json]
 network --list
 
 Runs fault scenarios, a long load, or the bench; see `cargo xtask help`, tasks faults, soak and bench.
@@ -54,7 +55,7 @@ struct Arguments {
     seed: Option<u64>,
     json: bool,
     soak: Option<u64>,
-    bench: bool,
+    bench: Option<String>,
 }
 
 fn main() -> ExitCode {
@@ -83,7 +84,7 @@ fn parse() -> Result<Option<Arguments>> {
             Long("quick") => arguments.quick = true,
             Long("json") => arguments.json = true,
             Long("soak") => arguments.soak = Some(parser.value()?.parse()?),
-            Long("bench") => arguments.bench = true,
+            Long("bench") => arguments.bench = Some(parser.value()?.string()?),
             Long("list") => {
                 scenario::ALL.iter().for_each(|one| println!("{:<12} {}", one.name, one.about));
                 return Ok(None);
@@ -112,11 +113,11 @@ fn run(arguments: &Arguments) -> Result<bool> {
         faulty: there(&arguments.faulty)?,
         engine: arguments.engine.clone(),
     };
-    if arguments.bench {
-        bench::run(&programs, arguments.quick, &mut |row| {
+    if let Some(name) = &arguments.bench {
+        bench::run(name, &programs, arguments.quick, &mut |row| {
             let text = |field: &str| row[field].as_str().unwrap_or_default().to_owned();
             let line =
-                || format!("{:<52} {:>10.1} {}", text("case"), row["ours"].as_f64().unwrap_or_default(), text("unit"));
+                || format!("{:<56} {:>10.1} {}", text("case"), row["ours"].as_f64().unwrap_or_default(), text("unit"));
             println!("{}", if arguments.json { row.to_string() } else { line() });
         })?;
         return Ok(true);

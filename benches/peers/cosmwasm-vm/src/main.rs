@@ -1,7 +1,7 @@
 //! Does a compact receipt verify in a contract of any CosmWasm chain, and what does it cost there?
 //!
-//! `cargo run --release -- VERIFIER.wasm VECTORS.json`, with the contract `tests/contracts/verifier` as `cargo xtask contracts`
-//! builds it and `sdk/verify/tests/vectors/compact.json`. The engine is cosmwasm-vm 3.0.10 as published. Prints one JSON object
+//! `cargo run --release -- VERIFIER.wasm VECTORS.json`, with the contract `tests/contracts/verifier` as `README.md` makes it
+//! and `sdk/verify/tests/vectors/compact.json`. The engine is cosmwasm-vm 3.0.10 as published. Prints one JSON object
 //! for each receipt with the engine's gas and the time of the call; ends with an error where one is believed that should not
 //! be, or the other way round.
 

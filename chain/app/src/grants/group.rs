@@ -1,4 +1,4 @@
-//! The arithmetic of G1 and of scalars modulo its order, as blst has it. Nothing here is secret.
+//! The arithmetic of G1 and of scalars modulo its order, and hashing to G2, as blst has them. Nothing here is secret.
 //!
 //! blst shows the curve's arithmetic to Rust as foreign functions only. Each of them reads and writes fixed structures
 //! through pointers that are borrowed for the call, so that every call below is sound whatever the values are. This is
@@ -7,9 +7,9 @@
 #![allow(unsafe_code, reason = "blst has no safe face for arithmetic on points")]
 
 use blst::{
-    blst_fr, blst_fr_cneg, blst_fr_from_scalar, blst_p1, blst_p1_add_or_double, blst_p1_affine, blst_p1_compress,
-    blst_p1_from_affine, blst_p1_generator, blst_p1_mult, blst_scalar, blst_scalar_from_be_bytes, blst_scalar_from_fr,
-    min_pk::PublicKey,
+    BLS12_381_G1, blst_fr, blst_fr_cneg, blst_fr_from_scalar, blst_hash_to_g2, blst_p1, blst_p1_add_or_double,
+    blst_p1_affine, blst_p1_compress, blst_p1_from_affine, blst_p1_generator, blst_p1_mult, blst_p2, blst_scalar,
+    blst_scalar_from_be_bytes, blst_scalar_from_fr, min_pk::PublicKey,
 };
 
 /// The group's order, the most significant byte first.
@@ -19,6 +19,20 @@ const ORDER: [u8; 32] = [
 ];
 /// Bits of a scalar.
 const BITS: usize = 255;
+
+/// A message's point of G2 under a domain (RFC 9380: BLS12381G2_XMD:SHA-256_SSWU_RO).
+pub(crate) fn hash_to_g2(message: &[u8], domain: &[u8]) -> blst_p2 {
+    let mut out = blst_p2::default();
+    let (message, domain) = ((message.as_ptr(), message.len()), (domain.as_ptr(), domain.len()));
+    unsafe { blst_hash_to_g2(&raw mut out, message.0, message.1, domain.0, domain.1, std::ptr::null(), 0) };
+    out
+}
+
+/// The point of G1 that keys are multiples of.
+pub(crate) fn generator() -> blst_p1_affine {
+    // A constant of the library.
+    unsafe { BLS12_381_G1 }
+}
 
 /// A point of the subgroup.
 #[derive(Clone, Copy)]

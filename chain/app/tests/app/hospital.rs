@@ -294,7 +294,8 @@ impl Hospital {
         let net = &self.ward.net;
         let held = net.app.wanted_blobs().into_iter().filter(|blob| net.blobs.has(&blob.id).unwrap());
         let mut shares = Vec::new();
-        for task in net.app.open_jobs(&seat.attest.public()) {
+        let key = seat.attest.public();
+        for task in net.app.open_jobs(&key).into_iter().map(|job| net.app.task(job, &key).unwrap()) {
             let outcome = seat.lie.clone().unwrap_or_else(|| self.outcome(&task.statement));
             shares.push(seat.share(&task.statement, &outcome));
         }

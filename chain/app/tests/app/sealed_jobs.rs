@@ -74,10 +74,8 @@ fn a_committee_of_one_reads_for_everyone_and_is_paid() {
     assert!(matches!(&entries[..], [Event::Requested { job: 1, r#use: 1, grant: 1, .. }]), "{entries:?}");
     assert_eq!(hospital.ward.grant(&alice(), 1).uses, 1);
     // Nothing is left for the next block.
-    assert!(
-        hospital.propose(vec![]).is_empty()
-            && hospital.ward.net.app.open_jobs(&hospital.seats[0].attest.public()).is_empty()
-    );
+    let (app, key) = (&hospital.ward.net.app, hospital.seats[0].attest.public());
+    assert!(hospital.propose(vec![]).is_empty() && app.open_jobs(&key).is_empty() && app.task(1, &key).is_none());
 }
 
 #[test]

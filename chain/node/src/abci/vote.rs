@@ -44,7 +44,10 @@ impl AttestKeys {
 
     /// Works with the key that counts; nothing where none does.
     pub(crate) fn with<T>(&self, counted: &[Vec<u8>], work: impl FnOnce(&AttestKey) -> T) -> Option<T> {
-        let counts = |key: &&AttestKey| counted.iter().any(|public| public[..] == key.public());
+        let counts = |key: &&AttestKey| {
+            let public = key.public();
+            counted.iter().any(|one| one[..] == public)
+        };
         let mut keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
         if !keys.iter().any(|key| counts(&key)) {
             *keys = (self.read)();

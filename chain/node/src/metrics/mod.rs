@@ -319,8 +319,12 @@ impl Application for Metrics {
         Application::transcript(&self.app, height)
     }
 
-    fn open_jobs(&self, bls_key: &[u8; 48]) -> Vec<Task> {
+    fn open_jobs(&self, bls_key: &[u8; 48]) -> Vec<u64> {
         self.app.open_jobs(bls_key)
+    }
+
+    fn task(&self, job: u64, bls_key: &[u8; 48]) -> Option<Task> {
+        self.app.task(job, bls_key)
     }
 
     fn unsigned_roots(&self, bls_key: &[u8; 48]) -> Vec<(u64, Digest)> {

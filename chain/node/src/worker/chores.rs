@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use aceso_app::Fetch;
+use aceso_app::{Fetch, kept, lasting};
 use aceso_blobs::BlobStore;
 use aceso_types::{
     BlobId,
@@ -140,17 +140,13 @@ impl Chores {
     }
 
     fn note(&self, row: &GrantRow, operator: &str, now: u64, found: &mut Found) -> Result<(), ChoreError> {
-        let Some(grant) = row.grant.as_ref().filter(|grant| row.revoked == 0 && grant.expires > now) else {
-            return Ok(());
-        };
+        let Some(grant) = lasting(row, now) else { return Ok(()) };
         let question = QueryRecord { record: grant.record, ..QueryRecord::default() };
         let Some(record) = self.queries.ask(&question)?.filter(|record: &RecordRow| record.retired == 0) else {
             return Ok(());
         };
         found.epochs.extend(grant.recipients.iter().filter(|one| one.account == operator).map(|one| one.epoch));
-        if grant.committee {
-            found.files.extend(record.files.iter().filter_map(|file| Some((file.cid.parse().ok()?, file.size))));
-        }
+        found.files.extend(kept(row, &record, now));
         Ok(())
     }
 

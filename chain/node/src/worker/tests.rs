@@ -257,8 +257,11 @@ impl Application for State {
     fn attests(&self, _: u64) -> Vec<Vec<u8>> {
         Vec::new()
     }
-    fn open_jobs(&self, _: &[u8; 48]) -> Vec<Task> {
-        self.open.lock().unwrap().clone()
+    fn open_jobs(&self, _: &[u8; 48]) -> Vec<u64> {
+        self.open.lock().unwrap().iter().map(|task| task.job.job).collect()
+    }
+    fn task(&self, job: u64, _: &[u8; 48]) -> Option<Task> {
+        self.open.lock().unwrap().iter().find(|task| task.job.job == job).cloned()
     }
     fn unsigned_roots(&self, _: &[u8; 48]) -> Vec<(u64, Digest)> {
         vec![(1, Digest([4; 32]))]

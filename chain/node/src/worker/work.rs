@@ -204,14 +204,13 @@ impl Work {
             let before = self.shares.all().len();
             for key in keys {
                 let public = key.public();
-                for task in self.app.open_jobs(&public) {
-                    let number = task.job.job;
+                for number in self.app.open_jobs(&public) {
                     open.insert(number);
                     if self.shares.has(number) {
                         self.shares.sign(number, key);
                     } else {
                         wanted.insert(number);
-                        self.take_on(&task);
+                        self.take_on(number, &public);
                     }
                 }
                 roots.extend(self.app.unsigned_roots(&public).into_iter().map(|root| (root, key)));
@@ -239,20 +238,20 @@ impl Work {
         }
     }
 
-    /// Lets a task wait for a lane.
-    fn take_on(&self, task: &Task) {
-        let number = task.job.job;
+    /// Lets a job wait for a lane.
+    fn take_on(&self, number: u64, bls_key: &[u8; 48]) {
         if self.queue.has(number) {
             return;
         }
+        let Some(task) = self.app.task(number, bls_key) else { return };
         let question = QueryReader { account: task.opener.account.clone(), epoch: task.opener.epoch, latest: false };
         let reader = match self.queries.ask(&question) {
             Ok(Some(reader)) => reader,
             Ok(None) => return tracing::warn!(job = number, "the state has no key {question:?}"),
             Err(e) => return tracing::warn!(job = number, "{e}"),
         };
-        match Job::of(task, &reader.key) {
-            Ok(job) => self.queue.put(Arc::new(job), fee(task)),
+        match Job::of(&task, &reader.key) {
+            Ok(job) => self.queue.put(Arc::new(job), fee(&task)),
             Err(e) => tracing::warn!(job = number, "{e}"),
         }
     }

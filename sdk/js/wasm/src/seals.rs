@@ -19,7 +19,7 @@ use crate::{
     grants::{decimal, place, read, sized},
 };
 
-/// Most tasks at a time: each holds a leaf or two.
+/// Most tasks at a time: each holds a leaf, and a piece or two of the record.
 const TASKS_MAX: usize = 16;
 /// Bytes of the record that one call answers at most.
 const PIECE: usize = 1 << 20;

@@ -1,10 +1,11 @@
 //! Entry points.
 
-use aceso_contract::Query;
+use aceso_contract::{Callback, Query};
 use aceso_interface::consent::GuardExecuteMsg;
+use aceso_types::msg::{MsgRequestRead, Named};
 use cosmwasm_std::{
-    Binary, Deps, DepsMut, Env, MessageInfo, Reply, Response, StdError, StdResult, SubMsg, entry_point, from_json,
-    to_json_binary, wasm_execute,
+    AnyMsg, Binary, Deps, DepsMut, Env, MessageInfo, Reply, Response, StdError, StdResult, SubMsg, entry_point,
+    from_json, to_json_binary, wasm_execute,
 };
 
 use crate::{
@@ -28,6 +29,10 @@ pub fn execute(deps: DepsMut<'_, Query>, _: Env, info: MessageInfo, msg: Execute
                 GuardExecuteMsg::Use { image, model, purpose, actor: info.sender.into(), owner: None, opening: None };
             let ask = SubMsg::reply_on_success(wasm_execute(guard, &ask, vec![])?, 1);
             Ok(Response::new().add_submessage(ask.with_payload(to_json_binary(&after)?)))
+        }
+        ExecuteMsg::Ask { request } => {
+            let request = AnyMsg { type_url: MsgRequestRead::TYPE_URL.into(), value: request };
+            Ok(Response::new().add_message(request))
         }
         ExecuteMsg::Fill { from, rows, bytes } => {
             (from..from.saturating_add(rows)).for_each(|row| deps.storage.set(&row.to_be_bytes(), &noise(row, bytes)));
@@ -60,9 +65,27 @@ pub fn reply(_: DepsMut<'_, Query>, _: Env, reply: Reply) -> StdResult<Response>
     Ok(Response::new().set_data(to_json_binary(&outcomes)?))
 }
 
-/// Takes steps where nothing may be changed.
+/// Notes in which block it hears of a job.
 #[entry_point]
-pub fn query(_: Deps<'_, Query>, _: Env, msg: QueryMsg) -> StdResult<Binary> {
-    let QueryMsg::Take { steps } = msg;
-    to_json_binary(&take(steps))
+pub fn sudo(deps: DepsMut<'_, Query>, env: Env, msg: Callback) -> StdResult<Response> {
+    let Callback::AcesoRead(done) = msg;
+    deps.storage.set(&told(done.job), &env.block.height.to_be_bytes());
+    Ok(Response::new())
+}
+
+/// Where the block of a job's end stands; rows of [`ExecuteMsg::Fill`] have shorter keys.
+fn told(job: u64) -> Vec<u8> {
+    [&b"told"[..], &job.to_be_bytes()].concat()
+}
+
+/// Answers, or takes steps where nothing may be changed.
+#[entry_point]
+pub fn query(deps: Deps<'_, Query>, _: Env, msg: QueryMsg) -> StdResult<Binary> {
+    match msg {
+        QueryMsg::Take { steps } => to_json_binary(&take(steps)),
+        QueryMsg::Told { job } => {
+            let height = deps.storage.get(&told(job)).and_then(|row| row.try_into().ok());
+            to_json_binary(&height.map(u64::from_be_bytes))
+        }
+    }
 }

@@ -11,5 +11,5 @@ mod steps;
 #[cfg(test)]
 mod tests;
 
-pub use contract::{execute, instantiate, query, reply};
+pub use contract::{execute, instantiate, query, reply, sudo};
 pub use msg::{After, ExecuteMsg, InstantiateMsg, Outcome, QueryMsg, Step, Wild};

@@ -29,6 +29,11 @@ pub enum ExecuteMsg {
         /// What comes after a yes.
         after: After,
     },
+    /// Asks a committee for a sealed read.
+    Ask {
+        /// A `MsgRequestRead` of this contract's, in protobuf.
+        request: Binary,
+    },
     /// Writes rows that nothing makes smaller, each under its number.
     Fill {
         /// The first one's number.
@@ -49,7 +54,7 @@ pub struct After {
     pub fail: bool,
 }
 
-/// Steps in a query; answers `Vec<Outcome>`.
+/// What it is asked.
 #[cw_serde]
 #[derive(QueryResponses)]
 pub enum QueryMsg {
@@ -58,6 +63,12 @@ pub enum QueryMsg {
     Take {
         /// The steps.
         steps: Vec<Step>,
+    },
+    /// The block in which the chain has told it of a job's end.
+    #[returns(Option<u64>)]
+    Told {
+        /// The job.
+        job: u64,
     },
 }
 

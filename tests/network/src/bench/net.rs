@@ -15,15 +15,13 @@ use cosmos_sdk_proto::{Any, cosmos::tx::v1beta1::TxBody};
 use serde_json::{Value, json};
 
 use crate::{
+    bench::{LOOK, PATIENCE, network},
     clinic::{Clinic, Visitor, read_of},
-    load::{Accounts, found},
-    net::{Net, Plan, Programs},
+    load::found,
+    net::{Net, Programs},
     pace::{self, percentile},
 };
 
-const VALIDATORS: usize = 4;
-/// Milliseconds that a proposer waits after a block: what the peers were measured with.
-const BLOCK_TIME: u64 = 100;
 /// Transactions a second of the load.
 const RATE: u32 = 200;
 /// Accounts that send them, each from a thread of its own.
@@ -31,10 +29,6 @@ const SENDERS: u32 = 10;
 /// Gas that a contract call of the load is given, and a read. A block has room for what its transactions are given.
 const CALL_GAS: u64 = 300_000;
 const READ_GAS: u64 = 20_000_000;
-/// Pause between two looks for a transaction.
-const LOOK: Duration = Duration::from_millis(3);
-/// How long one may take.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Runs all cases.
 pub(crate) fn run(programs: &Programs, quick: bool, emit: &mut dyn FnMut(Value)) -> Result<()> {
@@ -44,17 +38,10 @@ pub(crate) fn run(programs: &Programs, quick: bool, emit: &mut dyn FnMut(Value))
             json!({"bench": "net", "case": case, "ours": ours, "unit": unit, "peer": none, "peer_name": none, "ratio": none}),
         );
     };
-    let mut accounts = Accounts::new(0)?;
-    accounts.guests = (0..3 + SENDERS).map(|_| Ok(Key::generate()?.0)).collect::<Result<_>>()?;
-    let authority = accounts.authority.address("aceso");
-    let plan =
-        Plan { validators: VALIDATORS, spaces: false, block_time: BLOCK_TIME, funds: accounts.funds(), authority };
-    let mut net = Net::prepare(programs, &plan)?;
-    net.start_all()?;
-    net.wait_for(&net.all(), 2, PATIENCE)?;
-    let [founder, asking, physician, senders @ ..] = &accounts.guests[..] else { bail!("no accounts") };
+    let (net, guests) = network(programs, 3 + SENDERS)?;
+    let [founder, asking, physician, senders @ ..] = &guests[..] else { bail!("no accounts") };
     let founder = Visitor::new(&net.nodes[0], founder.clone())?;
-    let clinic = Clinic::found(&founder, &accounts.guests)?;
+    let clinic = Clinic::found(&founder, &guests)?;
     let count = if quick { 15 } else { 100 };
 
     let mut asking = Sender::new(&net, 1, asking.clone())?;

@@ -1,0 +1,161 @@
+//! Sealed records on a network: a patient's file, granted to all validators as a committee, and what is asked of it.
+
+use std::{
+    collections::BTreeMap,
+    process::{Command, Stdio},
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use aceso_client::{
+    SealedRead, any, random,
+    sealed::{Giving, register},
+};
+use aceso_types::{
+    BlobId, Digest, ModelId,
+    msg::{MsgRegisterSealedResponse, MsgRequestRead, SealedFile},
+    query::{QueryReader, QueryRecord, QueryValidators, ReaderRow},
+    sealed::{Disclosure, Terms, VERSION},
+};
+use aceso_verify::grant::{ContentPoint, SecretKey};
+use anyhow::{Context, Result, ensure};
+
+use crate::{
+    clinic::{BODY_PART, Clinic, MODALITY, Visitor},
+    net::Net,
+};
+
+/// How long a grant holds, in seconds.
+const DAY: u64 = 86_400;
+/// Reads that it allows.
+const USES: u32 = 1_000_000;
+/// A patient's first grant.
+const GRANT: u64 = 1;
+
+/// Registers a key to open with for every validator's operator, as operators do it.
+pub(crate) fn staff(net: &Net) -> Result<()> {
+    for node in &net.nodes {
+        let mut command = Command::new(&node.program);
+        command.args(["opener", "register", "--home"]).arg(&node.home);
+        command.arg("--from").arg(node.home.join("keys/operator.mnemonic"));
+        command.args(["--node", &node.rpc, "--rest", &node.rest]).stdin(Stdio::null());
+        let output = command.output().context("cannot start the node")?;
+        let said = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.success(), "no opener key for validator {}: {said}", node.number);
+    }
+    Ok(())
+}
+
+/// A sealed record of a patient's.
+pub(crate) struct Ward {
+    patient: Visitor,
+    model: ModelId,
+    /// The sealed file and its name.
+    file: Vec<u8>,
+    cid: BlobId,
+    terms: Terms,
+}
+
+impl Ward {
+    /// Seals a picture of no more than a leaf, registers it and lets the physician ask all validators that can open it.
+    /// The file itself is stored nowhere.
+    pub(crate) fn open(patient: Visitor, physician: &str, clinic: &Clinic, picture: &[u8]) -> Result<Self> {
+        let content = ContentPoint::generate(&random()?);
+        let key = SecretKey::derive(&random()?, b"aceso/image/1", &random::<16>()?)?;
+        let (about, length) = (("image/png", BTreeMap::new()), picture.len() as u64);
+        let file = aceso_seal::seal(&content, &patient.address, random()?, about, picture, length, Vec::new())?;
+        ensure!(file.len() <= aceso_seal::LEAF, "the file has {} bytes, which is more than a leaf", file.len());
+        let cid = BlobId::of_raw(&file);
+
+        let chain = &patient.client.chain().id;
+        let files = vec![SealedFile {
+            cid: cid.to_string(),
+            size: file.len() as u64,
+            modality: MODALITY.into(),
+            body_part: BODY_PART.into(),
+        }];
+        let registered = patient.tx(any(&register(chain, &patient.address, files, &key, &content, &random()?)))?;
+        let record = registered.response::<MsgRegisterSealedResponse>(0)?.record;
+        let record = QueryRecord { record, ..QueryRecord::default() };
+        let record = patient.client.ask(&record)?.context("there is no such record")?;
+
+        let terms = terms(physician, clinic)?;
+        let giving = Giving {
+            chain_id: chain,
+            granter: &patient.address,
+            number: GRANT,
+            record: &record,
+            from: None,
+            to: &openers(&patient)?,
+            committee: true,
+            expires: now()? + DAY,
+            terms: &terms,
+        };
+        patient.tx(any(&giving.prove(&key, random()?, &random()?)?))?;
+        Ok(Self { patient, model: clinic.model, file, cid, terms })
+    }
+
+    /// Puts the file where the committee finds it.
+    pub(crate) fn store(&self) -> Result<()> {
+        let (cid, _) = self.patient.client.put_blob(&self.file[..])?;
+        ensure!(cid == self.cid, "{cid} was put, and {} is registered", self.cid);
+        Ok(())
+    }
+
+    /// What an account or a contract asks of the committee for somebody.
+    pub(crate) fn request(
+        &self,
+        requester: &str,
+        actor: &str,
+        disclosure: &Disclosure,
+        deadline: u64,
+    ) -> MsgRequestRead {
+        let owner = &self.patient.address;
+        SealedRead {
+            requester,
+            actor,
+            model: self.model,
+            owner,
+            image: self.cid,
+            grant: (owner, GRANT),
+            terms: &self.terms,
+            purpose: "TREAT",
+            disclosure,
+            deadline,
+        }
+        .message()
+    }
+}
+
+fn terms(physician: &str, clinic: &Clinic) -> Result<Terms> {
+    Ok(Terms {
+        version: VERSION,
+        salt: Digest(random()?),
+        actors: vec![physician.into()],
+        anybody: false,
+        via: Vec::new(),
+        purposes: vec!["TREAT".into()],
+        models: vec![clinic.model],
+        not_before: now()? - DAY,
+        uses: USES,
+        open: true,
+        sealed: false,
+        findings: vec![clinic.finding.clone()],
+        bits: 1,
+        rewrap: false,
+        emergency: false,
+    })
+}
+
+/// The keys that all validators' operators open with.
+fn openers(by: &Visitor) -> Result<Vec<ReaderRow>> {
+    let validators = by.client.ask(&QueryValidators::default())?.context("there are no validators")?;
+    let reader = |operator: &String| {
+        let latest = QueryReader { account: operator.clone(), epoch: 0, latest: true };
+        by.client.ask(&latest)?.with_context(|| format!("{operator} has no key to open with"))
+    };
+    validators.rows.iter().map(|row| reader(&row.operator)).collect()
+}
+
+fn now() -> Result<u64> {
+    Ok(SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs())
+}
