@@ -22,7 +22,7 @@ pub use committee::{SealedRead, random};
 pub use error::ClientError;
 pub use key::Key;
 pub use query::Account;
-pub use tx::{GasLimit, TxResult, any};
+pub use tx::{GasLimit, TxResult, allowance, any};
 
 use http::Endpoint;
 

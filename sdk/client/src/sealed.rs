@@ -1,6 +1,10 @@
 //! Messages about sealed records, with their proofs: a reader's key, a record's registration, a grant; and the point that is
 //! shown in a dispute.
 //!
+//! Whoever does not want her records to have an owner in common registers each in the name of an account of its own, which
+//! follows from her key store (`aceso_seal::KeyStore::account`), makes a [`Key`](crate::Key) of it, and has a sponsor pay
+//! ([`crate::allowance`], [`Client::send_sponsored`](crate::Client::send_sponsored)); she grants in the same name.
+//!
 //! Secrets come in and stay here; what goes out may be seen by everybody. Each call takes 64 fresh random bytes, which are
 //! mixed with the secret and the statement ([`aceso_verify::grant`]).
 

@@ -7,6 +7,7 @@ use cosmos_sdk_proto::{
     cosmos::{
         base::{abci::v1beta1::TxMsgData, v1beta1::Coin},
         crypto::secp256k1::PubKey,
+        feegrant::v1beta1::{BasicAllowance, MsgGrantAllowance},
         tx::{
             signing::v1beta1::SignMode,
             v1beta1::{
@@ -91,6 +92,14 @@ pub fn any<M: Named>(message: &M) -> Any {
     Any { type_url: M::TYPE_URL.into(), value: message.encode_to_vec() }
 }
 
+/// The message by which `sponsor` pays fees of up to `limit` coins for an account, which begins to exist with it.
+pub fn allowance(sponsor: &str, account: &str, denom: &str, limit: u128) -> Any {
+    let spend_limit = vec![Coin { denom: denom.into(), amount: limit.to_string() }];
+    let basic = BasicAllowance { spend_limit, expiration: None };
+    let (granter, grantee) = (sponsor.into(), account.into());
+    cosmos_any(&MsgGrantAllowance { granter, grantee, allowance: Some(cosmos_any(&basic)) })
+}
+
 /// Packs a message of the Cosmos SDK or wasmd.
 pub(crate) fn cosmos_any<M: Name>(message: &M) -> Any {
     Any { type_url: M::type_url(), value: message.encode_to_vec() }
@@ -126,27 +135,42 @@ struct Executed {
 impl Client {
     /// Sends messages in one transaction and waits until it is in a block.
     pub fn send(&self, key: &Key, messages: Vec<Any>, gas: GasLimit) -> Result<TxResult, ClientError> {
+        self.send_sponsored("", key, messages, gas)
+    }
+
+    /// The same on the fee of a sponsor, who has granted an allowance ([`crate::allowance`]): the account needs no coins.
+    pub fn send_sponsored(
+        &self,
+        sponsor: &str,
+        key: &Key,
+        messages: Vec<Any>,
+        gas: GasLimit,
+    ) -> Result<TxResult, ClientError> {
         let account = self.account(&self.address(key))?;
         let body = TxBody { messages, ..TxBody::default() };
         let limit = match gas {
             GasLimit::Fixed(limit) => limit,
             GasLimit::Auto => {
-                let simulated = self.simulate(&self.signed(key, &body, &account, 0))?;
+                let simulated = self.simulate(&self.signed_on(sponsor, key, &body, &account, 0))?;
                 simulated.saturating_mul(GAS_ADJUSTMENT_TENTHS) / 10
             }
         };
-        self.broadcast(&self.signed(key, &body, &account, limit))
+        self.broadcast(&self.signed_on(sponsor, key, &body, &account, limit))
     }
 
     /// The bytes of a signed transaction with this gas limit and the fee that it costs.
     pub fn signed(&self, key: &Key, body: &TxBody, account: &Account, gas_limit: u64) -> Vec<u8> {
+        self.signed_on("", key, body, account, gas_limit)
+    }
+
+    fn signed_on(&self, sponsor: &str, key: &Key, body: &TxBody, account: &Account, gas_limit: u64) -> Vec<u8> {
         let micro = u128::from(gas_limit) * u128::from(self.chain.gas_price_micro);
         let fee = Coin { denom: self.chain.denom.clone(), amount: micro.div_ceil(1_000_000).to_string() };
         let public_key = PubKey { key: key.public() };
         let mode = ModeInfo { sum: Some(Sum::Single(Single { mode: SignMode::Direct.into() })) };
         let signer =
             SignerInfo { public_key: Some(cosmos_any(&public_key)), mode_info: Some(mode), sequence: account.sequence };
-        let fee = Fee { amount: vec![fee], gas_limit, ..Fee::default() };
+        let fee = Fee { amount: vec![fee], gas_limit, payer: String::new(), granter: sponsor.into() };
         #[allow(deprecated, reason = "the tip is part of the wire format")]
         let auth_info = AuthInfo { signer_infos: vec![signer], fee: Some(fee), tip: None };
         let (body_bytes, auth_info_bytes) = (body.encode_to_vec(), auth_info.encode_to_vec());

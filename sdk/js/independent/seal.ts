@@ -105,3 +105,7 @@ export const store = (master: Uint8Array, version: bigint, images: { [cid: strin
 
 export const imageKey = (master: Uint8Array, nonce: Uint8Array): bigint =>
   derive(master, text("aceso/patient/image/1"), nonce);
+
+/** The secp256k1 secret of the account that registers an image. */
+export const imageAccount = (master: Uint8Array, nonce: Uint8Array): Uint8Array =>
+  hkdf(sha256, master, text("aceso/patient/account/1"), nonce, 32);

@@ -191,11 +191,15 @@ export class Connection {
 
   // Transactions
 
-  /** Sends messages in one transaction and waits until it is in a block. Gas is simulated where it is not said. */
-  async send(messages: EncodeObject[], gas?: number): Promise<TxResult> {
+  /**
+   * Sends messages in one transaction and waits until it is in a block. Gas is simulated where it is not said. A sponsor
+   * who has granted an allowance pays the fee.
+   */
+  async send(messages: EncodeObject[], gas?: number, sponsor?: string): Promise<TxResult> {
     const account = await this.#account();
-    const limit = gas ?? Math.ceil((await this.#simulate(await this.#signed(messages, account, 0))) * GAS_ADJUSTMENT);
-    return this.#broadcast(await this.#signed(messages, account, limit));
+    const signed = (limit: number) => this.#signed(messages, account, limit, sponsor);
+    const limit = gas ?? Math.ceil((await this.#simulate(await signed(0))) * GAS_ADJUSTMENT);
+    return this.#broadcast(await signed(limit));
   }
 
   async #account(): Promise<BaseAccount> {
@@ -206,18 +210,18 @@ export class Connection {
       return BaseAccount.decode(account?.value ?? new Uint8Array());
     } catch (error) {
       if (!(error instanceof NodeError) || error.code !== 22) throw error;
-      throw new NodeError(`Account ${this.address} is not known to the chain; it needs a coin first.`, 22, "sdk");
+      throw new NodeError(`Account ${this.address} is not known to the chain; it needs a coin or a sponsor first.`, 22, "sdk");
     }
   }
 
-  async #signed(messages: EncodeObject[], account: BaseAccount, gasLimit: number): Promise<Uint8Array> {
+  async #signed(messages: EncodeObject[], account: BaseAccount, gasLimit: number, sponsor?: string): Promise<Uint8Array> {
     const signer = this.#signer;
     const [first] = (await signer?.getAccounts()) ?? [];
     if (!signer || !first) throw new NodeError("There is no key to sign with.");
     const pubkey = encodePubkey({ type: "tendermint/PubKeySecp256k1", value: toBase64(first.pubkey) });
     const amount = Math.ceil((gasLimit * this.chain.gasPriceMicro) / 1_000_000);
     const fee = [{ denom: this.chain.denom, amount: String(amount) }];
-    const auth = makeAuthInfoBytes([{ pubkey, sequence: account.sequence }], fee, gasLimit, undefined, undefined);
+    const auth = makeAuthInfoBytes([{ pubkey, sequence: account.sequence }], fee, gasLimit, sponsor, undefined);
     const body = this.#registry.encodeTxBody({ messages, memo: "" });
     const document = makeSignDoc(body, auth, this.chain.id, Number(account.accountNumber));
     const { signature, signed } = await signer.signDirect(this.address, document);

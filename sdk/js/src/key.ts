@@ -37,6 +37,12 @@ export class Key {
     return new Key(Slip10.derivePath(Slip10Curve.Secp256k1, seed, PATH).privkey);
   }
 
+  /** The key with these 32 bytes, which are copied. */
+  static fromSecret(secret: Uint8Array): Key {
+    if (secret.length !== 32) throw new Error(`A key has 32 bytes, and these are ${secret.length}.`);
+    return new Key(secret.slice());
+  }
+
   /** `bech32(prefix, ripemd160(sha256(public key)))` */
   address(prefix: string): string {
     return toBech32(prefix, ripemd160(sha256(this.publicKey)));

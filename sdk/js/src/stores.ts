@@ -2,7 +2,8 @@
  * A patient's key store: what the keys of her images follow from, in a form that can forget. Erasing an image takes its
  * nonce out; it is gone when every older copy of the store is, so each version is sealed under a point of its own.
  */
-import { encode, mixed, u64, type Wasm } from "./wasm.js";
+import { Key } from "./key.js";
+import { encode, mixed, random, u64, type Wasm } from "./wasm.js";
 
 export class KeyStore {
   readonly #wasm: Wasm;
@@ -43,6 +44,19 @@ export class KeyStore {
     return this.#wasm.bytes("store_key", this.#record, encode(image));
   }
 
+  /** The account that registers an image and grants its key: its own for each image, and gone with the nonce. */
+  account(image: string): Key {
+    return this.#account("store_account", encode(image));
+  }
+
+  /**
+   * A nonce for an image that is not sealed yet, and the account that follows from it: its address stands in the sealed
+   * file. `add` the nonce under the file's CID.
+   */
+  next(nonce: Uint8Array = random(32)): { nonce: Uint8Array; account: Key } {
+    return { nonce, account: this.#account("store_account_of", nonce) };
+  }
+
   /** The store as a sealed file. Use a point of its own for each version. */
   seal(point: Uint8Array, owner: string, salt?: Uint8Array): Uint8Array {
     return mixed(salt, 32, (salt) => this.#wasm.bytes("store_seal", this.#record, point, encode(owner), salt));
@@ -56,6 +70,15 @@ export class KeyStore {
 
   toJSON(): string {
     return "KeyStore";
+  }
+
+  #account(name: string, which: Uint8Array): Key {
+    const secret = this.#wasm.bytes(name, this.#record, which);
+    try {
+      return Key.fromSecret(secret);
+    } finally {
+      secret.fill(0);
+    }
   }
 
   #list(): { version: string; images: string[] } {

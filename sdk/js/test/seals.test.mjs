@@ -4,7 +4,7 @@ import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 
-import { LEAF, SealError, StoreError, Verifier } from "../dist/index.js";
+import { Key, LEAF, SealError, StoreError, Verifier } from "../dist/index.js";
 import { point, scalarBytes } from "../independent/dist/group.js";
 import * as other from "../independent/dist/seal.js";
 
@@ -201,6 +201,17 @@ test("a key store is the vector's, by both", async () => {
     const theirs = other.imageKey(bytes(store.master), bytes(store.images[image]));
     assert.equal(hex(scalarBytes(theirs)), key);
   }
+  for (const [image, secret] of Object.entries(store.accounts)) {
+    const nonce = bytes(store.images[image]);
+    assert.equal(hex(other.imageAccount(bytes(store.master), nonce)), secret);
+    const address = Key.fromSecret(bytes(secret)).address("aceso");
+    assert.equal(mine.account(image).address("aceso"), address);
+    assert.equal(mine.next(nonce).account.address("aceso"), address);
+  }
+  const [one, two] = [mine.next(), mine.next()].map(({ account }) => account.address("aceso"));
+  assert.notEqual(one, two);
+  assert.throws(() => mine.next(new Uint8Array(31)), /nonce/);
+  assert.throws(() => Key.fromSecret(new Uint8Array(31)), /32 bytes/);
   const nonces = Object.fromEntries(images.map(([image, nonce]) => [image, bytes(nonce)]));
   const theirs = other.store(bytes(store.master), BigInt(store.version), nonces);
   assert.equal(hex(theirs), store.record);

@@ -5,13 +5,18 @@
 //! new point, deal that one's key to the guardians anew, and destroy what was before. The version counts these changes,
 //! so that an older store is noticed.
 //!
+//! The account in whose name an image is registered follows from the same two, so that no two images have an owner in
+//! common, and what forgets the nonce forgets the account.
+//!
 //! A store is an ordinary sealed file whose record is canonical dag-cbor: `images` (CID → nonce), `master`, `version`.
 
 use std::collections::{BTreeMap, btree_map::Entry};
 
 use aceso_types::Digest;
 use aceso_verify::grant::{ContentPoint, GrantError, SecretKey};
+use hkdf::Hkdf;
 use serde::{Deserialize, Serialize};
+use sha2::Sha256;
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::{SealError, open, seal};
@@ -20,6 +25,8 @@ use crate::{SealError, open, seal};
 pub(crate) const MEDIA: &str = "application/vnd.aceso.keys";
 /// What an image's key is derived for.
 const IMAGE: &[u8] = b"aceso/patient/image/1";
+/// What the key of an image's account is derived for.
+const ACCOUNT: &[u8] = b"aceso/patient/account/1";
 /// Most images of a store, and most bytes of an image's name.
 const IMAGES_MAX: usize = 10_000;
 const NAME_MAX: usize = 128;
@@ -124,7 +131,26 @@ impl KeyStore {
         Ok(SecretKey::derive(&self.master.0, IMAGE, &nonce.0)?)
     }
 
-    /// Forgets an image's nonce. It is gone once every copy of the version before is.
+    /// The secp256k1 secret, 32 bytes, of the account that registers an image and grants its key.
+    ///
+    /// # Errors
+    /// [`StoreError::Unknown`].
+    pub fn account(&self, image: &str) -> Result<Zeroizing<[u8; 32]>, StoreError> {
+        let nonce = self.images.get(image).ok_or_else(|| StoreError::Unknown(image.into()))?;
+        Ok(self.account_of(&nonce.0))
+    }
+
+    /// The same for an image that will get this nonce: the owner's address stands in a sealed file, whose CID is the
+    /// image's name, so it is needed first. One nonce in 2^127 makes bytes that are no scalar of the curve, which
+    /// whoever signs with them is told; another nonce does it then.
+    pub fn account_of(&self, nonce: &[u8; 32]) -> Zeroizing<[u8; 32]> {
+        let mut secret = Zeroizing::new([0; 32]);
+        // HKDF fails beyond 255 blocks only.
+        let _ = Hkdf::<Sha256>::new(Some(ACCOUNT), &self.master.0).expand(nonce, &mut secret[..]);
+        secret
+    }
+
+    /// Forgets an image's nonce, and with it key and account. It is gone once every copy of the version before is.
     ///
     /// # Errors
     /// [`StoreError::Unknown`].

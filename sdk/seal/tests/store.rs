@@ -31,6 +31,12 @@ fn keys_follow_from_master_and_nonce() {
     assert_eq!(key.public(), SecretKey::derive(&[5; 32], b"aceso/patient/image/1", &[1; 32]).unwrap().public());
     assert_ne!(key.public(), store.key("bafytwo").unwrap().public());
     assert_eq!(store.key("bafythree").unwrap_err(), StoreError::Unknown("bafythree".into()));
+    // The account is known before the image has a name, is its own for each, and says nothing of the key.
+    let account = store.account("bafyone").unwrap();
+    assert_eq!((&account, account.len()), (&store.account_of(&[1; 32]), 32));
+    assert!(account != store.account("bafytwo").unwrap() && account[..] != key.to_bytes());
+    assert_ne!(account, KeyStore::new([6; 32]).account_of(&[1; 32]));
+    assert_eq!(store.account("bafythree").unwrap_err(), StoreError::Unknown("bafythree".into()));
     assert_eq!(format!("{store:?}"), "KeyStore(version 3, 2 images)");
 }
 
@@ -150,13 +156,17 @@ fn an_erased_image_is_gone_from_every_later_version() {
     store.erase("bafyone").unwrap();
     assert_eq!(store.version(), 4);
     let unknown = StoreError::Unknown("bafyone".into());
-    assert_eq!((store.key("bafyone").unwrap_err(), store.erase("bafyone").unwrap_err()), (unknown.clone(), unknown));
+    assert_eq!(
+        (store.key("bafyone").unwrap_err(), store.account("bafyone").unwrap_err()),
+        (unknown.clone(), unknown.clone())
+    );
+    assert_eq!(store.erase("bafyone").unwrap_err(), unknown);
     let after = keep(&store, 2);
 
     // What the guardians bring back of the new version has the other image only.
     let back = after.recover(&[after.share(1), after.share(2)]).unwrap();
     assert_eq!(back.images().collect::<Vec<_>>(), ["bafytwo"]);
-    assert!(back.key("bafyone").is_err());
+    assert!(back.key("bafyone").is_err() && back.account("bafyone").is_err());
     // Their old shares do not open the new version, nor do the new ones the old, nor a mixture either.
     let mixed = [after.share(1), before.share(2)];
     assert_eq!(after.recover(&mixed).unwrap_err(), StoreError::Grant(GrantError::Share(2)));

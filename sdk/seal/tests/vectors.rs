@@ -124,11 +124,13 @@ fn sealed_files_do_not_change() {
     let content = ContentPoint::generate(&entropy());
     let keys: BTreeMap<&str, String> =
         store.images().map(|image| (image, hex::encode(store.key(image).unwrap().to_bytes()))).collect();
+    let accounts: BTreeMap<&str, String> =
+        store.images().map(|image| (image, hex::encode(&store.account(image).unwrap()[..]))).collect();
     let store = json!({
         "point": hex::encode(content.to_bytes()), "owner": OWNER, "salt": hex::encode([9; 32]),
         "master": hex::encode([5; 32]), "version": store.version(),
         "images": {"bafytwo": hex::encode([2; 32]), "bafyone": hex::encode([1; 32]), "bafy": hex::encode([3; 32])},
-        "keys": keys, "record": hex::encode(&store.encode().unwrap()[..]),
+        "keys": keys, "accounts": accounts, "record": hex::encode(&store.encode().unwrap()[..]),
         "file": hex::encode(store.seal(&content, OWNER, [9; 32]).unwrap()),
     });
     let files: Vec<Value> = files.into_iter().map(|(_, vector)| vector).collect();

@@ -27,14 +27,19 @@ use crate::{
 /// Bytes of the model's output: one signed byte for its only label.
 const ROOM: u32 = 16;
 
-/// Stores a contract of the repository and makes it.
-fn ship(net: &mut Net, name: &str) -> String {
+/// Stores a contract of the repository; its number.
+pub(crate) fn upload(net: &mut Net, name: &str) -> u64 {
     let msg = MsgStoreCode { sender: alice().address(), wasm_byte_code: contract(name), ..MsgStoreCode::default() };
     let mut draft = net.draft(&[&alice()], vec![sdk(&msg)]);
     draft.gas = 190_000_000;
     let result = net.deliver(draft.sign());
     assert!(result.code.is_ok(), "{}", result.log);
-    let id = MsgStoreCodeResponse::decode(&responses(&result)[0].value[..]).unwrap().code_id;
+    MsgStoreCodeResponse::decode(&responses(&result)[0].value[..]).unwrap().code_id
+}
+
+/// Stores a contract of the repository and makes it.
+fn ship(net: &mut Net, name: &str) -> String {
+    let id = upload(net, name);
     make(net, id, "{}")
 }
 

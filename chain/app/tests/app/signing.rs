@@ -1,15 +1,20 @@
 //! Who may do what: one test for each way in which a transaction is not what it should be.
 
-use aceso_types::msg::MsgAttest;
+use aceso_types::msg::{Acceptance, MsgAttest, MsgRequestRead};
+use base64::{Engine, engine::general_purpose::STANDARD};
 use cosmos_sdk_proto::{
     Any,
     cosmos::tx::{signing::v1beta1::SignMode, v1beta1::TxRaw},
 };
 use prost::Message;
-use tendermint::abci::request::CheckTxKind;
+use tendermint::abci::{request::CheckTxKind, types::ExecTxResult};
 use tendermint::v0_38::abci::request;
 
-use crate::fixture::{CHAIN, Draft, Key, Net, RICH, alice, bob, code, coins, nobody, ours, send};
+use crate::{
+    fixture::{CHAIN, Draft, Key, Net, RICH, alice, bob, code, coins, nobody, ours, send},
+    hospital::{Hospital, eve},
+    ward::{LATER, register_reader},
+};
 
 /// A good transaction of alice's, changed; the codes of the mempool and of a block, and the mempool's words.
 fn refused(change: impl Fn(&mut Draft)) -> ((String, u32), (String, u32), String) {
@@ -234,6 +239,51 @@ fn amino_json_signs_as_well() {
     assert!(result.log.contains("please verify account number (0), sequence (0) and chain-id"), "{}", result.log);
     assert!(net.deliver(good).code.is_ok());
     assert_eq!(net.balance(&bob().address()), RICH + 5);
+}
+
+/// A transaction of one message, signed as a ledger does it: over this text of the message.
+fn by_ledger(net: &mut Net, key: &Key, msg: Any, text: &str) -> ExecTxResult {
+    let mut draft = net.draft(&[key], vec![msg]);
+    draft.mode = SignMode::LegacyAminoJson;
+    let (_, account_number, sequence) = draft.signers[0];
+    let doc = format!(
+        r#"{{"account_number":"{account_number}","chain_id":"{CHAIN}","fee":{{"amount":[{{"amount":"250000","denom":"uaceso"}}],"gas":"10000000"}},"memo":"","msgs":[{text}],"sequence":"{sequence}"}}"#
+    );
+    net.deliver(draft.with(vec![key.sign(doc.as_bytes())]))
+}
+
+#[test]
+fn amino_json_signs_messages_about_sealed_records() {
+    let mut hospital = Hospital::open(1);
+    let base64 = |bytes: &[u8]| STANDARD.encode(bytes);
+    let msg = register_reader(&eve(), 0, LATER);
+    let text = format!(
+        r#"{{"type":"aceso/MsgRegisterReader","value":{{"account":"{}","expires":"{LATER}","key":"{}","possession":"{}"}}}}"#,
+        eve().address(),
+        base64(&msg.key),
+        base64(&msg.possession),
+    );
+    let bad = by_ledger(hospital.net(), &eve(), ours(&msg), &text.replace(&LATER.to_string(), "7"));
+    assert_eq!(code(&bad), ("sdk", 4));
+    let good = by_ledger(hospital.net(), &eve(), ours(&msg), &text);
+    assert!(good.code.is_ok(), "{}", good.log);
+    let accept = Acceptance { members_min: 1, ..Acceptance::default() };
+    let msg = MsgRequestRead { accept: Some(accept), ..hospital.asking_bits() };
+    let text = format!(
+        r#"{{"type":"aceso/MsgRequestRead","value":{{"accept":{{"members_min":1}},"actor":"{eve}","deadline":"{}","disclose":1,"findings":["{}"],"grant":"1","granter":"{alice}","image":"{}","model":"{}","owner":"{alice}","purpose":"TREAT","requester":"{eve}","terms":"{}"}}}}"#,
+        msg.deadline,
+        msg.findings[0],
+        msg.image,
+        base64(&msg.model),
+        base64(&msg.terms),
+        eve = eve().address(),
+        alice = alice().address(),
+    );
+    let bad = by_ledger(hospital.net(), &eve(), ours(&msg), &text.replace("TREAT", "HMARKT"));
+    assert_eq!(code(&bad), ("sdk", 4));
+    let good = by_ledger(hospital.net(), &eve(), ours(&msg), &text);
+    assert!(good.code.is_ok(), "{}", good.log);
+    assert_eq!(hospital.opened(), 1);
 }
 
 #[test]

@@ -209,6 +209,10 @@ exports! {
     aceso_store_erase(record, image) => stores::erase;
     /// A store's record, an image's name → her secret key of it.
     aceso_store_key(record, image) => stores::key;
+    /// A store's record, an image's name → the secp256k1 secret of the account that registers it (32 bytes).
+    aceso_store_account(record, image) => stores::account;
+    /// A store's record, a nonce → the same for an image that will get this nonce.
+    aceso_store_account_of(record, nonce) => stores::account_of;
     /// A store's record, a content point, its owner, 32 random bytes → a sealed file.
     aceso_store_seal(record, point, owner, salt) => stores::seal;
     /// A sealed store, its content point, the least version (u64, big-endian) → its record.

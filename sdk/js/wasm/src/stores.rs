@@ -35,6 +35,16 @@ pub(crate) fn key(record: &[u8], image: &[u8]) -> Result {
     Ok(Answer::bytes(key.to_bytes()))
 }
 
+pub(crate) fn account(record: &[u8], image: &[u8]) -> Result {
+    let secret = KeyStore::decode(record)?.account(text(image, "image's name")?)?;
+    Ok(Answer::bytes(&secret[..]))
+}
+
+pub(crate) fn account_of(record: &[u8], nonce: &[u8]) -> Result {
+    let secret = KeyStore::decode(record)?.account_of(sized(nonce, "a nonce")?);
+    Ok(Answer::bytes(&secret[..]))
+}
+
 pub(crate) fn seal(record: &[u8], point: &[u8], owner: &[u8], salt: &[u8]) -> Result {
     let (store, content) = (KeyStore::decode(record)?, ContentPoint::from_bytes(point)?);
     Ok(Answer::bytes(store.seal(&content, text(owner, "owner")?, *sized(salt, "a salt")?)?))

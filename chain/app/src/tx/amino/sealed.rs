@@ -116,7 +116,7 @@ pub(super) fn dispute(m: &MsgDispute) -> Fields {
 
 #[cfg(test)]
 mod tests {
-    use aceso_types::msg::{PassedOn, Recipient, SealedFile};
+    use aceso_types::msg::{Acceptance, Disclose, PassedOn, Recipient, SealedFile, Share};
 
     use super::*;
 
@@ -152,5 +152,79 @@ mod tests {
             ..MsgRegisterSealed::default()
         };
         expect_test::expect![[r#"{"commitment":"Ag==","files":[{"cid":"c","modality":"DX","size":"5"}],"owner":"o","registration":"AQ=="}"#]].assert_eq(&register_sealed(&msg).into_value().to_string());
+    }
+
+    #[test]
+    fn what_a_ledger_shows_of_a_readers_key() {
+        let msg = MsgRegisterReader { account: "a".into(), epoch: 2, key: vec![1], expires: 9, possession: vec![2] };
+        expect_test::expect![[r#"{"account":"a","epoch":"2","expires":"9","key":"AQ==","possession":"Ag=="}"#]]
+            .assert_eq(&register_reader(&msg).into_value().to_string());
+        let first = MsgRegisterReader { epoch: 0, ..msg };
+        assert!(!register_reader(&first).into_value().to_string().contains("epoch"));
+    }
+
+    #[test]
+    fn what_a_ledger_shows_of_an_emergency() {
+        let msg = MsgBreakGlass {
+            actor: "a".into(),
+            epoch: 1,
+            granter: "g".into(),
+            grant: 4,
+            terms: vec![1],
+            reason: "a < b".into(),
+        };
+        expect_test::expect![[
+            r#"{"actor":"a","epoch":"1","grant":"4","granter":"g","reason":"a < b","terms":"AQ=="}"#
+        ]]
+        .assert_eq(&break_glass(&msg).into_value().to_string());
+    }
+
+    #[test]
+    fn what_a_ledger_shows_of_a_request() {
+        let accept = Acceptance {
+            members_min: 3,
+            power_min_bps: 2_500,
+            required: vec!["r".into()],
+            excluded: vec!["x".into(), "y".into()],
+        };
+        let msg = MsgRequestRead {
+            requester: "contract".into(),
+            actor: "a".into(),
+            model: vec![1],
+            owner: "o".into(),
+            image: "bafk".into(),
+            granter: "g".into(),
+            grant: 4,
+            terms: vec![2],
+            purpose: "TREAT".into(),
+            disclose: Disclose::Predicate.into(),
+            findings: vec!["f".into()],
+            accept: Some(accept),
+            deadline: 70,
+            callback_gas: 400_000,
+            reason: "why".into(),
+        };
+        expect_test::expect![[r#"{"accept":{"excluded":["x","y"],"members_min":3,"power_min_bps":2500,"required":["r"]},"actor":"a","callback_gas":"400000","deadline":"70","disclose":1,"findings":["f"],"grant":"4","granter":"g","image":"bafk","model":"AQ==","owner":"o","purpose":"TREAT","reason":"why","requester":"contract","terms":"Ag=="}"#]].assert_eq(&request_read(&msg).into_value().to_string());
+        // What is empty is not shown: a request for all of it, for everybody, of any committee, by nobody's contract.
+        let msg = MsgRequestRead {
+            disclose: Disclose::Open.into(),
+            findings: vec![],
+            accept: Some(Acceptance::default()),
+            callback_gas: 0,
+            reason: String::new(),
+            ..msg
+        };
+        expect_test::expect![[r#"{"accept":{},"actor":"a","deadline":"70","grant":"4","granter":"g","image":"bafk","model":"AQ==","owner":"o","purpose":"TREAT","requester":"contract","terms":"Ag=="}"#]].assert_eq(&request_read(&msg).into_value().to_string());
+        assert!(!request_read(&MsgRequestRead { accept: None, ..msg }).into_value().to_string().contains("accept"));
+    }
+
+    #[test]
+    fn what_a_ledger_shows_of_a_share() {
+        let share = Share { job: 7, outcome: vec![1], signature: vec![2] };
+        let msg = MsgSubmitShare { operator: "o".into(), share: Some(share) };
+        expect_test::expect![[r#"{"operator":"o","share":{"job":"7","outcome":"AQ==","signature":"Ag=="}}"#]]
+            .assert_eq(&submit_share(&msg).into_value().to_string());
+        let nothing = MsgSubmitShare { operator: "o".into(), share: None };
+        assert_eq!(submit_share(&nothing).into_value().to_string(), r#"{"operator":"o"}"#);
     }
 }
