@@ -13,6 +13,7 @@ mod compact;
 pub(crate) mod image;
 pub(crate) mod model;
 pub(crate) mod opener;
+pub(crate) mod patient;
 pub(crate) mod query;
 pub(crate) mod read;
 pub(crate) mod sealed;
