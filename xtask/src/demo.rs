@@ -60,12 +60,23 @@ pub(crate) fn journey(contracts: &Path) -> Result<Command> {
 }
 
 /// The journey as a suite: every step and every refusal is a case.
-pub(crate) fn suite(cometbft: bool) -> Result<Count> {
-    let engine = cometbft.then(tools::cometbft).transpose()?;
-    let mut command = journey(&prepare::contracts()?)?;
-    if let Some(engine) = engine {
-        command.arg("--engine").arg(engine);
-    }
+pub(crate) fn suite() -> Result<Count> {
+    counted(journey(&prepare::contracts()?)?)
+}
+
+/// The same under one real CometBFT validator, and under four, of whom one answers no sealed read.
+pub(crate) fn suite_cometbft() -> Result<Count> {
+    let (engine, contracts) = (tools::cometbft()?, prepare::contracts()?);
+    let play = |validators: &[&str]| {
+        let mut command = journey(&contracts)?;
+        command.arg("--engine").arg(&engine).args(validators);
+        counted(command)
+    };
+    Ok(play(&[])?.add(play(&["--validators", "4"])?))
+}
+
+/// Plays, and counts what went well.
+fn counted(mut command: Command) -> Result<Count> {
     let output = command.arg("--json").stderr(Stdio::null()).output().context("cannot start the journey")?;
     let report: Value = serde_json::from_slice(&output.stdout).context("the journey did not report")?;
     let mut count = Count::default();

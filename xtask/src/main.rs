@@ -27,7 +27,7 @@ mod tools;
 const HELP: &str = "\
 cargo xtask <task>
 
-  demo [--json] [--keep] [--cometbft] [--image FILE] [--data DIR]
+  demo [--json] [--keep] [--cometbft [--validators N]] [--image FILE] [--data DIR]
                               the main job from nothing: a paid, checkable diagnosis of one image
   test [--only SUITE] [--allow-skip]
                               every test from nothing; `--only list` names the suites

@@ -26,7 +26,7 @@ pub(crate) struct Count {
 }
 
 impl Count {
-    fn add(self, other: Self) -> Self {
+    pub(crate) fn add(self, other: Self) -> Self {
         Self {
             passed: self.passed + other.passed,
             failed: self.failed + other.failed,
@@ -57,8 +57,12 @@ struct Suite {
 const SUITES: &[Suite] = &[
     Suite { name: "format", about: "rustfmt", run: || Ok(Count::one(lint::formatting())) },
     Suite { name: "rust", about: "unit, golden, property and scenario tests of every crate", run: rust },
-    Suite { name: "journey", about: "the main job and every refusal on an embedded chain", run: || demo::suite(false) },
-    Suite { name: "cometbft", about: "the same under a real CometBFT validator", run: || demo::suite(true) },
+    Suite { name: "journey", about: "the main job and every refusal on an embedded chain", run: demo::suite },
+    Suite {
+        name: "cometbft",
+        about: "the same under real CometBFT validators, one and four",
+        run: demo::suite_cometbft,
+    },
     Suite { name: "network", about: "four CometBFT validators: kills, partitions, a liar", run: faults::suite },
     Suite { name: "history", about: "events in PostgreSQL, every query of docs/history.md", run: history::suite },
     Suite { name: "state-sync", about: "a second CometBFT node joins by state sync", run: state_sync },

@@ -1,11 +1,13 @@
 //! An account's key: secp256k1, derived as every Cosmos wallet does.
 
 use aceso_types::{guest::Origin, msg::SignedOrigin};
+use aceso_verify::grant::SecretKey;
 use bech32::{Bech32, Hrp};
 use bip32::{DerivationPath, Language, Mnemonic, XPrv};
 use k256::ecdsa::{Signature, SigningKey, signature::Signer};
 use ripemd::{Digest as _, Ripemd160};
 use sha2::Sha256;
+use zeroize::Zeroize;
 
 use crate::ClientError;
 
@@ -60,6 +62,18 @@ impl Key {
     pub fn sign(&self, message: &[u8]) -> Vec<u8> {
         let signature: Signature = self.0.sign(message);
         signature.normalize_s().unwrap_or(signature).to_bytes().to_vec()
+    }
+
+    /// A secret of the groups that grants use, for a purpose and a context: it follows from this key, and this key not from
+    /// it.
+    ///
+    /// # Errors
+    /// [`ClientError::Grant`], for one context of 2^255.
+    pub fn derive(&self, purpose: &[u8], context: &[u8]) -> Result<SecretKey, ClientError> {
+        let mut master: [u8; 32] = self.0.to_bytes().into();
+        let secret = SecretKey::derive(&master, purpose, context);
+        master.zeroize();
+        Ok(secret?)
     }
 
     /// An institution's word for an image, signed.

@@ -24,6 +24,7 @@ mod report;
 mod sample;
 mod sealed;
 mod stage;
+mod validators;
 
 use auditor::Auditor;
 use download::Download;
@@ -34,12 +35,12 @@ use sample::Sources;
 use stage::Stage;
 
 const HELP: &str = "\
-journey --node BIN --contracts DIR --models DIR [--engine COMETBFT] [--ui DIR]
+journey --node BIN --contracts DIR --models DIR [--engine COMETBFT [--validators N]] [--ui DIR]
         [--json] [--keep] [--home DIR] [--fund WHO=COINS] [--image FILE] [--data DIR] [--download DIR]
 journey --sample FILE
 
 Plays the main job; see `cargo xtask help`, task demo. With --home the node's files stay in DIR/node, and with --fund
-somebody else has coins too. With --sample writes a synthetic chest image as DICOM and ends.
+somebody else has coins too. With --validators there are so many, and of four or more the last one answers no sealed read. With --sample writes a synthetic chest image as DICOM and ends.
 ";
 
 /// What the command line says.
@@ -49,6 +50,7 @@ struct Arguments {
     contracts: PathBuf,
     models: PathBuf,
     engine: Option<PathBuf>,
+    validators: Option<u16>,
     ui: Option<PathBuf>,
     image: Option<PathBuf>,
     data: Option<PathBuf>,
@@ -104,6 +106,7 @@ fn parse() -> Result<Option<Arguments>> {
             Long("contracts") => arguments.contracts = parser.value()?.into(),
             Long("models") => arguments.models = parser.value()?.into(),
             Long("engine") => arguments.engine = Some(parser.value()?.into()),
+            Long("validators") => arguments.validators = Some(parser.value()?.parse()?),
             Long("ui") => arguments.ui = Some(parser.value()?.into()),
             Long("image") => arguments.image = Some(parser.value()?.into()),
             Long("data") => arguments.data = Some(parser.value()?.into()),
@@ -129,6 +132,12 @@ fn parse() -> Result<Option<Arguments>> {
     {
         anyhow::ensure!(!path.as_os_str().is_empty(), "--{name} is missing; `cargo xtask demo` gives it");
     }
+    if let Some(validators) = arguments.validators {
+        anyhow::ensure!(
+            arguments.engine.is_some(),
+            "--validators {validators}: an embedded chain has one; say --cometbft"
+        );
+    }
     Ok(Some(arguments))
 }
 
@@ -151,20 +160,22 @@ fn play(arguments: &Arguments, report: &mut Report) -> Result<String> {
     let ui = arguments.ui.as_deref();
     let chain = format!("aceso-demo-{}", std::process::id());
     let engine = arguments.engine.as_deref();
-    let stage = report.step(
-        "operator",
-        engine.map_or("starts an embedded chain", |_| "starts a CometBFT validator"),
-        || {
-            let stage = match engine {
-                Some(engine) => {
-                    let programs = (arguments.node.as_path(), engine);
-                    Stage::cometbft(programs, home, &chain, &operator.address(), &funds, ui)?
-                }
-                None => Stage::dev(&arguments.node, home, &chain, &funds, ui)?,
-            };
-            Ok((stage, None))
-        },
-    )?;
+    let starts = match (engine, arguments.validators) {
+        (None, _) => "starts an embedded chain".into(),
+        (Some(_), None) => "starts a CometBFT validator".into(),
+        (Some(_), Some(count)) => format!("starts {count} CometBFT validators"),
+    };
+    let stage = report.step("operator", starts, || {
+        let stage = match (engine, arguments.validators) {
+            (None, _) => Stage::dev(&arguments.node, home, &chain, &funds, ui)?,
+            (Some(engine), None) => {
+                let programs = (arguments.node.as_path(), engine);
+                Stage::cometbft(programs, home, &chain, (&operator.address(), &words), &funds, ui)?
+            }
+            (Some(engine), Some(count)) => Stage::network((&arguments.node, engine), count, home, &chain, &funds, ui)?,
+        };
+        Ok((stage, None))
+    })?;
     let parties = people.into_iter().map(|person| person.connect(&stage.endpoints)).collect::<Result<Vec<_>>>()?;
     let parties: [parties::Party; 7] = parties.try_into().ok().context("somebody is missing")?;
     let [developer, author, hospital, patient, physician, insurer, treasury] = parties;
@@ -173,7 +184,7 @@ fn play(arguments: &Arguments, report: &mut Report) -> Result<String> {
     cast.insurer.wait_for_height(2)?;
     if engine.is_some() {
         report.step("operator", "registers the key with which she opens what she is granted", || {
-            Ok((stage.register_opener(&arguments.node, &words)?, None))
+            Ok((stage.register_openers(&arguments.node)?, None))
         })?;
     }
     let auditor = Auditor::new(&arguments.node, &cast.insurer)?;
@@ -210,6 +221,9 @@ fn epilogue(arguments: &Arguments, stage: Stage, scene: &play::Scene, alone: boo
     } else {
         text.push_str("\ntry next:  cargo xtask demo --keep          and open the page that it prints\n");
         text.push_str("           cargo xtask demo --cometbft      the same under a real CometBFT validator\n");
+        text.push_str(
+            "           cargo xtask demo --cometbft --validators 4    a committee of four, one of them silent\n",
+        );
         text.push_str("           cargo xtask demo --image FILE    your own chest X-ray, PNG or DICOM\n");
     }
     text

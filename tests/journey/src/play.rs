@@ -8,7 +8,7 @@ use aceso_inference::image::{self, Limits};
 use aceso_insurance::msg as insurance;
 use aceso_interface::{
     consent::{Decision, Rule},
-    insurance::{Claim, Cover, Party as Payee, Share, Terms},
+    insurance::{Claim, Cover, Party as Payee, Sealed, Share, Terms},
 };
 use aceso_types::{
     BlobId, Manifest, ModelId, ReadId,
@@ -81,7 +81,7 @@ pub(crate) fn main_job(
     contracts: &Path,
     models: &Path,
 ) -> Result<Scene> {
-    let (manifest, onnx) = model_files(models)?;
+    let (manifest, onnx) = model_files(models, "pneumonia")?;
     let denom = cast.insurer.chain().denom.clone();
 
     let model = report.step(cast.author.name, format!("registers {}", manifest.name), || {
@@ -134,7 +134,7 @@ pub(crate) fn main_job(
         cast.insurer.instantiate(code, "insurance", &msg).map(|(at, tx)| (at, Some(tx)))
     })?;
     let policy = report.step(cast.insurer.name, "makes a policy for the patient and funds its escrow", || {
-        create_policy(&cast, &insurance, &[model], PRICE, ESCROW, &SPLIT).map(|(policy, tx)| (policy, Some(tx)))
+        create_policy(&cast, &insurance, &[model], PRICE, ESCROW, &SPLIT, None).map(|(policy, tx)| (policy, Some(tx)))
     })?;
 
     let everybody = [&cast.hospital, &cast.author, &cast.patient, &cast.treasury];
@@ -234,10 +234,10 @@ fn the_claim(cast: &Cast, insurance: &str, policy: u64, image: BlobId, count: us
     claim.context("there is no claim on the image")
 }
 
-/// The bundled model: its manifest as written for people, and its file.
-pub(crate) fn model_files(models: &Path) -> Result<(Manifest, Vec<u8>)> {
+/// A bundled model: its manifest as written for people, and its file.
+pub(crate) fn model_files(models: &Path, model: &str) -> Result<(Manifest, Vec<u8>)> {
     let read = |name: &str| {
-        let path = models.join("pneumonia").join(name);
+        let path = models.join(model).join(name);
         std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))
     };
     let manifest: Manifest =
@@ -324,6 +324,7 @@ pub(crate) fn create_policy(
     price: u128,
     escrow: u128,
     split: &[(Payee, u32)],
+    sealed: Option<Sealed>,
 ) -> Result<(u64, TxResult)> {
     let insurer = &cast.insurer;
     let period = rule(&cast.physician, models)?;
@@ -334,7 +335,7 @@ pub(crate) fn create_policy(
         covers: models.iter().map(|&model| Cover { model: model.into(), price: Uint128::new(price) }).collect(),
         origin: vec![cast.hospital.address.clone()],
         split: split.iter().map(|(to, bps)| Share { to: to.clone(), bps: *bps }).collect(),
-        sealed: None,
+        sealed,
     };
     let msg = insurance::ExecuteMsg::CreatePolicy { terms };
     let tx = insurer.tx(insurer.msg_execute(&insurer.address, insurance, &msg, 0))?;

@@ -43,11 +43,11 @@ pub(crate) fn all(report: &mut Report, scene: &Scene, contracts: &std::path::Pat
     let one_use = || rule(physician, &[*model]);
     let other_model = register_other(scene)?;
     let both = [*model, other_model];
-    let (second_policy, _) = create_policy(cast, insurance, &both, PRICE, 10 * PRICE, &SPLIT)?;
-    let (poor_policy, _) = create_policy(cast, insurance, &[*model], PRICE, PRICE - 1, &SPLIT)?;
+    let (second_policy, _) = create_policy(cast, insurance, &both, PRICE, 10 * PRICE, &SPLIT, None)?;
+    let (poor_policy, _) = create_policy(cast, insurance, &[*model], PRICE, PRICE - 1, &SPLIT, None)?;
     // Here no share depends on who vouches for the image, only the policy's own demand does.
     let whole = [(Payee::Treasury {}, 10_000)];
-    let (strict_policy, _) = create_policy(cast, insurance, &[*model], PRICE, 10 * PRICE, &whole)?;
+    let (strict_policy, _) = create_policy(cast, insurance, &[*model], PRICE, 10 * PRICE, &whole, None)?;
     let (probe, _) =
         cast.developer.instantiate(cast.developer.store(contracts, "probe")?.0, "probe", &serde_json::json!({}))?;
     let freelook = {

@@ -1,4 +1,5 @@
-//! The stage: a node in a temporary home, embedded or under a real CometBFT, started and ended here.
+//! The stage: a node in a temporary home, embedded or under a real CometBFT, started and ended here. Several validators are
+//! in [`crate::validators`].
 
 use std::{
     ffi::OsStr,
@@ -25,11 +26,23 @@ pub(crate) struct Stage {
     /// What goes with the stage, if it has to.
     home: Option<TempDir>,
     path: PathBuf,
-    children: Vec<Child>,
+    pub(crate) children: Vec<Child>,
     pub(crate) endpoints: Endpoints,
+    /// Homes of validators that do not register what they open with by themselves, and their operators' words.
+    operators: Vec<(PathBuf, PathBuf)>,
 }
 
 impl Stage {
+    /// A stage without processes yet.
+    pub(crate) fn empty(
+        home: Option<TempDir>,
+        path: PathBuf,
+        endpoints: Endpoints,
+        operators: Vec<(PathBuf, PathBuf)>,
+    ) -> Self {
+        Self { home, path, children: Vec::new(), endpoints, operators }
+    }
+
     /// An embedded chain of one validator: `aceso dev`.
     pub(crate) fn dev(
         node: &Path,
@@ -42,15 +55,17 @@ impl Stage {
         let chain = [OsStr::new("--chain-id"), OsStr::new(chain_id)];
         let funds = funds.iter().flat_map(|fund| [OsStr::new("--fund"), OsStr::new(fund)]);
         let (child, endpoints) = dev::start(node, &path, chain.into_iter().chain(funds).chain(page(ui)))?;
-        Ok(Self { path, home, children: vec![child], endpoints })
+        let mut stage = Self::empty(home, path, endpoints, Vec::new());
+        stage.children.push(child);
+        Ok(stage)
     }
 
-    /// One real CometBFT validator that drives `aceso start` over ABCI, operated by an account.
+    /// One real CometBFT validator that drives `aceso start` over ABCI, operated by an account with these words.
     pub(crate) fn cometbft(
         (node, engine): (&Path, &Path),
         home: Option<&Path>,
         chain_id: &str,
-        operator: &str,
+        (operator, words): (&str, &str),
         funds: &[String],
         ui: Option<&Path>,
     ) -> Result<Self> {
@@ -60,10 +75,10 @@ impl Stage {
         init.args(["init", "--chain-id", chain_id, "--block-time", BLOCK_TIME, "--operator", operator]);
         init.arg("--home").arg(&path);
         init.args(funds.iter().flat_map(|fund| ["--fund", fund]));
-        finish(init)?;
+        answered(init)?;
         let mut init = Command::new(engine);
         init.arg("init").arg("--home").arg(&path);
-        finish(init)?;
+        answered(init)?;
 
         let [abci, rpc, p2p, rest] = free_ports()?;
         let mut app = Command::new(node);
@@ -71,8 +86,11 @@ impl Stage {
         app.args(["--rest", &format!("127.0.0.1:{rest}"), "--rpc", &format!("http://127.0.0.1:{rpc}")]);
         app.args(page(ui));
         let app = spawn(app, &folder.join("node.log"))?;
+        let file = folder.join("operator.words");
+        std::fs::write(&file, words)?;
         let endpoints = Endpoints { rpc: format!("http://127.0.0.1:{rpc}"), rest: format!("http://127.0.0.1:{rest}") };
-        let mut stage = Self { path: folder, home, children: vec![app], endpoints };
+        let mut stage = Self::empty(home, folder, endpoints, vec![(path.clone(), file)]);
+        stage.children.push(app);
         stage.wait_for_port(abci)?;
 
         let mut command = Command::new(engine);
@@ -86,14 +104,16 @@ impl Stage {
         Ok(stage)
     }
 
-    /// Registers the key with which the validator's operator opens what patients grant her; `words` are her account's.
-    pub(crate) fn register_opener(&self, node: &Path, words: &str) -> Result<()> {
-        let file = self.path.join("operator.words");
-        std::fs::write(&file, words)?;
-        let mut command = Command::new(node);
-        command.args(["opener", "register", "--home"]).arg(self.path.join("node")).arg("--from").arg(file);
-        command.args(["--node", &self.endpoints.rpc, "--rest", &self.endpoints.rest]);
-        finish(command)
+    /// Registers the keys with which the validators' operators open what patients grant them. An embedded node does so by
+    /// itself.
+    pub(crate) fn register_openers(&self, node: &Path) -> Result<()> {
+        for (home, words) in &self.operators {
+            let mut command = Command::new(node);
+            command.args(["opener", "register", "--home"]).arg(home).arg("--from").arg(words);
+            command.args(["--node", &self.endpoints.rpc, "--rest", &self.endpoints.rest]);
+            answered(command)?;
+        }
+        Ok(())
     }
 
     /// A folder that goes with the node.
@@ -109,12 +129,17 @@ impl Stage {
         std::mem::take(&mut self.children).iter().map(Child::id).collect()
     }
 
-    fn wait_for_port(&mut self, port: u16) -> Result<()> {
+    pub(crate) fn wait_for_port(&mut self, port: u16) -> Result<()> {
+        self.wait_for(&format!("port {port}"), || std::net::TcpStream::connect(("127.0.0.1", port)).is_ok())
+    }
+
+    /// Waits until something listens at a place; no longer once a process has ended.
+    pub(crate) fn wait_for(&mut self, place: &str, listens: impl Fn() -> bool) -> Result<()> {
         let start = Instant::now();
-        while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
+        while !listens() {
             let ended = self.children.iter_mut().any(|child| child.try_wait().is_ok_and(|status| status.is_some()));
             if ended || start.elapsed() > PATIENCE {
-                bail!("nothing listens on port {port}:\n{}", tails(&self.path));
+                bail!("nothing listens on {place}:\n{}", tails(&self.path));
             }
             sleep(Duration::from_millis(20));
         }
@@ -132,7 +157,7 @@ impl Drop for Stage {
 }
 
 /// The folder of a stage: the one that is wanted, or one that goes with the stage.
-fn folder(wanted: Option<&Path>) -> Result<(Option<TempDir>, PathBuf)> {
+pub(crate) fn folder(wanted: Option<&Path>) -> Result<(Option<TempDir>, PathBuf)> {
     match wanted {
         Some(path) => {
             std::fs::create_dir_all(path).with_context(|| format!("cannot make {}", path.display()))?;
@@ -147,22 +172,23 @@ fn folder(wanted: Option<&Path>) -> Result<(Option<TempDir>, PathBuf)> {
 }
 
 /// `--ui FOLDER`, where there is a page.
-fn page(ui: Option<&Path>) -> impl Iterator<Item = &OsStr> {
+pub(crate) fn page(ui: Option<&Path>) -> impl Iterator<Item = &OsStr> {
     ui.into_iter().flat_map(|folder| [OsStr::new("--ui"), folder.as_os_str()])
 }
 
-fn spawn(mut command: Command, log: &Path) -> Result<Child> {
+pub(crate) fn spawn(mut command: Command, log: &Path) -> Result<Child> {
     let program = command.get_program().to_os_string();
     let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(File::create(log)?).spawn();
     child.with_context(|| format!("cannot start {}", program.display()))
 }
 
-fn finish(mut command: Command) -> Result<()> {
+/// What a program prints; an error where it fails.
+pub(crate) fn answered(mut command: Command) -> Result<Vec<u8>> {
     let output = command.stdin(Stdio::null()).output()?;
     if !output.status.success() {
         bail!("{command:?} failed: {}", String::from_utf8_lossy(&output.stderr));
     }
-    Ok(())
+    Ok(output.stdout)
 }
 
 /// Ports that were free a moment ago; all are held until the last is found, so that they differ.
@@ -179,8 +205,10 @@ fn free_ports<const N: usize>() -> Result<[u16; N]> {
 
 /// The ends of the logs in a folder.
 fn tails(folder: &Path) -> String {
-    let names = ["node.log", "cometbft.log"];
-    let texts = names.iter().filter_map(|name| std::fs::read_to_string(folder.join(name)).ok());
+    let files = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    let mut logs: Vec<PathBuf> = files.filter(|path| path.extension().is_some_and(|end| end == "log")).collect();
+    logs.sort();
+    let texts = logs.iter().filter_map(|log| std::fs::read_to_string(log).ok());
     let tails = texts
         .map(|text| text.lines().rev().take(12).collect::<Vec<_>>().into_iter().rev().collect::<Vec<_>>().join("\n"));
     tails.collect::<Vec<_>>().join("\n")

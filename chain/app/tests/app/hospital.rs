@@ -182,7 +182,12 @@ impl Hospital {
     /// The next grant of the record to all hospitals.
     pub(crate) fn grant(&self, number: u64) -> Any {
         let operators: Vec<&Key> = self.seats.iter().map(|seat| &seat.operator).collect();
-        let mut giving = self.ward.give(&self.kept, 1, number, &operators);
+        self.grant_of(&self.kept, 1, number, &operators)
+    }
+
+    /// Alice's next grant of one of her records to some of them.
+    pub(crate) fn grant_of(&self, kept: &Kept, record: u64, number: u64, members: &[&Key]) -> Any {
+        let mut giving = self.ward.give(kept, record, number, members);
         giving.msg.committee = true;
         giving.msg.terms = self.terms.digest(giving.msg.expires).0.into();
         ours(&giving.made())

@@ -10,6 +10,7 @@ mod contracts;
 mod export;
 mod fixture;
 mod hospital;
+mod insured;
 mod observer;
 mod queries;
 mod reads;

@@ -37,14 +37,14 @@ pub(crate) fn upload(net: &mut Net, name: &str) -> u64 {
     MsgStoreCodeResponse::decode(&responses(&result)[0].value[..]).unwrap().code_id
 }
 
-/// Stores a contract of the repository and makes it.
-fn ship(net: &mut Net, name: &str) -> String {
+/// Stores a contract of the repository and makes it with a message.
+pub(crate) fn ship(net: &mut Net, name: &str, with: &str) -> String {
     let id = upload(net, name);
-    make(net, id, "{}")
+    make(net, id, with)
 }
 
 /// What the last message of a transaction answered.
-fn answered(result: &ExecTxResult) -> Vec<u8> {
+pub(crate) fn answered(result: &ExecTxResult) -> Vec<u8> {
     assert!(result.code.is_ok(), "{}", result.log);
     let last = responses(result).pop().unwrap();
     MsgExecuteContractResponse::decode(&last.value[..]).unwrap().data
@@ -74,7 +74,7 @@ fn every_contract_passes_the_checks() {
 /// A clinic with the two contracts, each of which owns what some reads cost.
 fn clinic() -> (Clinic, String, String) {
     let mut clinic = Clinic::open();
-    let [wasip1, probe] = ["wasip1", "probe"].map(|name| ship(&mut clinic.net, name));
+    let [wasip1, probe] = ["wasip1", "probe"].map(|name| ship(&mut clinic.net, name, "{}"));
     for reader in [&wasip1, &probe] {
         clinic.net.ok(&alice(), vec![send(&alice(), reader, 10 * clinic.price)]);
     }
@@ -284,7 +284,7 @@ fn the_host_answers_any_order_of_calls() {
 #[test]
 fn messages_that_are_none() {
     let mut clinic = Clinic::open();
-    let consent = ship(&mut clinic.net, "consent");
+    let consent = ship(&mut clinic.net, "consent", "{}");
     let good = r#"{"revoke":{"grant":1}}"#;
     let mut told = String::new();
     let mut refused = |name: &str, msg: &[u8]| {

@@ -77,8 +77,10 @@ enum Verb {
     Blob(blob::Args),
     /// Register images.
     Image(remote::image::Image),
-    /// Sealed records and who was granted their keys.
+    /// Seal records, grant their keys, and see who was granted them.
     Sealed(remote::sealed::Sealed),
+    /// Deal your keys to guardians, and bring them back.
+    Guardians(remote::patient::guardians::Guardians),
     /// Send a transaction and wait until it is in a block.
     Tx(remote::tx::Tx),
     /// Say what the chain's authority says: validators, parameters, upgrades.
@@ -173,6 +175,7 @@ impl Verb {
             Self::Blob(args) => blob::run(args, output),
             Self::Image(args) => args.run(output),
             Self::Sealed(args) => args.run(output),
+            Self::Guardians(args) => args.run(output),
             Self::Tx(args) => args.run(output),
             Self::Authority(args) => args.run(output),
             Self::Attester(args) => args.run(output),

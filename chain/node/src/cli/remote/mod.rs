@@ -14,6 +14,7 @@ pub(crate) mod image;
 mod job;
 pub(crate) mod model;
 pub(crate) mod opener;
+pub(crate) mod patient;
 pub(crate) mod query;
 pub(crate) mod read;
 pub(crate) mod sealed;

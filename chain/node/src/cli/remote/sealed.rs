@@ -11,12 +11,20 @@ use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
-use super::{At, Signer, job, tx::report};
+use super::{
+    At, Signer, job,
+    patient::{Desk, grant::Grant, keyring::Keys, open::Open, request::Request, seal},
+    tx::report,
+};
 use crate::cli::Output;
 
 /// Sealed records and their grants.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
+  aceso sealed keys new --from patient.words
+  aceso sealed seal scan.dcm --from patient.words
+  aceso sealed register scan.dcm.sealed --from patient.words
+  aceso sealed grant 7 --committee --actor aceso1… --finding pneumonia --out 7.terms --from patient.words
   aceso sealed records aceso1…
   aceso sealed grants --record 7
   aceso sealed grants --to aceso1…
@@ -37,6 +45,13 @@ pub(crate) struct Sealed {
 
 #[derive(Subcommand, Debug)]
 enum Verb {
+    Keys(Keys),
+    Seal(seal::Seal),
+    Register(seal::Register),
+    Grant(Box<Grant>),
+    Request(Box<Request>),
+    Open(Open),
+    Reseal(seal::Reseal),
     /// The records of an owner.
     Records {
         /// Whose.
@@ -101,7 +116,15 @@ digits. Whoever sees the transaction can open every file of the record from then
 impl Sealed {
     pub(crate) fn run(self, output: Output) -> Result<()> {
         let client = self.at.connect()?;
+        let desk = || Desk::new(&client, &self.signer, output);
         match self.verb {
+            Verb::Keys(keys) => keys.run(&desk()?),
+            Verb::Seal(seal) => seal.run(&desk()?),
+            Verb::Register(register) => register.run(&desk()?),
+            Verb::Grant(grant) => grant.run(&desk()?),
+            Verb::Request(request) => request.run(&desk()?),
+            Verb::Open(open) => open.run(&desk()?),
+            Verb::Reseal(reseal) => reseal.run(&desk()?),
             Verb::Records { owner } => {
                 let rows = all(|page| {
                     let answer = client.ask(&QueryRecords { owner: owner.clone(), page })?.unwrap_or_default();
@@ -165,7 +188,7 @@ impl Sealed {
 }
 
 /// `aceso1…/3`
-fn named(grant: &str) -> Result<(&str, u64)> {
+pub(super) fn named(grant: &str) -> Result<(&str, u64)> {
     let (granter, number) =
         grant.rsplit_once('/').with_context(|| format!("{grant} is no grant, such as aceso1…/3"))?;
     match number.parse() {

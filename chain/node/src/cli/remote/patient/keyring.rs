@@ -1,0 +1,277 @@
+//! A person's keys in one encrypted file, and `aceso sealed keys`, which makes and shows it.
+//!
+//! ```text
+//! salt, 32 bytes | registration of K for k·G, 240 bytes | key store, sealed under K
+//! ```
+//!
+//! The secret k follows from the account's secret and the salt, so the words open the file, and the file alone says nothing.
+//! Each change is written under a new salt and a new K, in place of what was there. `docs/grants.md` has the parts.
+
+use std::path::{Path, PathBuf};
+
+use aceso_client::{Key, random, sealed::register_reader};
+use aceso_seal::{KeyStore, StoreError};
+use aceso_verify::grant::{ContentPoint, Entropy, GrantError, Registered, Registration, SecretKey};
+use anyhow::{Context, Result, bail};
+use clap::{Args, Subcommand};
+use serde_json::json;
+use sha2::{Digest, Sha512};
+use zeroize::Zeroizing;
+
+use super::{DAY, Desk, now};
+use crate::{
+    cli::remote::{opener::latest, tx::report},
+    home,
+};
+
+/// What a keyring's secret is derived for.
+const PURPOSE: &[u8] = b"aceso/keyring/1";
+/// What a record's point is made for.
+const CONTENT: &[u8] = b"aceso/keyring/content/1";
+/// What a keyring's point is registered as.
+const NAME: &str = "keyring";
+/// Bytes of the salt.
+const SALT: usize = 32;
+/// Most bytes of a keyring: those of ten thousand keys, sealed.
+pub(super) const BYTES_MAX: u64 = 4 << 20;
+/// Under which name a key is drafted before its record has one.
+const DRAFT: &str = "draft";
+
+/// Where the keyring is.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct KeyringArg {
+    /// The file of your keys; encrypted, opened with the words of --from.
+    #[arg(long, value_name = "FILE", default_value = "aceso.keys", global = true)]
+    keys: PathBuf,
+}
+
+impl KeyringArg {
+    pub(super) fn open(&self, desk: &Desk<'_>) -> Result<Keyring> {
+        Keyring::load(&self.keys, &desk.key, &desk.address)
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.keys
+    }
+}
+
+/// A person's keys; wiped when it goes.
+pub(super) struct Keyring {
+    path: PathBuf,
+    pub(super) store: KeyStore,
+    /// What opens the file as it is now.
+    pub(super) secret: SecretKey,
+}
+
+impl Keyring {
+    /// A keyring in a new file.
+    pub(super) fn create(path: &Path, key: &Key, owner: &str, store: KeyStore) -> Result<Self> {
+        let salt = random::<SALT>()?;
+        let secret = key.derive(PURPOSE, &salt)?;
+        super::write_fresh(path, &locked(&store, &secret, owner, &salt)?)?;
+        Ok(Self { path: path.into(), store, secret })
+    }
+
+    pub(super) fn load(path: &Path, key: &Key, owner: &str) -> Result<Self> {
+        if !path.exists() {
+            bail!("{} is not there; make it with `aceso sealed keys new`", path.display());
+        }
+        let bytes = home::read(path, BYTES_MAX)?;
+        let (secret, store) = Self::unlock(&bytes, key)
+            .with_context(|| format!("{} does not open with the words of {owner}", path.display()))?;
+        Ok(Self { path: path.into(), store, secret })
+    }
+
+    fn unlock(bytes: &[u8], key: &Key) -> Result<(SecretKey, KeyStore)> {
+        let (salt, rest) = bytes.split_at_checked(SALT).context("the file is too short for a keyring")?;
+        let secret = key.derive(PURPOSE, salt)?;
+        let store = opened(rest, &secret)?;
+        Ok((secret, store))
+    }
+
+    /// Writes it in place of what was there, under new keys.
+    pub(super) fn save(&mut self, key: &Key, owner: &str) -> Result<()> {
+        let salt = random::<SALT>()?;
+        let secret = key.derive(PURPOSE, &salt)?;
+        home::write_new(&self.path, &locked(&self.store, &secret, owner, &salt)?, true)?;
+        self.secret = secret;
+        Ok(())
+    }
+
+    /// What of the file is opened with its secret: what guardians keep.
+    pub(super) fn sealed(&self) -> Result<Vec<u8>> {
+        Ok(home::read(&self.path, BYTES_MAX)?.split_off(SALT))
+    }
+
+    /// A new number for a record, and the point that follows from it. The record has no name before it is sealed.
+    pub(super) fn draft(&mut self) -> Result<([u8; 32], ContentPoint)> {
+        let number = random()?;
+        self.store.add(DRAFT, number)?;
+        let content = content(&self.store.key(DRAFT)?);
+        self.store.erase(DRAFT)?;
+        Ok((number, content))
+    }
+
+    /// The key that was registered for reading in an epoch.
+    pub(super) fn reader(&self, epoch: u64) -> Result<SecretKey> {
+        self.store
+            .key(&reader_name(epoch))
+            .with_context(|| format!("{} has no key of epoch {epoch} to read with", self.path.display()))
+    }
+}
+
+/// The point of a record, from its owner's key: who has that could open the registration all the same.
+pub(super) fn content(key: &SecretKey) -> ContentPoint {
+    let secret = Zeroizing::new(key.to_bytes());
+    let entropy: Zeroizing<Entropy> =
+        Zeroizing::new(Sha512::new().chain_update(CONTENT).chain_update(*secret).finalize().into());
+    ContentPoint::generate(&entropy)
+}
+
+fn reader_name(epoch: u64) -> String {
+    format!("reader/{epoch}")
+}
+
+/// A keyring's file.
+fn locked(store: &KeyStore, secret: &SecretKey, owner: &str, salt: &[u8; SALT]) -> Result<Vec<u8>> {
+    let content = ContentPoint::generate(&random()?);
+    let commitment = content.commitment();
+    let about = Registered { chain_id: "", cid: NAME, owner, commitment: &commitment };
+    let registration = Registration::new(&about, secret, &content, &random()?);
+    let sealed = store.seal(&content, owner, random()?)?;
+    Ok([&salt[..], &registration.to_bytes(), &sealed].concat())
+}
+
+/// The store in what stands behind the salt.
+pub(super) fn opened(rest: &[u8], secret: &SecretKey) -> Result<KeyStore, StoreError> {
+    let short = GrantError::Length { what: "a registration", want: Registration::LEN, got: rest.len() };
+    let (registration, sealed) = rest.split_at_checked(Registration::LEN).ok_or(short)?;
+    let content = Registration::from_bytes(registration)?.sealed.open(secret);
+    KeyStore::open(&content, sealed, 1)
+}
+
+/// Your keys: those of your records, and those that others grant to.
+#[derive(Args, Debug)]
+pub(crate) struct Keys {
+    #[command(subcommand)]
+    verb: Verb,
+    #[command(flatten)]
+    keyring: KeyringArg,
+}
+
+#[derive(Clone, Copy, Debug, Subcommand)]
+enum Verb {
+    /// Makes an empty file of keys.
+    New,
+    /// Says what the file has keys of.
+    Show,
+    /// Registers a key of yours that others can grant records to; each is good for a time.
+    Register {
+        /// After how many days nothing is granted to it any more.
+        #[arg(long, default_value_t = 365, value_name = "DAYS", value_parser = clap::value_parser!(u64).range(1..=36_500))]
+        days: u64,
+    },
+}
+
+impl Keys {
+    pub(crate) fn run(self, desk: &Desk<'_>) -> Result<()> {
+        match self.verb {
+            Verb::New => {
+                let path = self.keyring.path();
+                let ring = Keyring::create(path, &desk.key, &desk.address, KeyStore::new(random()?))?;
+                let object = json!({"ok": true, "keys": path, "owner": desk.address, "version": ring.store.version()});
+                desk.output.print(&object, || {
+                    format!(
+                        "the keys of {} will be in {}: keep a copy, or deal it to guardians",
+                        desk.address,
+                        path.display()
+                    )
+                })
+            }
+            Verb::Show => {
+                let ring = self.keyring.open(desk)?;
+                let names: Vec<&str> = ring.store.images().collect();
+                let object = json!({
+                    "ok": true, "keys": ring.path, "owner": desk.address, "version": ring.store.version(), "names": names,
+                });
+                desk.output.print(&object, || match names.as_slice() {
+                    [] => format!("{} has no key yet", ring.path.display()),
+                    names => names.join("\n"),
+                })
+            }
+            Verb::Register { days } => {
+                let mut ring = self.keyring.open(desk)?;
+                let epoch = latest(desk.client, &desk.address)?.map_or(0, |row| row.epoch.saturating_add(1));
+                let name = reader_name(epoch);
+                // Written before it is registered: a key that is registered and lost opens nothing.
+                if !ring.store.images().any(|known| known == name) {
+                    ring.store.add(&name, random()?)?;
+                    ring.save(&desk.key, &desk.address)?;
+                }
+                let expires = now()?.saturating_add(days.saturating_mul(DAY));
+                let chain = &desk.client.chain().id;
+                let secret = ring.store.key(&name)?;
+                let message = register_reader(chain, &desk.address, epoch, expires, &secret, &random()?);
+                let tx = desk.send(&message)?;
+                report(desk.output, &tx, Some(("epoch", epoch.to_string().as_str())))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    fn somebody() -> (Key, String) {
+        let (key, _) = Key::generate().unwrap();
+        let address = key.address("aceso");
+        (key, address)
+    }
+
+    #[test]
+    fn a_keyring_opens_with_its_words_only() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("aceso.keys");
+        let ((key, owner), (stranger, other)) = (somebody(), somebody());
+        let refused = |result: Result<Keyring>| format!("{:#}", result.err().unwrap());
+        assert!(refused(Keyring::load(&path, &key, &owner)).contains("make it with `aceso sealed keys new`"));
+        let mut ring = Keyring::create(&path, &key, &owner, KeyStore::new([7; 32])).unwrap();
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        let (number, point) = ring.draft().unwrap();
+        ring.store.add("bafy", number).unwrap();
+        ring.save(&key, &owner).unwrap();
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        let again = Keyring::load(&path, &key, &owner).unwrap();
+        assert_eq!((content(&again.store.key("bafy").unwrap()), again.store.images().count()), (point, 1));
+
+        assert!(refused(Keyring::load(&path, &stranger, &other)).contains("does not open with the words of"));
+        let there = refused(Keyring::create(&path, &stranger, &other, KeyStore::new([8; 32])));
+        assert!(there.contains("not written over"), "{there}");
+        assert!(Keyring::load(&path, &key, &owner).is_ok());
+        let whole = std::fs::read(&path).unwrap();
+        for cut in [0, 31, 32, 271, 272, 300, whole.len() - 1] {
+            std::fs::write(&path, &whole[..cut]).unwrap();
+            assert!(refused(Keyring::load(&path, &key, &owner)).contains("does not open"), "{cut}");
+        }
+        for at in [0, 40, 300, whole.len() - 1] {
+            let mut changed = whole.clone();
+            changed[at] ^= 1;
+            std::fs::write(&path, &changed).unwrap();
+            assert!(refused(Keyring::load(&path, &key, &owner)).contains("does not open"), "{at}");
+        }
+    }
+
+    #[test]
+    fn each_version_has_keys_of_its_own() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, (key, owner)) = (folder.path().join("keys"), somebody());
+        let mut ring = Keyring::create(&path, &key, &owner, KeyStore::new([7; 32])).unwrap();
+        let (old, file) = (ring.secret.to_bytes(), ring.sealed().unwrap());
+        ring.save(&key, &owner).unwrap();
+        assert!(ring.secret.to_bytes() != old && opened(&ring.sealed().unwrap(), &ring.secret).is_ok());
+        assert!(opened(&file, &ring.secret).is_err());
+    }
+}

@@ -1,0 +1,106 @@
+//! `aceso sealed keys|seal|register|grant|request|open|reseal` and `aceso guardians`: what patients, readers and guardians do
+//! with keys of their own, which stay on their machine.
+//!
+//! All keys of a person follow from one file, her [`keyring`]. Files are sealed and opened here ([`seal`], [`open`]), the
+//! chain gets registrations and wraps with their proofs ([`grant`]), and what was granted is asked for in [`request`].
+//! [`guardians`] deal the keyring's key. Nothing that a verb writes replaces a file that is there, but the keyring itself.
+
+pub(crate) mod grant;
+pub(crate) mod guardians;
+pub(crate) mod keyring;
+pub(crate) mod open;
+pub(crate) mod request;
+pub(crate) mod seal;
+
+use std::{
+    fs::OpenOptions,
+    io::Write,
+    os::unix::fs::OpenOptionsExt,
+    path::Path,
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use aceso_client::{Client, GasLimit, Key, TxResult, any};
+use aceso_types::{
+    msg::Named,
+    query::{QueryReader, QueryRecord, ReaderRow, RecordRow},
+};
+use anyhow::{Context, Result};
+
+use super::Signer;
+use crate::cli::Output;
+
+/// Seconds of a day.
+pub(super) const DAY: u64 = 86_400;
+
+/// Somebody at a node, with her account.
+pub(crate) struct Desk<'a> {
+    client: &'a Client,
+    key: Key,
+    address: String,
+    output: Output,
+}
+
+impl<'a> Desk<'a> {
+    pub(super) fn new(client: &'a Client, signer: &Signer, output: Output) -> Result<Self> {
+        let key = signer.key()?;
+        Ok(Self { client, address: client.address(&key), key, output })
+    }
+
+    fn send<M: Named>(&self, message: &M) -> Result<TxResult> {
+        Ok(self.client.send(&self.key, vec![any(message)], GasLimit::Auto)?)
+    }
+
+    fn record(&self, record: u64) -> Result<RecordRow> {
+        let row = self.client.ask(&QueryRecord { record, ..QueryRecord::default() })?;
+        row.with_context(|| format!("there is no record {record}"))
+    }
+
+    /// The key that an account has registered last.
+    fn reader(&self, account: &str) -> Result<ReaderRow> {
+        let row = self.client.ask(&QueryReader { account: account.into(), epoch: 0, latest: true })?;
+        row.with_context(|| format!("{account} has registered no key to read with: `aceso sealed keys register`"))
+    }
+}
+
+/// Seconds since 1970 by this machine's clock.
+fn now() -> Result<u64> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).context("the clock of this machine is before 1970")?;
+    Ok(now.as_secs())
+}
+
+/// Writes a file that only its owner may read. One that is there stays as it is.
+fn write_fresh(path: &Path, bytes: &[u8]) -> Result<()> {
+    let mut file = fresh(path)?;
+    let written = file.write_all(bytes).and_then(|()| file.sync_all());
+    written.with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// A new file that only its owner may read.
+fn fresh(path: &Path) -> Result<std::fs::File> {
+    let file = OpenOptions::new().create_new(true).write(true).mode(0o600).open(path);
+    match file {
+        Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => {
+            anyhow::bail!("{} is there already, and is not written over", path.display())
+        }
+        file => file.with_context(|| format!("cannot write {}", path.display())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn a_file_that_is_there_is_not_written_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        write_fresh(&path, b"one").unwrap();
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        let refused = write_fresh(&path, b"two").unwrap_err().to_string();
+        assert!(refused.ends_with("is there already, and is not written over"), "{refused}");
+        assert_eq!(std::fs::read(&path).unwrap(), b"one");
+    }
+}

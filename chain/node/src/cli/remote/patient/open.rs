@@ -1,0 +1,115 @@
+//! `aceso sealed open`: what was granted to a reader, or is one's own, is decrypted into a file.
+
+use std::path::{Path, PathBuf};
+
+use aceso_seal::{Inner, Registered, open_registered, sealed_bytes_max};
+use aceso_types::{
+    BlobId, Digest,
+    query::{GrantRow, QueryGrant, RecordRow},
+};
+use aceso_verify::grant::{ContentPoint, Registration, Wrap};
+use anyhow::{Context, Result, bail, ensure};
+use clap::Args;
+use serde_json::json;
+use zeroize::Zeroizing;
+
+use super::{
+    Desk,
+    keyring::{Keyring, KeyringArg},
+    seal::name_of,
+    write_fresh,
+};
+use crate::{cli::remote::sealed::named, home};
+
+/// Most bytes of a record that is opened in memory.
+const RECORD_MAX: u64 = 1 << 30;
+
+/// Decrypts a file of a record that was granted to you, or of one of yours.
+#[derive(Args, Debug)]
+pub(crate) struct Open {
+    /// The grant, such as aceso1…/3; or the number of a record of yours.
+    which: String,
+    /// Which of the record's files, from 1.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
+    number: u64,
+    /// The sealed file; asked of the node where it is not given.
+    #[arg(long, value_name = "FILE")]
+    file: Option<PathBuf>,
+    /// Where the record goes.
+    #[arg(long, short, value_name = "FILE")]
+    out: PathBuf,
+    #[command(flatten)]
+    keyring: KeyringArg,
+}
+
+impl Open {
+    pub(crate) fn run(self, desk: &Desk<'_>) -> Result<()> {
+        let ring = self.keyring.open(desk)?;
+        let (row, content) = match self.which.parse() {
+            Ok(record) => {
+                let row = desk.record(record)?;
+                let content = owned(desk, &ring, &row)?;
+                (row, content)
+            }
+            Err(_) => granted(desk, &ring, &self.which)?,
+        };
+        let place = usize::try_from(self.number.saturating_sub(1)).unwrap_or(usize::MAX);
+        let (inner, record) = unsealed(desk, &row, place, &content, self.file.as_deref())?;
+        write_fresh(&self.out, &record)?;
+        let object = json!({
+            "ok": true, "file": self.out, "record": row.record, "owner": row.owner, "media": inner.media,
+            "bytes": record.len(), "tags": inner.tags,
+        });
+        desk.output.print(&object, || {
+            format!("{} bytes of {} from {} in {}", record.len(), inner.media, row.owner, self.out.display())
+        })
+    }
+}
+
+/// The point of a record of this desk's own.
+pub(super) fn owned(desk: &Desk<'_>, ring: &Keyring, row: &RecordRow) -> Result<ContentPoint> {
+    ensure!(row.owner == desk.address, "record {} belongs to {}, not to {}", row.record, row.owner, desk.address);
+    let key = ring.store.key(&name_of(row))?;
+    Ok(Registration::from_bytes(&row.registration)?.sealed.open(&key))
+}
+
+/// The record of a grant that names this desk, and its point.
+fn granted(desk: &Desk<'_>, ring: &Keyring, grant: &str) -> Result<(RecordRow, ContentPoint)> {
+    let (granter, number) = named(grant)?;
+    let row = desk.client.ask(&QueryGrant { granter: granter.into(), grant: number })?;
+    let GrantRow { grant: Some(said), revoked, .. } = row.with_context(|| format!("there is no grant {grant}"))? else {
+        bail!("there is no grant {grant}")
+    };
+    let place = said.recipients.iter().position(|one| one.account == desk.address);
+    let place = place.with_context(|| format!("grant {grant} does not name {}", desk.address))?;
+    // Who has opened it before has the key for good; an honest reader does not open what was taken back.
+    ensure!(revoked == 0, "grant {grant} was taken back at block {revoked}");
+    let epoch = said.recipients.get(place).map(|one| one.epoch).unwrap_or_default();
+    let wrap = Wrap::from_bytes(&said.wrap)?;
+    let sealed = wrap.of(place).with_context(|| format!("grant {grant} wraps nothing for {}", desk.address))?;
+    Ok((desk.record(said.record)?, sealed.open(&ring.reader(epoch)?)))
+}
+
+/// A file of a record, opened: from this machine, else from the node.
+pub(super) fn unsealed(
+    desk: &Desk<'_>,
+    row: &RecordRow,
+    place: usize,
+    content: &ContentPoint,
+    file: Option<&Path>,
+) -> Result<(Inner, Zeroizing<Vec<u8>>)> {
+    let known = row.files.get(place).with_context(|| format!("record {} has {} files", row.record, row.files.len()))?;
+    let bytes = match file {
+        Some(path) => home::read(path, sealed_bytes_max(RECORD_MAX))?,
+        None => {
+            let cid: BlobId = known.cid.parse()?;
+            let got = desk.client.get_blob(&cid);
+            let hint = || format!("the node does not hand out {cid}: members of its committees do; or give --file");
+            got.with_context(hint)?.with_context(hint)?
+        }
+    };
+    let commitment = Digest::try_from(row.commitment.as_slice()).ok().context("the record's commitment is damaged")?;
+    let about = Registered { owner: &row.owner, commitment: &commitment };
+    let opened = open_registered(&about, content, &bytes, bytes.len() as u64, RECORD_MAX);
+    opened.map_err(|failure| anyhow::anyhow!("file {} of record {} does not open: {failure:?}", known.cid, row.record))
+}

@@ -1,0 +1,270 @@
+//! `aceso sealed seal|register|reseal`: files are encrypted here, and what comes of them is stored and registered.
+
+use std::{
+    collections::BTreeMap,
+    fs::File,
+    io::{BufReader, BufWriter, Write},
+    path::{Path, PathBuf},
+};
+
+use aceso_client::{random, sealed::register};
+use aceso_inference::image::{self, Limits};
+use aceso_types::{
+    msg::{MsgRegisterSealed, MsgRegisterSealedResponse, MsgRetireSealed, SealedFile},
+    query::RecordRow,
+    sealed::record_name,
+};
+use aceso_verify::{
+    grant::ContentPoint,
+    outcome::{BODY_PART, MODALITY, RECORD_BYTES_MAX},
+};
+use anyhow::{Context, Result, bail, ensure};
+use clap::Args;
+use serde_json::{Value, json};
+use zeroize::Zeroizing;
+
+use super::{
+    Desk, fresh,
+    keyring::{Keyring, KeyringArg, content},
+    open::{owned, unsealed},
+};
+use crate::cli::remote::tx::report;
+
+/// What a sealed file is called: this is put behind the name of what was sealed.
+const SUFFIX: &str = "sealed";
+
+/// Encrypts files under one new key; a study of many is one record.
+#[derive(Args, Debug)]
+pub(crate) struct Seal {
+    /// The files.
+    #[arg(required = true)]
+    files: Vec<PathBuf>,
+    /// Where the sealed files go.
+    #[arg(long, short, value_name = "DIR", default_value = ".")]
+    out: PathBuf,
+    /// Their media type [default: by the name, such as application/dicom for scan.dcm].
+    #[arg(long, value_name = "TYPE")]
+    media: Option<String>,
+    /// What the files do not say of themselves: the modality (DICOM), sealed with them.
+    #[arg(long)]
+    modality: Option<String>,
+    /// Likewise the body part.
+    #[arg(long)]
+    body_part: Option<String>,
+    #[command(flatten)]
+    keyring: KeyringArg,
+}
+
+/// Stores sealed files with the node, and registers them as a record of yours.
+#[derive(Args, Debug)]
+pub(crate) struct Register {
+    /// All files that were sealed together, in that order.
+    #[arg(required = true)]
+    files: Vec<PathBuf>,
+    /// A contract whose permit every read needs besides a grant.
+    #[arg(long, value_name = "ADDRESS", default_value = "")]
+    guard: String,
+    #[command(flatten)]
+    keyring: KeyringArg,
+}
+
+/// Encrypts a record of yours under a new key, and ends the old one: who had its key does not have the new one.
+#[derive(Args, Debug)]
+pub(crate) struct Reseal {
+    /// The old record's number.
+    record: u64,
+    /// Its sealed file; asked of the node where it is not given.
+    #[arg(long, value_name = "FILE")]
+    file: Option<PathBuf>,
+    /// Where the new sealed file goes.
+    #[arg(long, short, value_name = "FILE")]
+    out: PathBuf,
+    #[command(flatten)]
+    keyring: KeyringArg,
+}
+
+impl Seal {
+    pub(crate) fn run(self, desk: &Desk<'_>) -> Result<()> {
+        let mut ring = self.keyring.open(desk)?;
+        let named = [(MODALITY, &self.modality), (BODY_PART, &self.body_part)];
+        let tags = named.iter().filter_map(|(name, value)| Some(((*name).to_owned(), value.as_ref()?.clone())));
+        let tags: BTreeMap<String, String> = tags.collect();
+        // Looked at before anything is written.
+        let mut media = Vec::new();
+        for path in &self.files {
+            media.push(kind(path, self.media.as_deref())?);
+        }
+        let (number, content) = ring.draft()?;
+        let (mut shown, mut cids) = (Vec::new(), Vec::new());
+        for (path, media) in self.files.iter().zip(media) {
+            let name = path.file_name().with_context(|| format!("{} is no file", path.display()))?;
+            let out = self.out.join(format!("{}.{SUFFIX}", name.to_string_lossy()));
+            let opened = File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
+            let length = opened.metadata()?.len();
+            let about = Sealing { content: &content, owner: &desk.address, media: &media, tags: &tags };
+            let (cid, size) = about.write(BufReader::new(opened), length, &out)?;
+            shown.push(json!({"file": out, "cid": cid, "size": size, "media": media}));
+            cids.push(cid);
+        }
+        ring.store.add(&record_name(&cids), number)?;
+        ring.save(&desk.key, &desk.address)?;
+        desk.output.print(&json!({"ok": true, "files": shown}), || lines(&shown))
+    }
+}
+
+impl Register {
+    pub(crate) fn run(self, desk: &Desk<'_>) -> Result<()> {
+        let ring = self.keyring.open(desk)?;
+        let files = self.files.iter().map(|path| stat(path)).collect::<Result<Vec<SealedFile>>>()?;
+        let message = proven(desk, &ring, files)?;
+        for path in &self.files {
+            store(desk, path)?;
+        }
+        let tx = desk.send(&MsgRegisterSealed { guard: self.guard, ..message })?;
+        let record = tx.response::<MsgRegisterSealedResponse>(0)?.record.to_string();
+        report(desk.output, &tx, Some(("record", record.as_str())))
+    }
+}
+
+impl Reseal {
+    pub(crate) fn run(self, desk: &Desk<'_>) -> Result<()> {
+        let mut ring = self.keyring.open(desk)?;
+        let row = desk.record(self.record)?;
+        let old = owned(desk, &ring, &row)?;
+        let [_] = row.files.as_slice() else {
+            bail!(
+                "record {} has {} files: open them, seal them together, register, and retire it",
+                row.record,
+                row.files.len()
+            )
+        };
+        let (inner, record) = unsealed(desk, &row, 0, &old, self.file.as_deref())?;
+        let (number, content) = ring.draft()?;
+        let about = Sealing { content: &content, owner: &desk.address, media: &inner.media, tags: &inner.tags };
+        let (cid, _) = about.write(&record[..], record.len() as u64, &self.out)?;
+        // The new key is kept before the chain hears of it, the old one until the old record has ended.
+        ring.store.add(&record_name(&[cid.clone()]), number)?;
+        ring.save(&desk.key, &desk.address)?;
+        let stated = row.files.first().cloned().unwrap_or_default();
+        let files = vec![SealedFile { modality: stated.modality, body_part: stated.body_part, ..stat(&self.out)? }];
+        store(desk, &self.out)?;
+        let registered =
+            MsgRegisterSealed { guard: row.guard.clone(), origin: row.origin.clone(), ..proven(desk, &ring, files)? };
+        let tx = desk.send(&registered)?;
+        let number = tx.response::<MsgRegisterSealedResponse>(0)?.record.to_string();
+        desk.send(&MsgRetireSealed { owner: desk.address.clone(), record: row.record })?;
+        ring.store.erase(&name_of(&row))?;
+        ring.save(&desk.key, &desk.address)?;
+        report(desk.output, &tx, Some(("record", number.as_str())))
+    }
+}
+
+/// What a file is sealed with.
+struct Sealing<'a> {
+    content: &'a ContentPoint,
+    owner: &'a str,
+    media: &'a str,
+    tags: &'a BTreeMap<String, String>,
+}
+
+impl Sealing<'_> {
+    /// Seals into a new file; answers its CID and size.
+    fn write(&self, record: impl std::io::Read, length: u64, out: &Path) -> Result<(String, u64)> {
+        let file = BufWriter::new(fresh(out)?);
+        let about = (self.media, self.tags.clone());
+        let written = aceso_seal::seal(self.content, self.owner, random()?, about, record, length, file)
+            .and_then(|mut file| file.flush().and_then(|()| file.get_ref().sync_all()));
+        written.with_context(|| format!("cannot seal into {}", out.display()))?;
+        let SealedFile { cid, size, .. } = stat(out)?;
+        Ok((cid, size))
+    }
+}
+
+/// The registration of files that this keyring has the key of.
+fn proven(desk: &Desk<'_>, ring: &Keyring, files: Vec<SealedFile>) -> Result<MsgRegisterSealed> {
+    let cids: Vec<String> = files.iter().map(|file| file.cid.clone()).collect();
+    let key = ring.store.key(&record_name(&cids)).context("these files were not sealed together with these keys")?;
+    Ok(register(&desk.client.chain().id, &desk.address, files, &key, &content(&key), &random()?))
+}
+
+/// Stores a sealed file with the node.
+fn store(desk: &Desk<'_>, path: &Path) -> Result<()> {
+    let file = File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
+    desk.client.put_blob(BufReader::new(file))?;
+    Ok(())
+}
+
+/// Under which name a keyring has a record's key.
+pub(super) fn name_of(row: &RecordRow) -> String {
+    let cids: Vec<String> = row.files.iter().map(|file| file.cid.clone()).collect();
+    record_name(&cids)
+}
+
+/// A sealed file as it is registered.
+fn stat(path: &Path) -> Result<SealedFile> {
+    let opened = File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let put = aceso_blobs::import(BufReader::new(opened), u64::MAX, |_, _| Ok(()))?;
+    Ok(SealedFile { cid: put.id.to_string(), size: put.size, ..SealedFile::default() })
+}
+
+/// What a file is, by its name. What calls itself a picture must be one that can be read.
+fn kind(path: &Path, stated: Option<&str>) -> Result<String> {
+    let extension = path.extension().map(|one| one.to_string_lossy().to_lowercase()).unwrap_or_default();
+    let media = stated.unwrap_or(match extension.as_str() {
+        "dcm" => "application/dicom",
+        "png" => "image/png",
+        "csv" => "text/csv",
+        "json" => "application/fhir+json",
+        "pdf" => "application/pdf",
+        "vcf" => "text/vcf",
+        _ => "application/octet-stream",
+    });
+    if matches!(media, "application/dicom" | "image/png") {
+        let size = std::fs::metadata(path).with_context(|| format!("cannot read {}", path.display()))?.len();
+        ensure!(
+            size <= RECORD_BYTES_MAX,
+            "{} has {size} bytes, and models read {RECORD_BYTES_MAX} at most",
+            path.display()
+        );
+        let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+        let bytes = Zeroizing::new(bytes);
+        image::decode(&bytes, Limits::default()).with_context(|| {
+            format!("{} is no {media} that can be read; say what it is with --media", path.display())
+        })?;
+    }
+    Ok(media.into())
+}
+
+fn lines(files: &[Value]) -> String {
+    let line = |file: &Value| format!("{}  {} bytes in {}", text(&file["cid"]), file["size"], text(&file["file"]));
+    files.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_calls_itself_a_picture_is_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = |name: &str, bytes: &[u8]| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, bytes).unwrap();
+            path
+        };
+        for name in ["scan.dcm", "scan.DCM", "scan.png"] {
+            let refused = format!("{:#}", kind(&file(name, b"no picture"), None).unwrap_err());
+            assert!(refused.contains("that can be read; say what it is with --media"), "{refused}");
+        }
+        let picture = aceso_test_support::picture(1);
+        assert_eq!(kind(&file("one.png", &picture), None).unwrap(), "image/png");
+        assert_eq!(kind(&file("row.csv", b"a\n1\n"), None).unwrap(), "text/csv");
+        assert_eq!(kind(&file("letter", b"text"), None).unwrap(), "application/octet-stream");
+        assert_eq!(kind(&file("scan.dcm", b"text"), Some("text/plain")).unwrap(), "text/plain");
+        assert!(kind(&folder.path().join("nowhere.dcm"), None).is_err());
+    }
+}
