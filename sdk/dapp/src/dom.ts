@@ -1,7 +1,7 @@
 /** Elements, and what buttons do: run, wait, say what came of it beside the control. */
 import { NodeError } from "@aceso/sdk";
 
-type Child = Node | string | number | null | undefined | false;
+export type Child = Node | string | number | null | undefined | false;
 
 /** Makes an element. Properties are set as such; `aria-…`, `for` and `data-…` as attributes. */
 export function h<K extends keyof HTMLElementTagNameMap>(

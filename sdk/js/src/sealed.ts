@@ -176,6 +176,9 @@ export const MsgRequestRead = codec<MsgRequestRead>({
   reason: text(15),
 });
 
+/** What became of a request. */
+export const MsgRequestReadResponse = codec<{ job: bigint; fee: string }>({ job: u64(1), fee: text(2) });
+
 /** Opens a record's key to have a sealed read done again by everybody. */
 export interface MsgDispute {
   sender: string;
@@ -351,6 +354,26 @@ export const JobRow = codec<JobRow>({
   outcome: message(18, JobOutcome),
 });
 
+/** A validator. */
+export interface ValidatorRow {
+  consensusKey: Uint8Array;
+  address: string;
+  /** 0 for one that was removed. */
+  power: bigint;
+  operator: string;
+  name: string;
+  /** Its attestation key; empty where it does not attest. */
+  blsKey: Uint8Array;
+}
+export const ValidatorRow = codec<ValidatorRow>({
+  consensusKey: bytes(1),
+  address: text(2),
+  power: u64(3),
+  operator: text(5),
+  name: text(6),
+  blsKey: bytes(7),
+});
+
 const rows = <T>(row: ReturnType<typeof codec<T & object>>) =>
   codec<Rows<T & object>>({ rows: messages(1, row), next: bytes(2) });
 
@@ -389,6 +412,15 @@ export const sealedQueries = {
     path: "/aceso.reads.v1.Query/Reviews",
     ask: codec<{ record: bigint; page: Page | undefined }>({ record: u64(1), page: message(2, Page) }),
     answer: rows<ReviewRow>(ReviewRow),
+  },
+  root: {
+    path: "/aceso.reads.v1.Query/Root",
+    ask: codec<{ number: bigint; latest: boolean }>({ number: u64(1), latest: bool(2) }),
+  },
+  validators: {
+    path: "/aceso.validators.v1.Query/Validators",
+    ask: codec<{ page: Page | undefined }>({ page: message(1, Page) }),
+    answer: rows<ValidatorRow>(ValidatorRow),
   },
   job: { path: "/aceso.reads.v1.Query/Job", ask: codec<{ job: bigint }>({ job: u64(1) }), answer: JobRow },
   jobs: {
