@@ -9,6 +9,7 @@ import { type Chain, Connection, type TxResult } from "./connection.js";
 import {
   type GrantRow,
   type JobRow,
+  type MsgBreakGlass,
   type MsgGrant,
   type MsgRegisterReader,
   type MsgRegisterSealed,
@@ -142,6 +143,11 @@ export class Sealing extends Connection {
   /** Takes a grant of this account's, or one of a record of hers, back. */
   revokeSealed(granter: string, grant: bigint): Promise<TxResult> {
     return this.#say("MsgRevokeGrant", { sender: this.address, granter, grant });
+  }
+
+  /** Asks those who hold a record's key for emergencies to pass it on; everybody sees the reason. */
+  breakGlass(message: MsgBreakGlass): Promise<TxResult> {
+    return this.#say("MsgBreakGlass", message);
   }
 
   /** Ends a record and all its grants. */

@@ -16,6 +16,8 @@ const PHRASE = "a lamp, two rivers, and a heron";
 let stage, people, verifier;
 /** @type {Record<"patient" | "physician", import("playwright-core").Page>} */
 const pages = {};
+/** Secrets of readers who are not at a page. */
+const guards = {};
 /** All that the patient's browser has sent. */
 const sent = [];
 
@@ -53,6 +55,15 @@ async function give(number, set) {
   await page.getByText(`Grant ${number} holds from the next transaction on.`).waitFor();
   const save = button(page, "Save the grant’s terms");
   return (await save.isVisible()) ? saved(page, save, at(`grant-${number}.json`)) : undefined;
+}
+
+/** Registers a reader's key of somebody who is not at a page, and answers with its secret. */
+async function guardian(name) {
+  const party = stage.parties[name];
+  const secret = verifier.grants.newSecret();
+  const expires = BigInt(Math.floor(Date.now() / 1000) + 86_400);
+  await party.registerReader(verifier.granter.reader(party.chain.id, party.address, 0n, secret, expires));
+  return secret;
 }
 
 const bring = async (page, file) => {
@@ -218,11 +229,11 @@ test("a reader opens the record herself, and the outcome with it", async () => {
   await makeStore(page);
   await button(page, "Register a reader’s key").click();
   await page.getByText(/Epoch 0, until .*Its secret is in this key store/).waitFor();
-  await give(2, async () => {});
+  const terms = await give(2, () => pages.patient.getByLabel(/they may pass the key on/).check());
   await record(1).getByText(/To open it themselves; nobody asks for reads by it/).waitFor();
   const file = await saved(pages.patient, button(record(1), "Save the sealed file"), at("record-1.sealed"));
   await go(page, "Physician");
-  const mine = page.getByLabel("Record 1 that you may open");
+  const mine = page.getByLabel(/^Record 1 that you may open/);
   await mine.getByText("Bring the sealed file", { exact: true }).click();
   await mine.locator("input[type=file]").setInputFiles(file);
   await button(mine, "Bring it").click();
@@ -231,6 +242,17 @@ test("a reader opens the record herself, and the outcome with it", async () => {
   await mine.locator("canvas").waitFor();
   await button(asks(1).locator("[data-read='2']"), "Open the outcome").click();
   await asks(1).locator("meter").first().waitFor();
+  await mine.getByText("Pass its key on").click();
+  await mine.getByLabel("Account").fill(stage.parties.insurer.address);
+  guards.insurer = await guardian("insurer");
+  await button(mine, "Pass it on").click();
+  await mine.getByText(/is not to be passed on|no glass was broken/).waitFor();
+  await bring(page, terms);
+  await page.getByText("Grant 2 is here").waitFor();
+  await button(mine, "Pass it on").click();
+  await mine.getByText("Passed on by your grant 1.").waitFor();
+  const [to, by] = ["insurer", "physician"].map((name) => stage.parties[name].address.slice(-6));
+  await record(1).getByText(new RegExp(`${to}, until .*, by grant 1 of .*${by}, passed on by .*${by} from your grant 2`)).waitFor();
   await shoot(page, "24-reader");
 });
 
@@ -261,6 +283,14 @@ test("a broken glass stands before the patient with its reason", async () => {
   await asks(4).locator("[data-read='3'] .badge.verified").waitFor();
   const item = record(1).locator("[data-review='1']");
   await item.getByText(/broke the glass by grant 4: “unconscious after a fall”. She had the committee read it: job 3/).waitFor();
+  const keepers = await give(5, async () => {
+    await page.locator("#give-kind").selectOption("keepers");
+    await page.locator("#give-accounts").fill(stage.parties.insurer.address);
+  });
+  await bring(pages.physician, keepers);
+  await asks(5).getByLabel("Why it is an emergency").fill("no time for a committee");
+  await button(asks(5), "Ask for the key").click();
+  await record(1).locator("[data-review='2']").getByText(/“no time for a committee”. She asked for the key; nobody has passed it on yet/).waitFor();
   await shoot(page, "25-who-can-open");
 });
 
@@ -274,18 +304,9 @@ test("what is taken back is said honestly, and refused from then on", async () =
   await shoot(pages.physician, "26-taken-back");
 });
 
-/** Guardians who are not at a page: readers with a secret each. */
-async function guardian(name) {
-  const party = stage.parties[name];
-  const secret = verifier.grants.newSecret();
-  const expires = BigInt(Math.floor(Date.now() / 1000) + 86_400);
-  await party.registerReader(verifier.granter.reader(party.chain.id, party.address, 0n, secret, expires));
-  return secret;
-}
-
 test("two of three guardians bring the key store back, and who lies is named", async () => {
   const page = pages.patient;
-  const [insurer, treasury] = [await guardian("insurer"), await guardian("treasury")];
+  const [insurer, treasury] = [guards.insurer, await guardian("treasury")];
   await go(page, "Guardians");
   const accounts = ["physician", "insurer", "treasury"].map((name) => stage.parties[name].address);
   await page.getByLabel(/Guardians’ accounts/).fill([...accounts, stage.parties.author.address].join("\n"));
@@ -330,7 +351,7 @@ test("two of three guardians bring the key store back, and who lies is named", a
   await fresh.getByLabel("A new pass phrase").fill("another lamp by another river");
   await fresh.locator("#recover-again").fill("another lamp by another river");
   await button(fresh, "Open the key store").click();
-  await fresh.getByText("1 of 2 shares are here: 1 more are needed.").waitFor();
+  await fresh.getByText("1 of the 2 shares that are needed are here.").waitFor();
   await add(share);
   await fresh.getByText("Shares so far: of guardians 1, 3.").waitFor();
   await button(fresh, "Open the key store").click();

@@ -1,13 +1,24 @@
 /** The physician's sealed reads: grants by which she may ask, the committee, its progress in blocks, the outcome. */
-import { type Aceso, DISCLOSE, type GrantRow, JOB_STATUS, type JobRow, type RecordRow, type ValidatorRow } from "@aceso/sdk";
+import {
+  type Aceso,
+  DISCLOSE,
+  type GrantRow,
+  JOB_STATUS,
+  type JobRow,
+  type MsgGrant,
+  type RecordRow,
+  type ValidatorRow,
+  attribute,
+} from "@aceso/sdk";
 
 import * as cards from "../cards.js";
-import { modelNames } from "../controls.js";
+import { accountInput, modelNames } from "../controls.js";
 import { results } from "../committee.js";
 import { button, field, fileOf, fill, form, h, id, line, options, say, sentenceOf, when } from "../dom.js";
 import * as files from "../files.js";
 import { open, sealedFile, shown, withPoint } from "../opening.js";
 import { sentences } from "../sentences.js";
+import { need, readerName } from "../vault.js";
 
 /** Blocks within which a committee has to answer. */
 const TERM = 200;
@@ -17,27 +28,29 @@ const LOOK_MS = 500;
 export async function asking(aceso: Aceso): Promise<{ element: HTMLElement; refresh(): Promise<void>; stop(): void }> {
   const [studies, direct] = [h("div", { className: "cards" }), h("div", { className: "cards" })];
   const known = new Map<string, Study>();
-  const opened = new Set<bigint>();
+  const opened = new Set<string>();
 
   async function refresh(): Promise<void> {
     for (const card of cards.cards(aceso)) {
       const name = `${card.granter}/${card.grant}`;
       if (card.granter === aceso.address || known.has(name)) continue;
+      if (card.terms.actors.length === 0 && !card.terms.anybody) continue;
       const row = await aceso.sealedGrant(card.granter, BigInt(card.grant));
       const record = await aceso.record(BigInt(card.record));
       if (!row?.grant || !record) continue;
-      const one = await study(aceso, card, record);
+      const one = await study(aceso, card, record, row.grant.committee);
       known.set(name, one);
       studies.prepend(one.element);
     }
     const jobs = known.size > 0 ? await aceso.jobs(aceso.address) : [];
     for (const one of known.values()) await one.refresh(jobs);
     for (const { grant, revoked } of await aceso.grantsTo(aceso.address)) {
-      if (!grant || grant.committee || revoked > 0n || opened.has(grant.record)) continue;
+      const name = grant && `${grant.granter}/${grant.grant}`;
+      if (!name || grant.committee || revoked > 0n || opened.has(name)) continue;
       const record = await aceso.record(grant.record);
       if (!record || record.retired > 0n || record.owner === aceso.address) continue;
-      opened.add(grant.record);
-      direct.append(mine(aceso, record));
+      opened.add(name);
+      direct.append(mine(aceso, record, grant));
     }
   }
 
@@ -54,7 +67,7 @@ export async function asking(aceso: Aceso): Promise<{ element: HTMLElement; refr
 }
 
 /** A record whose key was wrapped for this account. */
-function mine(aceso: Aceso, record: RecordRow): HTMLElement {
+function mine(aceso: Aceso, record: RecordRow, given: MsgGrant): HTMLElement {
   const [says, picture] = [line(), h("div", {})];
   const see = button("Open it here", says, () =>
     withPoint(aceso, record, async (point) => {
@@ -73,14 +86,62 @@ function mine(aceso: Aceso, record: RecordRow): HTMLElement {
   });
   return h(
     "article",
-    { "aria-label": `Record ${record.record} that you may open` },
+    { "aria-label": `Record ${record.record} that you may open by grant ${given.grant} of ${given.granter}` },
     h("h3", {}, `Record ${record.record} of patient `, id(record.owner)),
-    h("p", { className: "soft" }, "Its key was wrapped for your reader’s key: you open it yourself, and nobody is asked."),
+    h(
+      "p",
+      { className: "soft" },
+      `Its key was wrapped for your reader’s key by grant ${given.grant} of `,
+      id(given.granter),
+      `, until ${when(Number(given.expires))}: you open it yourself, and nobody is asked.`,
+    ),
     h("div", { className: "row" }, see),
     says,
     picture,
     h("details", {}, h("summary", {}, "Bring the sealed file"), bring),
+    h("details", {}, h("summary", {}, "Pass its key on"), passing(aceso, record, given)),
   );
+}
+
+/**
+ * Wraps what was wrapped for this account for somebody else: where its terms let it be passed on, or in an emergency that
+ * she has declared. The chain judges.
+ */
+function passing(aceso: Aceso, record: RecordRow, given: MsgGrant): HTMLElement {
+  const to = accountInput(aceso, `pass-${given.granter}-${given.grant}`);
+  const hint = "She gets the key until this grant ends, and the patient sees that it came from you. Without terms that allow it (bring them below), only who has broken the glass is given it.";
+  return form("Pass it on", [h("p", { className: "soft" }, hint), field("Account", to)], async () => {
+    const { granter } = aceso.verifier;
+    const reader = await aceso.reader(to.value.trim());
+    if (!reader) throw new Error(`${to.value.trim()} has registered no reader’s key: she does that on her screen “Key”.`);
+    const place = given.recipients.findIndex((one) => one.account === aceso.address);
+    const terms = cards.cardOf(aceso, given.granter, given.grant)?.terms;
+    const { store } = need(aceso);
+    const secret = store.key(readerName(given.recipients[place]?.epoch ?? 0n));
+    const grant = await aceso.nextGrant();
+    const from = { given, place, ...(terms?.rewrap ? { terms } : {}) };
+    try {
+      await aceso.giveSealed(
+        granter.grant(
+          {
+            chainId: aceso.chain.id,
+            granter: aceso.address,
+            grant,
+            record,
+            from,
+            recipients: [reader],
+            committee: false,
+            expires: given.expires,
+            terms: granter.newTerms(),
+          },
+          secret,
+        ),
+      );
+    } finally {
+      secret.fill(0);
+    }
+    return `Passed on by your grant ${grant}.`;
+  });
 }
 
 interface Study {
@@ -89,11 +150,13 @@ interface Study {
   stop(): void;
 }
 
-async function study(aceso: Aceso, card: cards.Card, record: RecordRow): Promise<Study> {
+async function study(aceso: Aceso, card: cards.Card, record: RecordRow, committees: boolean): Promise<Study> {
   const { terms } = card;
   const cid = record.files[0]?.cid ?? "";
   const [state, committee, progress] = [h("p", { className: "soft" }), h("div", {}), h("ul", { className: "jobs", "aria-live": "polite" })];
   const reads = results();
+  // Bits that were known already, by the reads that disclosed them, whoever asked for those.
+  const known = new Set<bigint>();
   let timer: ReturnType<typeof setTimeout> | undefined;
   let stopped = false;
 
@@ -105,9 +168,8 @@ async function study(aceso: Aceso, card: cards.Card, record: RecordRow): Promise
     const here = jobs.filter((job) => job.granter === card.granter && String(job.grant) === card.grant);
     fill(progress, ...[...here].reverse().map((job) => h("li", { "data-job": String(job.job) }, told(aceso, job, height))));
     const done = new Set(here.filter((job) => job.read > 0n).map((job) => job.read));
-    // Bits that were known already are told from the read that disclosed them, whoever asked for it.
     const receipts = await aceso.receipts(cid);
-    await reads.take(receipts.filter((one) => done.has(one.read) || shared(aceso, one.receipt, record)));
+    await reads.take(receipts.filter((one) => done.has(one.read) || known.has(one.read)));
     if (here.some((job) => JOB_STATUS[job.status] === "open")) later();
   }
   function later(): void {
@@ -129,7 +191,12 @@ async function study(aceso: Aceso, card: cards.Card, record: RecordRow): Promise
     h("p", {}, sentences.terms(terms, 0, await modelNames(aceso)).replace(/, 0 of (\d+) used/, ", $1 reads in all")),
     state,
     committee,
-    terms.actors.length > 0 || terms.anybody ? await request(aceso, card, record, async () => refresh(await aceso.jobs(aceso.address))) : null,
+    committees
+      ? await request(aceso, card, record, async (read) => {
+          if (read !== undefined) known.add(read);
+          await refresh(await aceso.jobs(aceso.address));
+        })
+      : breaking(aceso, card),
     progress,
     reads.element,
   );
@@ -141,12 +208,6 @@ async function study(aceso: Aceso, card: cards.Card, record: RecordRow): Promise
       clearTimeout(timer);
     },
   };
-}
-
-/** Whether a receipt is of a bit of this record that everybody knows. */
-function shared(aceso: Aceso, bytes: Uint8Array, record: RecordRow): boolean {
-  const { sealed, disclosure } = aceso.verifier.receipt(bytes);
-  return sealed?.owner === record.owner && typeof disclosure === "object";
 }
 
 function standing({ grant, revoked, uses }: GrantRow, { terms }: cards.Card): string {
@@ -189,8 +250,28 @@ function told(aceso: Aceso, job: JobRow, height: number): string {
   }
 }
 
+/** Asks those who hold the key for emergencies. */
+function breaking(aceso: Aceso, card: cards.Card): HTMLElement {
+  const reason = h("input", { id: `reason-${card.granter}-${card.grant}`, maxLength: 1000, required: true, autocomplete: "off" });
+  const why = field("Why it is an emergency", reason, "public for ever, and the patient is told");
+  return form("Ask for the key", [why], async () => {
+    const reader = await aceso.reader(aceso.address);
+    if (!reader) throw new Error("You have registered no reader’s key, so nobody can wrap for you: do that on the screen “Key”.");
+    const { granter, grant, expires, terms } = card;
+    await aceso.breakGlass({
+      actor: aceso.address,
+      epoch: reader.epoch,
+      granter,
+      grant: BigInt(grant),
+      terms: aceso.verifier.granter.terms(terms, BigInt(expires)).bytes,
+      reason: reason.value.trim(),
+    });
+    return "The patient is told, and those who hold the key may pass it on to you: it then stands below.";
+  });
+}
+
 /** The request. The chain refuses what the terms do not allow, before anything is paid. */
-async function request(aceso: Aceso, card: cards.Card, record: RecordRow, done: () => Promise<void>): Promise<HTMLElement> {
+async function request(aceso: Aceso, card: cards.Card, record: RecordRow, done: (known?: bigint) => Promise<void>): Promise<HTMLElement> {
   const { terms } = card;
   const name = `${card.granter}-${card.grant}`;
   const models = (await aceso.models()).filter((one) => one.status === 1);
@@ -231,7 +312,7 @@ async function request(aceso: Aceso, card: cards.Card, record: RecordRow, done: 
     async () => {
       say(says, "");
       const height = await aceso.height();
-      const { job } = await aceso.askCommittee({
+      const { job, events } = await aceso.askCommittee({
         requester: aceso.address,
         actor: aceso.address,
         model: Uint8Array.from(model.value.match(/../g) ?? [], (pair) => parseInt(pair, 16)),
@@ -248,7 +329,8 @@ async function request(aceso: Aceso, card: cards.Card, record: RecordRow, done: 
         callbackGas: 0n,
         reason: terms.emergency ? reason.value.trim() : "",
       });
-      await done();
+      const read = attribute(events, "request_read", "read");
+      await done(read === undefined ? undefined : BigInt(read));
       return job > 0n ? `Job ${job} is with the committee.` : "That bit was known already: it is told again for nothing, below.";
     },
   );

@@ -125,9 +125,9 @@ export async function granting(
       cards.keep(aceso, card);
       await changed();
       const saved = line();
-      if (given.actors.length > 0 || given.anybody)
-        fill(after, button("Save the grant’s terms", saved, async () => download(`grant-${grant}.json`, JSON.stringify(card, null, 1))), saved);
-      return `Grant ${grant} holds from the next transaction on.` + (given.actors.length > 0 || given.anybody ? " Whoever is to ask needs its terms: save them for her." : "");
+      const shows = given.actors.length > 0 || given.anybody || given.rewrap;
+      if (shows) fill(after, button("Save the grant’s terms", saved, async () => download(`grant-${grant}.json`, JSON.stringify(card, null, 1))), saved);
+      return `Grant ${grant} holds from the next transaction on.` + (shows ? " Whoever is to ask, or to pass it on, needs its terms: save them for her." : "");
     },
     { id: "give" },
   );

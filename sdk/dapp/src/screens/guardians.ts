@@ -149,7 +149,7 @@ async function recovering(aceso: Aceso): Promise<HTMLElement> {
     async () => {
       const { deal, shares } = state;
       if (!deal) throw new Error("Take the deal first.");
-      if (shares.size < deal.threshold) throw new Error(`${shares.size} of ${deal.threshold} shares are here: ${deal.threshold - shares.size} more are needed.`);
+      if (shares.size < deal.threshold) throw new Error(`${shares.size} of the ${deal.threshold} shares that are needed are here.`);
       if (first!.value !== again!.value) throw new Error("The two pass phrases differ.");
       const text = await textOf(file);
       const copy = vaultFile(text);
