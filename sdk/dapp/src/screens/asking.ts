@@ -30,7 +30,11 @@ export async function asking(aceso: Aceso): Promise<{ element: HTMLElement; refr
   const known = new Map<string, Study>();
   const opened = new Set<string>();
 
-  async function refresh(): Promise<void> {
+  // One look at a time: two at once would draw a new grant twice.
+  let looking = Promise.resolve();
+  const refresh = () => (looking = looking.catch(() => {}).then(look));
+
+  async function look(): Promise<void> {
     for (const card of cards.cards(aceso)) {
       const name = `${card.granter}/${card.grant}`;
       if (card.granter === aceso.address || known.has(name)) continue;
@@ -109,7 +113,7 @@ function mine(aceso: Aceso, record: RecordRow, given: MsgGrant): HTMLElement {
  */
 function passing(aceso: Aceso, record: RecordRow, given: MsgGrant): HTMLElement {
   const to = accountInput(aceso, `pass-${given.granter}-${given.grant}`);
-  const hint = "She gets the key until this grant ends, and the patient sees that it came from you. Without terms that allow it (bring them below), only who has broken the glass is given it.";
+  const hint = "She gets the key until this grant or her reader’s key ends, and the patient sees that it came from you. Without terms that allow it (bring them below), only who has broken the glass is given it.";
   return form("Pass it on", [h("p", { className: "soft" }, hint), field("Account", to)], async () => {
     const { granter } = aceso.verifier;
     const reader = await aceso.reader(to.value.trim());
@@ -131,7 +135,7 @@ function passing(aceso: Aceso, record: RecordRow, given: MsgGrant): HTMLElement 
             from,
             recipients: [reader],
             committee: false,
-            expires: given.expires,
+            expires: given.expires < reader.expires ? given.expires : reader.expires,
             terms: granter.newTerms(),
           },
           secret,

@@ -4,7 +4,7 @@ import { type Aceso, type GrantRow, NodeError, type RecordRow, type ReviewRow, t
 import type { Card } from "../cards.js";
 import { modelNames } from "../controls.js";
 import { results } from "../committee.js";
-import { button, download, field, fileOf, fill, form, h, id, line, say, sentenceOf } from "../dom.js";
+import { button, download, field, fileOf, fill, form, h, id, line, say, sentenceOf, upper } from "../dom.js";
 import * as files from "../files.js";
 import { MEDIA, nameOf, open, sealedFile, shown, withPoint } from "../opening.js";
 import { holds, whoOpens } from "../openers.js";
@@ -223,16 +223,17 @@ function shownRecord(aceso: Aceso, first: RecordRow, changed: () => Promise<void
 function acting(aceso: Aceso, row: GrantRow, card: Card | undefined, all: readonly GrantRow[], changed: () => Promise<void>): (Node | string)[] {
   const { granter, grant } = row.grant!;
   const says = line();
+  const called = granter === aceso.address ? `grant ${grant}` : `grant ${grant} of ${granter}`;
   const revoke = button("Take it back", says, async () => {
     await aceso.revokeSealed(granter, grant);
     await changed();
-    notice(`Grant ${grant} is taken back from the next transaction on. ${sentences.revoke}`);
-  }, { id: `take-${granter}-${grant}`, "aria-label": `Take grant ${grant} back` });
+    notice(`${upper(called)} is taken back from the next transaction on. ${sentences.revoke}`);
+  }, { id: `take-${granter}-${grant}`, "aria-label": `Take ${called} back` });
   const gone = all.filter((one) => one.grant?.from?.granter === granter && one.grant.from.grant === grant && holds(one, all)).length;
   const save = card && button("Save its terms", says, async () => {
     download(`grant-${grant}.json`, JSON.stringify(card, null, 1));
     return "Give them to whom you named: to ask, she shows them to the chain.";
-  }, { "aria-label": `Save the terms of grant ${grant}` });
+  }, { "aria-label": `Save the terms of ${called}` });
   const also = gone > 0 ? [h("span", { className: "soft" }, `With it ${gone} that came of it. `)] : [];
   return [h("span", { className: "row" }, ...also, ...(save ? [save] : []), revoke), says];
 }
