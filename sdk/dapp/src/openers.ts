@@ -35,7 +35,8 @@ export function whoOpens(
   const now: HTMLElement[] = [h("li", {}, "You, with your key store.")];
   const emergency: HTMLElement[] = [];
   const before: HTMLElement[] = [];
-  for (const row of rows) {
+  const own = (row: GrantRow) => (row.grant?.granter === aceso.address ? 0 : 1);
+  for (const row of [...rows].sort((one, other) => own(one) - own(other))) {
     const { grant } = row;
     if (!grant) continue;
     const card = cardOf(aceso, grant.granter, grant.grant);
@@ -53,7 +54,7 @@ export function whoOpens(
       before.push(line([", by ", ...source, `, ${ended}.`]));
       continue;
     }
-    const terms = card ? sentences.terms(card.terms, row.uses, models) : "What it is for is not known in this browser: its terms are not here.";
+    const terms = card ? sentences.terms(card.terms, grant.committee, row.uses, models) : "What it is for is not known in this browser: its terms are not here.";
     const element = line([`, until ${when(Number(grant.expires))}, by `, ...source, ". ", terms, " ", ...act(row, card)]);
     if (card?.terms.emergency) emergency.push(element);
     else now.push(element);

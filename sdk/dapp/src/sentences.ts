@@ -39,8 +39,9 @@ const short = (text: string): string => (text.length > 20 ? `${text.slice(0, 10)
 /** Models by their id. */
 export type Names = ReadonlyMap<string, string>;
 
-/** A grant's terms. */
-function terms(of: SealedTerms, used: number, names: Names): string {
+/** A grant's terms; a committee's are about reads, others' about who opens. */
+function terms(of: SealedTerms, committee: boolean, used: number, names: Names): string {
+  if (!committee && of.emergency) return "To hold the key for emergencies, and to pass it on to who gives a public reason.";
   const passes = of.rewrap ? " May be passed on to others." : "";
   const asks = of.anybody ? "anybody" : listed(of.actors.map(short), "");
   if (!asks) return `To open it themselves; nobody asks for reads by it.${passes}`;

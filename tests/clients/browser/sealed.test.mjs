@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 
 import { People, checkScreen, go, saved, shoot, tabTo } from "./people.mjs";
+import { startProxy } from "./proxy.mjs";
 import { setStage } from "./stage.mjs";
 
 const folder = mkdtempSync(join(tmpdir(), "aceso-sealed-"));
@@ -292,6 +293,18 @@ test("a broken glass stands before the patient with its reason", async () => {
   await button(asks(5), "Ask for the key").click();
   await record(1).locator("[data-review='2']").getByText(/“no time for a committee”. She asked for the key; nobody has passed it on yet/).waitFor();
   await shoot(page, "25-who-can-open");
+});
+
+test("behind a node that lies about a receipt the badge is forged", async () => {
+  const proxy = await startProxy(stage.node.rest);
+  proxy.lie = true;
+  const page = await people.enter("patient", "Sealed records", proxy.url);
+  const card = page.locator("[data-read='1']");
+  await card.locator(".badge.forged").waitFor();
+  await card.getByText("This receipt is forged. Do not rely on it.").waitFor();
+  assert.ok(proxy.lies > 0 && !/Pneumonia: /.test(await card.innerText()), "what it says is not shown");
+  await page.context().close();
+  proxy.stop();
 });
 
 test("what is taken back is said honestly, and refused from then on", async () => {

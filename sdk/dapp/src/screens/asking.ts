@@ -192,7 +192,7 @@ async function study(aceso: Aceso, card: cards.Card, record: RecordRow, committe
     "article",
     { "aria-label": `Grant ${card.grant} of ${card.granter}` },
     h("h3", {}, `Record ${card.record} of patient `, id(card.owner)),
-    h("p", {}, sentences.terms(terms, 0, await modelNames(aceso)).replace(/, 0 of (\d+) used/, ", $1 reads in all")),
+    h("p", {}, sentences.terms(terms, committees, 0, await modelNames(aceso)).replace(/, 0 of (\d+) used/, ", $1 reads in all")),
     state,
     committee,
     committees
@@ -217,7 +217,8 @@ async function study(aceso: Aceso, card: cards.Card, record: RecordRow, committe
 function standing({ grant, revoked, uses }: GrantRow, { terms }: cards.Card): string {
   if (revoked > 0n) return `The patient took this grant back in block ${revoked}. What you have seen stays with you; nothing new is read by it.`;
   const until = Number(grant?.expires ?? 0n);
-  return `${until * 1000 < Date.now() ? "It was over" : "It holds until"} ${when(until)}; ${uses} of ${terms.uses} reads used.`;
+  const reads = grant?.committee ? `; ${uses} of ${terms.uses} reads used` : "";
+  return `${until * 1000 < Date.now() ? "It is over since" : "It holds until"} ${when(until)}${reads}.`;
 }
 
 function membersOf({ grant }: GrantRow, validators: readonly ValidatorRow[]): HTMLElement[] {

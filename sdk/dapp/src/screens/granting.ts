@@ -85,14 +85,14 @@ export async function granting(
     named.hidden = is() === "emergency";
     accounts.required = is() !== "emergency";
     committee.hidden = !computes();
-    purpose.disabled = is() === "emergency" || is() === "keepers";
-    asking.hidden = disclosing.hidden = is() === "readers";
+    purpose.disabled = is() === "emergency";
+    asking.hidden = disclosing.hidden = !computes();
     passOn.element.hidden = is() !== "readers";
     const opens = computes() ? chosen().map(({ validator }) => validator.name || `${validator.operator.slice(0, 12)}…`) : listed().map((one) => `${one.slice(0, 12)}…`);
     says.textContent =
       opens.length === 0
         ? "Nobody is named yet."
-        : `${opens.join(", ")} can open record ${record.value} until ${when(Number(expires()))}. ${sentences.terms(terms(), 0, new Map([...models].map(([id, { name }]) => [id, name])))}`;
+        : `${opens.join(", ")} can open record ${record.value} until ${when(Number(expires()))}. ${sentences.terms(terms(), computes(), 0, new Map([...models].map(([id, { name }]) => [id, name])))}`;
   }
 
   const made = form(
