@@ -27,7 +27,8 @@ const held = (aceso: Aceso): Record<string, Card> =>
 /** All that are in this browser for this account, the latest first. */
 export const cards = (aceso: Aceso): Card[] => Object.values(held(aceso)).reverse();
 
-export const cardOf = (aceso: Aceso, granter: string, grant: bigint): Card | undefined => held(aceso)[name(granter, grant)];
+export const cardOf = (aceso: Aceso, granter: string, grant: bigint): Card | undefined =>
+  held(aceso)[name(granter, grant)];
 
 export function keep(aceso: Aceso, card: Card): void {
   const all = held(aceso);
@@ -35,7 +36,15 @@ export function keep(aceso: Aceso, card: Card): void {
   localStorage.setItem(place(aceso), JSON.stringify({ ...all, [name(card.granter, card.grant)]: card }));
 }
 
-export function make(aceso: Aceso, owner: string, record: bigint, granter: string, grant: bigint, expires: bigint, terms: SealedTerms): Card {
+export function make(
+  aceso: Aceso,
+  owner: string,
+  record: bigint,
+  granter: string,
+  grant: bigint,
+  expires: bigint,
+  terms: SealedTerms,
+): Card {
   const numbers = { record: String(record), grant: String(grant), expires: String(expires) };
   return { format: FORMAT, chain_id: aceso.chain.id, owner, granter, ...numbers, terms };
 }
@@ -49,9 +58,11 @@ export async function read(aceso: Aceso, text: string): Promise<{ card: Card; ro
     throw new Error("This is no grant: it is not JSON.");
   }
   if (card?.format !== FORMAT) throw new Error(`This is no grant: it does not say ${FORMAT}.`);
-  if (card.chain_id !== aceso.chain.id) throw new Error(`This grant is of chain ${card.chain_id}, and this is ${aceso.chain.id}.`);
+  if (card.chain_id !== aceso.chain.id)
+    throw new Error(`This grant is of chain ${card.chain_id}, and this is ${aceso.chain.id}.`);
   const digits = [card.record, card.grant, card.expires].every((one) => /^\d{1,19}$/.test(String(one)));
-  if (!digits || typeof card.granter !== "string" || typeof card.owner !== "string") throw new Error("This grant does not say which it is.");
+  if (!digits || typeof card.granter !== "string" || typeof card.owner !== "string")
+    throw new Error("This grant does not say which it is.");
   const row = await aceso.sealedGrant(card.granter, BigInt(card.grant));
   if (!row?.grant) throw new Error(`The chain has no grant ${card.grant} of ${card.granter}.`);
   const { digest } = aceso.verifier.granter.terms(card.terms, row.grant.expires);

@@ -11,7 +11,11 @@ import { type PinnedRoots, pinnedRoots, session } from "./session.js";
 export function sealedCard(row: ReceiptRow, receipt: Receipt): HTMLElement {
   const mark = h("span", { className: "badge checking", role: "status" }, "checking …");
   const heading = h("h3", { id: `read-${receipt.read}`, tabIndex: -1 }, `Result of sealed read ${receipt.read} `, mark);
-  const body = h("div", {}, h("p", { className: "soft" }, "What the committee signed is being checked in this browser."));
+  const body = h(
+    "div",
+    {},
+    h("p", { className: "soft" }, "What the committee signed is being checked in this browser."),
+  );
   const made = h("article", { className: "result", "data-read": receipt.read }, heading, body);
   void (async () => {
     const { compacts } = (await session()).verifier;
@@ -27,7 +31,9 @@ export function sealedCard(row: ReceiptRow, receipt: Receipt): HTMLElement {
     mark.className = `badge ${forged ? "forged" : "unproven"}`;
     mark.textContent = forged ? "✗ forged" : "? not proven";
     made.classList.add(forged ? "forged" : "unproven");
-    const what = forged ? "This receipt is forged. Do not rely on it." : "This receipt could not be checked. Do not rely on it.";
+    const what = forged
+      ? "This receipt is forged. Do not rely on it."
+      : "This receipt could not be checked. Do not rely on it.";
     body.replaceChildren(h("p", { className: "finding" }, what), h("p", {}, sentenceOf(error)));
   });
   return made;
@@ -44,27 +50,46 @@ export function restsOn({ members, signed, total }: CompactVerified, pinned: Pin
   );
 }
 
-function proven(row: ReceiptRow, receipt: Receipt, compact: Uint8Array, verified: CompactVerified, pinned: PinnedRoots): HTMLElement[] {
+function proven(
+  row: ReceiptRow,
+  receipt: Receipt,
+  compact: Uint8Array,
+  verified: CompactVerified,
+  pinned: PinnedRoots,
+): HTMLElement[] {
   const says = line();
   const opened = h("div", {});
   const result = verified.compact.outcome;
   const of = { receipt, row };
-  const here = button("Verify here", says, async () => {
-    const start = performance.now();
-    const got = await recompute(of);
-    opened.replaceChildren(...outcome({ outcome: got }));
-    return `Opened and computed in this browser in ${Math.round(performance.now() - start)} ms: the same bits, outcome ${got.digest.slice(0, 16)}…`;
-  }, { id: `here-${receipt.read}` });
-  const show = button("Open the outcome", says, async () => {
-    opened.replaceChildren(...outcome({ outcome: await outputs(of) }));
-    return "Opened in this browser, and compared with what the committee committed to.";
-  }, { id: `outcome-${receipt.read}` });
+  const here = button(
+    "Verify here",
+    says,
+    async () => {
+      const start = performance.now();
+      const got = await recompute(of);
+      opened.replaceChildren(...outcome({ outcome: got }));
+      return `Opened and computed in this browser in ${Math.round(performance.now() - start)} ms: the same bits, outcome ${got.digest.slice(0, 16)}…`;
+    },
+    { id: `here-${receipt.read}` },
+  );
+  const show = button(
+    "Open the outcome",
+    says,
+    async () => {
+      opened.replaceChildren(...outcome({ outcome: await outputs(of) }));
+      return "Opened in this browser, and compared with what the committee committed to.";
+    },
+    { id: `outcome-${receipt.read}` },
+  );
   const save = button("Save the compact receipt", says, async () => {
     download(`read-${receipt.read}.compact`, compact);
     return `${compact.length} bytes. Anybody can check it offline: aceso read verify FILE --trust ROOTS.`;
   });
   const roots = button("Save the roots", says, async () => download("roots.json", pinned.roots));
-  const failed = "failed" in result ? [h("p", { className: "finding" }, `It could not be read: ${sentences.failure(result.failed)}.`)] : [];
+  const failed =
+    "failed" in result
+      ? [h("p", { className: "finding" }, `It could not be read: ${sentences.failure(result.failed)}.`)]
+      : [];
   const kept = "sealed" in result ? [h("p", {}, "The outcome is sealed for who holds the record’s key.")] : [];
   return [
     ...failed,
@@ -80,7 +105,11 @@ function proven(row: ReceiptRow, receipt: Receipt, compact: Uint8Array, verified
   ];
 }
 
-function details(receipt: Receipt, { compact, committee, members, signed, power, total }: CompactVerified, pinned: PinnedRoots): HTMLElement {
+function details(
+  receipt: Receipt,
+  { compact, committee, members, signed, power, total }: CompactVerified,
+  pinned: PinnedRoots,
+): HTMLElement {
   const { statement } = compact;
   const input = "failed" in compact.outcome ? undefined : Object.values(compact.outcome)[0]?.input;
   const rows: [string, Node | string][] = [
@@ -91,13 +120,28 @@ function details(receipt: Receipt, { compact, committee, members, signed, power,
     ["Patient", id(statement.owner)],
     ["Asked by", id(statement.requester)],
     ["Model", id(statement.model)],
-    ["Consent", receipt.consent ? `${receipt.consent.purpose}, use ${receipt.consent.use} of grant ${receipt.consent.grant}` : "none"],
-    ["Members", members.map((one) => `number ${one.number} with power ${one.power}${one.signed ? "" : ", who has not signed"}`).join("; ")],
+    [
+      "Consent",
+      receipt.consent
+        ? `${receipt.consent.purpose}, use ${receipt.consent.use} of grant ${receipt.consent.grant}`
+        : "none",
+    ],
+    [
+      "Members",
+      members
+        .map((one) => `number ${one.number} with power ${one.power}${one.signed ? "" : ", who has not signed"}`)
+        .join("; "),
+    ],
     ["Power that signed", `${signed} of the committee’s ${power}, of all validators’ ${total}`],
     ["Committee", id(committee)],
     ["Trusted root", h("code", {}, pinned.trusted)],
     ["Keys of root", String(compact.root)],
-    ["Input", input ? `claim ${input.claim.slice(0, 16)}…${input.vouched ? ", vouched for by an institution" : ""}` : "none was read"],
+    [
+      "Input",
+      input
+        ? `claim ${input.claim.slice(0, 16)}…${input.vouched ? ", vouched for by an institution" : ""}`
+        : "none was read",
+    ],
   ];
   const list = h("dl", {}, ...rows.flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]));
   return h("details", {}, h("summary", {}, "What is proven"), list);

@@ -46,7 +46,10 @@ export function sentenceOf(error: unknown): string {
 
 /** Contracts tell times in Unix seconds; people are told them by their own clock. */
 export const told = (text: string): string =>
-  text.replace(/\b(at|before|is) (1\d{9})\b/g, (_, word, seconds) => `${word === "at" ? "on" : word} ${when(Number(seconds))}`);
+  text.replace(
+    /\b(at|before|is) (1\d{9})\b/g,
+    (_, word, seconds) => `${word === "at" ? "on" : word} ${when(Number(seconds))}`,
+  );
 
 export const upper = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
 

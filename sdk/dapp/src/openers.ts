@@ -10,7 +10,7 @@ const key = (granter: string, grant: bigint) => `${granter}/${grant}`;
 /** Whether a grant, and all that it was passed on from, holds at this second. */
 export function holds(row: GrantRow, all: readonly GrantRow[], now = Date.now() / 1000): boolean {
   const byName = new Map(all.flatMap((one) => (one.grant ? [[key(one.grant.granter, one.grant.grant), one]] : [])));
-  for (let at: GrantRow | undefined = row; at; ) {
+  for (let at: GrantRow | undefined = row; at;) {
     const { grant, revoked } = at;
     if (!grant || revoked > 0n || Number(grant.expires) <= now) return false;
     if (!grant.from) return true;
@@ -45,25 +45,49 @@ export function whoOpens(
       return [at > 0 ? ", " : "", id(account), name ? ` (${name})` : ""];
     });
     const source: Child[] = [...called(aceso, grant.granter, grant.grant)];
-    if (grant.from) source.push(", passed on by ", id(grant.granter), " from ", ...called(aceso, grant.from.granter, grant.from.grant));
+    if (grant.from)
+      source.push(
+        ", passed on by ",
+        id(grant.granter),
+        " from ",
+        ...called(aceso, grant.from.granter, grant.from.grant),
+      );
     const members = grant.recipients.length;
     const kind = grant.committee ? `Each member of a committee of ${members}: ` : members > 1 ? "Each of these: " : "";
     const line = (tail: Child[]) => h("li", { "data-grant": `${grant.granter}/${grant.grant}` }, kind, ...who, ...tail);
     if (record.retired > 0n || !holds(row, rows)) {
-      const ended = row.revoked > 0n ? `taken back in block ${row.revoked}` : record.retired > 0n ? `ended with the record in block ${record.retired}` : `over since ${when(Number(grant.expires))}`;
+      const ended =
+        row.revoked > 0n
+          ? `taken back in block ${row.revoked}`
+          : record.retired > 0n
+            ? `ended with the record in block ${record.retired}`
+            : `over since ${when(Number(grant.expires))}`;
       before.push(line([", by ", ...source, `, ${ended}.`]));
       continue;
     }
-    const terms = card ? sentences.terms(card.terms, grant.committee, row.uses, models) : "What it is for is not known in this browser: its terms are not here.";
-    const element = line([`, until ${when(Number(grant.expires))}, by `, ...source, ". ", terms, " ", ...act(row, card)]);
+    const terms = card
+      ? sentences.terms(card.terms, grant.committee, row.uses, models)
+      : "What it is for is not known in this browser: its terms are not here.";
+    const element = line([
+      `, until ${when(Number(grant.expires))}, by `,
+      ...source,
+      ". ",
+      terms,
+      " ",
+      ...act(row, card),
+    ]);
     if (card?.terms.emergency) emergency.push(element);
     else now.push(element);
   }
-  const list = (title: string, items: HTMLElement[]) => (items.length > 0 ? [h("h4", {}, title), h("ul", {}, ...items)] : []);
+  const list = (title: string, items: HTMLElement[]) =>
+    items.length > 0 ? [h("h4", {}, title), h("ul", {}, ...items)] : [];
   return h(
     "div",
     { className: "who-opens" },
-    ...list("Who can open this today", record.retired > 0n ? [h("li", {}, "Nobody by the chain: the record has ended.")] : now),
+    ...list(
+      "Who can open this today",
+      record.retired > 0n ? [h("li", {}, "Nobody by the chain: the record has ended.")] : now,
+    ),
     ...list("In an emergency, with a public reason", emergency),
     ...list("Could open it before, and keeps what she then saw", before),
   );

@@ -14,7 +14,11 @@ export const nameOf = (aceso: Aceso, record: RecordRow): string =>
  * Runs something with the content point of a record, and wipes it: her own, or one that was wrapped for her reader's key.
  * Points are tried against what the record commits to.
  */
-export async function withPoint<T>(aceso: Aceso, record: RecordRow, use: (point: Uint8Array) => T | Promise<T>): Promise<T> {
+export async function withPoint<T>(
+  aceso: Aceso,
+  record: RecordRow,
+  use: (point: Uint8Array) => T | Promise<T>,
+): Promise<T> {
   const { grants } = aceso.verifier;
   const { store } = need(aceso);
   const held: [secret: Uint8Array, sealed: Uint8Array][] = [];

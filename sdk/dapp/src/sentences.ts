@@ -41,14 +41,20 @@ export type Names = ReadonlyMap<string, string>;
 
 /** A grant's terms; a committee's are about reads, others' about who opens. */
 function terms(of: SealedTerms, committee: boolean, used: number, names: Names): string {
-  if (!committee && of.emergency) return "To hold the key for emergencies, and to pass it on to who gives a public reason.";
+  if (!committee && of.emergency)
+    return "To hold the key for emergencies, and to pass it on to who gives a public reason.";
   const passes = of.rewrap ? " May be passed on to others." : "";
   const asks = of.anybody ? "anybody" : listed(of.actors.map(short), "");
   if (!asks) return `To open it themselves; nobody asks for reads by it.${passes}`;
-  const models = listed(of.models.map((one) => names.get(one) ?? short(one)), "any model");
+  const models = listed(
+    of.models.map((one) => names.get(one) ?? short(one)),
+    "any model",
+  );
   const purposes = of.purposes.map((code) => PURPOSES.find(([known]) => known === code)?.[1] ?? code);
   const tells = [
-    of.findings.length > 0 ? `everyone learns of ${of.findings.join(" and ")} whether it is there (at most ${of.bits} ${of.bits === 1 ? "bit" : "bits"})` : "",
+    of.findings.length > 0
+      ? `everyone learns of ${of.findings.join(" and ")} whether it is there (at most ${of.bits} ${of.bits === 1 ? "bit" : "bits"})`
+      : "",
     of.sealed ? "outputs are sealed for who holds the key" : "",
     of.open ? "everyone learns the whole outcome" : "",
   ].filter(Boolean);

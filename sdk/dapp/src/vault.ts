@@ -83,7 +83,11 @@ export function change(aceso: Aceso, how: (store: KeyStore) => void): void {
 }
 
 /** Deals the store as it is now: its file, and what guardians are given. */
-export function deal(aceso: Aceso, threshold: number, guardians: Parameters<Vault["file"]>[1]): { file: string; deal: string } {
+export function deal(
+  aceso: Aceso,
+  threshold: number,
+  guardians: Parameters<Vault["file"]>[1],
+): { file: string; deal: string } {
   const dealt = need(aceso).file(threshold, guardians);
   localStorage.setItem(place(aceso), dealt.file);
   return dealt;
@@ -91,8 +95,10 @@ export function deal(aceso: Aceso, threshold: number, guardians: Parameters<Vaul
 
 function check(aceso: Aceso, text: string): void {
   const { owner, chain_id } = vaultFile(text);
-  if (owner !== aceso.address) throw new Error(`This key store is of account ${owner}; bring that account's words first.`);
-  if (chain_id !== aceso.chain.id) throw new Error(`This key store is of chain ${chain_id}, and this is ${aceso.chain.id}.`);
+  if (owner !== aceso.address)
+    throw new Error(`This key store is of account ${owner}; bring that account's words first.`);
+  if (chain_id !== aceso.chain.id)
+    throw new Error(`This key store is of chain ${chain_id}, and this is ${aceso.chain.id}.`);
 }
 
 const seen = (aceso: Aceso): bigint => BigInt(localStorage.getItem(newest(aceso)) ?? "1");

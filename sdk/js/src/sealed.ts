@@ -381,7 +381,11 @@ const rows = <T>(row: ReturnType<typeof codec<T & object>>) =>
 export const sealedQueries = {
   reader: {
     path: "/aceso.reads.v1.Query/Reader",
-    ask: codec<{ account: string; epoch: bigint; latest: boolean }>({ account: text(1), epoch: u64(2), latest: bool(3) }),
+    ask: codec<{ account: string; epoch: bigint; latest: boolean }>({
+      account: text(1),
+      epoch: u64(2),
+      latest: bool(3),
+    }),
     answer: ReaderRow,
   },
   record: {

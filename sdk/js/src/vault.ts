@@ -61,7 +61,8 @@ export class WrongPhrase extends Error {
 }
 
 const unhex = (text: string): Uint8Array => {
-  if (!/^([0-9a-f]{2})*$/.test(text)) throw new StoreError("The file has something else where bytes should be.", "record");
+  if (!/^([0-9a-f]{2})*$/.test(text))
+    throw new StoreError("The file has something else where bytes should be.", "record");
   return Uint8Array.from(text.match(/../g) ?? [], (pair) => parseInt(pair, 16));
 };
 
@@ -89,7 +90,10 @@ export function vaultFile(text: string): VaultFile {
   const file = fileOf<VaultFile>(text, FORMAT, "key store", fields);
   for (const cost of ["opsLimit", "memLimitKib"] as const) {
     if (!Number.isInteger(file[cost]) || file[cost] < 1 || file[cost] > COST_MAX[cost])
-      throw new StoreError(`This key store asks for ${cost} ${file[cost]}, and 1 to ${COST_MAX[cost]} are done.`, "record");
+      throw new StoreError(
+        `This key store asks for ${cost} ${file[cost]}, and 1 to ${COST_MAX[cost]} are done.`,
+        "record",
+      );
   }
   return file;
 }
@@ -98,7 +102,9 @@ export function vaultFile(text: string): VaultFile {
 export function dealFile(text: string): DealFile {
   const file = fileOf<DealFile>(text, DEAL, "deal", ["chain_id", "owner", "version", "deal"]);
   const plain = (one: unknown) =>
-    typeof one === "object" && one !== null && ["account", "epoch", "key"].every((name) => typeof (one as Record<string, unknown>)[name] === "string");
+    typeof one === "object" &&
+    one !== null &&
+    ["account", "epoch", "key"].every((name) => typeof (one as Record<string, unknown>)[name] === "string");
   if (!Array.isArray(file.guardians) || !file.guardians.every(plain))
     throw new StoreError("This deal does not name its guardians.", "record");
   return file;
@@ -153,7 +159,13 @@ export class Vault {
     return Vault.#under(verifier, opened(verifier, file, key, 1n, words), file.chain_id, file.owner, phrase);
   }
 
-  static async #under(verifier: Verifier, store: KeyStore, chainId: string, owner: string, phrase: string): Promise<Vault> {
+  static async #under(
+    verifier: Verifier,
+    store: KeyStore,
+    chainId: string,
+    owner: string,
+    phrase: string,
+  ): Promise<Vault> {
     if (phrase.length < PHRASE_MIN) {
       store.wipe();
       throw new WrongPhrase(`A pass phrase has at least ${PHRASE_MIN} characters.`);
@@ -196,7 +208,14 @@ export class Vault {
         chain_id: chainId,
         owner,
         version: String(version),
-        deal: hex(this.#verifier.guardians.deal(dealt, key, threshold, guardians.map((one) => one.key))),
+        deal: hex(
+          this.#verifier.guardians.deal(
+            dealt,
+            key,
+            threshold,
+            guardians.map((one) => one.key),
+          ),
+        ),
         guardians: guardians.map(({ account, epoch, key }) => ({ account, epoch: String(epoch), key: hex(key) })),
       };
       return { file: text, deal: JSON.stringify(deal, null, 1) };
@@ -228,7 +247,8 @@ function opened(verifier: Verifier, file: VaultFile, key: Uint8Array, least: big
     const bytes = fromBase64(file.store);
     if (seals.header(bytes).owner !== owner) throw new StoreError("The sealed store is another owner's.", "record");
     const store = stores.open(bytes, point, least);
-    if (String(store.version) !== version) throw new StoreError(`The sealed store is version ${store.version}, and its file says ${version}.`, "record");
+    if (String(store.version) !== version)
+      throw new StoreError(`The sealed store is version ${store.version}, and its file says ${version}.`, "record");
     return store;
   } finally {
     point.fill(0);

@@ -26,7 +26,8 @@ test("its pass phrase opens it, and another does not", async () => {
 test("no two files have one key, and each opens", async () => {
   const again = vault.file();
   const [one, other] = [file, again].map((text) => JSON.parse(text));
-  for (const field of ["nonce", "registration", "commitment", "store"]) assert.notEqual(one[field], other[field], field);
+  for (const field of ["nonce", "registration", "commitment", "store"])
+    assert.notEqual(one[field], other[field], field);
   assert.equal((await Vault.open(verifier, again, PHRASE)).store.version, 2n);
 });
 
@@ -54,7 +55,12 @@ test("a file that was changed is refused with its reason", async () => {
 
 test("enough guardians open the file of their deal, and no other", async () => {
   const secrets = [1, 2, 3].map(() => grants.newSecret());
-  const rows = secrets.map((secret, at) => ({ account: `aceso1g${at}`, epoch: 0n, key: grants.publicKey(secret), expires: 9n }));
+  const rows = secrets.map((secret, at) => ({
+    account: `aceso1g${at}`,
+    epoch: 0n,
+    key: grants.publicKey(secret),
+    expires: 9n,
+  }));
   const { file: dealt, deal } = vault.file(2, rows);
   const checked = checkedDeal(verifier, deal);
   assert.deepEqual([checked.threshold, checked.guardians, checked.of.version], [2, 3, 2n]);

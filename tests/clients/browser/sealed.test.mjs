@@ -132,7 +132,10 @@ test("a record is sealed here, and nothing of it leaves unsealed", async () => {
   await record(1).getByText("note cough since March").waitFor();
   const words = stage.words.patient.split(" ").slice(0, 3).join(" ");
   const row = image.subarray(image.length - 224 * 100, image.length - 224 * 99);
-  assert.ok(sent.some((body) => body.includes("aceso")), "requests are looked at");
+  assert.ok(
+    sent.some((body) => body.includes("aceso")),
+    "requests are looked at",
+  );
   for (const known of ["DICM", "cough", PHRASE, words, row])
     assert.ok(!sent.some((body) => body.includes(known)), `${known} has left the browser`);
 });
@@ -145,7 +148,9 @@ test("a committee is granted by keyboard, in a sentence", async () => {
     await page.keyboard.type(stage.parties.physician.address);
     await page.locator("#give-model").selectOption(stage.model);
     await shoot(page, "21-granting");
-    await page.getByText(/^aceso1\S+ can open record 1 until .*everyone learns of pneumonia whether it is there/).waitFor();
+    await page
+      .getByText(/^aceso1\S+ can open record 1 until .*everyone learns of pneumonia whether it is there/)
+      .waitFor();
   });
   assert.equal(JSON.parse(readFileSync(file, "utf8")).terms.actors[0], stage.parties.physician.address);
   const line = record(1).locator("li[data-grant$='/1']");
@@ -171,11 +176,15 @@ test("a model that is not granted is refused, and so is a silent node", async ()
   const other = await model.locator("option", { hasText: "(not granted)" }).getAttribute("value");
   await model.selectOption(other);
   await button(asks(1), "Ask the committee").click();
-  await asks(1).getByText(/is not among its models: not allowed by the terms\. \(Refused by the chain/).waitFor();
+  await asks(1)
+    .getByText(/is not among its models: not allowed by the terms\. \(Refused by the chain/)
+    .waitFor();
   await model.selectOption(stage.model);
   await page.context().setOffline(true);
   await button(asks(1), "Ask the committee").click();
-  await asks(1).getByText(/does not answer; is the node running there/).waitFor();
+  await asks(1)
+    .getByText(/does not answer; is the node running there/)
+    .waitFor();
   await page.context().setOffline(false);
 });
 
@@ -184,16 +193,22 @@ test("the committee answers with one bit, and a reload in the middle loses nothi
   await button(asks(1), "Ask the committee").click();
   await asks(1).locator("[data-job='1']").waitFor();
   await page.reload();
-  await asks(1).getByText(/Job 1 for pneumonia, asked for in block \d+, answered in block \d+: read 1/).waitFor();
+  await asks(1)
+    .getByText(/Job 1 for pneumonia, asked for in block \d+, answered in block \d+: read 1/)
+    .waitFor();
   const card = asks(1).locator("[data-read='1']");
   await card.locator(".badge.verified").waitFor();
   await card.getByText(/^Pneumonia: (not )?present$/).waitFor();
-  await card.getByText(/It rests on 1 of 1 member of its committee, who have signed with 100 % of all validators’ power/).waitFor();
+  await card
+    .getByText(/It rests on 1 of 1 member of its committee, who have signed with 100 % of all validators’ power/)
+    .waitFor();
   await card.getByText("What is proven").click();
   await shoot(page, "22-bit");
   const receipt = await saved(page, button(card, "Save the compact receipt"), at("read-1.compact"));
   const roots = await saved(page, button(card, "Save the roots"), at("roots.json"));
-  const said = execFileSync(process.env.ACESO_NODE, ["read", "verify", receipt, "--trust", roots], { encoding: "utf8" });
+  const said = execFileSync(process.env.ACESO_NODE, ["read", "verify", receipt, "--trust", roots], {
+    encoding: "utf8",
+  });
   assert.match(said, /verified/);
   await button(asks(1), "Ask the committee").click();
   await asks(1).getByText("That bit was known already").waitFor();
@@ -231,7 +246,9 @@ test("a reader opens the record herself, and the outcome with it", async () => {
   await button(page, "Register a reader’s key").click();
   await page.getByText(/Epoch 0, until .*Its secret is in this key store/).waitFor();
   const terms = await give(2, () => pages.patient.getByLabel(/they may pass the key on/).check());
-  await record(1).getByText(/To open it themselves; nobody asks for reads by it/).waitFor();
+  await record(1)
+    .getByText(/To open it themselves; nobody asks for reads by it/)
+    .waitFor();
   const file = await saved(pages.patient, button(record(1), "Save the sealed file"), at("record-1.sealed"));
   await go(page, "Physician");
   const mine = page.getByLabel(/^Record 1 that you may open/);
@@ -253,7 +270,9 @@ test("a reader opens the record herself, and the outcome with it", async () => {
   await button(mine, "Pass it on").click();
   await mine.getByText("Passed on by your grant 1.").waitFor();
   const [to, by] = ["insurer", "physician"].map((name) => stage.parties[name].address.slice(-6));
-  await record(1).getByText(new RegExp(`${to}, until .*, by grant 1 of .*${by}, passed on by .*${by} from your grant 2`)).waitFor();
+  await record(1)
+    .getByText(new RegExp(`${to}, until .*, by grant 1 of .*${by}, passed on by .*${by} from your grant 2`))
+    .waitFor();
   await shoot(page, "24-reader");
 });
 
@@ -267,7 +286,9 @@ test("a grant that is over is refused with its time", async () => {
   await asks(3).getByRole("button", { name: "Ask the committee" }).waitFor();
   await new Promise((resolve) => setTimeout(resolve, 3000));
   await button(asks(3), "Ask the committee").click();
-  await asks(3).getByText(/ended on .*: grant does not hold any more/).waitFor();
+  await asks(3)
+    .getByText(/ended on .*: grant does not hold any more/)
+    .waitFor();
 });
 
 test("a broken glass stands before the patient with its reason", async () => {
@@ -283,7 +304,9 @@ test("a broken glass stands before the patient with its reason", async () => {
   await button(asks(4), "Ask the committee").click();
   await asks(4).locator("[data-read='3'] .badge.verified").waitFor();
   const item = record(1).locator("[data-review='1']");
-  await item.getByText(/broke the glass by grant 4: “unconscious after a fall”. She had the committee read it: job 3/).waitFor();
+  await item
+    .getByText(/broke the glass by grant 4: “unconscious after a fall”. She had the committee read it: job 3/)
+    .waitFor();
   const keepers = await give(5, async () => {
     await page.locator("#give-kind").selectOption("keepers");
     await page.locator("#give-accounts").fill(stage.parties.insurer.address);
@@ -291,7 +314,10 @@ test("a broken glass stands before the patient with its reason", async () => {
   await bring(pages.physician, keepers);
   await asks(5).getByLabel("Why it is an emergency").fill("no time for a committee");
   await button(asks(5), "Ask for the key").click();
-  await record(1).locator("[data-review='2']").getByText(/“no time for a committee”. She asked for the key; nobody has passed it on yet/).waitFor();
+  await record(1)
+    .locator("[data-review='2']")
+    .getByText(/“no time for a committee”. She asked for the key; nobody has passed it on yet/)
+    .waitFor();
   await shoot(page, "25-who-can-open");
 });
 
@@ -309,11 +335,17 @@ test("behind a node that lies about a receipt the badge is forged", async () => 
 
 test("what is taken back is said honestly, and refused from then on", async () => {
   await button(record(1), "Take grant 1 back").click();
-  await pages.patient.getByText(/Grant 1 is taken back from the next transaction on.*Who has opened the record keeps what she saw/).waitFor();
+  await pages.patient
+    .getByText(/Grant 1 is taken back from the next transaction on.*Who has opened the record keeps what she saw/)
+    .waitFor();
   await record(1).getByText("Could open it before, and keeps what she then saw").waitFor();
   await button(asks(1), "Ask the committee").click();
-  await asks(1).getByText(/was taken back at height \d+: grant does not hold any more/).waitFor();
-  await asks(1).getByText(/What you have seen stays with you/).waitFor();
+  await asks(1)
+    .getByText(/was taken back at height \d+: grant does not hold any more/)
+    .waitFor();
+  await asks(1)
+    .getByText(/What you have seen stays with you/)
+    .waitFor();
   await shoot(pages.physician, "26-taken-back");
 });
 
@@ -372,14 +404,17 @@ test("two of three guardians bring the key store back, and who lies is named", a
   await shoot(fresh, "28-recovered");
   await go(fresh, "Sealed records");
   // The bytes come from where they are kept; the key is the one that was brought back.
-  await fresh.evaluate(async (bytes) => {
-    const opening = indexedDB.open("aceso", 1);
-    opening.onupgradeneeded = () => opening.result.createObjectStore("sealed");
-    const base = await new Promise((resolve) => (opening.onsuccess = () => resolve(opening.result)));
-    const cid = document.querySelector("#record-1 .id").title;
-    base.transaction("sealed", "readwrite").objectStore("sealed").put(Uint8Array.from(bytes), cid);
-    base.close();
-  }, [...readFileSync(at("record-1.sealed"))]);
+  await fresh.evaluate(
+    async (bytes) => {
+      const opening = indexedDB.open("aceso", 1);
+      opening.onupgradeneeded = () => opening.result.createObjectStore("sealed");
+      const base = await new Promise((resolve) => (opening.onsuccess = () => resolve(opening.result)));
+      const cid = document.querySelector("#record-1 .id").title;
+      base.transaction("sealed", "readwrite").objectStore("sealed").put(Uint8Array.from(bytes), cid);
+      base.close();
+    },
+    [...readFileSync(at("record-1.sealed"))],
+  );
   await button(fresh.locator("#record-1"), "Open it here").click();
   await fresh.locator("#record-1 canvas").waitFor();
   await fresh.context().close();

@@ -14,7 +14,7 @@ import {
 import * as cards from "../cards.js";
 import { accountInput, modelNames } from "../controls.js";
 import { results } from "../committee.js";
-import { button, field, fileOf, fill, form, h, id, line, options, say, sentenceOf, when } from "../dom.js";
+import { button, field, fileOf, fill, form, h, id, line, options, sentenceOf, when } from "../dom.js";
 import * as files from "../files.js";
 import { open, sealedFile, shown, withPoint } from "../opening.js";
 import { sentences } from "../sentences.js";
@@ -65,7 +65,14 @@ export async function asking(aceso: Aceso): Promise<{ element: HTMLElement; refr
     await refresh();
     return `Grant ${card.grant} is here: it stays in this browser.`;
   });
-  const element = h("section", { "aria-labelledby": "asking-h" }, h("h2", { id: "asking-h" }, "Sealed reads"), studies, direct, importing);
+  const element = h(
+    "section",
+    { "aria-labelledby": "asking-h" },
+    h("h2", { id: "asking-h" }, "Sealed reads"),
+    studies,
+    direct,
+    importing,
+  );
   await refresh();
   return { element, refresh, stop: () => known.forEach((one) => one.stop()) };
 }
@@ -84,7 +91,8 @@ function mine(aceso: Aceso, record: RecordRow, given: MsgGrant): HTMLElement {
   const file = h("input", { type: "file", id: `bring-${record.record}`, required: true });
   const bring = form("Bring it", [field("The sealed file, where the node does not hand it out", file)], async () => {
     const bytes = await fileOf(file);
-    if (aceso.verifier.seals.header(bytes).owner !== record.owner) throw new Error("This is a sealed file of another owner.");
+    if (aceso.verifier.seals.header(bytes).owner !== record.owner)
+      throw new Error("This is a sealed file of another owner.");
     await files.put(cid, bytes);
     return "It is in this browser now; whether it is the record’s shows when it is opened.";
   });
@@ -113,11 +121,13 @@ function mine(aceso: Aceso, record: RecordRow, given: MsgGrant): HTMLElement {
  */
 function passing(aceso: Aceso, record: RecordRow, given: MsgGrant): HTMLElement {
   const to = accountInput(aceso, `pass-${given.granter}-${given.grant}`);
-  const hint = "She gets the key until this grant or her reader’s key ends, and the patient sees that it came from you. Without terms that allow it (bring them below), only who has broken the glass is given it.";
+  const hint =
+    "She gets the key until this grant or her reader’s key ends, and the patient sees that it came from you. Without terms that allow it (bring them below), only who has broken the glass is given it.";
   return form("Pass it on", [h("p", { className: "soft" }, hint), field("Account", to)], async () => {
     const { granter } = aceso.verifier;
     const reader = await aceso.reader(to.value.trim());
-    if (!reader) throw new Error(`${to.value.trim()} has registered no reader’s key: she does that on her screen “Key”.`);
+    if (!reader)
+      throw new Error(`${to.value.trim()} has registered no reader’s key: she does that on her screen “Key”.`);
     const place = given.recipients.findIndex((one) => one.account === aceso.address);
     const terms = cards.cardOf(aceso, given.granter, given.grant)?.terms;
     const { store } = need(aceso);
@@ -157,7 +167,11 @@ interface Study {
 async function study(aceso: Aceso, card: cards.Card, record: RecordRow, committees: boolean): Promise<Study> {
   const { terms } = card;
   const cid = record.files[0]?.cid ?? "";
-  const [state, committee, progress] = [h("p", { className: "soft" }), h("div", {}), h("ul", { className: "jobs", "aria-live": "polite" })];
+  const [state, committee, progress] = [
+    h("p", { className: "soft" }),
+    h("div", {}),
+    h("ul", { className: "jobs", "aria-live": "polite" }),
+  ];
   const reads = results();
   // Bits that were known already, by the reads that disclosed them, whoever asked for those.
   const known = new Set<bigint>();
@@ -165,12 +179,25 @@ async function study(aceso: Aceso, card: cards.Card, record: RecordRow, committe
   let stopped = false;
 
   async function refresh(jobs: readonly JobRow[]): Promise<void> {
-    const [row, members, height] = await Promise.all([aceso.sealedGrant(card.granter, BigInt(card.grant)), aceso.members(), aceso.height()]);
+    const [row, members, height] = await Promise.all([
+      aceso.sealedGrant(card.granter, BigInt(card.grant)),
+      aceso.members(),
+      aceso.height(),
+    ]);
     if (!row?.grant) return;
     fill(state, standing(row, card));
-    fill(committee, ...membersOf(row, members.map((one) => one.validator)));
+    fill(
+      committee,
+      ...membersOf(
+        row,
+        members.map((one) => one.validator),
+      ),
+    );
     const here = jobs.filter((job) => job.granter === card.granter && String(job.grant) === card.grant);
-    fill(progress, ...[...here].reverse().map((job) => h("li", { "data-job": String(job.job) }, told(aceso, job, height))));
+    fill(
+      progress,
+      ...[...here].reverse().map((job) => h("li", { "data-job": String(job.job) }, told(aceso, job, height))),
+    );
     const done = new Set(here.filter((job) => job.read > 0n).map((job) => job.read));
     const receipts = await aceso.receipts(cid);
     await reads.take(receipts.filter((one) => done.has(one.read) || known.has(one.read)));
@@ -192,7 +219,11 @@ async function study(aceso: Aceso, card: cards.Card, record: RecordRow, committe
     "article",
     { "aria-label": `Grant ${card.grant} of ${card.granter}` },
     h("h3", {}, `Record ${card.record} of patient `, id(card.owner)),
-    h("p", {}, sentences.terms(terms, committees, 0, await modelNames(aceso)).replace(/, 0 of (\d+) used/, ", $1 reads in all")),
+    h(
+      "p",
+      {},
+      sentences.terms(terms, committees, 0, await modelNames(aceso)).replace(/, 0 of (\d+) used/, ", $1 reads in all"),
+    ),
     state,
     committee,
     committees
@@ -215,7 +246,8 @@ async function study(aceso: Aceso, card: cards.Card, record: RecordRow, committe
 }
 
 function standing({ grant, revoked, uses }: GrantRow, { terms }: cards.Card): string {
-  if (revoked > 0n) return `The patient took this grant back in block ${revoked}. What you have seen stays with you; nothing new is read by it.`;
+  if (revoked > 0n)
+    return `The patient took this grant back in block ${revoked}. What you have seen stays with you; nothing new is read by it.`;
   const until = Number(grant?.expires ?? 0n);
   const reads = grant?.committee ? `; ${uses} of ${terms.uses} reads used` : "";
   return `${until * 1000 < Date.now() ? "It is over since" : "It holds until"} ${when(until)}${reads}.`;
@@ -226,9 +258,20 @@ function membersOf({ grant }: GrantRow, validators: readonly ValidatorRow[]): HT
   const total = validators.reduce((sum, one) => sum + one.power, 0n);
   const list = grant.recipients.map(({ account }) => {
     const one = validators.find((row) => row.operator === account);
-    return h("li", {}, one?.name || "", one?.name ? " (" : "", id(account), one?.name ? ")" : "", one ? `, power ${one.power} of ${total}` : ", who validates no more");
+    return h(
+      "li",
+      {},
+      one?.name || "",
+      one?.name ? " (" : "",
+      id(account),
+      one?.name ? ")" : "",
+      one ? `, power ${one.power} of ${total}` : ", who validates no more",
+    );
   });
-  const alone = grant.recipients.length === 1 ? h("p", { className: "soft" }, "A committee of one is as good as its one member.") : null;
+  const alone =
+    grant.recipients.length === 1
+      ? h("p", { className: "soft" }, "A committee of one is as good as its one member.")
+      : null;
   return [h("h4", {}, `Its committee of ${grant.recipients.length}`), h("ul", {}, ...list), ...(alone ? [alone] : [])];
 }
 
@@ -236,7 +279,12 @@ function membersOf({ grant }: GrantRow, validators: readonly ValidatorRow[]): HT
 function told(aceso: Aceso, job: JobRow, height: number): string {
   const { granter } = aceso.verifier;
   const { requested, disclosure } = granter.statement(job.statement);
-  const what = typeof disclosure === "object" ? disclosure.predicate.join(" and ") : disclosure === "sealed" ? "a sealed outcome" : "the whole outcome";
+  const what =
+    typeof disclosure === "object"
+      ? disclosure.predicate.join(" and ")
+      : disclosure === "sealed"
+        ? "a sealed outcome"
+        : "the whole outcome";
   const asked = `Job ${job.job} for ${what}, asked for in block ${requested}`;
   const back = "Price and rewards were given back.";
   switch (JOB_STATUS[job.status]) {
@@ -257,11 +305,17 @@ function told(aceso: Aceso, job: JobRow, height: number): string {
 
 /** Asks those who hold the key for emergencies. */
 function breaking(aceso: Aceso, card: cards.Card): HTMLElement {
-  const reason = h("input", { id: `reason-${card.granter}-${card.grant}`, maxLength: 1000, required: true, autocomplete: "off" });
+  const reason = h("input", {
+    id: `reason-${card.granter}-${card.grant}`,
+    maxLength: 1000,
+    required: true,
+    autocomplete: "off",
+  });
   const why = field("Why it is an emergency", reason, "public for ever, and the patient is told");
   return form("Ask for the key", [why], async () => {
     const reader = await aceso.reader(aceso.address);
-    if (!reader) throw new Error("You have registered no reader’s key, so nobody can wrap for you: do that on the screen “Key”.");
+    if (!reader)
+      throw new Error("You have registered no reader’s key, so nobody can wrap for you: do that on the screen “Key”.");
     const { granter, grant, expires, terms } = card;
     await aceso.breakGlass({
       actor: aceso.address,
@@ -276,14 +330,29 @@ function breaking(aceso: Aceso, card: cards.Card): HTMLElement {
 }
 
 /** The request. The chain refuses what the terms do not allow, before anything is paid. */
-async function request(aceso: Aceso, card: cards.Card, record: RecordRow, done: (known?: bigint) => Promise<void>): Promise<HTMLElement> {
+async function request(
+  aceso: Aceso,
+  card: cards.Card,
+  record: RecordRow,
+  done: (known?: bigint) => Promise<void>,
+): Promise<HTMLElement> {
   const { terms } = card;
   const name = `${card.granter}-${card.grant}`;
   const models = (await aceso.models()).filter((one) => one.status === 1);
   const allowed = (model: string) => terms.models.length === 0 || terms.models.includes(model);
   const sorted = [...models].sort((one, other) => Number(allowed(other.id)) - Number(allowed(one.id)));
-  const model = h("select", { id: `model-${name}`, required: true }, ...options(sorted.map((one) => [one.id, allowed(one.id) ? one.manifest.name : `${one.manifest.name} (not granted)`])));
-  const purpose = h("select", { id: `purpose-${name}`, required: true }, ...options(terms.purposes.map((code) => [code, code])));
+  const model = h(
+    "select",
+    { id: `model-${name}`, required: true },
+    ...options(
+      sorted.map((one) => [one.id, allowed(one.id) ? one.manifest.name : `${one.manifest.name} (not granted)`]),
+    ),
+  );
+  const purpose = h(
+    "select",
+    { id: `purpose-${name}`, required: true },
+    ...options(terms.purposes.map((code) => [code, code])),
+  );
   const ways: [string, string][] = [
     ...(terms.findings.length > 0 ? [["predicate", "one bit a finding, for everyone"] as [string, string]] : []),
     ...(terms.sealed ? [["sealed", "all of it, for who holds the key"] as [string, string]] : []),
@@ -298,7 +367,6 @@ async function request(aceso: Aceso, card: cards.Card, record: RecordRow, done: 
     findings.hidden = disclose.value !== "predicate";
     learns.textContent = sentences.discloses(asked(disclose.value, finding.value));
   };
-  const says = line();
   const made = form(
     "Ask the committee",
     [
@@ -312,10 +380,8 @@ async function request(aceso: Aceso, card: cards.Card, record: RecordRow, done: 
         terms.emergency && field("Why it is an emergency", reason, "public for ever, and the patient is told"),
       ),
       learns,
-      says,
     ],
     async () => {
-      say(says, "");
       const height = await aceso.height();
       const { job, events } = await aceso.askCommittee({
         requester: aceso.address,
@@ -336,7 +402,9 @@ async function request(aceso: Aceso, card: cards.Card, record: RecordRow, done: 
       });
       const read = attribute(events, "request_read", "read");
       await done(read === undefined ? undefined : BigInt(read));
-      return job > 0n ? `Job ${job} is with the committee.` : "That bit was known already: it is told again for nothing, below.";
+      return job > 0n
+        ? `Job ${job} is with the committee.`
+        : "That bit was known already: it is told again for nothing, below.";
     },
   );
   made.addEventListener("input", tell);
@@ -344,4 +412,5 @@ async function request(aceso: Aceso, card: cards.Card, record: RecordRow, done: 
   return made;
 }
 
-const asked = (way: string, finding: string) => (way === "predicate" ? { predicate: [finding] } : (way as "open" | "sealed"));
+const asked = (way: string, finding: string) =>
+  way === "predicate" ? { predicate: [finding] } : (way as "open" | "sealed");

@@ -36,7 +36,13 @@ export async function granting(
   const model = await modelSelect(aceso, "give-model");
   const purpose = h("select", { id: "give-purpose" }, ...options(PURPOSES));
   const uses = h("input", { id: "give-uses", type: "number", min: 1, max: 1000, required: true, defaultValue: "3" });
-  const until = h("input", { id: "give-until", type: "datetime-local", step: 1, required: true, defaultValue: ahead(30 * 24 * 3600) });
+  const until = h("input", {
+    id: "give-until",
+    type: "datetime-local",
+    step: 1,
+    required: true,
+    defaultValue: ahead(30 * 24 * 3600),
+  });
   const models = new Map((await aceso.models()).map((one) => [one.id, one.manifest]));
   const check = (id: string, label: string, on: boolean) => {
     const box = h("input", { id, type: "checkbox", defaultChecked: on, checked: on });
@@ -48,15 +54,31 @@ export async function granting(
   const passOn = check("give-rewrap", "they may pass the key on (guardians who act for you)", false);
   const committee = h("fieldset", { id: "give-members" });
   const named = field("Accounts", accounts, "one a line");
-  const asking = h("div", { className: "fields" }, field("Model", model), field("Purpose", purpose), field("Reads", uses));
-  const disclosing = h("fieldset", {}, h("legend", {}, "What may be known of the outcome"), bit.element, kept.element, everything.element);
+  const asking = h(
+    "div",
+    { className: "fields" },
+    field("Model", model),
+    field("Purpose", purpose),
+    field("Reads", uses),
+  );
+  const disclosing = h(
+    "fieldset",
+    {},
+    h("legend", {}, "What may be known of the outcome"),
+    bit.element,
+    kept.element,
+    everything.element,
+  );
   const says = h("p", { id: "give-sentence", className: "note", "aria-live": "polite" });
   const after = h("div", { className: "row" });
 
   const is = () => kind.value as Kind;
   const computes = () => is() === "committee" || is() === "emergency";
   const listed = () => [...new Set(accounts.value.split(/\s+/).filter(Boolean))];
-  const chosen = () => members.filter(({ validator }) => committee.querySelector<HTMLInputElement>(`[value="${validator.operator}"]`)?.checked);
+  const chosen = () =>
+    members.filter(
+      ({ validator }) => committee.querySelector<HTMLInputElement>(`[value="${validator.operator}"]`)?.checked,
+    );
   const expires = () => BigInt(Math.floor(new Date(until.value).getTime() / 1000) || 0);
 
   function terms(): SealedTerms {
@@ -88,7 +110,9 @@ export async function granting(
     purpose.disabled = is() === "emergency";
     asking.hidden = disclosing.hidden = !computes();
     passOn.element.hidden = is() !== "readers";
-    const opens = computes() ? chosen().map(({ validator }) => validator.name || `${validator.operator.slice(0, 12)}…`) : listed().map((one) => `${one.slice(0, 12)}…`);
+    const opens = computes()
+      ? chosen().map(({ validator }) => validator.name || `${validator.operator.slice(0, 12)}…`)
+      : listed().map((one) => `${one.slice(0, 12)}…`);
     says.textContent =
       opens.length === 0
         ? "Nobody is named yet."
@@ -112,9 +136,19 @@ export async function granting(
       if (!row) throw new Error("Seal a record first.");
       const { store } = vault.need(aceso);
       const recipients = computes() ? chosen().map((one) => one.reader) : await readers(aceso, listed());
-      if (recipients.length === 0) throw new Error(computes() ? "Name at least one member of the committee." : "Name at least one account.");
+      if (recipients.length === 0)
+        throw new Error(computes() ? "Name at least one member of the committee." : "Name at least one account.");
       const [grant, given] = [await aceso.nextGrant(), terms()];
-      const of = { chainId: aceso.chain.id, granter: aceso.address, grant, record: row, recipients, committee: computes(), expires: expires(), terms: given };
+      const of = {
+        chainId: aceso.chain.id,
+        granter: aceso.address,
+        grant,
+        record: row,
+        recipients,
+        committee: computes(),
+        expires: expires(),
+        terms: given,
+      };
       const secret = store.key(nameOf(aceso, row));
       try {
         await aceso.giveSealed(aceso.verifier.granter.grant(of, secret));
@@ -126,8 +160,18 @@ export async function granting(
       await changed();
       const saved = line();
       const shows = given.actors.length > 0 || given.anybody || given.rewrap;
-      if (shows) fill(after, button("Save the grant’s terms", saved, async () => download(`grant-${grant}.json`, JSON.stringify(card, null, 1))), saved);
-      return `Grant ${grant} holds from the next transaction on.` + (shows ? " Whoever is to ask, or to pass it on, needs its terms: save them for her." : "");
+      if (shows)
+        fill(
+          after,
+          button("Save the grant’s terms", saved, async () =>
+            download(`grant-${grant}.json`, JSON.stringify(card, null, 1)),
+          ),
+          saved,
+        );
+      return (
+        `Grant ${grant} holds from the next transaction on.` +
+        (shows ? " Whoever is to ask, or to pass it on, needs its terms: save them for her." : "")
+      );
     },
     { id: "give" },
   );
@@ -135,16 +179,31 @@ export async function granting(
 
   const refresh = (all: RecordRow[], able: Member[]) => {
     [records, members] = [all, able];
-    choose(record, all.map((row) => [String(row.record), `record ${row.record}`]));
+    choose(
+      record,
+      all.map((row) => [String(row.record), `record ${row.record}`]),
+    );
     const operators = able.map((one) => one.validator.operator).join();
     if (committee.dataset["of"] !== operators) {
       committee.dataset["of"] = operators;
       const total = able.reduce((sum, one) => sum + one.validator.power, 0n);
       const boxes = able.map(({ validator: { operator, name, power } }, at) => {
-        const box = h("input", { id: `give-member-${at}`, type: "checkbox", value: operator, defaultChecked: true, checked: true });
+        const box = h("input", {
+          id: `give-member-${at}`,
+          type: "checkbox",
+          value: operator,
+          defaultChecked: true,
+          checked: true,
+        });
         return h("label", { className: "check" }, box, `${name || operator}, power ${power} of ${total}`);
       });
-      fill(committee, h("legend", {}, "Members of the committee"), ...(boxes.length > 0 ? boxes : [h("p", { className: "soft" }, "No operator of a validator has registered a key to open with.")]));
+      fill(
+        committee,
+        h("legend", {}, "Members of the committee"),
+        ...(boxes.length > 0
+          ? boxes
+          : [h("p", { className: "soft" }, "No operator of a validator has registered a key to open with.")]),
+      );
     }
     tell();
   };
@@ -155,6 +214,7 @@ export async function granting(
 async function readers(aceso: Aceso, accounts: string[]): Promise<ReaderRow[]> {
   const rows = await Promise.all(accounts.map((account) => aceso.reader(account)));
   const none = rows.findIndex((row) => row === undefined);
-  if (none >= 0) throw new Error(`${accounts[none]} has registered no reader’s key: she does that on her screen “Key”.`);
+  if (none >= 0)
+    throw new Error(`${accounts[none]} has registered no reader’s key: she does that on her screen “Key”.`);
   return rows as ReaderRow[];
 }

@@ -1,7 +1,7 @@
 /** Guardians: a key store dealt to them, brought back by enough of them, and a guardian's own share handed over. */
 import { type Aceso, type ReaderRow, GrantError, bytesOf, checkedDeal, hex, vaultFile } from "@aceso/sdk";
 
-import { button, download, field, fileOf, fill, form, h, id, line, say } from "../dom.js";
+import { button, download, field, fileOf, fill, form, h, id, line } from "../dom.js";
 import { session } from "../session.js";
 import * as vault from "../vault.js";
 
@@ -41,15 +41,30 @@ export async function guardians(main: HTMLElement): Promise<void> {
 function dealing(aceso: Aceso): HTMLElement {
   const kept = localStorage.getItem(place(aceso));
   const last = kept === null ? undefined : (JSON.parse(kept) as Last);
-  const accounts = h("textarea", { id: "deal-accounts", required: true, rows: 4, spellcheck: false, defaultValue: last?.accounts.join("\n") ?? "" });
-  const threshold = h("input", { id: "deal-threshold", type: "number", min: 1, max: 32, required: true, defaultValue: String(last?.threshold ?? 2) });
+  const accounts = h("textarea", {
+    id: "deal-accounts",
+    required: true,
+    rows: 4,
+    spellcheck: false,
+    defaultValue: last?.accounts.join("\n") ?? "",
+  });
+  const threshold = h("input", {
+    id: "deal-threshold",
+    type: "number",
+    min: 1,
+    max: 32,
+    required: true,
+    defaultValue: String(last?.threshold ?? 2),
+  });
   const state = h("p", { id: "deal-state", className: "soft" });
   const tell = (dealt: Last | undefined) => {
     const now = vault.unlocked(aceso)?.store.version;
     state.textContent = !dealt
       ? "No guardian is named in this browser."
       : `Dealt: version ${dealt.version}, to ${dealt.accounts.length} guardians, ${dealt.threshold} of whom bring it back.` +
-        (now !== undefined && String(now) !== dealt.version ? ` Your key store is version ${now}: deal anew, or what came since is lost with this device.` : "");
+        (now !== undefined && String(now) !== dealt.version
+          ? ` Your key store is version ${now}: deal anew, or what came since is lost with this device.`
+          : "");
   };
   tell(last);
   const files = h("div", { className: "row" });
@@ -71,7 +86,11 @@ function dealing(aceso: Aceso): HTMLElement {
       if (none) throw new Error(`${none[0]} has registered no reader’s key: she does that on her screen “Key”.`);
       const count = Number(threshold.value);
       if (count > named.length) throw new Error(`${count} of ${named.length} guardians cannot come together.`);
-      const dealt = vault.deal(aceso, count, rows.map(([, row]) => row as ReaderRow));
+      const dealt = vault.deal(
+        aceso,
+        count,
+        rows.map(([, row]) => row as ReaderRow),
+      );
       const done: Last = { version: String(vault.need(aceso).store.version), threshold: count, accounts: named };
       localStorage.setItem(place(aceso), JSON.stringify(done));
       tell(done);
@@ -127,14 +146,18 @@ async function recovering(aceso: Aceso): Promise<HTMLElement> {
       state.shares.set(place, aceso.verifier.guardians.receive(deal.of, deal.deal, handed, secret));
     } catch (error) {
       if (!(error instanceof GrantError)) throw error;
-      throw new Error(`The share of guardian ${place} (${guardian.account}) is false or for another collector: ${error.message}.`);
+      throw new Error(
+        `The share of guardian ${place} (${guardian.account}) is false or for another collector: ${error.message}.`,
+      );
     }
     share.value = "";
     tell();
     return `The share of guardian ${place} (${guardian.account}) is what she was dealt.`;
   });
   const file = jsonFile("recover-file");
-  const [first, again] = ["recover-phrase", "recover-again"].map((id) => h("input", { id, type: "password", required: true, autocomplete: "new-password" }));
+  const [first, again] = ["recover-phrase", "recover-again"].map((id) =>
+    h("input", { id, type: "password", required: true, autocomplete: "new-password" }),
+  );
   const bring = form(
     "Open the key store",
     [
@@ -149,11 +172,15 @@ async function recovering(aceso: Aceso): Promise<HTMLElement> {
     async () => {
       const { deal, shares } = state;
       if (!deal) throw new Error("Take the deal first.");
-      if (shares.size < deal.threshold) throw new Error(`${shares.size} of the ${deal.threshold} shares that are needed are here.`);
+      if (shares.size < deal.threshold)
+        throw new Error(`${shares.size} of the ${deal.threshold} shares that are needed are here.`);
       if (first!.value !== again!.value) throw new Error("The two pass phrases differ.");
       const text = await textOf(file);
       const copy = vaultFile(text);
-      if (copy.version !== deal.file.version) throw new Error(`The copy is version ${copy.version} of the key store, and the deal is of version ${deal.file.version}.`);
+      if (copy.version !== deal.file.version)
+        throw new Error(
+          `The copy is version ${copy.version} of the key store, and the deal is of version ${deal.file.version}.`,
+        );
       const key = aceso.verifier.guardians.recover(deal.deal, [...shares.values()].slice(0, deal.threshold));
       try {
         await vault.recover(text, key, first!.value);
@@ -180,13 +207,25 @@ async function recovering(aceso: Aceso): Promise<HTMLElement> {
 }
 
 function handing(aceso: Aceso): HTMLElement {
-  const [deal, to] = [jsonFile("hand-deal"), h("textarea", { id: "hand-to", required: true, rows: 2, spellcheck: false, autocomplete: "off" })];
+  const [deal, to] = [
+    jsonFile("hand-deal"),
+    h("textarea", { id: "hand-to", required: true, rows: 2, spellcheck: false, autocomplete: "off" }),
+  ];
   const shown = h("div", {});
   const made = form(
     "Make my share for her",
     [
-      h("p", { className: "soft" }, "Speak to her first. Whoever has this share and enough others, with a copy of the key store, has all her keys."),
-      h("div", { className: "fields" }, field("The deal that she gave you", deal), field("The code that she told you", to)),
+      h(
+        "p",
+        { className: "soft" },
+        "Speak to her first. Whoever has this share and enough others, with a copy of the key store, has all her keys.",
+      ),
+      h(
+        "div",
+        { className: "fields" },
+        field("The deal that she gave you", deal),
+        field("The code that she told you", to),
+      ),
     ],
     async () => {
       fill(shown);
@@ -196,7 +235,8 @@ function handing(aceso: Aceso): HTMLElement {
       if (at < 0) throw new Error(`Account ${aceso.address} is no guardian of this deal.`);
       const { store } = vault.need(aceso);
       const name = vault.readerName(BigInt(checked.file.guardians[at]!.epoch));
-      if (!store.images.includes(name)) throw new Error(`Your key store has no ${name}: this deal was made for a key that you have no more.`);
+      if (!store.images.includes(name))
+        throw new Error(`Your key store has no ${name}: this deal was made for a key that you have no more.`);
       const secret = store.key(name);
       let share: Uint8Array | undefined;
       try {
@@ -205,15 +245,24 @@ function handing(aceso: Aceso): HTMLElement {
         const says = line();
         fill(
           shown,
-          h("p", {}, "For ", id(checked.file.owner), `, as guardian ${at + 1} of ${checked.guardians}. Only who gave you that code can use it:`),
+          h(
+            "p",
+            {},
+            "For ",
+            id(checked.file.owner),
+            `, as guardian ${at + 1} of ${checked.guardians}. Only who gave you that code can use it:`,
+          ),
           h("p", {}, h("code", { id: "handed" }, handed)),
-          h("div", { className: "row" }, button("Copy it", says, async () => {
-            await navigator.clipboard.writeText(handed);
-            return "Copied.";
-          })),
+          h(
+            "div",
+            { className: "row" },
+            button("Copy it", says, async () => {
+              await navigator.clipboard.writeText(handed);
+              return "Copied.";
+            }),
+          ),
           says,
         );
-        say(says, "");
       } finally {
         secret.fill(0);
         share?.fill(0);

@@ -28,12 +28,26 @@ export async function sealed(main: HTMLElement): Promise<() => Promise<void>> {
     sentences.sealed(),
     locked,
     h("section", { "aria-labelledby": "sealed-h" }, h("h2", { id: "sealed-h" }, "My sealed records"), records),
-    h("section", { "aria-labelledby": "give-h" }, h("h2", { id: "give-h" }, "Let somebody open or read"), giving.element),
-    h("section", { "aria-labelledby": "seal-h" }, h("h2", { id: "seal-h" }, "Seal a record"), sealing(aceso, () => refresh())),
+    h(
+      "section",
+      { "aria-labelledby": "give-h" },
+      h("h2", { id: "give-h" }, "Let somebody open or read"),
+      giving.element,
+    ),
+    h(
+      "section",
+      { "aria-labelledby": "seal-h" },
+      h("h2", { id: "seal-h" }, "Seal a record"),
+      sealing(aceso, () => refresh()),
+    ),
   );
   const known = new Map<bigint, Shown>();
   async function refresh(): Promise<void> {
-    const [mine, members, models] = await Promise.all([aceso.records(aceso.address), aceso.members(), modelNames(aceso)]);
+    const [mine, members, models] = await Promise.all([
+      aceso.records(aceso.address),
+      aceso.members(),
+      modelNames(aceso),
+    ]);
     const validators = members.map((one) => one.validator);
     fill(locked, ...(vault.unlocked(aceso) ? [] : [lockedNote(aceso)]));
     for (const record of mine) {
@@ -43,21 +57,38 @@ export async function sealed(main: HTMLElement): Promise<() => Promise<void>> {
     }
     const elements = mine.map(({ record }) => known.get(record)!.element).reverse();
     if (elements.length === 0 || elements.some((element, at) => records.children[at] !== element))
-      fill(records, ...(elements.length > 0 ? elements : [h("p", { className: "soft" }, "Nothing is sealed for your account yet.")]));
-    giving.refresh(mine.filter((record) => record.retired === 0n), members);
+      fill(
+        records,
+        ...(elements.length > 0
+          ? elements
+          : [h("p", { className: "soft" }, "Nothing is sealed for your account yet.")]),
+      );
+    giving.refresh(
+      mine.filter((record) => record.retired === 0n),
+      members,
+    );
   }
   await refresh();
   return refresh;
 }
 
 function lockedNote(aceso: Aceso): HTMLElement {
-  const what = vault.file(aceso) === undefined ? "You have no key store in this browser yet" : "Your key store is locked";
-  return h("p", { className: "says bad", id: "locked" }, `${what}: to seal, grant and open `, h("a", { href: "#key" }, "go to the screen Key"), ".");
+  const what =
+    vault.file(aceso) === undefined ? "You have no key store in this browser yet" : "Your key store is locked";
+  return h(
+    "p",
+    { className: "says bad", id: "locked" },
+    `${what}: to seal, grant and open `,
+    h("a", { href: "#key" }, "go to the screen Key"),
+    ".",
+  );
 }
 
 /** The form that seals: everything happens in this browser before a byte leaves. */
 function sealing(aceso: Aceso, refresh: () => Promise<void>): HTMLElement {
-  const accept = Object.keys(MEDIA).map((end) => `.${end}`).join(",");
+  const accept = Object.keys(MEDIA)
+    .map((end) => `.${end}`)
+    .join(",");
   const file = h("input", { type: "file", id: "seal-file", required: true, accept });
   const modality = h("input", { id: "seal-modality", maxLength: 16, autocomplete: "off", placeholder: "DX" });
   const part = h("input", { id: "seal-part", maxLength: 16, autocomplete: "off", placeholder: "CHEST" });
@@ -91,7 +122,11 @@ function sealing(aceso: Aceso, refresh: () => Promise<void>): HTMLElement {
       await looked(bytes, media);
       vault.need(aceso);
       const tags = Object.fromEntries(
-        [["modality", modality], ["body_part", part], ["note", note]]
+        [
+          ["modality", modality],
+          ["body_part", part],
+          ["note", note],
+        ]
           .map(([name, control]) => [name as string, (control as HTMLInputElement).value.trim()])
           .filter(([, value]) => value !== ""),
       );
@@ -108,13 +143,19 @@ function sealing(aceso: Aceso, refresh: () => Promise<void>): HTMLElement {
 const mediaOf = (file: HTMLInputElement): string => {
   const end = /\.([a-z]+)$/i.exec(file.files?.[0]?.name ?? "")?.[1]?.toLowerCase() ?? "";
   const media = MEDIA[end];
-  if (!media) throw new Error(`A file that ends with “.${end}” is none of those that can be sealed here: ${Object.keys(MEDIA).join(", ")}.`);
+  if (!media)
+    throw new Error(
+      `A file that ends with “.${end}” is none of those that can be sealed here: ${Object.keys(MEDIA).join(", ")}.`,
+    );
   return media;
 };
 
 async function chosen(file: HTMLInputElement): Promise<Uint8Array<ArrayBuffer>> {
   const size = file.files?.[0]?.size ?? 0;
-  if (size > RECORD_MAX) throw new Error(`It has ${(size / 2 ** 20).toFixed(1)} MiB, and committees read records of at most ${RECORD_MAX >> 20} MiB.`);
+  if (size > RECORD_MAX)
+    throw new Error(
+      `It has ${(size / 2 ** 20).toFixed(1)} MiB, and committees read records of at most ${RECORD_MAX >> 20} MiB.`,
+    );
   return fileOf(file);
 }
 
@@ -126,7 +167,12 @@ async function looked(bytes: Uint8Array, media: string): Promise<{ canvas?: HTML
 }
 
 /** Seals, stores, registers. The key is written down before the chain is told. */
-async function seal(aceso: Aceso, bytes: Uint8Array, media: string, tags: Record<string, string>): Promise<{ record: bigint; cid: string }> {
+async function seal(
+  aceso: Aceso,
+  bytes: Uint8Array,
+  media: string,
+  tags: Record<string, string>,
+): Promise<{ record: bigint; cid: string }> {
   const { grants, granter, seals } = aceso.verifier;
   const point = grants.newPoint();
   let secret: Uint8Array | undefined;
@@ -136,7 +182,13 @@ async function seal(aceso: Aceso, bytes: Uint8Array, media: string, tags: Record
     await files.put(cid, file);
     vault.change(aceso, (store) => store.add(cid));
     secret = vault.need(aceso).store.key(cid);
-    const message = granter.record(aceso.chain.id, aceso.address, [{ cid, size, modality: "", bodyPart: "" }], secret, point);
+    const message = granter.record(
+      aceso.chain.id,
+      aceso.address,
+      [{ cid, size, modality: "", bodyPart: "" }],
+      secret,
+      point,
+    );
     try {
       await aceso.registerSealed(message);
     } catch (error) {
@@ -162,18 +214,35 @@ interface Shown {
 
 function shownRecord(aceso: Aceso, first: RecordRow, changed: () => Promise<void>): Shown {
   let record = first;
-  const [facts, picture, openers, reviews, says] = [h("p", { className: "soft" }), h("div", {}), h("div", {}), h("div", {}), line()];
+  const [facts, picture, openers, reviews, says] = [
+    h("p", { className: "soft" }),
+    h("div", {}),
+    h("div", {}),
+    h("div", {}),
+    line(),
+  ];
   const reads = results();
   const cid = first.files[0]?.cid ?? "";
-  const see = button("Open it here", says, async () => {
-    await withPoint(aceso, record, async (point) => {
-      const { inner, record: bytes } = open(aceso, point, await sealedFile(aceso, cid));
-      const notes = Object.entries(inner.tags).map(([name, value]) => `${name.replace("_", " ")} ${value}`);
-      fill(picture, await shown(inner, bytes), notes.length > 0 && h("p", { className: "soft" }, `Sealed with it: ${notes.join(", ")}.`));
-      bytes.fill(0);
-    });
-  }, { id: `open-${first.record}` });
-  const save = button("Save the sealed file", says, async () => download(`record-${first.record}.sealed`, await sealedFile(aceso, cid)));
+  const see = button(
+    "Open it here",
+    says,
+    async () => {
+      await withPoint(aceso, record, async (point) => {
+        const { inner, record: bytes } = open(aceso, point, await sealedFile(aceso, cid));
+        const notes = Object.entries(inner.tags).map(([name, value]) => `${name.replace("_", " ")} ${value}`);
+        fill(
+          picture,
+          await shown(inner, bytes),
+          notes.length > 0 && h("p", { className: "soft" }, `Sealed with it: ${notes.join(", ")}.`),
+        );
+        bytes.fill(0);
+      });
+    },
+    { id: `open-${first.record}` },
+  );
+  const save = button("Save the sealed file", says, async () =>
+    download(`record-${first.record}.sealed`, await sealedFile(aceso, cid)),
+  );
   const again = button("Upload it again", says, async () => {
     const put = await aceso.putBlob(await sealedFile(aceso, cid));
     if (put.cid !== cid) throw new Error(`The node calls it ${put.cid}, and it is registered as ${cid}.`);
@@ -206,13 +275,18 @@ function shownRecord(aceso: Aceso, first: RecordRow, changed: () => Promise<void
       `, ${row.files.reduce((sum, file) => sum + Number(file.size), 0)} sealed bytes, registered in block ${row.height}`,
       over ? `, ended in block ${row.retired}.` : ".",
     );
-    controls.hidden = ends.hidden = over;
+    controls.hidden = over;
+    // A record may have ended while its key stayed: a page that was closed in between, a copy that was brought back.
+    ends.hidden = over && !vault.unlocked(aceso)?.store.images.includes(nameOf(aceso, row));
     const [rows, items, receipts] = await Promise.all([
       aceso.grantsOf(row.record),
       row.reviews > 0n ? aceso.reviews(row.record) : [],
       aceso.receipts(cid),
     ]);
-    fill(openers, whoOpens(aceso, row, rows, validators, models, (one, card) => acting(aceso, one, card, rows, changed)));
+    fill(
+      openers,
+      whoOpens(aceso, row, rows, validators, models, (one, card) => acting(aceso, one, card, rows, changed)),
+    );
     fill(reviews, ...reviewing(items));
     await reads.take(receipts.filter((one) => aceso.verifier.receipt(one.receipt).sealed?.owner === aceso.address));
   }
@@ -220,20 +294,40 @@ function shownRecord(aceso: Aceso, first: RecordRow, changed: () => Promise<void
 }
 
 /** What stands beside a grant that holds: its terms as a file, and taking it back. */
-function acting(aceso: Aceso, row: GrantRow, card: Card | undefined, all: readonly GrantRow[], changed: () => Promise<void>): (Node | string)[] {
+function acting(
+  aceso: Aceso,
+  row: GrantRow,
+  card: Card | undefined,
+  all: readonly GrantRow[],
+  changed: () => Promise<void>,
+): (Node | string)[] {
   const { granter, grant } = row.grant!;
   const says = line();
   const called = granter === aceso.address ? `grant ${grant}` : `grant ${grant} of ${granter}`;
-  const revoke = button("Take it back", says, async () => {
-    await aceso.revokeSealed(granter, grant);
-    await changed();
-    notice(`${upper(called)} is taken back from the next transaction on. ${sentences.revoke}`);
-  }, { id: `take-${granter}-${grant}`, "aria-label": `Take ${called} back` });
-  const gone = all.filter((one) => one.grant?.from?.granter === granter && one.grant.from.grant === grant && holds(one, all)).length;
-  const save = card && button("Save its terms", says, async () => {
-    download(`grant-${grant}.json`, JSON.stringify(card, null, 1));
-    return "Give them to whom you named: to ask, she shows them to the chain.";
-  }, { "aria-label": `Save the terms of ${called}` });
+  const revoke = button(
+    "Take it back",
+    says,
+    async () => {
+      await aceso.revokeSealed(granter, grant);
+      await changed();
+      notice(`${upper(called)} is taken back from the next transaction on. ${sentences.revoke}`);
+    },
+    { id: `take-${granter}-${grant}`, "aria-label": `Take ${called} back` },
+  );
+  const gone = all.filter(
+    (one) => one.grant?.from?.granter === granter && one.grant.from.grant === grant && holds(one, all),
+  ).length;
+  const save =
+    card &&
+    button(
+      "Save its terms",
+      says,
+      async () => {
+        download(`grant-${grant}.json`, JSON.stringify(card, null, 1));
+        return "Give them to whom you named: to ask, she shows them to the chain.";
+      },
+      { "aria-label": `Save the terms of ${called}` },
+    );
   const also = gone > 0 ? [h("span", { className: "soft" }, `With it ${gone} that came of it. `)] : [];
   return [h("span", { className: "row" }, ...also, ...(save ? [save] : []), revoke), says];
 }
@@ -272,16 +366,27 @@ function reviewing(items: readonly ReviewRow[]): HTMLElement[] {
 function ending(aceso: Aceso, record: () => RecordRow, changed: () => Promise<void>): HTMLElement {
   const says = line();
   const number = record().record;
-  const sure = button("End it and erase its key", says, async () => {
-    const row = record();
-    vault.need(aceso);
-    await aceso.retire(row.record);
-    const name = nameOf(aceso, row);
-    if (vault.need(aceso).store.images.includes(name)) vault.change(aceso, (store) => store.erase(name));
-    await Promise.all(row.files.map((file) => files.drop(file.cid)));
-    await changed();
-    notice(`Record ${row.record} has ended. ${sentences.erase}`);
-  }, { id: `end-${number}`, "aria-label": `End record ${number} and erase its key` });
-  return h("details", {}, h("summary", {}, "End this record"), h("p", { className: "soft" }, `This cannot be undone. ${sentences.erase}`), h("div", { className: "row" }, sure), says);
+  const sure = button(
+    "End it and erase its key",
+    says,
+    async () => {
+      const row = record();
+      vault.need(aceso);
+      if (row.retired === 0n) await aceso.retire(row.record);
+      const name = nameOf(aceso, row);
+      if (vault.need(aceso).store.images.includes(name)) vault.change(aceso, (store) => store.erase(name));
+      await Promise.all(row.files.map((file) => files.drop(file.cid)));
+      await changed();
+      notice(`Record ${row.record} has ended. ${sentences.erase}`);
+    },
+    { id: `end-${number}`, "aria-label": `End record ${number} and erase its key` },
+  );
+  return h(
+    "details",
+    {},
+    h("summary", {}, "End this record"),
+    h("p", { className: "soft" }, `This cannot be undone. ${sentences.erase}`),
+    h("div", { className: "row" }, sure),
+    says,
+  );
 }
-

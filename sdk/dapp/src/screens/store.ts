@@ -31,13 +31,25 @@ export async function store(aceso: Aceso): Promise<HTMLElement> {
 }
 
 const phrase = (id: string, label: string, fresh: boolean) => {
-  const control = h("input", { id, type: "password", required: true, autocomplete: fresh ? "new-password" : "current-password" });
+  const control = h("input", {
+    id,
+    type: "password",
+    required: true,
+    autocomplete: fresh ? "new-password" : "current-password",
+  });
   return { control, field: field(label, control) };
 };
 
 function making(again: () => Promise<void>): HTMLElement {
-  const [first, second] = [phrase("store-phrase", "A pass phrase", true), phrase("store-again", "The same again", true)];
-  const hint = h("p", { className: "soft" }, "Several words that you use nowhere else. Nobody can bring it back but your guardians, if you name some.");
+  const [first, second] = [
+    phrase("store-phrase", "A pass phrase", true),
+    phrase("store-again", "The same again", true),
+  ];
+  const hint = h(
+    "p",
+    { className: "soft" },
+    "Several words that you use nowhere else. Nobody can bring it back but your guardians, if you name some.",
+  );
   return form("Make a key store", [hint, h("div", { className: "fields" }, first.field, second.field)], async () => {
     if (first.control.value !== second.control.value) throw new Error("The two pass phrases differ.");
     await vault.create(first.control.value);
@@ -56,11 +68,21 @@ function unlocking(again: () => Promise<void>): HTMLElement {
 function bringing(again: () => Promise<void>): HTMLElement {
   const file = h("input", { type: "file", id: "store-file", required: true, accept: ".json,application/json" });
   const { control, field: words } = phrase("store-file-phrase", "The saved file’s pass phrase", false);
-  const bring = form("Bring it here", [h("div", { className: "fields" }, field("A saved key store", file), words)], async () => {
-    await vault.bring(new TextDecoder().decode(await fileOf(file)), control.value);
-    await again();
-  });
-  const lost = h("p", { className: "soft" }, "Pass phrase lost? Your guardians bring the key back: see the screen ", h("a", { href: "#guardians" }, "Guardians"), ".");
+  const bring = form(
+    "Bring it here",
+    [h("div", { className: "fields" }, field("A saved key store", file), words)],
+    async () => {
+      await vault.bring(new TextDecoder().decode(await fileOf(file)), control.value);
+      await again();
+    },
+  );
+  const lost = h(
+    "p",
+    { className: "soft" },
+    "Pass phrase lost? Your guardians bring the key back: see the screen ",
+    h("a", { href: "#guardians" }, "Guardians"),
+    ".",
+  );
   return h("details", {}, h("summary", {}, "Bring a saved key store"), bring, lost);
 }
 
@@ -76,7 +98,11 @@ async function open(aceso: Aceso, again: () => Promise<void>): Promise<HTMLEleme
     await again();
   });
   const records = store.images.filter((name) => !name.startsWith("reader:")).length;
-  const facts = h("p", { id: "store-facts" }, `Open. Version ${store.version}, keys of ${records} sealed ${records === 1 ? "record" : "records"}.`);
+  const facts = h(
+    "p",
+    { id: "store-facts" },
+    `Open. Version ${store.version}, keys of ${records} sealed ${records === 1 ? "record" : "records"}.`,
+  );
   return [facts, h("div", { className: "row" }, save, lock), says, await reading(aceso, again)];
 }
 
@@ -102,6 +128,15 @@ async function reading(aceso: Aceso, again: () => Promise<void>): Promise<HTMLEl
   const state = !row
     ? "None is registered: nobody can seal for you, and you can be nobody’s guardian."
     : `Epoch ${row.epoch}, until ${when(Number(row.expires))}${holds ? "" : ": over"}. ` +
-      (mine ? "Its secret is in this key store." : "Its secret is not in this key store: what is wrapped for it does not open here.");
-  return h("div", {}, h("h3", {}, "Reader’s key"), h("p", { id: "reader-state" }, state), h("div", { className: "row" }, make), says);
+      (mine
+        ? "Its secret is in this key store."
+        : "Its secret is not in this key store: what is wrapped for it does not open here.");
+  return h(
+    "div",
+    {},
+    h("h3", {}, "Reader’s key"),
+    h("p", { id: "reader-state" }, state),
+    h("div", { className: "row" }, make),
+    says,
+  );
 }
