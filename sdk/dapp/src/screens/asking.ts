@@ -1,27 +1,14 @@
 /** The physician's sealed reads: grants by which she may ask, the committee, its progress in blocks, the outcome. */
-import {
-  type Aceso,
-  DISCLOSE,
-  type GrantRow,
-  JOB_STATUS,
-  type JobRow,
-  type MsgGrant,
-  type RecordRow,
-  type ValidatorRow,
-  attribute,
-} from "@aceso/sdk";
+import { type Aceso, type GrantRow, JOB_STATUS, type JobRow, type RecordRow, type ValidatorRow } from "@aceso/sdk";
 
 import * as cards from "../cards.js";
-import { accountInput, modelNames } from "../controls.js";
 import { results } from "../committee.js";
-import { button, field, fileOf, fill, form, h, id, line, options, sentenceOf, when } from "../dom.js";
-import * as files from "../files.js";
-import { open, sealedFile, shown, withPoint } from "../opening.js";
+import { modelNames } from "../controls.js";
+import { field, fileOf, fill, form, h, id, sentenceOf, when } from "../dom.js";
 import { sentences } from "../sentences.js";
-import { need, readerName } from "../vault.js";
+import { breaking, mine } from "./holding.js";
+import { request } from "./request.js";
 
-/** Blocks within which a committee has to answer. */
-const TERM = 200;
 /** Between two looks at a job that is open, in milliseconds. */
 const LOOK_MS = 500;
 
@@ -75,87 +62,6 @@ export async function asking(aceso: Aceso): Promise<{ element: HTMLElement; refr
   );
   await refresh();
   return { element, refresh, stop: () => known.forEach((one) => one.stop()) };
-}
-
-/** A record whose key was wrapped for this account. */
-function mine(aceso: Aceso, record: RecordRow, given: MsgGrant): HTMLElement {
-  const [says, picture] = [line(), h("div", {})];
-  const see = button("Open it here", says, () =>
-    withPoint(aceso, record, async (point) => {
-      const { inner, record: bytes } = open(aceso, point, await sealedFile(aceso, cid));
-      fill(picture, await shown(inner, bytes));
-      bytes.fill(0);
-    }),
-  );
-  const cid = record.files[0]?.cid ?? "";
-  const file = h("input", { type: "file", id: `bring-${record.record}`, required: true });
-  const bring = form("Bring it", [field("The sealed file, where the node does not hand it out", file)], async () => {
-    const bytes = await fileOf(file);
-    if (aceso.verifier.seals.header(bytes).owner !== record.owner)
-      throw new Error("This is a sealed file of another owner.");
-    await files.put(cid, bytes);
-    return "It is in this browser now; whether it is the record’s shows when it is opened.";
-  });
-  return h(
-    "article",
-    { "aria-label": `Record ${record.record} that you may open by grant ${given.grant} of ${given.granter}` },
-    h("h3", {}, `Record ${record.record} of patient `, id(record.owner)),
-    h(
-      "p",
-      { className: "soft" },
-      `Its key was wrapped for your reader’s key by grant ${given.grant} of `,
-      id(given.granter),
-      `, until ${when(Number(given.expires))}: you open it yourself, and nobody is asked.`,
-    ),
-    h("div", { className: "row" }, see),
-    says,
-    picture,
-    h("details", {}, h("summary", {}, "Bring the sealed file"), bring),
-    h("details", {}, h("summary", {}, "Pass its key on"), passing(aceso, record, given)),
-  );
-}
-
-/**
- * Wraps what was wrapped for this account for somebody else: where its terms let it be passed on, or in an emergency that
- * she has declared. The chain judges.
- */
-function passing(aceso: Aceso, record: RecordRow, given: MsgGrant): HTMLElement {
-  const to = accountInput(aceso, `pass-${given.granter}-${given.grant}`);
-  const hint =
-    "She gets the key until this grant or her reader’s key ends, and the patient sees that it came from you. Without terms that allow it (bring them below), only who has broken the glass is given it.";
-  return form("Pass it on", [h("p", { className: "soft" }, hint), field("Account", to)], async () => {
-    const { granter } = aceso.verifier;
-    const reader = await aceso.reader(to.value.trim());
-    if (!reader)
-      throw new Error(`${to.value.trim()} has registered no reader’s key: she does that on her screen “Key”.`);
-    const place = given.recipients.findIndex((one) => one.account === aceso.address);
-    const terms = cards.cardOf(aceso, given.granter, given.grant)?.terms;
-    const { store } = need(aceso);
-    const secret = store.key(readerName(given.recipients[place]?.epoch ?? 0n));
-    const grant = await aceso.nextGrant();
-    const from = { given, place, ...(terms?.rewrap ? { terms } : {}) };
-    try {
-      await aceso.giveSealed(
-        granter.grant(
-          {
-            chainId: aceso.chain.id,
-            granter: aceso.address,
-            grant,
-            record,
-            from,
-            recipients: [reader],
-            committee: false,
-            expires: given.expires < reader.expires ? given.expires : reader.expires,
-            terms: granter.newTerms(),
-          },
-          secret,
-        ),
-      );
-    } finally {
-      secret.fill(0);
-    }
-    return `Passed on by your grant ${grant}.`;
-  });
 }
 
 interface Study {
@@ -302,115 +208,3 @@ function told(aceso: Aceso, job: JobRow, height: number): string {
       return `${asked}: ended in block ${job.closed}, because too few of the committee are left. ${back}`;
   }
 }
-
-/** Asks those who hold the key for emergencies. */
-function breaking(aceso: Aceso, card: cards.Card): HTMLElement {
-  const reason = h("input", {
-    id: `reason-${card.granter}-${card.grant}`,
-    maxLength: 1000,
-    required: true,
-    autocomplete: "off",
-  });
-  const why = field("Why it is an emergency", reason, "public for ever, and the patient is told");
-  return form("Ask for the key", [why], async () => {
-    const reader = await aceso.reader(aceso.address);
-    if (!reader)
-      throw new Error("You have registered no reader’s key, so nobody can wrap for you: do that on the screen “Key”.");
-    const { granter, grant, expires, terms } = card;
-    await aceso.breakGlass({
-      actor: aceso.address,
-      epoch: reader.epoch,
-      granter,
-      grant: BigInt(grant),
-      terms: aceso.verifier.granter.terms(terms, BigInt(expires)).bytes,
-      reason: reason.value.trim(),
-    });
-    return "The patient is told, and those who hold the key may pass it on to you: it then stands below.";
-  });
-}
-
-/** The request. The chain refuses what the terms do not allow, before anything is paid. */
-async function request(
-  aceso: Aceso,
-  card: cards.Card,
-  record: RecordRow,
-  done: (known?: bigint) => Promise<void>,
-): Promise<HTMLElement> {
-  const { terms } = card;
-  const name = `${card.granter}-${card.grant}`;
-  const models = (await aceso.models()).filter((one) => one.status === 1);
-  const allowed = (model: string) => terms.models.length === 0 || terms.models.includes(model);
-  const sorted = [...models].sort((one, other) => Number(allowed(other.id)) - Number(allowed(one.id)));
-  const model = h(
-    "select",
-    { id: `model-${name}`, required: true },
-    ...options(
-      sorted.map((one) => [one.id, allowed(one.id) ? one.manifest.name : `${one.manifest.name} (not granted)`]),
-    ),
-  );
-  const purpose = h(
-    "select",
-    { id: `purpose-${name}`, required: true },
-    ...options(terms.purposes.map((code) => [code, code])),
-  );
-  const ways: [string, string][] = [
-    ...(terms.findings.length > 0 ? [["predicate", "one bit a finding, for everyone"] as [string, string]] : []),
-    ...(terms.sealed ? [["sealed", "all of it, for who holds the key"] as [string, string]] : []),
-    ...(terms.open ? [["open", "all of it, for everyone"] as [string, string]] : []),
-  ];
-  const disclose = h("select", { id: `disclose-${name}`, required: true }, ...options(ways));
-  const finding = h("select", { id: `finding-${name}` }, ...options(terms.findings.map((one) => [one, one])));
-  const findings = field("Finding", finding);
-  const reason = h("input", { id: `reason-${name}`, maxLength: 1000, required: terms.emergency, autocomplete: "off" });
-  const learns = h("p", { className: "note" });
-  const tell = () => {
-    findings.hidden = disclose.value !== "predicate";
-    learns.textContent = sentences.discloses(asked(disclose.value, finding.value));
-  };
-  const made = form(
-    "Ask the committee",
-    [
-      h(
-        "div",
-        { className: "fields" },
-        field("Model", model),
-        field("Purpose", purpose),
-        field("What becomes known", disclose),
-        findings,
-        terms.emergency && field("Why it is an emergency", reason, "public for ever, and the patient is told"),
-      ),
-      learns,
-    ],
-    async () => {
-      const height = await aceso.height();
-      const { job, events } = await aceso.askCommittee({
-        requester: aceso.address,
-        actor: aceso.address,
-        model: Uint8Array.from(model.value.match(/../g) ?? [], (pair) => parseInt(pair, 16)),
-        owner: card.owner,
-        image: record.files[0]?.cid ?? "",
-        granter: card.granter,
-        grant: BigInt(card.grant),
-        terms: aceso.verifier.granter.terms(terms, BigInt(card.expires)).bytes,
-        purpose: purpose.value,
-        disclose: DISCLOSE.indexOf(disclose.value as (typeof DISCLOSE)[number]),
-        findings: disclose.value === "predicate" ? [finding.value] : [],
-        accept: undefined,
-        deadline: BigInt(height + TERM),
-        callbackGas: 0n,
-        reason: terms.emergency ? reason.value.trim() : "",
-      });
-      const read = attribute(events, "request_read", "read");
-      await done(read === undefined ? undefined : BigInt(read));
-      return job > 0n
-        ? `Job ${job} is with the committee.`
-        : "That bit was known already: it is told again for nothing, below.";
-    },
-  );
-  made.addEventListener("input", tell);
-  tell();
-  return made;
-}
-
-const asked = (way: string, finding: string) =>
-  way === "predicate" ? { predicate: [finding] } : (way as "open" | "sealed");
