@@ -222,6 +222,9 @@ test("a sealed outcome is for who holds the key, who computes the same here", as
   await theirs.getByText("The outcome is sealed for who holds the record’s key.").waitFor();
   await button(theirs, "Open the outcome").click();
   await theirs.getByText(/no key store in this browser yet/).waitFor();
+  await record(1)
+    .getByText(/In block \d+ .* for TREAT, use 3 of grant 1: job 2\./)
+    .waitFor();
   const hers = record(1).locator("[data-read='2']");
   await hers.locator(".badge.verified").waitFor();
   await button(hers, "Open the outcome").click();
@@ -253,9 +256,22 @@ test("a reader opens the record herself, and the outcome with it", async () => {
   await go(page, "Physician");
   const mine = page.getByLabel(/^Record 1 that you may open/);
   await mine.getByText("Bring the sealed file", { exact: true }).click();
-  await mine.locator("input[type=file]").setInputFiles(file);
-  await button(mine, "Bring it").click();
-  await mine.getByText("It is in this browser now").waitFor();
+  const bringing = async (path) => {
+    await mine.locator("input[type=file]").setInputFiles(path);
+    await button(mine, "Bring it").click();
+    await mine.getByText("It is in this browser now").waitFor();
+  };
+  const changed = readFileSync(file);
+  changed[changed.length - 1] ^= 1;
+  writeFileSync(at("changed.sealed"), changed);
+  await bringing(at("changed.sealed"));
+  await button(mine, "Open it here").click();
+  await mine.getByText(/Leaf 0 is not what was sealed/).waitFor();
+  await button(asks(1).locator("[data-read='2']"), "Verify here").click();
+  await asks(1)
+    .getByText(/The record does not open here, and its committee has opened it/)
+    .waitFor();
+  await bringing(file);
   await button(mine, "Open it here").click();
   await mine.locator("canvas").waitFor();
   await button(asks(1).locator("[data-read='2']"), "Open the outcome").click();

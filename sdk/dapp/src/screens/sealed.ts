@@ -1,5 +1,5 @@
 /** The patient's sealed records: sealed here, granted, taken back, ended; who can open them, and what came of them. */
-import type { Aceso, GrantRow, RecordRow, ReviewRow, ValidatorRow } from "@aceso/sdk";
+import type { Aceso, GrantRow, JournalEntry, RecordRow, ReviewRow, ValidatorRow } from "@aceso/sdk";
 
 import type { Card } from "../cards.js";
 import { results } from "../committee.js";
@@ -152,16 +152,17 @@ function shownRecord(aceso: Aceso, first: RecordRow, changed: () => Promise<void
     controls.hidden = over;
     // A record may have ended while its key stayed: a page that was closed in between, a copy that was brought back.
     ends.hidden = over && !vault.unlocked(aceso)?.store.images.includes(nameOf(aceso, row));
-    const [rows, items, receipts] = await Promise.all([
+    const [rows, items, entries, receipts] = await Promise.all([
       aceso.grantsOf(row.record),
       row.reviews > 0n ? aceso.reviews(row.record) : [],
+      aceso.journal(cid),
       aceso.receipts(cid),
     ]);
     fill(
       openers,
       whoOpens(aceso, row, rows, validators, models, (one, card) => acting(aceso, one, card, rows, changed)),
     );
-    fill(reviews, ...reviewing(items));
+    fill(reviews, ...reviewing(items), ...asking(aceso, entries));
     await reads.take(receipts.filter((one) => aceso.verifier.receipt(one.receipt).sealed?.owner === aceso.address));
   }
   return { element, refresh };
@@ -234,6 +235,21 @@ function reviewing(items: readonly ReviewRow[]): HTMLElement[] {
     ),
   );
   return [h("h4", {}, "For your review: emergencies"), h("ul", { className: "reviews" }, ...list)];
+}
+
+/** Who asked committees to read it: the journal's lines, newest first. */
+function asking(aceso: Aceso, entries: readonly JournalEntry[]): HTMLElement[] {
+  const list = entries.flatMap(({ height, event }) => {
+    if (!("requested" in event) || event.requested.owner !== aceso.address) return [];
+    const { actor, purpose, grant, job, use } = event.requested;
+    const answered = job > 0 ? `job ${job}` : "known already";
+    return [
+      h("li", {}, `In block ${height} `, id(actor), ` for ${purpose}, use ${use} of grant ${grant}: ${answered}.`),
+    ];
+  });
+  return list.length > 0
+    ? [h("h4", {}, "Who asked for reads"), h("ul", { className: "asked" }, ...list.reverse())]
+    : [];
 }
 
 /** Ending a record: asked twice, because it cannot be undone. */

@@ -169,6 +169,24 @@ mod tests {
     }
 
     #[test]
+    fn a_sealed_read_is_computed_from_a_receipt_a_point_and_what_is_registered() {
+        let words = |refused: Result<Answer, Refusal>| format!("{:?}", refused.unwrap_err());
+        let refused = words(recompute_sealed(b"x", b"", b"", b"", b"", b""));
+        assert!(refused.contains("the receipt does not decode"), "{refused}");
+        assert!(words(outputs(b"x", b"", b"")).contains("the receipt does not decode"));
+        let about = br#"{"owner":"a","commitment":"00","modality":"","body_part":"","vouched":null}"#;
+        assert!(read::<About>(about, "registration").is_err());
+        let about = format!(
+            r#"{{"owner":"a","commitment":"{0}","modality":"DX","body_part":"","vouched":"{0}"}}"#,
+            "07".repeat(32)
+        );
+        assert_eq!(
+            read::<About>(about.as_bytes(), "registration").unwrap().vouched,
+            Some(PixelDigest(Digest([7; 32])))
+        );
+    }
+
+    #[test]
     fn what_a_node_answers_is_read_or_refused() {
         let refused = evidence(b"r", b"c", b"a", b"{}", b"[]").unwrap_err();
         assert!(refused.starts_with("the node's answer to commit cannot be read"), "{refused}");
