@@ -113,10 +113,13 @@ export async function granting(
     const opens = computes()
       ? chosen().map(({ validator }) => validator.name || `${validator.operator.slice(0, 12)}…`)
       : listed().map((one) => `${one.slice(0, 12)}…`);
-    says.textContent =
-      opens.length === 0
-        ? "Nobody is named yet."
-        : `${opens.join(", ")} can open record ${record.value} until ${when(Number(expires()))}. ${sentences.terms(terms(), computes(), 0, new Map([...models].map(([id, { name }]) => [id, name])))}`;
+    const names = new Map([...models].map(([id, { name }]) => [id, name]));
+    if (!record.value) says.textContent = "Seal a record first.";
+    else if (opens.length === 0) says.textContent = "Nobody is named yet.";
+    else if (is() === "committee" && listed().length === 0)
+      says.textContent = "Nobody is named yet who may ask for reads.";
+    else
+      says.textContent = `${opens.join(", ")} can open record ${record.value} until ${when(Number(expires()))}. ${sentences.terms(terms(), computes(), 0, names)}`;
   }
 
   const made = form(
