@@ -8,7 +8,7 @@ import { createInterface } from "node:readline";
 /**
  * @param {{ fund: string[], [option: string]: string | string[] }} options accounts with coins, and options of
  *   `aceso dev` by name (`{ "chain-id": "a-1" }`)
- * @returns {Promise<{ rpc: string, rest: string, stop: () => Promise<void> }>}
+ * @returns {Promise<{ rpc: string, rest: string, home: string, stop: () => Promise<void> }>}
  */
 export async function startNode({ fund, ...options }) {
   const binary = process.env.ACESO_NODE;
@@ -32,5 +32,5 @@ export async function startNode({ fund, ...options }) {
       });
       child.kill("SIGTERM");
     });
-  return { ...JSON.parse(first), stop };
+  return { ...JSON.parse(first), home: join(home, "node"), stop };
 }

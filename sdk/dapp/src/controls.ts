@@ -12,3 +12,7 @@ export async function modelSelect(aceso: Aceso, id: string): Promise<HTMLSelectE
   const active = (await aceso.models()).filter((model) => model.status === 1);
   return h("select", { id, required: true }, ...options(active.map((one) => [one.id, one.manifest.name])));
 }
+
+/** What models are called. */
+export const modelNames = async (aceso: Aceso): Promise<Map<string, string>> =>
+  new Map((await aceso.models()).map((model) => [model.id, model.manifest.name]));

@@ -1,7 +1,7 @@
 /** Elements, and what buttons do: run, wait, say what came of it beside the control. */
 import { NodeError } from "@aceso/sdk";
 
-type Child = Node | string | number | null | undefined | false;
+export type Child = Node | string | number | null | undefined | false;
 
 /** Makes an element. Properties are set as such; `aria-…`, `for` and `data-…` as attributes. */
 export function h<K extends keyof HTMLElementTagNameMap>(
@@ -46,7 +46,10 @@ export function sentenceOf(error: unknown): string {
 
 /** Contracts tell times in Unix seconds; people are told them by their own clock. */
 export const told = (text: string): string =>
-  text.replace(/\bat (1\d{9})\b/g, (_, seconds) => `on ${when(Number(seconds))}`);
+  text.replace(
+    /\b(at|before|is) (1\d{9})\b/g,
+    (_, word, seconds) => `${word === "at" ? "on" : word} ${when(Number(seconds))}`,
+  );
 
 export const upper = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
 

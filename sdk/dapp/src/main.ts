@@ -1,21 +1,31 @@
 /**
- * The page: five screens behind five hashes. Each screen draws itself once and is told to look again when a transaction
+ * The page: screens behind hashes. Each screen draws itself once and is told to look again when a transaction
  * went through.
  */
 import { subscribe } from "@aceso/sdk";
 
 import { fill, h, sentenceOf } from "./dom.js";
+import { guardians } from "./screens/guardians.js";
 import { insurer } from "./screens/insurer.js";
 import { key } from "./screens/key.js";
 import { node } from "./screens/node.js";
 import { patient } from "./screens/patient.js";
 import { physician } from "./screens/physician.js";
+import { sealed } from "./screens/sealed.js";
 import { hasKey, session } from "./session.js";
 
 /** How long transactions may gather before a screen looks again, in milliseconds. */
 const GATHER_MS = 200;
 
-const SCREENS = { patient: "Patient", physician: "Physician", insurer: "Insurer", key: "Key", node: "Node" } as const;
+const SCREENS = {
+  patient: "Patient",
+  sealed: "Sealed records",
+  physician: "Physician",
+  insurer: "Insurer",
+  key: "Key",
+  guardians: "Guardians",
+  node: "Node",
+} as const;
 type Screen = keyof typeof SCREENS;
 
 const main = document.getElementById("main")!;
@@ -68,7 +78,12 @@ async function open(name: Screen, into: HTMLElement): Promise<() => void> {
       h("p", {}, "This screen acts for an account: ", h("a", { href: "#key" }, "bring or make a key"), " first."),
     );
   } else if (name === "insurer") return (await insurer(into)).stop;
-  else return watch(await (name === "patient" ? patient(into) : physician(into)));
+  else if (name === "guardians") await guardians(into);
+  else if (name === "physician") {
+    const { refresh, stop } = await physician(into);
+    const unwatch = await watch(refresh);
+    return () => (unwatch(), stop());
+  } else return watch(await (name === "patient" ? patient(into) : sealed(into)));
   return () => {};
 }
 

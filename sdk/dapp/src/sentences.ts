@@ -1,4 +1,6 @@
 /** Who learns what, and what a guard can do. Said wherever something is granted, asked or shown. */
+import type { JobStatement, SealedTerms } from "@aceso/sdk";
+
 import { h } from "./dom.js";
 
 const learns = (): HTMLElement =>
@@ -11,7 +13,76 @@ const learns = (): HTMLElement =>
 const clinical = (): HTMLElement =>
   h("p", { className: "note" }, h("strong", {}, "Not for clinical use."), " A model's output is no diagnosis.");
 
-export const sentences = { learns, clinical };
+/** Who learns what of sealed reads. */
+const sealed = (): HTMLElement =>
+  h(
+    "p",
+    { className: "note" },
+    "Who learns what. The image is sealed before it leaves this browser; whom you name opens it, nobody else. " +
+      "Everyone learns: that there is a sealed file of yours, its length, whom you let open it and until when, and of each read " +
+      "which file, which model, who asked, and the payout. What came out is for everyone, for one bit of it, or for who holds the key, as you say below.",
+  );
+
+/** What taking back does, and what it cannot. */
+const revoke =
+  "It holds for what has not been opened yet: reads in progress are called off, and nobody opens it by this grant from now on. " +
+  "Who has opened the record keeps what she saw.";
+
+/** What erasing does, and what it cannot. */
+const erase =
+  "No grant of it holds any more, and your key of it is erased: it follows from nothing that you still have. " +
+  "Destroy older copies of your key store, and deal it to your guardians anew. Erasure binds nobody who kept the picture.";
+
+const listed = (all: readonly string[], none: string): string => (all.length === 0 ? none : all.join(", "));
+const short = (text: string): string => (text.length > 20 ? `${text.slice(0, 10)}…${text.slice(-6)}` : text);
+
+/** Models by their id. */
+export type Names = ReadonlyMap<string, string>;
+
+/** A grant's terms; a committee's are about reads, others' about who opens. */
+function terms(of: SealedTerms, committee: boolean, used: number, names: Names): string {
+  if (!committee && of.emergency)
+    return "To hold the key for emergencies, and to pass it on to who gives a public reason.";
+  const passes = of.rewrap ? " May be passed on to others." : "";
+  const asks = of.anybody ? "anybody" : listed(of.actors.map(short), "");
+  if (!asks) return `To open it themselves; nobody asks for reads by it.${passes}`;
+  const models = listed(
+    of.models.map((one) => names.get(one) ?? short(one)),
+    "any model",
+  );
+  const purposes = of.purposes.map((code) => PURPOSES.find(([known]) => known === code)?.[1] ?? code);
+  const tells = [
+    of.findings.length > 0
+      ? `everyone learns of ${of.findings.join(" and ")} whether it is there (at most ${of.bits} ${of.bits === 1 ? "bit" : "bits"})`
+      : "",
+    of.sealed ? "outputs are sealed for who holds the key" : "",
+    of.open ? "everyone learns the whole outcome" : "",
+  ].filter(Boolean);
+  return `For reads that ${asks} may ask for: ${listed(purposes, "no purpose")}, with “${models}”, ${used} of ${of.uses} used; ${tells.join("; ")}.${passes}`;
+}
+
+/** Who learns what of one read, before it is asked for and beside its result. */
+function discloses(of: JobStatement["disclosure"]): string {
+  if (of === "open") return "Open: everyone learns this file, this model, the whole outcome and the payout.";
+  if (of === "sealed")
+    return "Sealed: who holds the record's key learns the outcome; everyone learns this file, this model and the payout.";
+  return `Everyone learns this file, this model, of ${of.predicate.join(" and ")} whether it is there, and the payout.`;
+}
+
+/** Why a sealed file could not be read, as every member has seen it. */
+const FAILURES: Record<string, string> = {
+  key: "the key that was granted is not the one that was registered",
+  header: "the file is no sealed file, or of another key",
+  owner: "the file names another owner",
+  leaf: "the file was changed",
+  record: "what was sealed is no record, or too long",
+  undecodable: "the record is no image that can be decoded",
+  unsuitable: "the record is not what the model reads: another modality, body part or shape",
+  inference: "the model refused to run on it",
+};
+const failure = (reason: string): string => FAILURES[reason] ?? reason;
+
+export const sentences = { learns, clinical, sealed, revoke, erase, terms, discloses, failure };
 
 /** Purposes that a patient is offered, by their code in HL7 v3 ActReason. */
 export const PURPOSES: [code: string, label: string][] = [

@@ -116,6 +116,40 @@ export async function unpin(): Promise<void> {
   localStorage.removeItem(pin((await session()).chain.id));
 }
 
+/** The roots of attestation keys that this browser trusts. */
+export interface PinnedRoots {
+  /** The digest of the first one: all others follow from it. */
+  trusted: string;
+  latest: number;
+  roots: Uint8Array;
+  since: string;
+}
+
+const rootsPlace = (chain: string) => `aceso.roots.${chain}`;
+
+/** The pinned roots, with those that have followed since; the chain's first is pinned where there is none yet. */
+export async function pinnedRoots(): Promise<PinnedRoots> {
+  const aceso = await session();
+  const before = localStorage.getItem(rootsPlace(aceso.chain.id));
+  const kept = before === null ? undefined : (JSON.parse(before) as { roots: string; since: string });
+  const held = kept && new TextEncoder().encode(kept.roots);
+  const roots = await aceso.roots(held);
+  return pinRoots(roots, kept?.since ?? new Date().toISOString());
+}
+
+/** Trusts a roots file from now on. */
+export async function pinRoots(roots: Uint8Array, since = new Date().toISOString()): Promise<PinnedRoots> {
+  const aceso = await session();
+  const { chainId, trusted, latest } = aceso.verifier.compacts.about(roots);
+  if (chainId !== aceso.chain.id) throw new Error(`The roots are of chain ${chainId}, and this is ${aceso.chain.id}.`);
+  localStorage.setItem(rootsPlace(chainId), JSON.stringify({ roots: new TextDecoder().decode(roots), since }));
+  return { trusted, latest, roots, since };
+}
+
+export async function unpinRoots(): Promise<void> {
+  localStorage.removeItem(rootsPlace((await session()).chain.id));
+}
+
 /** An amount of the chain's smallest coin, in words. */
 export const coins = (amount: bigint | string | number, denom: string): string =>
   denom.startsWith("u")

@@ -8,7 +8,7 @@ import { fromBase64, toBase64, toHex, toUtf8 } from "@cosmjs/encoding";
 import type { OfflineDirectSigner } from "@cosmjs/proto-signing";
 import { base32nopad } from "@scure/base";
 
-import { type Chain, Connection, PAGE, PAGES_MAX, PATIENCE_MS, type TxResult, attribute, pause } from "./connection.js";
+import { type Chain, PAGE, PAGES_MAX, PATIENCE_MS, type TxResult, attribute, pause } from "./connection.js";
 import type { Key } from "./key.js";
 import {
   BLOB_STATUS,
@@ -33,6 +33,7 @@ import type {
 } from "./records.js";
 import { type Json, NodeError, call, rest } from "./rpc.js";
 import { NotProven } from "./errors.js";
+import { Sealing } from "./sealing.js";
 import type { Verifier } from "./verifier.js";
 
 /** SDK gas of a request for a read. It is not simulated, so that a refusal gets into a block and into the journal. */
@@ -70,16 +71,14 @@ export async function connect(options: Options): Promise<Aceso> {
   return new Aceso(options, chain, proof_spec, signer);
 }
 
-export class Aceso extends Connection {
-  readonly verifier: Verifier;
+export class Aceso extends Sealing {
   readonly #rest: string;
   readonly #key: Key | undefined;
   readonly #proofSpec: unknown;
 
   /** Use `connect`. */
   constructor(options: Options, chain: Chain, proofSpec: unknown, signer: OfflineDirectSigner | undefined) {
-    super(options.rpc, chain, options.key?.address(chain.prefix) ?? "", signer);
-    this.verifier = options.verifier;
+    super(options.verifier, options.rpc, chain, options.key?.address(chain.prefix) ?? "", signer);
     this.#rest = options.rest.replace(/\/$/, "");
     this.#key = options.key;
     this.#proofSpec = proofSpec;

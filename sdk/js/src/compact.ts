@@ -3,6 +3,7 @@
  * the attestation keys of a time; trusted is the digest of the first, and each later one is signed by more than two
  * thirds of the power in the one before. No node is asked.
  */
+import { NotProven } from "./errors.js";
 
 /** Calls `aceso_{name}` of the chain's own code. */
 interface Calls {
@@ -97,14 +98,29 @@ export class Compacts {
 
   /** A roots file that begins with a root and trusts it: compare `trusted` with somebody who has it from elsewhere. `row` is
    * the node's answer to the query for a root. */
-  trust(row: Uint8Array): { trusted: string; roots: Uint8Array } {
-    const { ok, bytes } = this.#code.call("follow", new Uint8Array(), row);
-    return { trusted: (ok as { trusted: string }).trusted, roots: bytes };
+  trust(row: Uint8Array): { trusted: string; latest: number; roots: Uint8Array } {
+    return this.#follow(new Uint8Array(), row);
   }
 
   /** A roots file with the next root, if the one before has signed it; throws `NotProven` where not. */
-  follow(roots: Uint8Array, row: Uint8Array): { latest: number; roots: Uint8Array } {
+  follow(roots: Uint8Array, row: Uint8Array): { trusted: string; latest: number; roots: Uint8Array } {
+    return this.#follow(roots, row);
+  }
+
+  /** What a roots file says of itself; whether it is true shows when it is used. */
+  about(roots: Uint8Array): { chainId: string; trusted: string; latest: number } {
+    const { trusted, roots: all } = JSON.parse(new TextDecoder().decode(roots)) as {
+      trusted: string;
+      roots: { root: { chain_id: string; number: number } }[];
+    };
+    const last = all.at(-1)?.root;
+    if (!last) throw new NotProven("the file has no roots");
+    return { chainId: last.chain_id, trusted, latest: last.number };
+  }
+
+  #follow(roots: Uint8Array, row: Uint8Array): { trusted: string; latest: number; roots: Uint8Array } {
     const { ok, bytes } = this.#code.call("follow", roots, row);
-    return { latest: (ok as { latest: number }).latest, roots: bytes };
+    const { trusted, latest } = ok as { trusted: string; latest: number };
+    return { trusted, latest, roots: bytes };
   }
 }

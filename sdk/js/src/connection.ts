@@ -126,20 +126,28 @@ export class Connection {
   }
 
   /** A list to its end, or to 4000 rows. */
-  protected async all<T>(
-    query: { path: string; ask: Codec<{ by: string; page: Page | undefined }>; answer: Codec<Rows<T>> },
-    by: string,
-  ) {
+  protected async pages<Q extends { page: Page | undefined }, T>(
+    query: { path: string; ask: Codec<Q>; answer: Codec<Rows<T>> },
+    question: Omit<Q, "page">,
+  ): Promise<T[]> {
     const rows: T[] = [];
     let after: Uint8Array = new Uint8Array();
     for (let page = 0; page < PAGES_MAX; page++) {
-      const question = { by, page: { after, limit: PAGE, reverse: false } };
-      const answer = await this.query(query.path, query.ask, query.answer, question);
+      const asked = { ...question, page: { after, limit: PAGE, reverse: false } } as Q;
+      const answer = await this.query(query.path, query.ask, query.answer, asked);
       rows.push(...answer.rows);
       after = answer.next;
       if (after.length === 0) break;
     }
     return rows;
+  }
+
+  /** A list that is narrowed by a text. */
+  protected all<T>(
+    query: { path: string; ask: Codec<{ by: string; page: Page | undefined }>; answer: Codec<Rows<T>> },
+    by: string,
+  ): Promise<T[]> {
+    return this.pages(query, { by });
   }
 
   /** The latest height. */
@@ -305,9 +313,11 @@ export function attribute(events: Event[], type: string, key: string): string | 
     .find((one) => one.key === key)?.value;
 }
 
-/** A refusal without the words that say through how many layers it came. */
+/** A refusal without the words that say through how many layers it came; a simulation has some of its own. */
 export function sentence(log: string): string {
   return log
+    .replace(/^rpc error: code = \w+ desc = /, "")
+    .replace(/ with gas used: '\d+': unknown request$/, "")
     .replace(/^failed to execute message; message index: \d+: /, "")
     .replace(/(: (execute|query|instantiate) wasm contract failed)+$/, "")
     .replace(/^(dispatch: |reply: )+/, "")

@@ -2,6 +2,7 @@
  * Messages about sealed records, made where the secrets are: a reader's key, a record, a grant. Only what the chain may
  * know goes into them.
  */
+import type { Compact, CompactOutcome } from "./compact.js";
 import type { Grants } from "./grants.js";
 import type { SignedOrigin } from "./messages.js";
 import type {
@@ -39,6 +40,9 @@ export interface SealedTerms {
   rewrap: boolean;
   emergency: boolean;
 }
+
+/** What a committee's members sign, beside the outcome. */
+export type JobStatement = Compact["statement"] & { committee: string };
 
 /** A grant that is to be given. */
 export interface Granting {
@@ -85,8 +89,13 @@ export class Granter {
   }
 
   /** A job's outcome, read; not proven. */
-  outcome(bytes: Uint8Array): unknown {
-    return this.#wasm.call("outcome", bytes).ok;
+  outcome(bytes: Uint8Array): CompactOutcome {
+    return this.#wasm.call("outcome", bytes).ok as CompactOutcome;
+  }
+
+  /** A job as its members sign it, read. */
+  statement(bytes: Uint8Array): JobStatement {
+    return this.#wasm.call("statement", bytes).ok as JobStatement;
   }
 
   /** What registrations and grants call these files. */

@@ -1,5 +1,7 @@
 /** The shapes of what contracts and the verifier answer, as in `chain/types` and `contracts/interface`. */
 
+import type { Compact, CompactOutcome } from "./compact.js";
+
 export interface Score {
   label: string;
   /** The quantised value as computed. */
@@ -31,9 +33,30 @@ export interface Receipt {
   image: string;
   pixels: string | null;
   consent: { guard: string; grant: string; actor: string; purpose: string; use: number } | null;
-  disclosure: "open";
+  disclosure: Compact["statement"]["disclosure"];
   outcome: Outcome;
   committee: { digest: string; power: number; total: number };
+  /** What a committee signed; absent for an open read. */
+  sealed?: SealedRead;
+}
+
+/** The part of a sealed read's receipt that its committee answers for. */
+export interface SealedRead {
+  job: number;
+  requested: number;
+  owner: string;
+  outcome: CompactOutcome;
+  root: number;
+  members: number[];
+}
+
+/** What a sealed read came to, for who holds its record's key. */
+export interface OpenedOutcome {
+  digest: string;
+  outcome: CompactOutcome;
+  /** The outputs, where all of them were disclosed or kept for her. */
+  scores: Score[];
+  findings: Finding[];
 }
 
 /** What is believed without proof; all of it stands in the genesis file. */
@@ -92,7 +115,18 @@ export interface Preview extends ImageFacts {
 export type JournalEvent =
   | { permitted: { guard: string; grant: string; actor: string; purpose: string } }
   | { refused: { guard: string; grant: string; actor: string; purpose: string; reason: string } }
-  | { read: { guard: string; grant: string; use: number; fee: number; author: string } };
+  | { read: { guard: string; grant: string; use: number; fee: number; author: string } }
+  | {
+      requested: {
+        job: number;
+        owner: string;
+        granter: string;
+        grant: number;
+        actor: string;
+        purpose: string;
+        use: number;
+      };
+    };
 
 export interface JournalEntry {
   height: number;

@@ -176,6 +176,9 @@ export const MsgRequestRead = codec<MsgRequestRead>({
   reason: text(15),
 });
 
+/** What became of a request. */
+export const MsgRequestReadResponse = codec<{ job: bigint; fee: string }>({ job: u64(1), fee: text(2) });
+
 /** Shows a record's key, for everybody and for good, to have a job done again by everybody. */
 export interface MsgDispute {
   sender: string;
@@ -374,6 +377,26 @@ export const JobRow = codec<JobRow>({
   disputed: message(19, Disputed),
 });
 
+/** A validator. */
+export interface ValidatorRow {
+  consensusKey: Uint8Array;
+  address: string;
+  /** 0 for one that was removed. */
+  power: bigint;
+  operator: string;
+  name: string;
+  /** Its attestation key; empty where it does not attest. */
+  blsKey: Uint8Array;
+}
+export const ValidatorRow = codec<ValidatorRow>({
+  consensusKey: bytes(1),
+  address: text(2),
+  power: u64(3),
+  operator: text(5),
+  name: text(6),
+  blsKey: bytes(7),
+});
+
 const rows = <T>(row: ReturnType<typeof codec<T & object>>) =>
   codec<Rows<T & object>>({ rows: messages(1, row), next: bytes(2) });
 
@@ -381,7 +404,11 @@ const rows = <T>(row: ReturnType<typeof codec<T & object>>) =>
 export const sealedQueries = {
   reader: {
     path: "/aceso.reads.v1.Query/Reader",
-    ask: codec<{ account: string; epoch: bigint; latest: boolean }>({ account: text(1), epoch: u64(2), latest: bool(3) }),
+    ask: codec<{ account: string; epoch: bigint; latest: boolean }>({
+      account: text(1),
+      epoch: u64(2),
+      latest: bool(3),
+    }),
     answer: ReaderRow,
   },
   record: {
@@ -412,6 +439,15 @@ export const sealedQueries = {
     path: "/aceso.reads.v1.Query/Reviews",
     ask: codec<{ record: bigint; page: Page | undefined }>({ record: u64(1), page: message(2, Page) }),
     answer: rows<ReviewRow>(ReviewRow),
+  },
+  root: {
+    path: "/aceso.reads.v1.Query/Root",
+    ask: codec<{ number: bigint; latest: boolean }>({ number: u64(1), latest: bool(2) }),
+  },
+  validators: {
+    path: "/aceso.validators.v1.Query/Validators",
+    ask: codec<{ page: Page | undefined }>({ page: message(1, Page) }),
+    answer: rows<ValidatorRow>(ValidatorRow),
   },
   job: { path: "/aceso.reads.v1.Query/Job", ask: codec<{ job: bigint }>({ job: u64(1) }), answer: JobRow },
   jobs: {

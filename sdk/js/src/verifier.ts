@@ -7,6 +7,7 @@ import type {
   ImageFacts,
   JournalEntry,
   Manifest,
+  OpenedOutcome,
   Origin,
   Outcome,
   Preview,
@@ -20,6 +21,16 @@ import { Guardians } from "./guardians.js";
 import { Seals } from "./seals.js";
 import { KeyStores } from "./stores.js";
 import { Wasm, encode, json, u64 } from "./wasm.js";
+
+/** What the chain has of a sealed file; digests in hexadecimal. */
+export interface SealedAbout {
+  owner: string;
+  commitment: string;
+  modality: string;
+  body_part: string;
+  /** The pixels that an institution vouches for. */
+  vouched: string | null;
+}
 
 export class Verifier {
   readonly #wasm: Wasm;
@@ -62,6 +73,26 @@ export class Verifier {
   /** Computes a receipt's outcome again from all that it names; throws `NotProven` where it differs in one bit. */
   recompute(receipt: Uint8Array, manifest: Uint8Array, onnx: Uint8Array, image: Uint8Array): Outcome {
     return this.#call("recompute", receipt, manifest, onnx, image).ok as Outcome;
+  }
+
+  /**
+   * Opens a sealed file with its content point and computes a sealed read's outcome again, as its committee did; throws
+   * `NotProven` where it differs in one bit.
+   */
+  recomputeSealed(
+    receipt: Uint8Array,
+    manifest: Uint8Array,
+    onnx: Uint8Array,
+    point: Uint8Array,
+    about: SealedAbout,
+    file: Uint8Array,
+  ): OpenedOutcome {
+    return this.#call("recompute_sealed", receipt, manifest, onnx, point, json(about), file).ok as OpenedOutcome;
+  }
+
+  /** What a sealed read came to, opened with its record's content point. Nothing is computed. */
+  outputs(receipt: Uint8Array, manifest: Uint8Array, point: Uint8Array): OpenedOutcome {
+    return this.#call("outputs", receipt, manifest, point).ok as OpenedOutcome;
   }
 
   /** A receipt file of its parts; `commit` and `validators` are the RPC's results. */

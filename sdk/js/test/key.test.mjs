@@ -62,4 +62,7 @@ test("a refusal is the sentence that somebody wrote", () => {
     "failed to execute message; message index: 0: reply: dispatch: grant 1 was revoked at 5: execute wasm contract failed";
   assert.equal(sentence(log), "grant 1 was revoked at 5");
   assert.equal(sentence("insufficient fee"), "insufficient fee");
+  const simulated =
+    "rpc error: code = Unknown desc = failed to execute message; message index: 0: no with gas used: '45188': unknown request";
+  assert.equal(sentence(simulated), "no");
 });

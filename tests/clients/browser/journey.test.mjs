@@ -2,92 +2,41 @@
 // revocation and its refusal, and a proxy that lies. Each party is a browser of its own.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { fileURLToPath } from "node:url";
 
-import { chromium } from "playwright-core";
-
+import { People, checkScreen, go, saved, shoot, tabTo } from "./people.mjs";
 import { startProxy } from "./proxy.mjs";
 import { setStage } from "./stage.mjs";
 
-const CHROMIUM = process.env.ACESO_CHROMIUM ?? "/usr/bin/chromium";
-const QUIET =
-  "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync";
-const shots = fileURLToPath(new URL("screenshots/", import.meta.url));
-const PATIENCE = 20_000;
-
 const folder = mkdtempSync(join(tmpdir(), "aceso-journey-"));
-const outside = [];
-const complaints = [];
-let stage, browser, proxy;
+let stage, people, proxy;
 /** @type {Record<"patient" | "physician" | "insurer", import("playwright-core").Page>} */
 const pages = {};
 
 before(
   async () => {
-    mkdirSync(shots, { recursive: true });
     stage = await setStage(folder);
     proxy = await startProxy(stage.node.rest);
-    browser = await chromium.launch({ executablePath: CHROMIUM, args: QUIET.split(" ") });
+    people = await People.gather(stage);
   },
   { timeout: 120_000 },
 );
 
 after(async () => {
-  await browser?.close();
+  await people?.close();
   proxy?.stop();
   await stage?.node.stop();
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** A browser of its own for somebody: nothing shared, every request looked at. */
-async function openPage(url, options = {}) {
-  const context = await browser.newContext({ viewport: { width: 1200, height: 900 }, ...options });
-  context.setDefaultTimeout(PATIENCE);
-  context.on("request", (request) => {
-    const { protocol, hostname } = new URL(request.url());
-    if (!["blob:", "data:"].includes(protocol) && hostname !== "127.0.0.1") outside.push(request.url());
-  });
-  const page = await context.newPage();
-  page.on("websocket", (socket) => new URL(socket.url()).hostname === "127.0.0.1" || outside.push(socket.url()));
-  page.on("pageerror", (error) => complaints.push(`${error}`));
-  page.on("console", (message) => {
-    if (/content security policy/i.test(message.text())) complaints.push(message.text());
-  });
-  await page.goto(url);
-  return page;
-}
-
-/** Somebody pastes her words and goes to her screen. */
-async function enter(name, screen, url = stage.node.rest, options = {}) {
-  const page = await openPage(`${url}/#key`, options);
-  await page.getByLabel("Your 24 words").fill(stage.words[name]);
-  await page.getByRole("button", { name: "Use this key", exact: true }).click();
-  await page.getByText(stage.parties[name].address).first().waitFor();
-  await page.getByRole("link", { name: screen, exact: true }).click();
-  await page.getByRole("heading", { level: 1, name: screen }).waitFor();
-  return page;
-}
-
 /** The physician's card of an image. */
 const study = (page, at) => page.locator(`section[aria-label="Image ${stage.images[at].cid}"]`);
 
-const shoot = (page, name) => page.screenshot({ path: join(shots, `${name}.png`), fullPage: true });
-
-/** Goes to a control by the Tab key alone. */
-async function tabTo(page, selector) {
-  for (let presses = 0; presses < 80; presses++) {
-    if (await page.evaluate((wanted) => document.activeElement?.matches(wanted) ?? false, selector)) return;
-    await page.keyboard.press("Tab");
-  }
-  assert.fail(`${selector} is not reached by Tab`);
-}
-
 test("a key is made and kept in this tab only", async () => {
-  const page = await openPage(`${stage.node.rest}/#key`);
+  const page = await people.open(`${stage.node.rest}/#key`);
   await page.getByRole("button", { name: "Create a key" }).click();
   assert.equal(await page.locator("ol.words li").count(), 24);
   await shoot(page, "01-key");
@@ -105,7 +54,7 @@ test("a key is made and kept in this tab only", async () => {
 });
 
 test("the insurer makes a policy and funds it", async () => {
-  const page = (pages.insurer = await enter("insurer", "Insurer"));
+  const page = (pages.insurer = await people.enter("insurer", "Insurer"));
   await page.getByLabel("Member’s account").fill(stage.parties.patient.address);
   await page.getByLabel(/Institution that must vouch/).fill(stage.parties.hospital.address);
   await page.getByRole("button", { name: "Make the policy" }).click();
@@ -118,7 +67,7 @@ test("the insurer makes a policy and funds it", async () => {
 });
 
 test("the patient registers two images with the hospital's word", async () => {
-  const page = (pages.patient = await enter("patient", "Patient"));
+  const page = (pages.patient = await people.enter("patient", "Patient"));
   for (const [at, { cid, image, origin }] of stage.images.entries()) {
     await page.getByLabel(/Picture file/).setInputFiles(image);
     await page.getByText("DX CHEST, 224 × 224, 8 bit, DICOM").nth(at).waitFor();
@@ -169,7 +118,7 @@ test("the patient grants reads of both, by keyboard alone", async () => {
 });
 
 test("the physician sees the picture, asks, and the result is verified", async () => {
-  const page = (pages.physician = await enter("physician", "Physician"));
+  const page = (pages.physician = await people.enter("physician", "Physician"));
   const first = study(page, 0);
   await first.locator("canvas").waitFor();
   await study(page, 1).locator("canvas").waitFor();
@@ -194,14 +143,7 @@ test("the physician sees the picture, asks, and the result is verified", async (
 
 test("the receipt that the page saves is the Rust client's to the byte, and holds for it", async () => {
   const page = pages.physician;
-  const save = async (name, file) => {
-    const [download] = await Promise.all([
-      page.waitForEvent("download"),
-      page.getByRole("button", { name }).first().click(),
-    ]);
-    await download.saveAs(join(folder, file));
-    return join(folder, file);
-  };
+  const save = (name, file) => saved(page, page.getByRole("button", { name }).first(), join(folder, file));
   const receipt = await save("Save the receipt file", "page.receipt");
   const trust = await save("Save as trust.json", "page.json");
   const aceso = (...args) =>
@@ -255,7 +197,7 @@ test("the physician's next request is refused with the sentence, and the patient
 });
 
 test("after the revocation the node hands out the one picture and not the other", async () => {
-  const page = await enter("physician", "Physician");
+  const page = await people.enter("physician", "Physician");
   await study(page, 1)
     .getByText(/does not let .* see image/)
     .waitFor();
@@ -264,7 +206,7 @@ test("after the revocation the node hands out the one picture and not the other"
 });
 
 test("behind an honest proxy the badge is verified, behind a lying one forged", async () => {
-  const page = await enter("physician", "Physician", proxy.url);
+  const page = await people.enter("physician", "Physician", proxy.url);
   await page.locator("[data-read='1'] .badge.verified").waitFor();
   assert.equal(proxy.lies, 0);
   proxy.lie = true;
@@ -281,7 +223,7 @@ test("behind an honest proxy the badge is verified, behind a lying one forged", 
 });
 
 test("a node with other validators than the pinned ones is not believed", async () => {
-  const page = await enter("physician", "Physician");
+  const page = await people.enter("physician", "Physician");
   await page.locator("[data-read='1'] .badge.verified").waitFor();
   await page.evaluate(() => {
     const name = Object.keys(localStorage).find((key) => key.startsWith("aceso.trust."));
@@ -297,32 +239,21 @@ test("a node with other validators than the pinned ones is not believed", async 
 });
 
 test("dark, narrow, and every control has a name", async () => {
-  const page = await enter("patient", "Patient", stage.node.rest, {
+  const page = await people.enter("patient", "Patient", stage.node.rest, {
     colorScheme: "dark",
     viewport: { width: 390, height: 844 },
   });
   await page.locator("canvas, .tiles p").first().waitFor();
   await shoot(page, "11-patient-dark-narrow");
-  const wide = await page.evaluate(() => document.documentElement.scrollWidth > document.documentElement.clientWidth);
-  assert.equal(wide, false, "the page does not scroll sideways");
   for (const screen of ["Patient", "Physician", "Insurer", "Key", "Node"]) {
-    await page.getByRole("link", { name: screen, exact: true }).click();
-    await page.getByRole("heading", { level: 1, name: screen }).waitFor();
-    const nameless = await page.evaluate(() =>
-      [...document.querySelectorAll("main input, main select, main textarea, main button")]
-        .filter(
-          (control) =>
-            !(control.labels?.[0]?.textContent || control.getAttribute("aria-label") || control.textContent)?.trim(),
-        )
-        .map((control) => control.outerHTML),
-    );
-    assert.deepEqual(nameless, [], screen);
+    await go(page, screen);
+    await checkScreen(page, screen);
   }
   await shoot(page, "12-node-dark-narrow");
   await page.context().close();
 });
 
 test("no request left this machine, and nothing was complained of", () => {
-  assert.deepEqual(outside, []);
-  assert.deepEqual(complaints, []);
+  assert.deepEqual(people.outside, []);
+  assert.deepEqual(people.complaints, []);
 });

@@ -1,4 +1,5 @@
 // What stands before the page is opened: a chain with both contracts and the model, and a hospital's word for two images.
+import { execFileSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -9,19 +10,24 @@ import { dicom, drawing } from "./dicom.mjs";
 import { startNode } from "../node.mjs";
 
 const at = (path) => fileURLToPath(new URL(path, import.meta.url));
-const models = at("../../../models/pneumonia/");
+const models = at("../../../models/");
 const contracts = process.env.ACESO_CONTRACTS ?? "";
 const NAMES = ["developer", "author", "hospital", "patient", "physician", "insurer", "treasury"];
 
-/** @param {string} folder where files for the page's forms go */
-export async function setStage(folder) {
+/**
+ * @param {string} folder where files for the page's forms go
+ * @param {boolean} committee whether the validator's operator, the hospital, opens sealed records, and a second model is
+ *   there
+ */
+export async function setStage(folder, committee = false) {
   const verifier = await Verifier.load(readFileSync(at("../../../sdk/js/dist/verify.wasm")));
   const words = Object.fromEntries(NAMES.map((name) => [name, Key.newWords()]));
   const keys = Object.fromEntries(
     await Promise.all(NAMES.map(async (name) => [name, await Key.fromWords(words[name])])),
   );
   const fund = NAMES.map((name) => `${keys[name].address("aceso")}=1000000000000uaceso`);
-  const node = await startNode({ "chain-id": "aceso-browser", fund, ui: at("../../../sdk/dapp/dist") });
+  const operator = committee ? { operator: keys.hospital.address("aceso") } : {};
+  const node = await startNode({ "chain-id": "aceso-browser", fund, ui: at("../../../sdk/dapp/dist"), ...operator });
   try {
     const party = (name) => connect({ rpc: node.rpc, rest: node.rest, verifier, key: keys[name] });
     const parties = Object.fromEntries(await Promise.all(NAMES.map(async (name) => [name, await party(name)])));
@@ -30,9 +36,14 @@ export async function setStage(folder) {
     const consent = await developer.deploy(readFileSync(join(contracts, "consent.wasm")), "consent", {});
     const opening = { insurer: null, treasury: treasury.address, denom: "uaceso" };
     const insurance = await insurer.deploy(readFileSync(join(contracts, "insurance.wasm")), "insurance", opening);
-    const { cid, size } = await author.putBlob(readFileSync(join(models, "model.onnx")));
-    await author.registerBlob(cid, size);
-    const model = await author.registerModel(JSON.parse(readFileSync(join(models, "manifest.json"), "utf8")));
+    const model = await register(author, "pneumonia");
+    if (committee) {
+      await register(author, "wdbc");
+      const file = join(folder, "operator.words");
+      writeFileSync(file, words.hospital, { mode: 0o600 });
+      const args = ["opener", "register", "--home", node.home, "--from", file, "--node", node.rpc, "--rest", node.rest];
+      execFileSync(process.env.ACESO_NODE, args, { stdio: "pipe" });
+    }
 
     const images = [0, 1].map((variant) => {
       const bytes = dicom(drawing(variant));
@@ -47,6 +58,13 @@ export async function setStage(folder) {
     await node.stop();
     throw error;
   }
+}
+
+/** Registers one of the project's models, and answers with its id. */
+async function register(author, name) {
+  const { cid, size } = await author.putBlob(readFileSync(join(models, name, "model.onnx")));
+  await author.registerBlob(cid, size);
+  return author.registerModel(JSON.parse(readFileSync(join(models, name, "manifest.json"), "utf8")));
 }
 
 /** The hospital's signed word for these pixels, as the file that it would give the patient. */

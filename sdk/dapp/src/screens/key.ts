@@ -3,6 +3,8 @@ import { Key } from "@aceso/sdk";
 
 import { button, field, fill, form, h, line } from "../dom.js";
 import { coins, forget, hasKey, session, useWords } from "../session.js";
+import { lock } from "../vault.js";
+import { store } from "./store.js";
 
 export async function key(main: HTMLElement, changed: () => Promise<void>): Promise<void> {
   const kept = h(
@@ -17,6 +19,7 @@ export async function key(main: HTMLElement, changed: () => Promise<void>): Prom
 async function present(changed: () => Promise<void>): Promise<HTMLElement> {
   const says = line();
   const drop = button("Forget this key", says, async () => {
+    lock();
     forget();
     await changed();
   });
@@ -29,7 +32,8 @@ async function present(changed: () => Promise<void>): Promise<HTMLElement> {
     h("dt", {}, "Holds"),
     h("dd", {}, coins(await aceso.balance(), aceso.chain.denom)),
   );
-  return h("section", {}, h("h2", {}, "Your account"), list, h("div", { className: "row" }, drop), says);
+  const account = h("section", {}, h("h2", {}, "Your account"), list, h("div", { className: "row" }, drop), says);
+  return h("div", {}, account, await store(aceso));
 }
 
 function absent(changed: () => Promise<void>): HTMLElement {

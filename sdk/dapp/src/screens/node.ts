@@ -2,7 +2,7 @@
 import { type Trust } from "@aceso/sdk";
 
 import { button, download, field, fileOf, fill, form, h, id, line, table } from "../dom.js";
-import { at, pinned, session, settle, trustIn, unpin } from "../session.js";
+import { at, pinRoots, pinned, pinnedRoots, session, settle, trustIn, unpin, unpinRoots } from "../session.js";
 
 export async function node(main: HTMLElement, changed: () => Promise<void>): Promise<void> {
   const places = await at();
@@ -24,9 +24,10 @@ export async function node(main: HTMLElement, changed: () => Promise<void>): Pro
       await changed();
     },
   );
-  const trusted = h("section", { id: "trust" });
-  fill(main, h("h1", {}, "Node"), h("section", {}, h("h2", {}, "Where"), settings), trusted);
+  const [trusted, rooted] = [h("section", { id: "trust" }), h("section", { id: "roots" })];
+  fill(main, h("h1", {}, "Node"), h("section", {}, h("h2", {}, "Where"), settings), trusted, rooted);
   await trust(trusted);
+  await roots(rooted);
 }
 
 /** Whom this browser believes: results are verified against these keys, not against the node. */
@@ -60,6 +61,42 @@ export async function trust(where: HTMLElement): Promise<void> {
       "",
     ),
     h("form", { className: "fields" }, field("Another trust file", file)),
+    h("div", { className: "row" }, load, save, drop),
+    says,
+  );
+}
+
+/** Whose word is believed on sealed reads: a table of attestation keys, and all that follow from it. */
+async function roots(where: HTMLElement): Promise<void> {
+  const { chain } = await session();
+  const { trusted, latest, roots: held, since } = await pinnedRoots();
+  const says = line();
+  const file = h("input", { type: "file", id: "roots-file", accept: ".json,application/json" });
+  const load = button("Trust these roots", says, async () => {
+    const bytes = await fileOf(file);
+    try {
+      await pinRoots(bytes);
+    } catch (error) {
+      throw error instanceof SyntaxError || error instanceof TypeError ? new Error("This is no roots file.") : error;
+    }
+    await roots(where);
+  });
+  const save = button("Save as roots.json", says, async () => download("roots.json", held));
+  const drop = button("Forget, and trust this chain’s first root anew", says, async () => {
+    await unpinRoots();
+    await roots(where);
+  });
+  fill(
+    where,
+    h("h2", {}, "Trusted roots of committees"),
+    h(
+      "p",
+      { className: "soft" },
+      `Pinned for chain ${chain.id} since ${new Date(since).toLocaleString()}; followed to number ${latest}, each signed by more than two thirds of the one before. ` +
+        "Compare this digest with what somebody you trust tells you: every badge of a sealed read rests on it.",
+    ),
+    h("p", {}, h("code", { id: "root-digest" }, trusted)),
+    h("form", { className: "fields" }, field("Another roots file", file)),
     h("div", { className: "row" }, load, save, drop),
     says,
   );

@@ -210,6 +210,10 @@ function journalTable(entries: JournalEntry[]): HTMLElement {
     } else if ("refused" in event) {
       what = `refused: ${told(event.refused.reason)}`;
       who = event.refused.actor;
+    } else if ("requested" in event) {
+      const { job, purpose, granter, grant, use } = event.requested;
+      what = `asked of a committee for ${purpose}: ${job > 0 ? `job ${job}` : "known already"}, use ${use} of grant ${granter}/${grant}`;
+      who = event.requested.actor;
     } else {
       what = event.read.use > 0 ? `read: use ${event.read.use} of grant ${event.read.grant}` : "read as a public image";
     }

@@ -6,6 +6,7 @@ import { show } from "../picture.js";
 import { card } from "../receipt.js";
 import { sentences } from "../sentences.js";
 import { contract, session } from "../session.js";
+import { asking } from "./asking.js";
 import { trust } from "./node.js";
 
 /** An image with the grants that speak of this account. */
@@ -14,11 +15,12 @@ interface Granted {
   grants: GrantState[];
 }
 
-export async function physician(main: HTMLElement): Promise<() => Promise<void>> {
+export async function physician(main: HTMLElement): Promise<{ refresh: () => Promise<void>; stop: () => void }> {
   const aceso = await session();
   const studies = h("div", { className: "cards" });
   const trusted = h("section", {});
-  fill(main, h("h1", {}, "Physician"), sentences.learns(), studies, trusted);
+  const sealed = await asking(aceso);
+  fill(main, h("h1", {}, "Physician"), sentences.learns(), studies, sealed.element, trusted);
   const open = new Map<string, Study>();
 
   async function refresh(): Promise<void> {
@@ -35,7 +37,7 @@ export async function physician(main: HTMLElement): Promise<() => Promise<void>>
       const none = h(
         "p",
         {},
-        "No patient lets your account read an image. Give her your address: ",
+        "No patient lets your account read an open image. Give her your address: ",
         h("code", {}, aceso.address),
       );
       fill(studies, ...(cards.length > 0 ? cards : [none]));
@@ -43,7 +45,10 @@ export async function physician(main: HTMLElement): Promise<() => Promise<void>>
   }
   await refresh();
   await trust(trusted);
-  return refresh;
+  const both = async () => {
+    await Promise.all([refresh(), sealed.refresh()]);
+  };
+  return { refresh: both, stop: sealed.stop };
 }
 
 /** Images in grants of every guard on the chain that speak of this account, newest grant first. */

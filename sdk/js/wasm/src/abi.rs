@@ -98,6 +98,11 @@ exports! {
     aceso_verify(evidence, trust) => receipts::verify;
     /// A receipt and what it names → its outcome, computed here.
     aceso_recompute(receipt, manifest, onnx, image) => receipts::recompute;
+    /// A sealed read's receipt, manifest, model, content point, what is registered in JSON, the file → its outcome, computed
+    /// here.
+    aceso_recompute_sealed(receipt, manifest, onnx, point, about, file) => receipts::recompute_sealed;
+    /// A sealed read's receipt, manifest, content point → its outcome, with outputs that were kept for who has the point.
+    aceso_outputs(receipt, manifest, point) => receipts::outputs;
     /// The parts of a receipt file, header and validators as the RPC's JSON → the file.
     aceso_evidence(receipt, component_proof, app_proof, commit, validators) => receipts::evidence;
     /// A compact receipt, a roots file, what is demanded of the committee in JSON → the read, proven.
@@ -156,6 +161,8 @@ exports! {
     aceso_terms_shown(terms) => terms::shown;
     /// A job's outcome in dag-cbor → JSON.
     aceso_outcome(outcome) => terms::outcome;
+    /// A job's statement in dag-cbor → JSON.
+    aceso_statement(statement) => terms::statement;
     /// CIDs in JSON → the name of the record that they are.
     aceso_record_name(cids) => terms::name;
     /// A registration or a wrap → its digest, as what is wrapped from.

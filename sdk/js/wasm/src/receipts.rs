@@ -1,14 +1,20 @@
 //! Receipts: verified, recomputed, gathered into files.
 
-use aceso_types::Receipt;
-use aceso_verify::{Evidence, Trust};
+use aceso_inference::scores;
+use aceso_seal::{Registered, open_registered};
+use aceso_types::{Digest, Manifest, PixelDigest, Receipt, Tensor, sealed::Outcome};
+use aceso_verify::{
+    Evidence, Opened, RecomputeError, Trust,
+    grant::ContentPoint,
+    outcome::{RECORD_BYTES_MAX, open_outputs},
+};
 use prost::Message;
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 use tendermint::{block::signed_header::SignedHeader, validator};
 use tendermint_proto::v0_38::types as wire;
 
-use crate::Answer;
+use crate::{Answer, Refusal, records::read};
 
 /// Most validators of a header: what a receipt file of 4 MiB has room for.
 const VALIDATORS_MAX: usize = 10_000;
@@ -32,6 +38,92 @@ pub(crate) fn recompute(receipt: &[u8], manifest: &[u8], onnx: &[u8], image: &[u
     let receipt = Receipt::decode(receipt).map_err(|e| e.to_string())?;
     let outcome = aceso_verify::recompute(&receipt, manifest, onnx, image).map_err(|e| e.to_string())?;
     Answer::json(&outcome)
+}
+
+/// What a sealed file's registration says; digests in hex.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct About {
+    owner: String,
+    commitment: Digest,
+    modality: String,
+    body_part: String,
+    /// The pixels that an institution vouches for.
+    vouched: Option<PixelDigest>,
+}
+
+/// Opens a sealed file with its content point and computes the outcome of a sealed read's receipt again, as its committee
+/// did. One that differs in a bit is refused.
+pub(crate) fn recompute_sealed(
+    receipt: &[u8],
+    manifest: &[u8],
+    onnx: &[u8],
+    point: &[u8],
+    about: &[u8],
+    file: &[u8],
+) -> Result<Answer, Refusal> {
+    let receipt = Receipt::decode(receipt).map_err(|e| e.to_string())?;
+    let content = ContentPoint::from_bytes(point)?;
+    let About { owner, commitment, modality, body_part, vouched } = read(about, "registration")?;
+    let registered = Registered { owner: &owner, commitment: &commitment };
+    let size = u64::try_from(file.len()).unwrap_or(u64::MAX);
+    let outcome = match open_registered(&registered, &content, file, size, RECORD_BYTES_MAX) {
+        Ok((inner, record)) => {
+            let opened = Opened {
+                content: &content,
+                tags: &inner.tags,
+                record: &record,
+                modality: &modality,
+                body_part: &body_part,
+                vouched,
+            };
+            aceso_verify::recompute_sealed(&receipt, manifest, onnx, &opened).map_err(|e| e.to_string())?
+        }
+        Err(failure) => {
+            let want = receipt.sealed.as_ref().ok_or_else(|| RecomputeError::Open.to_string())?;
+            if want.outcome != Outcome::Failed(failure) {
+                let words = "the record does not open here, and its committee has opened it";
+                return Err(format!("{words}: {failure:?}").into());
+            }
+            want.outcome.clone()
+        }
+    };
+    Ok(Answer::json(&told(&receipt, manifest, &content, &outcome)?)?)
+}
+
+/// What a sealed read came to, for who has the record's content point: outputs that were kept for her are opened, and
+/// compared with what the committee committed to. Nothing is computed again.
+pub(crate) fn outputs(receipt: &[u8], manifest: &[u8], point: &[u8]) -> Result<Answer, Refusal> {
+    let receipt = Receipt::decode(receipt).map_err(|e| e.to_string())?;
+    let sealed = receipt.sealed.as_ref().ok_or_else(|| RecomputeError::Open.to_string())?;
+    Ok(Answer::json(&told(&receipt, manifest, &ContentPoint::from_bytes(point)?, &sealed.outcome)?)?)
+}
+
+/// An outcome's digest, with scores and findings as far as it has them for who holds the key.
+fn told(receipt: &Receipt, manifest: &[u8], content: &ContentPoint, outcome: &Outcome) -> Result<Value, String> {
+    let manifest = Manifest::decode(manifest).map_err(|e| e.to_string())?;
+    if manifest.id() != receipt.model {
+        let (got, want) = (manifest.id(), receipt.model);
+        return Err(RecomputeError::Model { got, want }.to_string());
+    }
+    let tensors: Vec<Tensor> = match outcome {
+        Outcome::Sealed { commitment, ciphertext, .. } => {
+            let compact = receipt.compact().ok_or_else(|| RecomputeError::Open.to_string())?;
+            let statement = compact.statement.of(receipt.committee.digest);
+            open_outputs(content, &statement, commitment, ciphertext).map_err(|e| e.to_string())?
+        }
+        Outcome::Open { outputs, .. } => outputs.clone(),
+        Outcome::Predicate { .. } | Outcome::Failed(_) => Vec::new(),
+    };
+    let (scores, computed) = match tensors.first() {
+        Some(output) => scores(&manifest, output).map_err(|e| e.to_string())?,
+        None => Default::default(),
+    };
+    let findings = match outcome {
+        Outcome::Predicate { findings, .. } => findings.clone(),
+        _ => computed,
+    };
+    Ok(json!({"digest": outcome.digest(), "outcome": outcome, "scores": scores, "findings": findings}))
 }
 
 /// Gathers a receipt file. `commit` is the result of the RPC's `commit` and `validators` the list in the results of
@@ -74,6 +166,24 @@ mod tests {
         assert!(verify(b"x", trust).unwrap_err().starts_with("the trust file does not decode"));
         expect_test::expect!["the receipt does not decode: Eof { name: \"map\", expect: Small(1) }"]
             .assert_eq(&recompute(b"", b"", b"", b"").unwrap_err());
+    }
+
+    #[test]
+    fn a_sealed_read_is_computed_from_a_receipt_a_point_and_what_is_registered() {
+        let words = |refused: Result<Answer, Refusal>| format!("{:?}", refused.unwrap_err());
+        let refused = words(recompute_sealed(b"x", b"", b"", b"", b"", b""));
+        assert!(refused.contains("the receipt does not decode"), "{refused}");
+        assert!(words(outputs(b"x", b"", b"")).contains("the receipt does not decode"));
+        let about = br#"{"owner":"a","commitment":"00","modality":"","body_part":"","vouched":null}"#;
+        assert!(read::<About>(about, "registration").is_err());
+        let about = format!(
+            r#"{{"owner":"a","commitment":"{0}","modality":"DX","body_part":"","vouched":"{0}"}}"#,
+            "07".repeat(32)
+        );
+        assert_eq!(
+            read::<About>(about.as_bytes(), "registration").unwrap().vouched,
+            Some(PixelDigest(Digest([7; 32])))
+        );
     }
 
     #[test]

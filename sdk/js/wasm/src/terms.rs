@@ -2,7 +2,7 @@
 
 use aceso_types::{
     Digest,
-    sealed::{Outcome, Terms, reader_context, recipients_digest, record_name, source_digest},
+    sealed::{Outcome, Statement, Terms, reader_context, recipients_digest, record_name, source_digest},
 };
 use serde::Deserialize;
 use serde_json::json;
@@ -56,6 +56,11 @@ pub(crate) fn outcome(outcome: &[u8]) -> Result {
     Answer::json(&Outcome::decode(outcome).map_err(|e| e.to_string())?)
 }
 
+/// A job as its members sign it, in dag-cbor → JSON.
+pub(crate) fn statement(statement: &[u8]) -> Result {
+    Answer::json(&Statement::decode(statement).map_err(|e| e.to_string())?)
+}
+
 /// CIDs as a list in JSON → the record's name.
 pub(crate) fn name(cids: &[u8]) -> Result {
     let cids: Vec<String> = read(cids, "list of CIDs")?;
@@ -107,7 +112,8 @@ mod tests {
         nothing["uses"] = json!(0);
         let refused = of(nothing.to_string().as_bytes(), &[0; 8]).unwrap_err();
         expect_test::expect!["purposes: who may ask needs a purpose and a use"].assert_eq(&refused);
-        assert!(of(terms().to_string().as_bytes(), &[0; 7]).is_err() && shown(b"x").is_err() && outcome(b"x").is_err());
+        assert!(of(terms().to_string().as_bytes(), &[0; 7]).is_err() && shown(b"x").is_err());
+        assert!(outcome(b"x").is_err() && statement(b"x").is_err());
     }
 
     #[test]

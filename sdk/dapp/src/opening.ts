@@ -1,0 +1,94 @@
+/** Sealed records opened in this browser: whose key fits, where the bytes come from, how they look. */
+import { type Aceso, type RecordInner, type RecordRow, hex } from "@aceso/sdk";
+
+import { h } from "./dom.js";
+import * as files from "./files.js";
+import { describe, draw } from "./picture.js";
+import { need, readerName } from "./vault.js";
+
+/** What a record is called where its key is derived, registered and granted. */
+export const nameOf = (aceso: Aceso, record: RecordRow): string =>
+  aceso.verifier.granter.recordName(record.files.map((one) => one.cid));
+
+/**
+ * Runs something with the content point of a record, and wipes it: her own, or one that was wrapped for her reader's key.
+ * Points are tried against what the record commits to.
+ */
+export async function withPoint<T>(
+  aceso: Aceso,
+  record: RecordRow,
+  use: (point: Uint8Array) => T | Promise<T>,
+): Promise<T> {
+  const { grants } = aceso.verifier;
+  const { store } = need(aceso);
+  const held: [secret: Uint8Array, sealed: Uint8Array][] = [];
+  if (record.owner === aceso.address) {
+    held.push([store.key(nameOf(aceso, record)), record.registration.slice(48, 144)]);
+  } else {
+    const mine = new Set(store.images);
+    for (const { grant } of await aceso.grantsTo(aceso.address)) {
+      if (grant?.record !== record.record) continue;
+      const place = grant.recipients.findIndex((one) => one.account === aceso.address);
+      const name = readerName(grant.recipients[place]?.epoch ?? 0n);
+      if (mine.has(name)) held.push([store.key(name), grants.of(grant.wrap, place)]);
+    }
+  }
+  const commitment = hex(record.commitment);
+  try {
+    for (const [secret, sealed] of held) {
+      const point = grants.open(secret, sealed);
+      try {
+        if (hex(grants.commitment(point)) === commitment) return await use(point);
+      } finally {
+        point.fill(0);
+      }
+    }
+  } finally {
+    held.forEach(([secret]) => secret.fill(0));
+  }
+  throw new Error("No key in your key store opens this record: it was not granted to you, or its key was erased.");
+}
+
+/** The sealed file: from this browser, else from the node. */
+export async function sealedFile(aceso: Aceso, cid: string): Promise<Uint8Array> {
+  const kept = await files.get(cid);
+  if (kept) return kept;
+  try {
+    return await aceso.getBlob(cid);
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new Error(
+      `The sealed file is not in this browser, and the node does not hand it out (${why.replace(/\.$/, "")}). ` +
+        "Nodes hand out sealed files of committees that they serve, and look for new ones every minute: try again, or bring the sealed file.",
+    );
+  }
+}
+
+/** Opens a file of a record. The record's bytes are the caller's to wipe. */
+export function open(aceso: Aceso, point: Uint8Array, file: Uint8Array): { inner: RecordInner; record: Uint8Array } {
+  return aceso.verifier.seals.open(point, file);
+}
+
+/** A record on the screen: a picture drawn, anything else to be saved. */
+export async function shown(inner: RecordInner, record: Uint8Array): Promise<HTMLElement> {
+  if (inner.media.startsWith("image/") || inner.media === "application/dicom") {
+    const { canvas, facts } = await draw(record);
+    return h("div", {}, canvas, h("p", { className: "soft" }, `${describe(facts)}. Opened in this browser only.`));
+  }
+  const url = URL.createObjectURL(new Blob([record.slice()], { type: "application/octet-stream" }));
+  const save = h("a", { href: url, download: `record.${extension(inner.media)}` }, "Save it");
+  return h("p", {}, `${inner.media}, ${record.length} bytes. `, save);
+}
+
+/** What can be sealed, by the end of a file's name. Pictures must decode; the rest is taken as it is. */
+export const MEDIA: Record<string, string> = {
+  png: "image/png",
+  dcm: "application/dicom",
+  csv: "text/csv",
+  json: "application/fhir+json",
+  pdf: "application/pdf",
+  vcf: "text/x-vcf",
+  xml: "application/xml",
+};
+
+const extension = (media: string): string => Object.entries(MEDIA).find(([, one]) => one === media)?.[0] ?? "bin";

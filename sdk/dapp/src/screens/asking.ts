@@ -1,0 +1,210 @@
+/** The physician's sealed reads: grants by which she may ask, the committee, its progress in blocks, the outcome. */
+import { type Aceso, type GrantRow, JOB_STATUS, type JobRow, type RecordRow, type ValidatorRow } from "@aceso/sdk";
+
+import * as cards from "../cards.js";
+import { results } from "../committee.js";
+import { modelNames } from "../controls.js";
+import { field, fileOf, fill, form, h, id, sentenceOf, when } from "../dom.js";
+import { sentences } from "../sentences.js";
+import { breaking, mine } from "./holding.js";
+import { request } from "./request.js";
+
+/** Between two looks at a job that is open, in milliseconds. */
+const LOOK_MS = 500;
+
+export async function asking(aceso: Aceso): Promise<{ element: HTMLElement; refresh(): Promise<void>; stop(): void }> {
+  const [studies, direct] = [h("div", { className: "cards" }), h("div", { className: "cards" })];
+  const known = new Map<string, Study>();
+  const opened = new Set<string>();
+
+  // One look at a time: two at once would draw a new grant twice.
+  let looking = Promise.resolve();
+  const refresh = () => (looking = looking.catch(() => {}).then(look));
+
+  async function look(): Promise<void> {
+    for (const card of cards.cards(aceso)) {
+      const name = `${card.granter}/${card.grant}`;
+      if (card.granter === aceso.address || known.has(name)) continue;
+      if (card.terms.actors.length === 0 && !card.terms.anybody) continue;
+      const row = await aceso.sealedGrant(card.granter, BigInt(card.grant));
+      const record = await aceso.record(BigInt(card.record));
+      if (!row?.grant || !record) continue;
+      const one = await study(aceso, card, record, row.grant.committee);
+      known.set(name, one);
+      studies.prepend(one.element);
+    }
+    const jobs = known.size > 0 ? await aceso.jobs(aceso.address) : [];
+    for (const one of known.values()) await one.refresh(jobs);
+    for (const { grant, revoked } of await aceso.grantsTo(aceso.address)) {
+      const name = grant && `${grant.granter}/${grant.grant}`;
+      if (!name || grant.committee || revoked > 0n || opened.has(name)) continue;
+      const record = await aceso.record(grant.record);
+      if (!record || record.retired > 0n || record.owner === aceso.address) continue;
+      opened.add(name);
+      direct.append(mine(aceso, record, grant));
+    }
+  }
+
+  const bring = h("input", { type: "file", id: "card-file", required: true, accept: ".json,application/json" });
+  const importing = form("Bring a grant’s terms", [field("The file that the patient gave you", bring)], async () => {
+    const { card } = await cards.read(aceso, new TextDecoder().decode(await fileOf(bring)));
+    cards.keep(aceso, card);
+    await refresh();
+    return `Grant ${card.grant} is here: it stays in this browser.`;
+  });
+  const element = h(
+    "section",
+    { "aria-labelledby": "asking-h" },
+    h("h2", { id: "asking-h" }, "Sealed reads"),
+    studies,
+    direct,
+    importing,
+  );
+  await refresh();
+  return { element, refresh, stop: () => known.forEach((one) => one.stop()) };
+}
+
+interface Study {
+  element: HTMLElement;
+  refresh(jobs: readonly JobRow[]): Promise<void>;
+  stop(): void;
+}
+
+async function study(aceso: Aceso, card: cards.Card, record: RecordRow, committees: boolean): Promise<Study> {
+  const { terms } = card;
+  const cid = record.files[0]?.cid ?? "";
+  const [state, committee, progress] = [
+    h("p", { className: "soft" }),
+    h("div", {}),
+    h("ul", { className: "jobs", "aria-live": "polite" }),
+  ];
+  const reads = results();
+  // Bits that were known already, by the reads that disclosed them, whoever asked for those.
+  const known = new Set<bigint>();
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  let stopped = false;
+
+  async function refresh(jobs: readonly JobRow[]): Promise<void> {
+    const [row, members, height] = await Promise.all([
+      aceso.sealedGrant(card.granter, BigInt(card.grant)),
+      aceso.members(),
+      aceso.height(),
+    ]);
+    if (!row?.grant) return;
+    fill(state, standing(row, card));
+    fill(
+      committee,
+      ...membersOf(
+        row,
+        members.map((one) => one.validator),
+      ),
+    );
+    const here = jobs.filter((job) => job.granter === card.granter && String(job.grant) === card.grant);
+    fill(
+      progress,
+      ...[...here].reverse().map((job) => h("li", { "data-job": String(job.job) }, told(aceso, job, height))),
+    );
+    const done = new Set(here.filter((job) => job.read > 0n).map((job) => job.read));
+    const receipts = await aceso.receipts(cid);
+    await reads.take(receipts.filter((one) => done.has(one.read) || known.has(one.read)));
+    if (here.some((job) => JOB_STATUS[job.status] === "open")) later();
+  }
+  function later(): void {
+    if (stopped || timer) return;
+    timer = setTimeout(() => {
+      timer = undefined;
+      (async () => refresh(await aceso.jobs(aceso.address)))().catch((error: unknown) => {
+        progress.querySelector(".lost")?.remove();
+        progress.prepend(h("li", { className: "lost" }, `${sentenceOf(error)} Looking again.`));
+        later();
+      });
+    }, LOOK_MS);
+  }
+
+  const element = h(
+    "article",
+    { "aria-label": `Grant ${card.grant} of ${card.granter}` },
+    h("h3", {}, `Record ${card.record} of patient `, id(card.owner)),
+    h(
+      "p",
+      {},
+      sentences.terms(terms, committees, 0, await modelNames(aceso)).replace(/, 0 of (\d+) used/, ", $1 reads in all"),
+    ),
+    state,
+    committee,
+    committees
+      ? await request(aceso, card, record, async (read) => {
+          if (read !== undefined) known.add(read);
+          await refresh(await aceso.jobs(aceso.address));
+        })
+      : breaking(aceso, card),
+    progress,
+    reads.element,
+  );
+  return {
+    element,
+    refresh,
+    stop: () => {
+      stopped = true;
+      clearTimeout(timer);
+    },
+  };
+}
+
+function standing({ grant, revoked, uses }: GrantRow, { terms }: cards.Card): string {
+  if (revoked > 0n)
+    return `The patient took this grant back in block ${revoked}. What you have seen stays with you; nothing new is read by it.`;
+  const until = Number(grant?.expires ?? 0n);
+  const reads = grant?.committee ? `; ${uses} of ${terms.uses} reads used` : "";
+  return `${until * 1000 < Date.now() ? "It is over since" : "It holds until"} ${when(until)}${reads}.`;
+}
+
+function membersOf({ grant }: GrantRow, validators: readonly ValidatorRow[]): HTMLElement[] {
+  if (!grant?.committee) return [];
+  const total = validators.reduce((sum, one) => sum + one.power, 0n);
+  const list = grant.recipients.map(({ account }) => {
+    const one = validators.find((row) => row.operator === account);
+    return h(
+      "li",
+      {},
+      one?.name || "",
+      one?.name ? " (" : "",
+      id(account),
+      one?.name ? ")" : "",
+      one ? `, power ${one.power} of ${total}` : ", who validates no more",
+    );
+  });
+  const alone =
+    grant.recipients.length === 1
+      ? h("p", { className: "soft" }, "A committee of one is as good as its one member.")
+      : null;
+  return [h("h4", {}, `Its committee of ${grant.recipients.length}`), h("ul", {}, ...list), ...(alone ? [alone] : [])];
+}
+
+/** Where a job stands, in blocks. */
+function told(aceso: Aceso, job: JobRow, height: number): string {
+  const { granter } = aceso.verifier;
+  const { requested, disclosure } = granter.statement(job.statement);
+  const what =
+    typeof disclosure === "object"
+      ? disclosure.predicate.join(" and ")
+      : disclosure === "sealed"
+        ? "a sealed outcome"
+        : "the whole outcome";
+  const asked = `Job ${job.job} for ${what}, asked for in block ${requested}`;
+  const back = "Price and rewards were given back.";
+  switch (JOB_STATUS[job.status]) {
+    case "open": {
+      const left = Math.max(0, Number(job.deadline) - height);
+      return `${asked}: the committee is at work. The chain is at block ${height}; it has until block ${job.deadline}, ${left} more ${left === 1 ? "block" : "blocks"}.`;
+    }
+    case "done":
+      return `${asked}, answered in block ${job.closed}: read ${job.read}.`;
+    case "expired":
+      return `${asked}: no answer by block ${job.deadline}. ${back}`;
+    case "cancelled":
+      return `${asked}: called off in block ${job.closed}, because the patient took the grant back or ended the record. ${back}`;
+    default:
+      return `${asked}: ended in block ${job.closed}, because too few of the committee are left. ${back}`;
+  }
+}
