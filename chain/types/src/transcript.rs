@@ -317,7 +317,8 @@ mod tests {
         };
         let (ours, theirs) = (dispute(crate::sealed::Failure::Leaf), dispute(crate::sealed::Failure::Owner));
         assert_eq!((Transcript::decode(&ours.encode()), ours.ends()), (Ok(ours.clone()), Some(Height(30))));
-        expect_test::expect![""].assert_eq(&digest(&ours.encode()).to_string());
+        expect_test::expect!["80810e5af584f4a3c6c16f146b55638177ae916ac174d2edcf2c43814f524fa5"]
+            .assert_eq(&digest(&ours.encode()).to_string());
         let told = ours.difference(&theirs).unwrap();
         assert!(told.contains("disputed by aceso1c in transaction 2: here outcome"), "{told}");
     }
