@@ -149,7 +149,7 @@ fn a_patient_seals_grants_opens_and_seals_anew() {
     assert_ne!(again, record);
     assert_eq!(ward.ok("patient", &["sealed", "keys", "show"])["names"].as_array().unwrap().len(), 1);
     let (_, _, asked) = ward.run("physician", &ask);
-    assert!(asked.contains("906"), "{asked}");
+    assert!(asked.contains("sealed record has ended"), "{asked}");
     let old = ward.refused("patient", &["sealed", "open", &record, "--file", &sealed, "--out", &ward.text("old.png")]);
     assert!(old.contains("there is no key of image"), "{old}");
     let mixed = ["sealed", "open", again, "--file", &sealed, "--out", &ward.text("mixed.png")];
