@@ -123,4 +123,18 @@ mod tests {
         assert_eq!(Key::from_mnemonic(&words).unwrap().public(), key.public());
         assert!(!format!("{key:?}").contains(&hex::encode(key.0.to_bytes())));
     }
+
+    #[test]
+    fn a_derived_secret_is_of_one_key_purpose_and_context() {
+        let [one, other] = [7, 8].map(|byte| Key::from_bytes(&[byte; 32]).unwrap());
+        let secret = |key: &Key, purpose: &[u8], context: &[u8]| key.derive(purpose, context).unwrap().to_bytes();
+        let usual = secret(&one, b"purpose", b"context");
+        assert_eq!(secret(&one, b"purpose", b"context"), usual);
+        let others = [
+            secret(&other, b"purpose", b"context"),
+            secret(&one, b"another", b"context"),
+            secret(&one, b"purpose", b"another"),
+        ];
+        assert!(others.iter().all(|secret| *secret != usual && *secret != [7; 32]));
+    }
 }

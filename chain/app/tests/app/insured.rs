@@ -15,7 +15,6 @@ use cosmos_sdk_proto::{
         MsgExecuteContract, MsgSudoContract, QuerySmartContractStateRequest, QuerySmartContractStateResponse,
     },
 };
-use expect_test::expect;
 use serde_json::{Value, json};
 use tendermint::{abci::types::ExecTxResult, v0_38::abci::response};
 
@@ -412,7 +411,7 @@ fn the_default_gas_is_enough_for_the_dearest_callback() {
     let mut counter = Counter::open(4);
     let hospital = Key::new(50);
     let everybody = counter.everybody();
-    let (mut told, mut dearest) = (String::new(), 0);
+    let (mut dearest, mut default) = (0, 0);
     for (at, payout) in (0_u8..).zip(["batched", "per_claim"]) {
         let terms = with(plan(4), "payout", json!(payout));
         let policy = counter.policy_of(terms, json!([hospital.address()]), &split);
@@ -423,20 +422,14 @@ fn the_default_gas_is_enough_for_the_dearest_callback() {
             let cost = callback(&counter.hospital.block(vec![]));
             let paid = &counter.standing(job)["paid"];
             assert_eq!((paid["paid"].as_array().unwrap().len(), paid["institution"].is_string()), (16, true));
-            told += &format!("{payout}: {cost}\n");
+            println!("{payout}: {cost} gas");
             dearest = dearest.max(cost);
         }
-        let default = &counter.ask(json!({"policy": {"policy": policy}}))["terms"]["sealed"]["callback_gas"];
-        // Half as much again is left for values that are longer than these.
-        assert!(dearest * 3 / 2 <= default.as_i64().unwrap(), "{dearest} of {default}");
+        let terms = counter.ask(json!({"policy": {"policy": policy}}))["terms"].clone();
+        default = terms["sealed"]["callback_gas"].as_i64().unwrap();
     }
-    expect![[r#"
-        batched: 296555
-        batched: 297015
-        per_claim: 516205
-        per_claim: 409553
-    "#]]
-    .assert_eq(&told);
+    // Half as much again is left for values that are longer than these, and less than as much again is paid for nothing.
+    assert!((dearest * 3 / 2..dearest * 2).contains(&default), "{dearest} of {default}");
 }
 
 /// An institution's word about what a file of this number shows.

@@ -3,7 +3,7 @@
 //! A deal's file holds all but the shares: the sealed store, whose secret was dealt, and for whom. It says nothing to who
 //! has fewer shares than it takes, so it can lie with every guardian.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use aceso_client::random;
 use aceso_verify::grant::{Deal, Dealt, Handed, PublicKey, SecretKey, Share};
@@ -114,7 +114,7 @@ struct Guardian {
 
 impl Kept {
     /// A deal that holds for those whom it names.
-    fn read(path: &PathBuf) -> Result<(Self, Deal)> {
+    fn read(path: &Path) -> Result<(Self, Deal)> {
         let kept: Self = serde_json::from_slice(&home::read(path, DEAL_MAX)?)
             .with_context(|| format!("{} is no deal", path.display()))?;
         let checked = || -> Result<Deal> {
@@ -214,7 +214,7 @@ impl Guardians {
 }
 
 /// A share that was handed over, compared with what was dealt.
-fn share(path: &PathBuf, deal: &Deal, kept: &Kept, collects: &SecretKey) -> Result<Share> {
+fn share(path: &Path, deal: &Deal, kept: &Kept, collects: &SecretKey) -> Result<Share> {
     let text = home::read(path, 1024)?;
     let bytes = STANDARD.decode(text.trim_ascii()).with_context(|| format!("{} is no share", path.display()))?;
     let handed = Handed::from_bytes(&bytes).with_context(|| format!("{} is no share", path.display()))?;

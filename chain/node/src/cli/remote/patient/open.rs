@@ -6,9 +6,10 @@ use aceso_seal::{Inner, Registered, open_registered, sealed_bytes_max};
 use aceso_types::{
     BlobId, Digest,
     query::{GrantRow, QueryGrant, RecordRow},
+    sealed::Failure,
 };
 use aceso_verify::grant::{ContentPoint, Registration, Wrap};
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use clap::Args;
 use serde_json::json;
 use zeroize::Zeroizing;
@@ -111,5 +112,19 @@ pub(super) fn unsealed(
     let commitment = Digest::try_from(row.commitment.as_slice()).ok().context("the record's commitment is damaged")?;
     let about = Registered { owner: &row.owner, commitment: &commitment };
     let opened = open_registered(&about, content, &bytes, bytes.len() as u64, RECORD_MAX);
-    opened.map_err(|failure| anyhow::anyhow!("file {} of record {} does not open: {failure:?}", known.cid, row.record))
+    opened.map_err(|failure| anyhow!("file {} of record {} does not open: {}", known.cid, row.record, why(failure)))
+}
+
+/// Why a sealed file cannot be read, for people.
+pub(super) fn why(failure: Failure) -> &'static str {
+    match failure {
+        Failure::Key => "the key is not the one that the record was registered with",
+        Failure::Header => "it is no file that was sealed under this record's key",
+        Failure::Owner => "it names another owner",
+        Failure::Leaf => "it was changed or cut",
+        Failure::Record => "what was sealed is no record, or too long",
+        Failure::Undecodable => "it is no image that can be decoded",
+        Failure::Unsuitable => "it is not what the model reads: its modality, body part or shape is another",
+        Failure::Inference => "the model ran into what it refuses",
+    }
 }

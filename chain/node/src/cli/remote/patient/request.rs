@@ -13,7 +13,7 @@ use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::Desk;
+use super::{Desk, open::why};
 use crate::cli::remote::{file, sealed::named};
 
 /// Asks the committee of a grant to read a sealed image, and waits for the outcome.
@@ -132,7 +132,7 @@ fn told(outcome: &Outcome) -> (Value, String) {
             (shown, format!("for who holds the key; committed to {commitment}"))
         }
         Outcome::Failed(failure) => {
-            (json!({"kind": "failed", "failure": failure}), format!("it cannot be read: {failure:?}"))
+            (json!({"kind": "failed", "failure": failure}), format!("it cannot be read: {}", why(*failure)))
         }
     }
 }
