@@ -54,11 +54,53 @@ fn script(page: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::{collections::BTreeSet, path::Path};
+
     use super::*;
 
     #[test]
     fn blocks_are_joined_and_others_left_out() {
         let page = "text\n```sh\none\n```\n```rust\nno\n```\n```sh\ntwo\n```\n";
         assert_eq!(script(page), "one\ntwo\n");
+    }
+
+    /// Names in code spans that are written as tests here are: words joined by underscores, three or more.
+    fn tests_named(page: &str) -> impl Iterator<Item = &str> {
+        let word = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+        let spans = page.split('`').skip(1).step_by(2);
+        spans.filter(move |span| span.bytes().all(word) && span.matches('_').count() >= 2)
+    }
+
+    /// Every function of the sources below a folder.
+    fn functions(folder: &Path, found: &mut BTreeSet<String>) {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_name().unwrap().to_string_lossy().into_owned();
+            if path.is_dir() && !["target", "node_modules", ".git"].contains(&name.as_str()) {
+                functions(&path, found);
+            } else if name.ends_with(".rs") {
+                let text = fs::read_to_string(&path).unwrap();
+                let names = text.split("fn ").skip(1).filter_map(|rest| rest.split_once(['(', '<']));
+                found.extend(names.map(|(name, _)| name.to_owned()));
+            }
+        }
+    }
+
+    #[test]
+    fn every_test_that_a_page_names_is_there() {
+        let mut known = BTreeSet::new();
+        for folder in ["chain", "contracts", "inference-host", "sdk", "tests", "xtask"] {
+            functions(&root().join(folder), &mut known);
+        }
+        let mut named = 0;
+        for page in ["security.md", "compliance.md"] {
+            let text = fs::read_to_string(root().join("docs").join(page)).unwrap();
+            for test in tests_named(&text) {
+                assert!(known.contains(test), "docs/{page} names {test}, and there is no such test");
+                named += 1;
+            }
+        }
+        assert!(named > 60, "{named} tests are named");
+        assert_eq!(tests_named("`a_b` `a_b_c` `A_b_c` a_b_d").collect::<Vec<_>>(), ["a_b_c"]);
     }
 }
