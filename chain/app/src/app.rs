@@ -462,8 +462,8 @@ impl App {
         pending.into_iter().map(|(id, row)| WantedBlob { id, size: row.size, expires: row.expires }).collect()
     }
 
-    /// What a node should hold: blobs whose term is not over and those of admitted models, in the order of their names. A page of at most `limit`
-    /// and the name after which the next one begins.
+    /// What a node should hold: blobs whose term is not over and those of admitted models, in the order of their names. A
+    /// page of at most `limit` and the name after which the next one begins.
     pub fn live_blobs(&self, after: Option<&BlobId>, limit: usize) -> (Vec<WantedBlob>, Option<BlobId>) {
         let Some((_, mut state)) = self.committed() else { return Default::default() };
         let height = self.store.latest().0;

@@ -141,6 +141,7 @@ fn varint(bytes: &mut &[u8]) -> Option<u64> {
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) paths: BTreeSet<String>,
+    #[expect(dead_code, reason = "is printed where a test fails")]
     pub(crate) value: String,
     /// The records, by number.
     pub(crate) records: BTreeSet<usize>,
