@@ -63,11 +63,20 @@ export async function bring(text: string, phrase: string): Promise<void> {
   take(vault);
 }
 
-/** Takes a saved file that guardians have opened, under a new pass phrase. */
-export async function recover(text: string, key: Uint8Array, phrase: string): Promise<void> {
+/**
+ * Takes a saved file that guardians have opened, under a new pass phrase. It may be older than what this browser has seen:
+ * then it is all that is left, and the answer says so.
+ */
+export async function recover(text: string, key: Uint8Array, phrase: string): Promise<string> {
   const aceso = await session();
   check(aceso, text);
-  keep(aceso, await Vault.recover(aceso.verifier, text, key, phrase));
+  const newest = seen(aceso);
+  const vault = await Vault.recover(aceso.verifier, text, key, phrase);
+  keep(aceso, vault);
+  const { version } = vault.store;
+  return version < newest
+    ? ` It is version ${version}, and this browser has seen version ${newest}: what was sealed since has no key here, and what was erased since is back.`
+    : "";
 }
 
 /** Changes the store and writes it down before it answers: what the chain is told afterwards is never without its key. */

@@ -415,8 +415,12 @@ test("two of three guardians bring the key store back, and who lies is named", a
   await fresh.getByText("1 of the 2 shares that are needed are here.").waitFor();
   await add(share);
   await fresh.getByText("Shares so far: of guardians 1, 3.").waitFor();
+  const { chainId, owner } = of;
+  await fresh.evaluate((place) => localStorage.setItem(place, "9"), `aceso.keys-seen.${chainId}.${owner}`);
   await button(fresh, "Open the key store").click();
-  await fresh.getByText("Your key store is back, and open.").waitFor();
+  await fresh
+    .getByText(/Your key store is back, and open\. It is version 2, and this browser has seen version 9/)
+    .waitFor();
   await shoot(fresh, "28-recovered");
   await go(fresh, "Sealed records");
   // The bytes come from where they are kept; the key is the one that was brought back.

@@ -182,16 +182,12 @@ async function recovering(aceso: Aceso): Promise<HTMLElement> {
           `The copy is version ${copy.version} of the key store, and the deal is of version ${deal.file.version}.`,
         );
       const key = aceso.verifier.guardians.recover(deal.deal, [...shares.values()].slice(0, deal.threshold));
-      try {
-        await vault.recover(text, key, first!.value);
-      } finally {
-        key.fill(0);
-      }
+      const older = await vault.recover(text, key, first!.value).finally(() => key.fill(0));
       shares.forEach((one) => one.fill(0));
       shares.clear();
       secret.fill(0);
       sessionStorage.removeItem(COLLECTOR);
-      return "Your key store is back, and open. Deal it anew: the old shares open the old copy only.";
+      return `Your key store is back, and open.${older} Deal it anew: the old shares open the old copy only.`;
     },
   );
   return h(
