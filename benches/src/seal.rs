@@ -59,7 +59,7 @@ pub(crate) fn run(dir: &Path, boxo: Option<PathBuf>, quick: bool, mut emit: impl
         let case = format!("seal and import of {megabytes} MB {what}, one fsync");
         let peer = if boxo.is_some() { (median(&mut peer), "boxo, unsealed") } else { stated };
         row(&case, median(&mut ours), "s", Some(peer));
-        row(&format!("what is left of {what}"), left, "%", None);
+        row(&format!("what is left {what}"), left, "%", None);
     }
     row("peak RSS of all that", peak_rss()?, "MB", Some((RSS_MAX, "target")));
     fs::remove_file(&record)?;

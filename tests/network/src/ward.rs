@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    process::{Command, Stdio},
+    process::{Child, Command, Stdio},
     time::{SystemTime, UNIX_EPOCH},
 };
 
@@ -21,7 +21,7 @@ use anyhow::{Context, Result, ensure};
 
 use crate::{
     clinic::{BODY_PART, Clinic, MODALITY, Visitor},
-    net::Net,
+    net::{Net, Node},
 };
 
 /// How long a grant holds, in seconds.
@@ -31,14 +31,23 @@ const USES: u32 = 1_000_000;
 /// A patient's first grant.
 const GRANT: u64 = 1;
 
-/// Registers a key to open with for every validator's operator, as operators do it.
+/// Registers a key to open with for every validator's operator, as operators do it, all at once.
 pub(crate) fn staff(net: &Net) -> Result<()> {
-    for node in &net.nodes {
+    let register = |node: &Node| {
         let mut command = Command::new(&node.program);
         command.args(["opener", "register", "--home"]).arg(&node.home);
         command.arg("--from").arg(node.home.join("keys/operator.mnemonic"));
-        command.args(["--node", &node.rpc, "--rest", &node.rest]).stdin(Stdio::null());
-        let output = command.output().context("cannot start the node")?;
+        command.args(["--node", &node.rpc, "--rest", &node.rest]);
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .context("cannot start the node")
+    };
+    let started: Vec<Child> = net.nodes.iter().map(register).collect::<Result<_>>()?;
+    for (node, child) in net.nodes.iter().zip(started) {
+        let output = child.wait_with_output()?;
         let said = String::from_utf8_lossy(&output.stderr);
         ensure!(output.status.success(), "no opener key for validator {}: {said}", node.number);
     }

@@ -57,7 +57,7 @@ pub(super) fn run(programs: &Programs, quick: bool, emit: &mut dyn FnMut(Value))
     let ward = Ward::open(Visitor::new(&net.nodes[1], patient.clone())?, &physician.address, &clinic, &picture()?)?;
     ward.store()?;
     let (mut blocks, mut times) = (Vec::new(), Vec::new());
-    for _ in 0..if quick { 8 } else { 60 } {
+    for _ in 0..if quick { 5 } else { 60 } {
         let (between, took) = callback(&clinic, &ward, &physician)?;
         blocks.push(between);
         times.push(took);
@@ -69,7 +69,7 @@ pub(super) fn run(programs: &Programs, quick: bool, emit: &mut dyn FnMut(Value))
 
     // A file that nobody has: every job of it waits.
     let ward = Ward::open(Visitor::new(&net.nodes[1], other.clone())?, &physician.address, &clinic, b"a lost record")?;
-    let (count, samples) = if quick { (1_000, 20) } else { (10_000, 100) };
+    let (count, samples) = if quick { (1_000, 15) } else { (10_000, 100) };
     let idle = interval(&net, samples)?;
     let last = queue(&ward, &physician, &clinic, count)?;
     sleep(SETTLE);
