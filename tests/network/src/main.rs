@@ -28,6 +28,7 @@ mod proxy;
 mod random;
 mod scenario;
 mod space;
+mod wire;
 
 use net::Programs;
 use random::Random;
