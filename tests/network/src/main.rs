@@ -29,6 +29,7 @@ mod random;
 mod scenario;
 mod space;
 mod ward;
+mod wire;
 
 use net::Programs;
 use random::Random;

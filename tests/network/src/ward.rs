@@ -10,13 +10,14 @@ use aceso_client::{
     SealedRead, any, random,
     sealed::{Giving, register},
 };
+use aceso_seal::KeyStore;
 use aceso_types::{
     BlobId, Digest, ModelId,
     msg::{MsgRegisterSealedResponse, MsgRequestRead, SealedFile},
     query::{QueryReader, QueryRecord, QueryValidators, ReaderRow},
     sealed::{Disclosure, Terms, VERSION},
 };
-use aceso_verify::grant::{ContentPoint, SecretKey};
+use aceso_verify::grant::ContentPoint;
 use anyhow::{Context, Result, ensure};
 
 use crate::{
@@ -28,6 +29,8 @@ use crate::{
 const DAY: u64 = 86_400;
 /// Reads that it allows.
 const USES: u32 = 1_000_000;
+/// What a patient's store calls her only image.
+const IMAGE: &str = "image";
 /// A patient's first grant.
 const GRANT: u64 = 1;
 
@@ -59,19 +62,31 @@ pub(crate) struct Ward {
     patient: Visitor,
     model: ModelId,
     /// The sealed file and its name.
-    file: Vec<u8>,
+    pub(crate) file: Vec<u8>,
     cid: BlobId,
     terms: Terms,
+    /// What nobody but the patient and her committee may ever see, by its name.
+    pub(crate) secrets: Vec<(&'static str, Vec<u8>)>,
 }
 
 impl Ward {
     /// Seals a picture of no more than a leaf, registers it and lets the physician ask all validators that can open it.
     /// The file itself is stored nowhere.
     pub(crate) fn open(patient: Visitor, physician: &str, clinic: &Clinic, picture: &[u8]) -> Result<Self> {
-        let content = ContentPoint::generate(&random()?);
-        let key = SecretKey::derive(&random()?, b"aceso/image/1", &random::<16>()?)?;
+        let (master, nonce, salt): ([u8; 32], [u8; 32], [u8; 32]) = (random()?, random()?, random()?);
+        let (mut store, content) = (KeyStore::new(master), ContentPoint::generate(&random()?));
+        store.add(IMAGE, nonce)?;
+        let key = store.key(IMAGE)?;
+        let secrets = vec![
+            ("K", content.to_bytes().to_vec()),
+            ("the patient's key of the image", key.to_bytes().to_vec()),
+            ("the patient's master secret", master.to_vec()),
+            ("the image's nonce", nonce.to_vec()),
+            ("the image's account", store.account(IMAGE)?.to_vec()),
+            ("the file's key", content.key(&[&b"aceso/seal/file/1"[..], &salt].concat()).to_vec()),
+        ];
         let (about, length) = (("image/png", BTreeMap::new()), picture.len() as u64);
-        let file = aceso_seal::seal(&content, &patient.address, random()?, about, picture, length, Vec::new())?;
+        let file = aceso_seal::seal(&content, &patient.address, salt, about, picture, length, Vec::new())?;
         ensure!(file.len() <= aceso_seal::LEAF, "the file has {} bytes, which is more than a leaf", file.len());
         let cid = BlobId::of_raw(&file);
 
@@ -100,7 +115,7 @@ impl Ward {
             terms: &terms,
         };
         patient.tx(any(&giving.prove(&key, random()?, &random()?)?))?;
-        Ok(Self { patient, model: clinic.model, file, cid, terms })
+        Ok(Self { patient, model: clinic.model, file, cid, terms, secrets })
     }
 
     /// Puts the file where the committee finds it.
@@ -147,7 +162,7 @@ fn terms(physician: &str, clinic: &Clinic) -> Result<Terms> {
         not_before: now()? - DAY,
         uses: USES,
         open: true,
-        sealed: false,
+        sealed: true,
         findings: vec![clinic.finding.clone()],
         bits: 1,
         rewrap: false,

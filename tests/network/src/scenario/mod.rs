@@ -14,6 +14,7 @@ pub(crate) mod soak;
 mod statesync;
 mod torn;
 mod upgrade;
+mod wiretap;
 
 use aceso_types::BlobId;
 use anyhow::Result;
@@ -57,6 +58,7 @@ pub(crate) const ALL: &[Scenario] = &[
         about: "validators that differ in all that may differ; one errs in one bit",
         run: drill::run,
     },
+    Scenario { name: "wiretap", about: "a sealed read while all lines and disks are searched", run: wiretap::run },
     Scenario { name: "soak", about: "transfers, contract calls, reads and blobs side by side", run: soak::run },
 ];
 
