@@ -143,7 +143,7 @@ impl Reseal {
         let about = Sealing { content: &content, owner: &desk.address, media: &inner.media, tags: &inner.tags };
         let (cid, _) = about.write(&record[..], record.len() as u64, &self.out)?;
         // The new key is kept before the chain hears of it, the old one until the old record has ended.
-        ring.store.add(&record_name(&[cid.clone()]), number)?;
+        ring.store.add(&record_name(std::slice::from_ref(&cid)), number)?;
         ring.save(&desk.key, &desk.address)?;
         let stated = row.files.first().cloned().unwrap_or_default();
         let files = vec![SealedFile { modality: stated.modality, body_part: stated.body_part, ..stat(&self.out)? }];
