@@ -258,9 +258,10 @@ fn a_true_outcome_is_upheld_in_each_disclosure() {
 
 #[test]
 fn a_lie_is_found_in_each_disclosure_and_in_failures() {
+    type Lie = fn(Outcome) -> Outcome;
     let mut ward = Ward::open(1);
     ward.publish();
-    let lies: [(Disclose, fn(Outcome) -> Outcome); 4] = [
+    let lies: [(Disclose, Lie); 4] = [
         (Disclose::Open, lie),
         (Disclose::Predicate, lie),
         (Disclose::Sealed, lie),
@@ -290,9 +291,10 @@ fn a_false_bit_is_forgotten_and_a_true_one_is_not() {
 
 #[test]
 fn a_file_that_was_changed_fails_for_everybody() {
+    type Change = fn(&mut Vec<u8>);
     let kept = Kept::new(&alice(), 2);
     let whole = sealed(&kept, &picture(1));
-    let changes: [(fn(&mut Vec<u8>), Failure); 4] = [
+    let changes: [(Change, Failure); 4] = [
         (|file| *file.last_mut().unwrap() ^= 1, Failure::Leaf),
         (|file| file[0] ^= 1, Failure::Header),
         (|file| file.truncate(400), Failure::Leaf),
