@@ -179,7 +179,7 @@ impl City {
     }
 
     fn register(&mut self, at: usize, record: &mut Record) {
-        let mut msg = record.kept.register(&[record.cid.clone()]);
+        let mut msg = record.kept.register(std::slice::from_ref(&record.cid));
         msg.guard.clone_from(&self.consent);
         msg.files[0].size = 100_000 + 7_919 * at as u64;
         msg.files[0].modality = if record.patient < PATIENTS / 2 { "DX" } else { "CR" }.into();
