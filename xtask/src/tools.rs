@@ -36,10 +36,12 @@ pub(crate) fn cometbft() -> Result<PathBuf> {
 
 /// The import of the peer that `cargo xtask bench seal` is held against, built with Go.
 pub(crate) fn boxo() -> Result<PathBuf> {
-    let ours = target().join("tools/boxo");
+    let folder = target().join("tools");
+    let ours = folder.join("boxo");
     if output(program("go", &["version"])).is_err() {
         return Err(MissingTool("Go is not installed; Debian: `apt-get install golang-go`".into()).into());
     }
+    std::fs::create_dir_all(&folder)?;
     let mut build = program("go", &["build", "-o"]);
     build.arg(&ours).arg(".").current_dir(root().join("benches/peers/boxo"));
     quiet(build)?;
