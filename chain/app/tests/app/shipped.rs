@@ -64,7 +64,7 @@ fn every_contract_passes_the_checks() {
     expect![[r#"
         consent: {Instantiate, Execute, Query, Migrate} {"aceso", "cosmwasm_1_1", "cosmwasm_1_2", "cosmwasm_1_3", "cosmwasm_1_4", "cosmwasm_2_0", "cosmwasm_2_1", "cosmwasm_2_2", "iterator"}
         insurance: {Instantiate, Execute, Query, Migrate, Sudo, Reply} {"aceso", "cosmwasm_1_1", "cosmwasm_1_2", "cosmwasm_1_3", "cosmwasm_1_4", "cosmwasm_2_0", "cosmwasm_2_1", "cosmwasm_2_2", "iterator"}
-        probe: {Instantiate, Execute, Query, Reply} {"aceso", "cosmwasm_1_1", "cosmwasm_1_2", "cosmwasm_1_3", "cosmwasm_1_4", "cosmwasm_2_0", "cosmwasm_2_1", "cosmwasm_2_2", "iterator"}
+        probe: {Instantiate, Execute, Query, Sudo, Reply} {"aceso", "cosmwasm_1_1", "cosmwasm_1_2", "cosmwasm_1_3", "cosmwasm_1_4", "cosmwasm_2_0", "cosmwasm_2_1", "cosmwasm_2_2", "iterator"}
         token: {Instantiate, Execute, Query, Migrate} {"cosmwasm_1_1", "cosmwasm_1_2", "cosmwasm_1_3", "cosmwasm_1_4", "cosmwasm_2_0", "cosmwasm_2_1", "cosmwasm_2_2", "iterator"}
         freelook: {Instantiate, Execute, Reply} {"aceso", "cosmwasm_1_1", "cosmwasm_1_2", "cosmwasm_1_3", "cosmwasm_1_4", "cosmwasm_2_0", "cosmwasm_2_1", "cosmwasm_2_2", "iterator"}
         wasip1: {Instantiate, Execute, Query} {"aceso"}
