@@ -13,16 +13,18 @@ use crate::{
 /// Builds what is measured and runs the bench.
 pub(crate) fn run(arguments: Vec<String>) -> Result<ExitCode> {
     let (name, rest) = arguments.split_first().map(|(name, rest)| (name.as_str(), rest)).unwrap_or_default();
-    if name == "net" {
-        return faults::bench(name, rest);
-    }
+    // What these measure needs validators in part only.
+    let (alone, with_validators) = match name {
+        "net" => ("sync", true),
+        other => (other, other == "reads"),
+    };
     let contracts = prepare::contracts()?;
     let binaries = prepare::binaries()?;
     let mut command = program(binaries.join("bench"), &[]);
     if name == "reads" && tools::node().is_ok() {
         command.env("ACESO_VERIFY_WASM", prepare::verifier()?);
     }
-    command.args(&arguments);
+    command.arg(alone).args(rest);
     if name == "seal" && !arguments.iter().any(|one| one == "--boxo") {
         match tools::boxo() {
             Ok(boxo) => {
@@ -35,8 +37,7 @@ pub(crate) fn run(arguments: Vec<String>) -> Result<ExitCode> {
     command.current_dir(root());
     let status = command.status().context("cannot start the bench")?;
     match status.success() {
-        // The other part needs validators.
-        true if name == "reads" => faults::bench(name, rest),
+        true if with_validators => faults::bench(name, rest),
         true => Ok(ExitCode::SUCCESS),
         false => Ok(ExitCode::FAILURE),
     }

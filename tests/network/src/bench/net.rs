@@ -1,16 +1,18 @@
 //! What a network of four validators takes for things: `cargo xtask bench net`.
 //!
 //! Block interval and the time from a broadcast until another validator shows the transaction in a block, idle and under
-//! a paced load of contract calls; and an open read from its broadcast to a proof that was verified without the network.
+//! a paced load of contract calls; an open read from its broadcast to a proof that was verified without the network; and
+//! how fast a validator that has lost its state executes all of these blocks again.
 
 use std::{
+    fs,
     sync::atomic::{AtomicBool, AtomicU64, Ordering},
     thread::{scope, sleep},
     time::{Duration, Instant},
 };
 
 use aceso_client::{Account, Key};
-use anyhow::{Result, bail, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use cosmos_sdk_proto::{Any, cosmos::tx::v1beta1::TxBody};
 use serde_json::{Value, json};
 
@@ -18,7 +20,7 @@ use crate::{
     bench::{LOOK, PATIENCE, network},
     clinic::{Clinic, Visitor, read_of},
     load::found,
-    net::{Net, Programs},
+    net::{Net, Programs, Which},
     pace::{self, percentile},
 };
 
@@ -26,6 +28,9 @@ use crate::{
 const RATE: u32 = 200;
 /// Accounts that send them, each from a thread of its own.
 const SENDERS: u32 = 10;
+/// The validator that loses its state, and how long it may take to get it again.
+const LAST: usize = 3;
+const REPLAYED: Duration = Duration::from_secs(300);
 /// Gas that a contract call of the load is given, and a read. A block has room for what its transactions are given.
 const CALL_GAS: u64 = 300_000;
 const READ_GAS: u64 = 20_000_000;
@@ -38,7 +43,7 @@ pub(crate) fn run(programs: &Programs, quick: bool, emit: &mut dyn FnMut(Value))
             json!({"bench": "net", "case": case, "ours": ours, "unit": unit, "peer": none, "peer_name": none, "ratio": none}),
         );
     };
-    let (net, guests) = network(programs, 3 + SENDERS)?;
+    let (mut net, guests) = network(programs, 3 + SENDERS)?;
     let [founder, asking, physician, senders @ ..] = &guests[..] else { bail!("no accounts") };
     let founder = Visitor::new(&net.nodes[0], founder.clone())?;
     let clinic = Clinic::found(&founder, &guests)?;
@@ -79,6 +84,15 @@ pub(crate) fn run(programs: &Programs, quick: bool, emit: &mut dyn FnMut(Value))
     let pace = pace::blocks(&net.nodes[0], first, net.top())?;
     row("block interval, under contract calls, p50", pace.p50, "ms");
     row("block interval, under contract calls, p99", pace.p99, "ms");
+
+    let blocks = net.nodes[LAST].height().context("the last validator has no height")?;
+    net.kill(LAST, Which::Both);
+    fs::remove_dir_all(net.nodes[LAST].home.join("data/state"))?;
+    let begun = Instant::now();
+    net.start(LAST)?;
+    net.wait_for(&[LAST], blocks, REPLAYED)?;
+    row("replay from the first block, start included", blocks as f64 / begun.elapsed().as_secs_f64(), "blocks/s");
+    row("contract calls in these blocks", sent.load(Ordering::Relaxed) as f64, "tx");
     Ok(())
 }
 
