@@ -16,9 +16,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { SigningCosmWasmClient } from "@cosmjs/cosmwasm-stargate";
 import { stringToPath } from "@cosmjs/crypto";
 import { DirectSecp256k1HdWallet } from "@cosmjs/proto-signing";
-import { GasPrice } from "@cosmjs/stargate";
-import { MsgExecuteContract } from "cosmjs-types/cosmwasm/wasm/v1/tx.js";
-import { TxRaw } from "cosmjs-types/cosmos/tx/v1beta1/tx.js";
+import { GasPrice, coins } from "@cosmjs/stargate";
+import { MsgExecuteContract } from "cosmjs-types/cosmwasm/wasm/v1/tx";
+import { TxRaw } from "cosmjs-types/cosmos/tx/v1beta1/tx";
 
 const [transfers = 2000, rounds = 3] = process.argv.slice(2).map(Number);
 const programs = Object.fromEntries(["WASMD", "ACESO", "COMETBFT", "CW20"].map((name) => [name, named(name)]));
@@ -49,11 +49,14 @@ function freePort() {
   });
 }
 
+const running = new Set();
+
 /** A program that runs until it is stopped. */
-function start(home, program, args, env = {}) {
+function start(home, program, args) {
   const log = openSync(join(home, "log"), "a");
-  const child = spawn(program, args, { stdio: ["ignore", log, log], env: { ...process.env, ...env } });
-  const ended = new Promise((resolve) => child.once("exit", resolve));
+  const child = spawn(program, args, { stdio: ["ignore", log, log] });
+  running.add(child);
+  const ended = new Promise((resolve) => child.once("exit", resolve)).then(() => running.delete(child));
   return { stop: async () => (child.kill("SIGTERM"), await ended) };
 }
 
@@ -96,7 +99,7 @@ async function aceso(home, addresses) {
       made = true;
       return start(home, programs.ACESO, all);
     },
-    forget: () => rmSync(join(net, "validator0/data/state"), { recursive: true }),
+    forget: () => rmSync(join(net, "node0/data/state"), { recursive: true }),
   };
 }
 
@@ -122,10 +125,10 @@ async function until(url, wanted) {
 /** Makes a token and transfers it, as fast as the node takes it. */
 async function load(url, { wallet, addresses }) {
   const client = await SigningCosmWasmClient.connectWithSigner(url, wallet, {
-    gasPrice: GasPrice.fromString(`0${chain.denom}`),
+    gasPrice: GasPrice.fromString(`0.025${chain.denom}`),
     broadcastPollIntervalMs: 100,
   });
-  const fee = (gas) => ({ amount: [], gas: String(gas) });
+  const fee = (gas) => ({ amount: coins(Math.ceil(gas / 40), chain.denom), gas: String(gas) });
   const [founder] = addresses;
   const { codeId } = await client.upload(founder, readFileSync(programs.CW20), fee(20_000_000));
   const initial_balances = addresses.map((address) => ({ address, amount: "1000000000" }));
@@ -169,20 +172,20 @@ try {
     homes.push(home);
     const people = await accounts();
     const node = await make(home, people.addresses);
-    const running = node.start();
+    const program = node.start();
     await until(node.url, 1);
     const done = await load(node.url, people);
     const blocks = await height(node.url);
-    await running.stop();
+    await program.stop();
     cases.push({ name, node, done, blocks, idle: [], replay: [] });
   }
   for (let round = 0; round < rounds; round += 1) {
     for (const one of cases) {
       for (const kind of ["idle", "replay"]) {
         if (kind === "replay") one.node.forget();
-        const running = one.node.start();
+        const program = one.node.start();
         one[kind].push(await until(one.node.url, one.blocks));
-        await running.stop();
+        await program.stop();
       }
     }
   }
@@ -197,5 +200,6 @@ try {
   const row = { bench: "replay", case: "a cw20 transfer executed again", ours: a, peer: b, peer_name: "wasmd 0.61.14" };
   console.log(JSON.stringify({ ...row, unit: "ms", ratio: b / a }));
 } finally {
+  for (const child of running) child.kill("SIGTERM");
   for (const home of homes) rmSync(home, { recursive: true, force: true });
 }
