@@ -10,7 +10,9 @@ use aceso_app::grants::{self, Granted, Registered, Source};
 use aceso_types::Digest;
 use aceso_verify::grant::{ContentPoint, PublicKey, Registration, SecretKey, Wrap};
 use anyhow::Result;
-use serde_json::{Value, json};
+use serde_json::Value;
+
+use crate::beside_must;
 
 const COMMITMENT: Digest = Digest([7; 32]);
 const DIGEST: Digest = Digest([1; 32]);
@@ -27,12 +29,7 @@ pub(crate) fn run(quick: bool, mut emit: impl FnMut(Value)) -> Result<()> {
     let registration = Registration::new(&about, &patient, &content, &entropy).to_bytes();
     let possession = patient.possession(b"context", &entropy).to_bytes();
     let key = patient.public().to_bytes();
-    let case = |name: &str, took: f64, must: Option<f64>| {
-        json!({
-            "bench": "grants", "case": name, "ours": took, "unit": "ms",
-            "peer": must, "peer_name": must.map(|_| "target"), "ratio": must.map(|must| must / took),
-        })
-    };
+    let case = |name: &str, took: f64, must: Option<f64>| beside_must("grants", name, took, "ms", must);
     let took = least(rounds, || grants::check_possession(&key, b"context", &possession))?;
     emit(case("a reader's key", took, None));
     let took = least(rounds, || grants::check_registration(&about, &registration))?;

@@ -12,6 +12,7 @@ mod engine;
 mod first;
 mod grants;
 mod inference;
+mod random;
 mod reads;
 mod reads_compact;
 mod reads_kept;
@@ -22,7 +23,7 @@ mod sync;
 use std::{path::PathBuf, process::ExitCode};
 
 use anyhow::{Result, bail};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 const NAMES: [(&str, &str); 9] = [
     ("first", "calls, reads, transactions, blobs, builds"),
@@ -34,9 +35,17 @@ const NAMES: [(&str, &str); 9] = [
     ("reads", "sealed reads: outcomes in a block, receipts checked without the chain, bytes kept; four validators"),
     ("state", "roots, commits, reads, proofs"),
     ("sync", "a state that is cut into chunks, served and restored"),
-    // Run by the program that makes networks.
-    ("net", "four validators: pace, finality, reads with their proofs"),
+    // Run as `sync`, and then by the program that makes networks.
+    ("net", "state sync; four validators: pace, finality, reads with their proofs, blocks executed again"),
 ];
+
+/// A case that has no peer: what must be reached stands in its place, where anything must. Less is better.
+fn beside_must(bench: &str, case: &str, ours: f64, unit: &str, must: Option<f64>) -> Value {
+    json!({
+        "bench": bench, "case": case, "ours": ours, "unit": unit,
+        "peer": must, "peer_name": must.map(|_| "target"), "ratio": must.map(|must| must / ours),
+    })
+}
 
 fn main() -> ExitCode {
     match run() {

@@ -9,7 +9,9 @@ use std::time::{Duration, Instant};
 use aceso_app::attest::{AttestError, AttestKey, Signed, add_up, check_all};
 use aceso_types::Digest;
 use anyhow::{Result, ensure};
-use serde_json::{Value, json};
+use serde_json::Value;
+
+use crate::beside_must;
 
 /// Milliseconds that a hundred jobs may take.
 const HUNDRED_MS: f64 = 60.0;
@@ -36,10 +38,7 @@ pub(crate) fn run(quick: bool, mut emit: impl FnMut(Value)) -> Result<()> {
     ] {
         let took = least(rounds, item, holds)?;
         let must = holds.then_some(HUNDRED_MS);
-        emit(json!({
-            "bench": "reads", "case": name, "ours": took, "unit": "ms",
-            "peer": must, "peer_name": must.map(|_| "target"), "ratio": must.map(|must| must / took),
-        }));
+        emit(beside_must("reads", name, took, "ms", must));
     }
     Ok(())
 }

@@ -19,7 +19,9 @@ use aceso_types::{
 use aceso_verify::grant::{ContentPoint, SecretKey};
 use anyhow::{Context, Result};
 use prost::Message;
-use serde_json::{Value, json};
+use serde_json::Value;
+
+use crate::{beside_must, random::Random};
 
 const VALIDATORS: usize = 100;
 const STUDIES: usize = 1_000;
@@ -50,10 +52,7 @@ pub(crate) fn run(mut emit: impl FnMut(Value)) -> Result<()> {
     for (drawn, weight) in draws {
         let mut town = Town::new(&record, &grant, weight)?;
         let mut row = |case: String, ours: f64, unit: &str, must: Option<f64>| {
-            emit(json!({
-                "bench": "reads", "case": case, "ours": ours, "unit": unit, "peer": must,
-                "peer_name": must.map(|_| "target"), "ratio": must.map(|must| must / ours),
-            }));
+            emit(beside_must("reads", &case, ours, unit, must));
         };
         let (mean, most) = town.shares();
         if drawn == "evenly" {
@@ -88,13 +87,13 @@ struct Town {
 
 impl Town {
     fn new(record: &RecordRow, grant: &GrantRow, weight: &dyn Fn(usize) -> f64) -> Result<Self> {
-        let mut draw = Draw(7);
+        let mut draw = Draw(Random(7));
         let (mut studies, mut bytes, mut state) = (Vec::with_capacity(STUDIES), 0, 0);
         let kinds = KINDS.iter().flat_map(|kind| std::iter::repeat_n(kind, kind.1));
         for (number, (_, _, files, size)) in (1..).zip(kinds) {
             let file = |at: usize, draw: &mut Draw| {
                 let name = Digest::sha3("file", &[&u64::to_be_bytes(number), &at.to_be_bytes()]);
-                let size = size / 2 + draw.next() % size;
+                let size = size / 2 + draw.0.next() % size;
                 SealedFile { cid: BlobId::of_raw(&name.0).to_string(), size, ..SealedFile::default() }
             };
             let files: Vec<SealedFile> = (0..*files).map(|at| file(at, &mut draw)).collect();
@@ -180,21 +179,13 @@ fn rows() -> Result<(RecordRow, GrantRow)> {
     Ok((record, GrantRow { grant: Some(given), ..GrantRow::default() }))
 }
 
-/// Numbers from a seed: splitmix64.
-struct Draw(u64);
+/// Draws what differs between studies.
+struct Draw(Random);
 
 impl Draw {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
     /// In [0, 1].
     fn unit(&mut self) -> f64 {
-        self.next() as f64 / u64::MAX as f64
+        self.0.next() as f64 / u64::MAX as f64
     }
 
     /// Different validators, each drawn by its weight.

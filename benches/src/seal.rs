@@ -24,6 +24,8 @@ use aceso_verify::grant::{ContentPoint, Granted, PublicKey, Registered, Registra
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 
+use crate::random::Random;
+
 /// What boxo was seen to take for 500 MB, synced, in seconds; what we may take of it, and of memory, in MB.
 const PEER_SECONDS: f64 = 2.2;
 const PEER_FACTOR: f64 = 1.5;
@@ -106,14 +108,14 @@ fn one_leaf(leaves: usize) -> Result<(f64, f64)> {
     let content = ContentPoint::generate(&[1; 64]);
     let megabytes = leaves as f64 * LEAF as f64 / 1e6;
     let mut record = vec![0; leaves * LEAF];
-    Noise(3).fill(&mut record);
+    Random(3).fill(&mut record);
     let about = ("application/pdf", BTreeMap::new());
     let start = Instant::now();
     let file = seal(&content, "aceso1patient", [7; 32], about, &record[..], record.len() as u64, Vec::new())?;
     let sealed = megabytes / start.elapsed().as_secs_f64();
 
     let opener = Opener::new(&content, &file, file.len() as u64)?;
-    let (mut noise, mut opened) = (Noise(4), 0);
+    let (mut noise, mut opened) = (Random(4), 0);
     let start = Instant::now();
     for _ in 0..leaves {
         let number = u32::try_from(noise.next() % u64::from(opener.leaves()))?;
@@ -183,7 +185,7 @@ fn median(times: &mut [f64]) -> f64 {
 /// Writes megabytes and leaves them in the page cache.
 fn write_record(path: &Path, megabytes: u64, fill: Fill) -> Result<()> {
     let mut file = BufWriter::new(File::create(path)?);
-    let (mut noise, mut piece) = (Noise(1), vec![0; 1_000_000]);
+    let (mut noise, mut piece) = (Random(1), vec![0; 1_000_000]);
     for at in 0..megabytes {
         fill(&mut noise, at * 1_000_000, &mut piece);
         file.write_all(&piece)?;
@@ -193,7 +195,7 @@ fn write_record(path: &Path, megabytes: u64, fill: Fill) -> Result<()> {
 }
 
 /// Makes a piece of a record that begins at a byte.
-type Fill = fn(&mut Noise, u64, &mut [u8]);
+type Fill = fn(&mut Random, u64, &mut [u8]);
 
 /// What is sealed: of which media type, and how it is made.
 const RECORDS: [(&str, &str, Fill); 3] = [
@@ -206,7 +208,7 @@ const RECORDS: [(&str, &str, Fill); 3] = [
 ];
 
 /// 512 by 512 pixels of 16 bits, little-endian: nothing around a round body in which values rise evenly, with 6 bits of noise.
-fn slices(noise: &mut Noise, at: u64, piece: &mut [u8]) {
+fn slices(noise: &mut Random, at: u64, piece: &mut [u8]) {
     const SIDE: u64 = 512;
     const RADIUS: u64 = 200;
     for (pixel, bytes) in (at / 2..).zip(piece.chunks_exact_mut(2)) {
@@ -254,22 +256,5 @@ impl Read for Arriving {
         let got = (&self.leaf[self.at..]).read(out)?;
         self.at += got;
         Ok(got)
-    }
-}
-
-/// Bytes that do not compress: splitmix64.
-struct Noise(u64);
-
-impl Noise {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    fn fill(&mut self, bytes: &mut [u8]) {
-        bytes.chunks_mut(8).for_each(|chunk| chunk.copy_from_slice(&self.next().to_le_bytes()[..chunk.len()]));
     }
 }

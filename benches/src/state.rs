@@ -11,6 +11,8 @@ use aceso_state::{Changes, Options, Order, Snapshot, Store, verify};
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
 
+use crate::random::Random;
+
 const COMPONENTS: &[&str] = &["bank", "wasm"];
 
 /// Heights kept, so that pruning is part of what is measured.
@@ -137,17 +139,4 @@ fn size(dir: &Path) -> Result<u64> {
         total += if meta.is_dir() { size(&entry.path())? } else { meta.len() };
     }
     Ok(total)
-}
-
-/// splitmix64.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
 }

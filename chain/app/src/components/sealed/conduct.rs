@@ -4,7 +4,7 @@
 //! them, where a dispute has shown that they were all wrong; who has said the truth against them is cleared then. Not to
 //! have signed costs nothing: the member may have been slow, or the proposer may have left it out.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use aceso_types::{Digest, genesis::Params, query::ConductRow};
 
@@ -34,6 +34,12 @@ fn said(outcome: &[u8]) -> Vec<u8> {
     Digest::sha3("aceso/said/v1", &[outcome]).0.into()
 }
 
+/// What is told of a member of a job.
+fn told(what: &'static str, number: u32, (job, place): (u64, u32)) -> Event {
+    let event = Event::new(what).with("job", job.to_string()).with("number", number.to_string());
+    event.with("place", place.to_string())
+}
+
 impl Notes {
     /// Notes whether a member of a job that has an outcome is among those that signed it.
     pub(super) fn member(&mut self, number: u32, has_signed: bool) {
@@ -56,8 +62,7 @@ impl Notes {
         state.set(SEALED, mark, said(outcome))?;
         let wrong = self.wrong.entry(number).or_default();
         *wrong = (wrong.0 + 1, job);
-        let event = Event::new("member_wrong").with("job", job.to_string()).with("number", number.to_string());
-        Ok(Some(event.with("place", place.to_string())))
+        Ok(Some(told("member_wrong", number, (job, place))))
     }
 
     /// Takes the mark back of a member that was held to be wrong for an outcome that is the true one.
@@ -74,15 +79,14 @@ impl Notes {
         }
         state.remove(SEALED, &mark)?;
         self.cleared.insert(number, job);
-        let event = Event::new("member_cleared").with("job", job.to_string()).with("number", number.to_string());
-        Ok(Some(event.with("place", place.to_string())))
+        Ok(Some(told("member_cleared", number, (job, place))))
     }
 
     /// Writes the rows, and cuts the power of who was wrong as the parameters say.
     pub(crate) fn write(self, state: &mut impl Write, params: &Params) -> Outcome<Vec<Event>> {
         let mut events = Vec::new();
         let all = self.signed.keys().chain(self.missed.keys()).chain(self.wrong.keys()).chain(self.cleared.keys());
-        let numbers: std::collections::BTreeSet<u32> = all.copied().collect();
+        let numbers: BTreeSet<u32> = all.copied().collect();
         for number in numbers {
             let mut row = get(state, number)?.unwrap_or_default();
             let of = |notes: &BTreeMap<u32, u64>| notes.get(&number).copied().unwrap_or_default();
