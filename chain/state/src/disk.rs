@@ -3,8 +3,9 @@
 //! The only file that knows fjall, a log-structured merge tree in Rust. `benches/peers/state-stores` is why: it
 //! commits a large block several times faster than a copy-on-write B-tree, which rewrites a page per key.
 //!
-//! A write goes to the journal first; it is durable once the journal is flushed to the medium. A journal that ends
-//! in the middle of a write is cut there when the store is opened, so a write is there as a whole or not at all.
+//! A write goes to the journal first, and into the tables' buffers once the journal is flushed to the medium: no file
+//! of a table ever holds a row that the journal can still lose. A journal that ends in the middle of a write is cut
+//! there when the store is opened, so a write is there as a whole or not at all.
 
 use std::fs::{File, TryLockError};
 use std::ops::Bound;
@@ -12,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use fjall::config::CompressionPolicy;
-use fjall::{CompressionType, Database, Keyspace, KeyspaceCreateOptions, PersistMode, Readable as _};
+use fjall::{AbstractTree as _, CompressionType, Database, Keyspace, KeyspaceCreateOptions, PersistMode, Readable as _};
 
 use crate::error::StateError;
 
@@ -27,32 +28,39 @@ pub type FailPoint = Arc<dyn Fn(u64, Moment<'_>) + Send + Sync>;
 pub enum Moment<'a> {
     /// Nothing of the block has left the memory of this process.
     Begun,
-    /// All its rows are handed to the operating system, and not flushed to the medium.
-    Written(Unflushed<'a>),
+    /// All its rows are in the journal, flushed to the medium, and nobody was told.
+    Written(Written<'a>),
 }
 
-/// A write that power can still take.
+/// The last write, for a test of what would be left of it had power gone in the middle of its flush.
 #[derive(Clone, Copy)]
-pub struct Unflushed<'a> {
+pub struct Written<'a> {
     store: &'a Path,
+    tables: &'a Tables,
     /// Bytes that the write has in the journal at least.
     least: usize,
 }
 
-impl Unflushed<'_> {
-    /// Takes the end of the write away, as a loss of power in the middle of the flush may. The process must end then.
-    pub fn tear(&self) -> std::io::Result<()> {
+impl Written<'_> {
+    /// Takes the end of the write out of the journal, as a loss of power in the middle of the flush may. The process
+    /// must end then. False, and nothing done, where a buffer is on its way into a file by this write: it only is after
+    /// the flush, so that no loss of power leaves what the tear would.
+    pub fn tear(&self) -> std::io::Result<bool> {
+        if self.tables.is_one_leaving() {
+            return Ok(false);
+        }
         let number = |path: &PathBuf| path.file_stem()?.to_str()?.parse::<u64>().ok();
         let files = std::fs::read_dir(self.store)?.map(|entry| entry.map(|entry| entry.path()));
         let mut journals = files.collect::<Result<Vec<_>, _>>()?;
         journals.retain(|path| path.extension().is_some_and(|extension| extension == "jnl"));
-        let Some(journal) = journals.into_iter().max_by_key(number) else { return Ok(()) };
+        let Some(journal) = journals.into_iter().max_by_key(number) else { return Ok(true) };
         let mut bytes = std::fs::read(&journal)?;
         // The file is longer than what was written to it, and a write does not end with a zero.
         let end = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
         let lost = end.saturating_sub(self.least.div_ceil(2))..end;
         bytes.get_mut(lost).unwrap_or_default().fill(0);
-        std::fs::write(journal, bytes)
+        std::fs::write(journal, bytes)?;
+        Ok(true)
     }
 }
 
@@ -104,10 +112,16 @@ impl Table {
         (Self::Stale, "stale"),
     ];
 
-    fn options(self) -> KeyspaceCreateOptions {
-        let options = KeyspaceCreateOptions::default().max_memtable_size(BUFFER_BYTES);
+    fn buffer_bytes(self) -> u64 {
         match self {
-            Self::Meta | Self::Roots => options.max_memtable_size(SLOW_BUFFER_BYTES),
+            Self::Meta | Self::Roots => SLOW_BUFFER_BYTES,
+            Self::Latest | Self::History | Self::Nodes | Self::Stale => BUFFER_BYTES,
+        }
+    }
+
+    fn options(self) -> KeyspaceCreateOptions {
+        let options = KeyspaceCreateOptions::default().max_memtable_size(self.buffer_bytes());
+        match self {
             // Nodes are hashes, which no compression makes smaller, and each one asked for is there.
             Self::Nodes => options
                 .expect_point_read_hits(true)
@@ -178,6 +192,15 @@ struct Tables {
 }
 
 impl Tables {
+    /// Whether the write before, which put a row into every buffer, left one so full that it becomes a file, or whether
+    /// that began already, which leaves it empty.
+    fn is_one_leaving(&self) -> bool {
+        Table::ALL.into_iter().any(|(table, _)| {
+            let bytes = self.of(table).tree.active_memtable().size();
+            bytes == 0 || bytes > table.buffer_bytes()
+        })
+    }
+
     fn of(&self, table: Table) -> &Keyspace {
         let [meta, latest, history, nodes, roots, stale] = &self.keyspaces;
         match table {
@@ -303,7 +326,7 @@ impl Disk {
         }
         if let Some(fail) = &self.fail {
             // Sorted files are flushed already: power takes nothing of them.
-            fail(version, Moment::Written(Unflushed { store: &self.place, least: 0 }));
+            fail(version, Moment::Written(Written { store: &self.place, tables: &self.tables, least: 0 }));
         }
         Ok(())
     }
@@ -321,7 +344,7 @@ impl Disk {
         if let Some(fail) = &self.fail {
             fail(version, Moment::Begun);
         }
-        let mut batch = self.db.batch().durability(Some(PersistMode::Buffer));
+        let mut batch = self.db.batch().durability(Some(PersistMode::SyncData));
         for (table, key, value) in rows.0 {
             match value {
                 Some(value) => batch.insert(self.tables.of(table), key, value),
@@ -333,9 +356,9 @@ impl Disk {
         }
         batch.commit().map_err(failed)?;
         if let Some(fail) = &self.fail {
-            fail(version, Moment::Written(Unflushed { store: &self.place, least }));
+            fail(version, Moment::Written(Written { store: &self.place, tables: &self.tables, least }));
         }
-        self.db.persist(PersistMode::SyncData).map_err(failed)
+        Ok(())
     }
 
     /// The same rows in a store of its own beside this one, in files without what was removed or replaced and without
@@ -507,13 +530,13 @@ mod tests {
         assert!(!dir.path().join(UNFINISHED).exists());
     }
 
-    /// A table becomes a file with rows that the journal then loses: power goes between that and the flush.
+    /// A table becomes a file with rows that the journal then loses, as on a medium that does not do what it says.
     #[test]
     fn tables_at_different_heights_are_refused() {
         let dir = tempfile::tempdir().unwrap();
         let tear: FailPoint = Arc::new(|version, moment| {
-            if let (2, Moment::Written(unflushed)) = (version, moment) {
-                unflushed.tear().unwrap();
+            if let (2, Moment::Written(written)) = (version, moment) {
+                assert!(written.tear().unwrap());
             }
         });
         let disk = Disk::open(dir.path(), 1 << 20, Some(tear), Rows::default).unwrap();
@@ -529,6 +552,31 @@ mod tests {
         };
         let want = "its tables are at different heights (meta 1, latest 2, history 1, nodes 1, roots 1, stale 1)";
         assert_eq!(what, want);
+    }
+
+    /// Its buffer becomes a file, which says that the journal was flushed before.
+    #[test]
+    fn a_write_that_fills_a_buffer_cannot_be_torn() {
+        let dir = tempfile::tempdir().unwrap();
+        let tear: FailPoint = Arc::new(|version, moment| {
+            if let (1.., Moment::Written(written)) = (version, moment) {
+                assert_eq!(written.tear().unwrap(), version == 3);
+            }
+        });
+        let disk = Disk::open(dir.path(), 1 << 20, Some(tear), Rows::default).unwrap();
+        for version in 1..=3 {
+            let mut rows = Rows::default();
+            let bytes = if version == 3 { 100 } else { 100 + usize::try_from(BUFFER_BYTES).unwrap() };
+            rows.put(Table::Latest, version.to_be_bytes().to_vec(), vec![7; bytes]);
+            disk.write(version, rows).unwrap();
+            if version == 2 {
+                disk.tables.of(Table::Latest).rotate_memtable_and_wait().unwrap();
+            }
+        }
+        drop(disk);
+        let view = Disk::open(dir.path(), 1 << 20, None, Rows::default).unwrap().view();
+        let there = |version: u64| view.get(Table::Latest, &version.to_be_bytes()).unwrap().is_some();
+        assert_eq!([1, 2, 3].map(there), [true, true, false]);
     }
 
     #[test]

@@ -45,7 +45,7 @@ mod window;
 
 pub use changes::{Changes, KEY_MAX, VALUE_MAX};
 pub use delta::Delta;
-pub use disk::{FailPoint, Moment, Unflushed};
+pub use disk::{FailPoint, Moment, Written};
 pub use error::StateError;
 pub use export::Export;
 pub use manifest::{CHUNK_BYTES, CHUNK_MAX, CHUNKS_MAX, MANIFEST_MAX, Manifest, ManifestError};

@@ -24,9 +24,9 @@ pub(crate) struct Deaths {
 enum When {
     /// The block is executed and nothing of it is written.
     Begun,
-    /// Its rows are with the operating system and not yet flushed to the disk.
+    /// Its rows are in the store's journal, and nobody knows yet.
     Written,
-    /// Power goes while they are flushed: a part of them reaches the disk.
+    /// Power goes while they are flushed: a part of them reaches the disk. Later where that cannot be.
     Torn,
 }
 
@@ -40,14 +40,16 @@ impl Deaths {
                 _ => commits.load(Ordering::Relaxed),
             };
             match (moment, self.die_when) {
-                _ if now != nth => {}
+                _ if now < nth => {}
                 (Moment::Begun, When::Begun) | (Moment::Written(_), When::Written) => die(),
-                (Moment::Written(unflushed), When::Torn) => {
-                    if let Err(error) = unflushed.tear() {
+                (Moment::Written(written), When::Torn) => match written.tear() {
+                    Ok(true) => die(),
+                    Ok(false) => {}
+                    Err(error) => {
                         eprintln!("nothing was torn: {error}");
+                        die();
                     }
-                    die();
-                }
+                },
                 _ => {}
             }
         }))
