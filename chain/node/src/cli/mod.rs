@@ -22,7 +22,12 @@ use std::{io::Write, path::PathBuf, process::ExitCode};
 use clap::{Parser, Subcommand};
 use serde_json::{Value, json};
 
-use crate::{Build, home::Home, trace::LogArgs, worker::process};
+use crate::{
+    Build,
+    home::Home,
+    trace::LogArgs,
+    worker::{self, process},
+};
 
 #[derive(Parser)]
 #[command(
@@ -137,6 +142,7 @@ impl Output {
 
 /// Reads the command line, does what it says, and returns the exit code.
 pub(crate) fn run(build: Build) -> ExitCode {
+    worker::give_memory_back();
     let cli = Cli::parse();
     let output = Output { json: cli.json };
     match cli.verb.run(build, output, &cli.log) {

@@ -30,4 +30,8 @@ pub(crate) mod work;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use self::{reopen::Reopening, wipe::keep_memory_private, work::Work};
+pub(crate) use self::{
+    reopen::Reopening,
+    wipe::{give_memory_back, keep_memory_private},
+    work::Work,
+};
