@@ -5,25 +5,28 @@ use super::{
     builder::Builder,
     compute::{axis_of, shape},
     node::{Node, settle},
-    qdq,
+    pick, qdq,
     value::{Clip, Operand, Real, Value},
     window,
 };
 use crate::{
     error::{NodeFault, Site},
     formula::{self, Range},
-    ir::{MaxPool, Op, Pad, Transpose, ValueId},
+    ir::{MaxPool, Op, Pad, ValueId},
     onnx::constant::Data,
 };
 
 /// Runs `op` on the integers below input 0, and gives its result the same meaning.
-fn through(
+pub(super) fn through(
     node: &Node<'_>,
     builder: &mut Builder,
     op: impl FnOnce(&mut Builder, ValueId) -> Result<ValueId, NodeFault>,
 ) -> Result<Value, NodeFault> {
     if let Value::Int(id) = *node.value(0, "input")? {
         return op(builder, id).map(Value::Int);
+    }
+    if let Value::Curve(curve) = node.value(0, "input")? {
+        return pick::moved(curve, builder, op);
     }
     let real = node.real(0, "input")?;
     Ok(Value::Real(Real { id: op(builder, real.id)?, ..real }))
@@ -83,12 +86,8 @@ pub(super) fn transpose(node: &Node<'_>, builder: &mut Builder) -> Result<Value,
         if !sorted.into_iter().eq(0..given.len() as i64) {
             return Err(NodeFault::Attribute { attribute: "perm".into(), reason: "must name each dimension once" });
         }
-        let perm = perm.into_iter().filter_map(|d| usize::try_from(d).ok());
-        let (dims, strides) = perm.map(|d| (given[d], given[d + 1..].iter().product::<usize>())).unzip();
-        let signed = builder.signed(id);
-        let op = Transpose { dims, strides };
-        let dims = op.dims.clone();
-        builder.push(Op::Transpose(op), vec![id], signed, dims)
+        let order: Vec<usize> = perm.into_iter().filter_map(|d| usize::try_from(d).ok()).collect();
+        builder.transpose(id, &order)
     })
 }
 

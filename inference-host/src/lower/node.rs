@@ -166,6 +166,10 @@ impl<'a> Node<'a> {
                 reason: "is a float result; QuantizeLinear and DequantizeLinear must lie between",
             }),
             Value::RealConstant(_) => Err(NodeFault::Operand { operand, reason: "must not be a constant" }),
+            Value::Curve(_) => Err(NodeFault::Operand {
+                operand,
+                reason: "is a function of a tensor; QuantizeLinear and DequantizeLinear must lie between",
+            }),
             Value::Constant(_) | Value::Image => Err(NodeFault::Float),
         }
     }

@@ -7,6 +7,8 @@
     reason = "a test fails by panicking, and its numbers are small"
 )]
 
+mod rows;
+
 use std::sync::Arc;
 
 use proptest::{prelude::*, test_runner::RngSeed};
