@@ -192,7 +192,8 @@ pub(crate) fn reals(signed: bool, scale: f32, zero: i32) -> Box<[f32; 256]> {
 
 /// `max(0, min(1, α·x + β))`.
 pub(crate) fn hard_sigmoid(x: f32, alpha: f32, beta: f32) -> f32 {
-    (alpha * x + beta).min(1.0).max(0.0)
+    let line = alpha * x + beta;
+    if line > 1.0 { 1.0 } else { line.max(0.0) }
 }
 
 /// A position as a coordinate.
@@ -213,7 +214,7 @@ pub(crate) fn ratio(to: usize, from: usize) -> f32 {
 /// `⌊f32(from) · scale⌋`, if it is a size.
 pub(crate) fn resized(from: usize, scale: f32) -> Option<usize> {
     let size = (float(from) * scale).floor();
-    if scale > 0.0 && size >= 1.0 && size <= 65_536.0 { Some(position(size)) } else { None }
+    if scale > 0.0 && (1.0..=65_536.0).contains(&size) { Some(position(size)) } else { None }
 }
 
 /// The position of a coordinate that was rounded, within a side.

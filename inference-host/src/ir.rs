@@ -276,8 +276,8 @@ pub(crate) struct MaxPool {
 pub(crate) struct AveragePool {
     pub(crate) channels: usize,
     pub(crate) window: Window,
-    /// Real value of each byte.
-    pub(crate) reals: Box<[f32; 256]>,
+    /// Real value of each byte, in all channels or in each.
+    pub(crate) reals: Vec<[f32; 256]>,
     pub(crate) scale: f32,
     pub(crate) range: Range,
     /// Whether padding counts as zeros.
@@ -368,7 +368,8 @@ impl Op {
             Self::MatMul(matmul) => matmul.filter.held(),
             Self::ChannelTable(op) => op.tables.len() as u64 * 256,
             Self::Add(_) => 4096,
-            Self::AveragePool(_) | Self::Softmax(_) => 1024,
+            Self::AveragePool(op) => op.reals.len() as u64 * 1024,
+            Self::Softmax(_) => 1024,
             Self::Normalise(op) => op.gamma.len() as u64 * 8,
             Self::Resize(op) => 1024 + (op.rows.len() + op.columns.len()) as u64 * 24,
             Self::Pick(op) => op.places.iter().map(|places| places.len() as u64 * 8).sum(),

@@ -34,7 +34,7 @@ fn power(x: i128) -> Power {
     let rest = unsigned(x.rem_euclid(LN2) >> 58);
     let (mut sum, mut term) = (u128::from(ONE), u128::from(ONE));
     for n in 1..=32u32 {
-        term = (term * rest >> 62) / u128::from(n);
+        term = ((term * rest) >> 62) / u128::from(n);
         sum += term;
     }
     let exponent = i32::try_from(exponent).unwrap_or(i32::MAX);
@@ -124,14 +124,14 @@ pub(crate) fn erf(x: f32) -> f32 {
         1.0
     } else {
         let a = unsigned(fixed(x.abs(), 44));
-        let square = a * a >> 44;
+        let square = (a * a) >> 44;
         let (mut sum, mut term) = (a, a);
         for n in 1..=120u128 {
-            term = (term * (2 * square) >> 44) / (2 * n + 1);
+            term = ((term * (2 * square)) >> 44) / (2 * n + 1);
             sum += term;
         }
         let e = power(-i128::try_from(square << 76).unwrap_or(0)).fixed() >> 18;
-        let value = (sum * u128::from(e) >> 44) * TWO_BY_ROOT_PI >> 44;
+        let value = (((sum * u128::from(e)) >> 44) * TWO_BY_ROOT_PI) >> 44;
         value.min(ONE_44) as f32 * two(-44)
     };
     if x < 0.0 { -value } else { value }

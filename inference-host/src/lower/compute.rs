@@ -3,9 +3,11 @@
 //! A QLinear operator knows its output's scale at once; a float operator between DequantizeLinear and QuantizeLinear
 //! learns it from the latter. Both build a [`Compute`], and [`Compute::emit`] writes the operation.
 
+use std::sync::Arc;
+
 use super::{
     builder::{Builder, broadcast},
-    value::{Operand, Target, Weights},
+    value::{Curve, Operand, Target, Weights},
 };
 use crate::{
     error::NodeFault,
@@ -58,11 +60,12 @@ pub(super) enum Compute {
     },
     /// A computation, and what becomes of the bytes that it gives.
     Moved {
-        inner: Box<Compute>,
+        inner: Arc<Compute>,
         moved: Box<Moved>,
     },
     AveragePool {
-        x: Operand,
+        id: ValueId,
+        reals: Vec<[f32; 256]>,
         window: Window,
         count_pad: bool,
         dims: Vec<usize>,
@@ -187,20 +190,31 @@ impl Compute {
         self,
         moved: impl Fn(&mut Builder, ValueId) -> Result<ValueId, NodeFault> + Send + Sync + 'static,
     ) -> Self {
-        Self::Moved { inner: Box::new(self), moved: Box::new(moved) }
+        Self::Moved { inner: Arc::new(self), moved: Box::new(moved) }
     }
 
     pub(super) fn average_pool(
-        builder: &Builder,
-        x: Operand,
+        builder: &mut Builder,
+        x: &Curve,
         window: Window,
         count_pad: bool,
     ) -> Result<Self, NodeFault> {
         let &[batch, channels, ..] = builder.dims(x.id) else {
             return Err(shape("pools are two-dimensional", builder.dims(x.id)));
         };
+        builder.hold(x.reals.len() as u64 * 1024)?;
         let dims = vec![batch, channels, window.output[0], window.output[1]];
-        Ok(Self::AveragePool { x, window, count_pad, dims })
+        Ok(Self::AveragePool { id: x.id, reals: x.reals.clone(), window, count_pad, dims })
+    }
+
+    /// The mean of each plane of what is no line of the integers: a window as large as the plane.
+    pub(super) fn mean_of(builder: &mut Builder, x: &Curve) -> Result<Self, NodeFault> {
+        let &[_, _, height, width] = builder.dims(x.id) else {
+            return Err(shape("a mean over planes needs planes, [n, c, h, w]", builder.dims(x.id)));
+        };
+        let (kernel, one) = ([height, width], [1; 2]);
+        let window = Window { kernel, stride: one, dilation: one, pad: [0; 2], input: kernel, output: one };
+        Self::average_pool(builder, x, window, false)
     }
 
     pub(super) fn global_average_pool(builder: &Builder, x: Operand) -> Result<Self, NodeFault> {
@@ -292,16 +306,16 @@ impl Compute {
                 let id = inner.emit(builder, y)?;
                 return moved(builder, id);
             }
-            Self::AveragePool { x, window, count_pad, dims } => {
+            Self::AveragePool { id, reals, window, count_pad, dims } => {
                 let pool = ir::AveragePool {
                     channels: dims[1],
                     window: *window,
-                    reals: formula::reals(builder.signed(x.id), x.scale, x.zero),
+                    reals: reals.clone(),
                     scale: y.scale,
                     range: y.range,
                     count_pad: *count_pad,
                 };
-                (Op::AveragePool(pool), vec![x.id], dims.clone())
+                (Op::AveragePool(pool), vec![*id], dims.clone())
             }
             Self::GlobalAveragePool { x, dims } => {
                 let size = builder.dims(x.id)[2..].iter().product();

@@ -127,9 +127,9 @@ pub(super) fn batch_normalization(node: &Node<'_>, builder: &Builder) -> Result<
     let epsilon = node.attributes.float("epsilon")?.unwrap_or(1e-5);
     let x = curve(node, builder, 0)?;
     let channels = builder.dims(x.id).get(1).copied().unwrap_or(1);
-    let list = |index, operand| match &node.constant(index, operand)?.data {
-        Data::F32(values) if values.len() == channels => Ok(values),
-        _ => Err(NodeFault::Operand { operand, reason: "must be a float for each channel" }),
+    let list = |index, operand| match node.floats(index, operand)? {
+        values if values.len() == channels => Ok(values),
+        _ => Err(NodeFault::Operand { operand, reason: "must have a number for each channel" }),
     };
     let (gamma, beta) = (list(1, "scale")?, list(2, "B")?);
     let (mean, variance) = (list(3, "input_mean")?, list(4, "input_var")?);

@@ -246,6 +246,22 @@ impl<'a> Node<'a> {
         }
     }
 
+    /// Float constants, as they are or dequantised.
+    pub(super) fn floats(&self, index: usize, operand: &'static str) -> Result<Vec<f32>, NodeFault> {
+        let values = match self.value(index, operand)? {
+            Value::Constant(constant) => match &constant.data {
+                Data::F32(values) => values.clone(),
+                _ => return Err(NodeFault::Operand { operand, reason: "must be float" }),
+            },
+            Value::RealConstant(constant) => constant.reals(operand)?,
+            _ => return Err(NodeFault::Operand { operand, reason: "must be a constant" }),
+        };
+        if values.iter().all(|value| value.is_finite()) {
+            return Ok(values);
+        }
+        Err(NodeFault::Operand { operand, reason: "must be finite" })
+    }
+
     /// A constant list of integers.
     pub(super) fn list(&self, index: usize, operand: &'static str) -> Result<&'a [i64], NodeFault> {
         match &self.constant(index, operand)?.data {

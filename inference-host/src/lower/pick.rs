@@ -3,7 +3,7 @@
 use super::{
     builder::Builder,
     compute::{axis_of, shape},
-    layout::through,
+    layout::{moved, through},
     node::Node,
     value::{Curve, Real, Value},
 };
@@ -19,22 +19,22 @@ fn whole(dims: &[usize]) -> Vec<Vec<usize>> {
 /// Slice(data, starts, ends, axes?, steps?)
 pub(super) fn slice(node: &Node<'_>, builder: &mut Builder) -> Result<Value, NodeFault> {
     node.at_most(5)?;
-    let (starts, ends) = (node.list(1, "starts")?, node.list(2, "ends")?);
-    let axes = node.optional(3).map(|_| node.list(3, "axes")).transpose()?;
-    let steps = node.optional(4).map(|_| node.list(4, "steps")).transpose()?;
-    through(node, builder, |builder, id| {
+    let (starts, ends) = (node.list(1, "starts")?.to_vec(), node.list(2, "ends")?.to_vec());
+    let list = |at, operand| node.optional(at).map(|_| node.list(at, operand).map(<[i64]>::to_vec)).transpose();
+    let (axes, steps) = (list(3, "axes")?, list(4, "steps")?);
+    moved(node, builder, move |builder, id| {
         let dims = builder.dims(id).to_vec();
-        let axes = match axes {
+        let axes = match &axes {
             Some(axes) => axes.iter().map(|&axis| axis_of(axis, dims.len())).collect::<Result<Vec<_>, _>>()?,
             None => (0..starts.len().min(dims.len())).collect(),
         };
-        let given = [starts.len(), ends.len(), steps.map_or(axes.len(), <[i64]>::len)];
+        let given = [starts.len(), ends.len(), steps.as_ref().map_or(axes.len(), Vec::len)];
         if given != [axes.len(); 3] {
             return Err(NodeFault::Operand { operand: "starts", reason: "must be as many as ends, axes and steps" });
         }
         let mut places = whole(&dims);
         for (at, &axis) in axes.iter().enumerate() {
-            let step = steps.map_or(1, |steps| steps[at]);
+            let step = steps.as_ref().map_or(1, |steps| steps[at]);
             places[axis] = range(dims[axis], starts[at], ends[at], step)
                 .ok_or_else(|| shape("the slice takes nothing, or its step is 0", &dims))?;
         }
@@ -105,7 +105,8 @@ pub(super) fn gather(node: &Node<'_>, builder: &mut Builder) -> Result<Value, No
         }
         _ => return Err(NodeFault::Operand { operand: "indices", reason: "must be a number or a list of integers" }),
     };
-    through(node, builder, |builder, id| {
+    let scalar = indices.dims.is_empty();
+    moved(node, builder, move |builder, id| {
         let mut dims = builder.dims(id).to_vec();
         let axis = axis_of(axis, dims.len())?;
         let mut places = whole(&dims);
@@ -115,7 +116,7 @@ pub(super) fn gather(node: &Node<'_>, builder: &mut Builder) -> Result<Value, No
             .collect::<Result<_, _>>()
             .map_err(|_| NodeFault::Operand { operand: "indices", reason: "must lie in the dimension" })?;
         let id = builder.pick(id, places)?;
-        if !indices.dims.is_empty() {
+        if !scalar {
             return Ok(id);
         }
         dims.remove(axis);
@@ -126,8 +127,8 @@ pub(super) fn gather(node: &Node<'_>, builder: &mut Builder) -> Result<Value, No
 /// Expand(input, shape)
 pub(super) fn expand(node: &Node<'_>, builder: &mut Builder) -> Result<Value, NodeFault> {
     node.at_most(2)?;
-    let wanted = node.list(1, "shape")?;
-    through(node, builder, |builder, id| {
+    let wanted = node.list(1, "shape")?.to_vec();
+    moved(node, builder, move |builder, id| {
         let wanted = wanted.iter().map(|&dim| usize::try_from(dim)).collect::<Result<Vec<_>, _>>();
         let wanted = wanted.map_err(|_| NodeFault::Operand { operand: "shape", reason: "must not be negative" })?;
         let dims = super::builder::broadcast(builder.dims(id), &wanted)?;
@@ -143,7 +144,7 @@ pub(super) fn squeeze(node: &Node<'_>, builder: &mut Builder, un: bool) -> Resul
     } else {
         node.optional(1).map(|_| node.list(1, "axes").map(<[i64]>::to_vec)).transpose()?
     };
-    through(node, builder, |builder, id| {
+    moved(node, builder, move |builder, id| {
         let given = builder.dims(id).to_vec();
         let rank = if un { given.len() + axes.as_ref().map_or(0, Vec::len) } else { given.len() };
         let axes = match &axes {
@@ -172,7 +173,7 @@ pub(super) fn depth_to_space(node: &Node<'_>, builder: &mut Builder) -> Result<V
         "CRD" => false,
         _ => return Err(NodeFault::Attribute { attribute: "mode".into(), reason: "must be DCR or CRD" }),
     };
-    through(node, builder, |builder, id| {
+    moved(node, builder, move |builder, id| {
         let &[n, c, h, w] = builder.dims(id) else {
             return Err(shape("blocks are of planes, [n, c, h, w]", builder.dims(id)));
         };
@@ -195,7 +196,7 @@ pub(super) fn depth_to_space(node: &Node<'_>, builder: &mut Builder) -> Result<V
 pub(super) fn space_to_depth(node: &Node<'_>, builder: &mut Builder) -> Result<Value, NodeFault> {
     node.at_most(1)?;
     let block = block_size(node)?;
-    through(node, builder, |builder, id| {
+    moved(node, builder, move |builder, id| {
         let &[n, c, h, w] = builder.dims(id) else {
             return Err(shape("blocks are of planes, [n, c, h, w]", builder.dims(id)));
         };
@@ -216,7 +217,7 @@ fn block_size(node: &Node<'_>) -> Result<usize, NodeFault> {
 }
 
 /// What moves the bytes of a tensor whose meaning does not depend on the channel.
-pub(super) fn moved(
+pub(super) fn curve(
     curve: &Curve,
     builder: &mut Builder,
     op: impl FnOnce(&mut Builder, ValueId) -> Result<ValueId, NodeFault>,

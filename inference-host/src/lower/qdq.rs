@@ -236,13 +236,16 @@ pub(super) fn softmax(node: &Node<'_>, builder: &mut Builder, site: Site) -> Res
 /// AveragePool(X)
 pub(super) fn average_pool(node: &Node<'_>, builder: &mut Builder, site: Site) -> Result<Value, NodeFault> {
     node.at_most(1)?;
-    let x = node.operand(builder, 0, "X")?;
-    Ok(pending(site, qoperator::average_pool_of(node, builder, x)?))
+    let x = curve::curve(node, builder, 0)?;
+    Ok(pending(site, qoperator::average_pool_of(node, builder, &x)?))
 }
 
 /// GlobalAveragePool(X)
 pub(super) fn global_average_pool(node: &Node<'_>, builder: &mut Builder, site: Site) -> Result<Value, NodeFault> {
     node.at_most(1)?;
+    if let Value::Curve(x) = node.value(0, "X")? {
+        return Ok(pending(site, Compute::mean_of(builder, x)?));
+    }
     let x = node.operand(builder, 0, "X")?;
     Ok(pending(site, Compute::global_average_pool(builder, x)?))
 }

@@ -143,15 +143,12 @@ pub(super) fn average_pool(node: &Node<'_>, builder: &mut Builder) -> Result<Val
     node.attributes.only("channels_last", 0, "must be 0")?;
     let x = node.quantised(builder, [0, 1, 2], X)?;
     let y = node.target([3, 4])?;
-    average_pool_of(node, builder, x)?.emit(builder, y).map(Value::Int)
+    let x = Curve { id: x.id, reals: vec![*formula::reals(builder.signed(x.id), x.scale, x.zero)] };
+    average_pool_of(node, builder, &x)?.emit(builder, y).map(Value::Int)
 }
 
 /// The pool itself, for AveragePool as well.
-pub(super) fn average_pool_of(
-    node: &Node<'_>,
-    builder: &Builder,
-    x: super::value::Operand,
-) -> Result<Compute, NodeFault> {
+pub(super) fn average_pool_of(node: &Node<'_>, builder: &mut Builder, x: &Curve) -> Result<Compute, NodeFault> {
     let window = window::pool_window(node, builder.dims(x.id))?;
     if window.dilation != [1, 1] {
         return Err(NodeFault::Attribute { attribute: "dilations".into(), reason: "must be 1" });

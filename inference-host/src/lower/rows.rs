@@ -4,9 +4,9 @@ use super::{
     builder::Builder,
     compute::{Compute, Rows, axis_of, shape},
     node::Node,
-    value::{Operand, Value},
+    value::Operand,
 };
-use crate::{error::NodeFault, ir::ValueId, onnx::constant::Data};
+use crate::{error::NodeFault, ir::ValueId};
 
 /// Softmax(input): along one dimension, or before operator set 13 along all from it on.
 pub(super) fn softmax(node: &Node<'_>, builder: &mut Builder, x: Operand, opset: i64) -> Result<Compute, NodeFault> {
@@ -85,22 +85,4 @@ pub(super) fn reduce_mean(node: &Node<'_>, builder: &mut Builder) -> Result<Comp
     let id = builder.view(id, vec![1, count, size])?;
     let mean = Compute::global_average_pool(builder, Operand { id, ..x })?;
     Ok(mean.then(move |builder: &mut Builder, id: ValueId| builder.view(id, result.clone())))
-}
-
-impl Node<'_> {
-    /// Float constants, as they are or dequantised.
-    fn floats(&self, index: usize, operand: &'static str) -> Result<Vec<f32>, NodeFault> {
-        let values = match self.value(index, operand)? {
-            Value::Constant(constant) => match &constant.data {
-                Data::F32(values) => values.clone(),
-                _ => return Err(NodeFault::Operand { operand, reason: "must be float" }),
-            },
-            Value::RealConstant(constant) => constant.reals(operand)?,
-            _ => return Err(NodeFault::Operand { operand, reason: "must be a constant" }),
-        };
-        if values.iter().all(|value| value.is_finite()) {
-            return Ok(values);
-        }
-        Err(NodeFault::Operand { operand, reason: "must be finite" })
-    }
 }

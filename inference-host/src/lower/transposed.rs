@@ -100,7 +100,7 @@ fn geometry(node: &Node<'_>, kernel: [usize; 2], input: [usize; 2]) -> Result<[[
     }
     let stride = pair("strides", 1, 1)?;
     let more = pair("output_padding", 0, 0)?;
-    if kernel.iter().any(|&k| k == 0 || k > SIDE_MAX as usize) || (0..2).any(|d| more[d] >= stride[d]) {
+    if kernel.iter().any(|&k| k == 0 || k as u64 > SIDE_MAX.unsigned_abs()) || (0..2).any(|d| more[d] >= stride[d]) {
         return Err(fault("output_padding", "must be smaller than the strides, and the kernel up to 64"));
     }
     let full = [0, 1].map(|d| (input[d] - 1) * stride[d] + kernel[d] + more[d]);

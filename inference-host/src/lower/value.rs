@@ -56,11 +56,16 @@ pub(super) struct RealConstant {
 impl RealConstant {
     /// What its elements stand for.
     pub(super) fn reals(&self, operand: &'static str) -> Result<Vec<f32>, NodeFault> {
-        let (Data::Byte { signed, bytes }, &[scale], &[zero]) = (&self.source.data, &self.scales[..], &self.zeros[..])
-        else {
-            return Err(NodeFault::Operand { operand, reason: "must be of 8 bits with one scale" });
+        let (&[scale], &[zero]) = (&self.scales[..], &self.zeros[..]) else {
+            return Err(NodeFault::Operand { operand, reason: "must have one scale" });
         };
-        Ok(bytes.iter().map(|&byte| formula::dequantise(formula::number(*signed, byte), scale, zero)).collect())
+        match &self.source.data {
+            Data::Byte { signed, bytes } => {
+                Ok(bytes.iter().map(|&byte| formula::dequantise(formula::number(*signed, byte), scale, zero)).collect())
+            }
+            Data::I32(values) if zero == 0 => Ok(values.iter().map(|&q| formula::dequantise(q, scale, 0)).collect()),
+            _ => Err(NodeFault::Operand { operand, reason: "must be of 8 bits, or of 32 with zero point 0" }),
+        }
     }
 }
 
