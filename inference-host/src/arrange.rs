@@ -7,7 +7,7 @@
 //!
 //! Only bytes are moved, so nothing here can change a result; prices and bounds were reckoned before.
 
-use crate::ir::{ChannelTable, Concat, Graph, Op, Pad, Step, Transpose, Value, ValueId};
+use crate::ir::{ChannelTable, Concat, Graph, Op, Pad, Pick, Step, Transpose, Value, ValueId};
 
 /// An order of a value's bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,6 +54,14 @@ pub(crate) fn arrange(graph: Graph, input: ValueId, outputs: &[ValueId]) -> (Gra
     (arranging.graph, outputs)
 }
 
+/// What stands for the dimensions `[n, c, h, w]`, for `[n, h, w, c]`.
+fn turned<T>(mut list: Vec<T>) -> Vec<T> {
+    if let Some(channels) = list.get_mut(1..) {
+        channels.rotate_left(1);
+    }
+    list
+}
+
 impl Arranging {
     /// A new value that holds the bytes of `id`.
     fn define(&mut self, id: ValueId, form: Form) -> ValueId {
@@ -96,9 +104,12 @@ impl Arranging {
     fn step(&mut self, Step { op, inputs, output }: Step) {
         let last = |this: &Self, id: ValueId| Form::last(&this.old[id].dims);
         let (op, wanted, form) = match op {
-            Op::Conv(_) | Op::MaxPool(_) | Op::AveragePool(_) => (op, vec![last(self, inputs[0])], last(self, output)),
+            Op::Conv(_) | Op::MaxPool(_) | Op::AveragePool(_) | Op::Resize(_) => {
+                (op, vec![last(self, inputs[0])], last(self, output))
+            }
             Op::GlobalAveragePool(_) => (op, vec![last(self, inputs[0])], Form::Plain),
-            Op::MatMul(_) => (op, vec![Form::Plain], Form::Plain),
+            Op::MatMul(_) | Op::Softmax(_) | Op::Normalise(_) => (op, vec![Form::Plain], Form::Plain),
+            Op::Product(_) => (op, vec![Form::Plain; 2], Form::Plain),
             Op::Table(_) => {
                 let form = self.first(inputs[0]);
                 (op, vec![form], form)
@@ -111,7 +122,7 @@ impl Arranging {
                 let inner = if form == Form::Plain { inner } else { 1 };
                 (Op::ChannelTable(ChannelTable { tables, inner }), vec![form], form)
             }
-            Op::Add(_) => {
+            Op::Add(_) | Op::Mul(_) => {
                 let firsts = [self.first(inputs[0]), self.first(inputs[1])];
                 // Whoever reads a sum of planes mostly wants channels last.
                 let form = firsts.into_iter().find(|form| *form != Form::Plain).unwrap_or(Form::Plain);
@@ -119,6 +130,7 @@ impl Arranging {
             }
             Op::Concat(concat) => self.concat(concat, &inputs, output),
             Op::Pad(pad) => self.pad(pad, inputs[0], output),
+            Op::Pick(pick) => self.pick(pick, inputs[0], output),
             Op::Transpose(transpose) => {
                 if let Some(from) = self.turned(&transpose, inputs[0], output) {
                     let form = last(self, output);
@@ -152,10 +164,21 @@ impl Arranging {
         if pad.input.len() != 4 || form == Form::Plain || self.first(input) != form {
             return (Op::Pad(pad), vec![Form::Plain], Form::Plain);
         }
-        let turn = |list: &[usize]| [0, 2, 3, 1].iter().filter_map(|&d| list.get(d).copied()).collect();
         let Pad { input, output: padded, begin, fill } = pad;
-        let pad = Pad { input: turn(&input), output: turn(&padded), begin: turn(&begin), fill };
+        let pad = Pad { input: turned(input), output: turned(padded), begin: turned(begin), fill };
         (Op::Pad(pad), vec![form], Form::last(&self.old[output].dims))
+    }
+
+    /// Planes whose channels are last already are taken from where they are; so is what becomes planes by repeating one
+    /// number for each channel.
+    fn pick(&self, pick: Pick, input: ValueId, output: ValueId) -> (Op, Vec<Form>, Form) {
+        let (form, becomes) = (Form::last(&self.old[input].dims), Form::last(&self.old[output].dims));
+        let planes = pick.input.len() == 4 && self.old[output].dims.len() == 4 && becomes != Form::Plain;
+        if !planes || self.first(input) != form {
+            return (Op::Pick(pick), vec![Form::Plain], Form::Plain);
+        }
+        let Pick { input, places } = pick;
+        (Op::Pick(Pick { input: turned(input), places: turned(places) }), vec![form], becomes)
     }
 
     /// The value that already is this transposition's result with channels last, as the image of a model is that

@@ -3,7 +3,7 @@
 //! Single IEEE 754 operations in a fixed order, none fused with another, none reordered, rounding to nearest even.
 //! Rust neither fuses nor reorders float operations by itself; [`rounding_is_default`] makes sure of the mode.
 
-use crate::error::NodeFault;
+use crate::{error::NodeFault, real};
 
 /// Least and largest scale that a model may state: 2^−64 and 2^64.
 pub(crate) const SCALE_MIN: f32 = f32::from_bits(0x1f80_0000);
@@ -92,6 +92,48 @@ pub(crate) fn mean(sum: f32, count: usize, scale: f32, range: Range) -> u8 {
     byte(round_half_even(value.max(float(range.lo)).min(float(range.hi))))
 }
 
+/// `quantise(f32(weight) / f32(whole))`: one of the shares of softmax.
+#[inline(always)]
+pub(crate) fn share(weight: u32, whole: u64, scale: f32, range: Range) -> u8 {
+    byte(quantise(float(weight) / float(whole), scale, range))
+}
+
+/// What the weights of softmax are for elements `0..=255` steps below the largest.
+pub(crate) fn softmax_weights(scale: f32) -> [u32; 256] {
+    let mut weights = [0; 256];
+    for (weight, below) in weights.iter_mut().zip(0..=u8::MAX) {
+        *weight = real::softmax_weight(scale * f32::from(below));
+    }
+    weights
+}
+
+/// `f64(ε) · f64(n²) / (f64(s) · f64(s))`: what is added to a variance, in units of the integers' variance times `n²`.
+pub(crate) fn steps(epsilon: f32, count: u32, scale: f32) -> f64 {
+    f64::from(epsilon) * (f64::from(count) * f64::from(count)) / (f64::from(scale) * f64::from(scale))
+}
+
+/// `√(f64(variance) + ε)`; `variance` is below 2^53.
+#[inline(always)]
+#[allow(clippy::cast_precision_loss, reason = "admission bounds it")]
+pub(crate) fn deviation(variance: i64, epsilon: f64) -> f64 {
+    (variance as f64 + epsilon).sqrt()
+}
+
+/// `f32(f64(d) / deviation) · γ + β`.
+#[inline(always)]
+#[allow(clippy::cast_precision_loss, reason = "admission bounds it")]
+pub(crate) fn normalised(difference: i64, deviation: f64, gamma: f32, beta: f32) -> f32 {
+    narrow(difference as f64 / deviation) * gamma + beta
+}
+
+/// Between four neighbours: `((a·(u·l) + b·(u·r)) + c·(d·l)) + d·(d·r)` with `u = 1 − d` and `l = 1 − r`.
+#[inline(always)]
+pub(crate) fn between(reals: &[f32; 256], corners: [u8; 4], [down, right]: [f32; 2]) -> f32 {
+    let [a, b, c, d] = corners.map(|corner| reals[usize::from(corner)]);
+    let (up, left) = (1.0 - down, 1.0 - right);
+    a * (up * left) + b * (up * right) + c * (down * left) + d * (down * right)
+}
+
 /// `(x · w) / y`, the multiplier of a requantisation. The product stays clear of subnormal numbers too.
 pub(crate) fn multiplier(x: f32, w: f32, y: f32) -> Result<f32, NodeFault> {
     let product = check("the product of scales", x * w, SCALE_MIN, SCALE_MAX)?;
@@ -146,6 +188,56 @@ pub(crate) fn reals(signed: bool, scale: f32, zero: i32) -> Box<[f32; 256]> {
         *real = dequantise(number(signed, b), scale, zero);
     }
     reals
+}
+
+/// `max(0, min(1, α·x + β))`.
+pub(crate) fn hard_sigmoid(x: f32, alpha: f32, beta: f32) -> f32 {
+    let line = alpha * x + beta;
+    if line > 1.0 { 1.0 } else { line.max(0.0) }
+}
+
+/// A position as a coordinate.
+pub(crate) fn whole(place: usize) -> f32 {
+    float(place)
+}
+
+/// `(f32(place) + 0.5) / scale − 0.5`.
+pub(crate) fn half_pixel(place: usize, scale: f32) -> f32 {
+    (float(place) + 0.5) / scale - 0.5
+}
+
+/// `f32(to) / f32(from)`.
+pub(crate) fn ratio(to: usize, from: usize) -> f32 {
+    float(to) / float(from)
+}
+
+/// `⌊f32(from) · scale⌋`, if it is a size.
+pub(crate) fn resized(from: usize, scale: f32) -> Option<usize> {
+    let size = (float(from) * scale).floor();
+    if scale > 0.0 && (1.0..=65_536.0).contains(&size) { Some(position(size)) } else { None }
+}
+
+/// The position of a coordinate that was rounded, within a side.
+pub(crate) fn index(rounded: f32, side: usize) -> usize {
+    position(rounded.max(0.0).min(float(side - 1)))
+}
+
+/// The positions on both sides of a coordinate, held within a side, and the share of the second.
+pub(crate) fn neighbours(at: f32, side: usize) -> crate::ir::Between {
+    let at = at.max(0.0).min(float(side - 1));
+    let first = position(at.floor());
+    crate::ir::Between { first, second: (first + 1).min(side - 1), share: at - at.floor() }
+}
+
+/// A whole number that is not negative and below 2^24.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "callers hold it within positions")]
+fn position(whole: f32) -> usize {
+    whole as usize
+}
+
+/// The table that quantises what each byte stands for.
+pub(crate) fn quantised(reals: &[f32; 256], scale: f32, range: Range) -> [u8; 256] {
+    from_bytes(|b| byte(quantise(reals[usize::from(b)], scale, range)))
 }
 
 fn from_bytes(each: impl Fn(u8) -> u8) -> [u8; 256] {
@@ -234,7 +326,7 @@ macro_rules! to_float {
     )* };
 }
 
-to_float!(i32, u32, usize);
+to_float!(i32, u32, u64, usize);
 
 #[inline(always)]
 fn float(value: impl ToFloat) -> f32 {

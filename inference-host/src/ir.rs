@@ -56,11 +56,19 @@ pub(crate) enum Op {
     Conv(Conv),
     MatMul(MatMul),
     Add(Box<AddTables>),
+    /// The product, byte by byte.
+    Mul(Mul),
+    /// Products of matrices that are both computed.
+    Product(Product),
+    Softmax(Box<Softmax>),
+    Normalise(Normalise),
+    Resize(Box<Resize>),
     MaxPool(MaxPool),
     AveragePool(AveragePool),
     /// The mean of each plane.
     GlobalAveragePool(GlobalAveragePool),
     Transpose(Transpose),
+    Pick(Pick),
     Concat(Concat),
     Pad(Pad),
 }
@@ -183,6 +191,80 @@ pub(crate) struct MatMul {
     pub(crate) requant: Requant,
 }
 
+/// `requantise((a − a_zero) · (b − b_zero))`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Mul {
+    pub(crate) a: Centre,
+    pub(crate) b: Centre,
+    pub(crate) scale: f32,
+    pub(crate) range: Range,
+}
+
+/// `[batch, rows, depth] × [batch, depth, columns]`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Product {
+    pub(crate) a: Centre,
+    pub(crate) b: Centre,
+    pub(crate) rows: usize,
+    pub(crate) depth: usize,
+    pub(crate) columns: usize,
+    pub(crate) scale: f32,
+    pub(crate) range: Range,
+}
+
+/// Shares of a whole, row by row.
+#[derive(Debug)]
+pub(crate) struct Softmax {
+    pub(crate) signed: bool,
+    /// Elements of a row.
+    pub(crate) size: usize,
+    /// What an element weighs that lies so far below its row's largest.
+    pub(crate) weights: [u32; 256],
+    pub(crate) scale: f32,
+    pub(crate) range: Range,
+}
+
+/// Rows with their mean and deviation taken out.
+#[derive(Debug)]
+pub(crate) struct Normalise {
+    pub(crate) signed: bool,
+    /// What is added to the variance, in steps of the input's scale, squared and times the square of the row's length.
+    pub(crate) epsilon: f64,
+    /// One per element of a row: what it is multiplied by, and what is added.
+    pub(crate) gamma: Vec<f32>,
+    pub(crate) beta: Vec<f32>,
+    pub(crate) scale: f32,
+    pub(crate) range: Range,
+}
+
+/// Planes in another size: each place lies between two rows and two columns of the input.
+#[derive(Debug)]
+pub(crate) struct Resize {
+    pub(crate) channels: usize,
+    pub(crate) input: [usize; 2],
+    pub(crate) rows: Vec<Between>,
+    pub(crate) columns: Vec<Between>,
+    /// Real value of each byte.
+    pub(crate) reals: [f32; 256],
+    pub(crate) scale: f32,
+    pub(crate) range: Range,
+}
+
+/// Two neighbours, and the share of the second.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Between {
+    pub(crate) first: usize,
+    pub(crate) second: usize,
+    pub(crate) share: f32,
+}
+
+/// In each dimension of the input the positions that are taken.
+#[derive(Clone, Debug)]
+pub(crate) struct Pick {
+    pub(crate) input: Vec<usize>,
+    pub(crate) places: Vec<Vec<usize>>,
+}
+
 #[derive(Debug)]
 pub(crate) struct MaxPool {
     pub(crate) signed: bool,
@@ -194,8 +276,8 @@ pub(crate) struct MaxPool {
 pub(crate) struct AveragePool {
     pub(crate) channels: usize,
     pub(crate) window: Window,
-    /// Real value of each byte.
-    pub(crate) reals: Box<[f32; 256]>,
+    /// Real value of each byte, in all channels or in each.
+    pub(crate) reals: Vec<[f32; 256]>,
     pub(crate) scale: f32,
     pub(crate) range: Range,
     /// Whether padding counts as zeros.
@@ -240,6 +322,7 @@ impl Op {
         match self {
             Self::Conv(conv) => (output as u64).saturating_mul(conv.filter.depth as u64),
             Self::MatMul(matmul) => (output as u64).saturating_mul(matmul.filter.depth as u64),
+            Self::Product(product) => (output as u64).saturating_mul(product.depth as u64),
             _ => 0,
         }
     }
@@ -251,6 +334,14 @@ impl Op {
             Self::MaxPool(pool) => output.saturating_mul(pool.window.taps() as u64),
             Self::AveragePool(pool) => output.saturating_mul(pool.window.taps() as u64),
             Self::GlobalAveragePool(pool) => output.saturating_mul(pool.size as u64),
+            // Four neighbours; each element looked at twice and divided once.
+            Self::Resize(_) | Self::Softmax(_) | Self::Normalise(_) => output.saturating_mul(4),
+            // Both sides are brought into another form first.
+            Self::Product(product) => {
+                let read = product.depth.saturating_mul(product.rows.saturating_add(product.columns)) as u64;
+                let matrices = output / (product.rows as u64 * product.columns as u64).max(1);
+                output.saturating_add(read.saturating_mul(matrices))
+            }
             // The input is brought into another form first.
             Self::Conv(conv) => {
                 let factors = [conv.batch, conv.groups, conv.channels].into_iter().chain(conv.window.reach());
@@ -277,7 +368,11 @@ impl Op {
             Self::MatMul(matmul) => matmul.filter.held(),
             Self::ChannelTable(op) => op.tables.len() as u64 * 256,
             Self::Add(_) => 4096,
-            Self::AveragePool(_) => 1024,
+            Self::AveragePool(op) => op.reals.len() as u64 * 1024,
+            Self::Softmax(_) => 1024,
+            Self::Normalise(op) => op.gamma.len() as u64 * 8,
+            Self::Resize(op) => 1024 + (op.rows.len() + op.columns.len()) as u64 * 24,
+            Self::Pick(op) => op.places.iter().map(|places| places.len() as u64 * 8).sum(),
             Self::Table(_) => 256,
             _ => 64,
         }
@@ -296,6 +391,12 @@ impl Op {
                 plane.saturating_mul(2).saturating_add(tile(&conv.filter, conv.filter.rows))
             }
             Self::MatMul(matmul) => tile(&matmul.filter, matmul.filter.rows),
+            // The right side turned, and a tile of rows of the left one.
+            Self::Product(product) => {
+                let row = reckoned_row(product.depth);
+                let right = row.saturating_mul(product.columns as u64);
+                right.saturating_add(RECKONED_TILE.saturating_mul(row.saturating_add(product.columns as u64 * 4)))
+            }
             _ => 0,
         }
     }

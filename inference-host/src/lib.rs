@@ -26,6 +26,7 @@ pub mod meter;
 mod model;
 mod onnx;
 mod plan;
+mod real;
 mod record;
 mod scores;
 pub mod table;

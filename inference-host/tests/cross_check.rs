@@ -47,7 +47,7 @@ fn compare(kernels: Kernels) {
     }
     writeln!(differing, "{count} graphs, {total} elements").unwrap();
     expect![[r#"
-        47 graphs, 26332 elements
+        105 graphs, 62446 elements
     "#]]
     .assert_eq(&differing);
 }

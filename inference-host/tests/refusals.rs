@@ -44,7 +44,7 @@ fn every_wrong_graph_is_refused_with_its_reason() {
     expect![[r#"
         accumulator: node "QLinearConv_9" (op QLinearConv, domain ai.onnx): sums of 27 products could reach 2148015872, beyond 32 bits
         add_ratio: node "QLinearAdd_5" (op QLinearAdd, domain com.microsoft): the ratio of scales B/C is 0.0001, and must be at least 0.00024414063 and at most 128.0
-        add_shapes: node "QLinearAdd_10" (op QLinearAdd, domain com.microsoft): both sides must have the same shape, and one has: [1, 1, 8, 8]
+        add_shapes: node "QLinearAdd_10" (op QLinearAdd, domain com.microsoft): both sides must have the same shape or repeat along it, and one has: [1, 2, 8, 8]
         annotation: the model uses quantisation annotations, which is not admitted
         attribute_of_other_type: node "QLinearConv_9" (op QLinearConv, domain ai.onnx): attribute "strides": must be at most 64 integers
         attribute_twice: node "QLinearConv_9" (op QLinearConv, domain ai.onnx): attribute "kernel_shape": is given twice
@@ -64,7 +64,7 @@ fn every_wrong_graph_is_refused_with_its_reason() {
         float_constant_bias: node "Conv_14" (op Conv, domain ai.onnx): it computes in float, which differs between machines
         float_conv: node "Conv_2" (op Conv, domain ai.onnx): it computes in float, which differs between machines
         float_image: node "Relu_1" (op Relu, domain ai.onnx): it computes in float, which differs between machines
-        float_softmax: node "Softmax_5" (op Softmax, domain ai.onnx): it computes in float, which differs between machines
+        float_softmax: output "v5": it is computed in float: no QuantizeLinear follows
         float_tail: output "v5": it is computed in float: no QuantizeLinear follows
         float_weights: node "Conv_6" (op Conv, domain ai.onnx): it computes in float, which differs between machines
         function: the model uses functions, which is not admitted
@@ -127,14 +127,15 @@ fn a_hint_says_how_to_mend_it() {
     };
     let names = ["float_softmax", "float_tail", "evil_conv", "dynamic_batch", "old_opset", "accumulator", "zero_scale"];
     expect![[r#"
-        float_softmax: quantise it with its neighbours (DequantizeLinear before, QuantizeLinear after); leave a final softmax or sigmoid out, the manifest's probability table does that
+        float_softmax: end the graph with QuantizeLinear; leave softmax or sigmoid to the manifest's probability table
         float_tail: end the graph with QuantizeLinear; leave softmax or sigmoid to the manifest's probability table
         evil_conv: SPEC.md lists the operators; fold the others away before quantising (onnxsim, quant_pre_process)
         dynamic_batch: fix the shape, the batch to 1 (onnxruntime.tools.make_dynamic_shape_fixed)
         old_opset: export for an operator set between 10 and 21 (onnx.version_converter converts)
         accumulator: split the layer, so that fewer products are summed
         zero_scale: calibrate again with data that reach this node
-    "#]].assert_eq(&names.map(hint).concat());
+    "#]]
+    .assert_eq(&names.map(hint).concat());
 }
 
 #[test]

@@ -504,6 +504,8 @@ def accepted():
 
 if __name__ == "__main__":
     shutil.rmtree(ROOT, ignore_errors=True)
+    from functions import add as add_functions
+    add_functions(CASES, Graph, qdq_head)
     accepted()
     from refusals import refused
     refused(ROOT / "refused", Graph)

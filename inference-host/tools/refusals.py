@@ -257,7 +257,7 @@ def refused(root, Graph):
     done(a)
 
     g, done = graph("add_shapes")
-    b, bq = g.qconv("image", g.quant(U8), (1, 3, 1, 1))
+    b, bq = g.qconv("image", g.quant(U8), (2, 3, 1, 1))
     done(g.node("QLinearAdd", ["image", *bq, b, *bq, *bq], MS))
 
     g, done = graph("add_ratio")

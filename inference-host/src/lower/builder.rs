@@ -2,12 +2,12 @@
 
 use super::{
     compute::shape,
-    value::{Clip, Operand, Real, Target},
+    value::{Clip, Curve, Operand, Real, Target},
 };
 use crate::{
     error::NodeFault,
     formula::{self, Range},
-    ir::{Concat, Graph, Op, Step, Value, ValueId},
+    ir::{ChannelTable, Concat, Graph, Op, Pick, Step, Transpose, Value, ValueId},
 };
 
 /// Most bytes of one value, and of one operation's working memory.
@@ -102,6 +102,58 @@ impl Builder {
         self.table(x.id, y.signed, formula::table((signed, x.scale, x.zero), clamp, y.scale, y.range))
     }
 
+    /// The positions `places` of each dimension.
+    pub(super) fn pick(&mut self, id: ValueId, places: Vec<Vec<usize>>) -> Result<ValueId, NodeFault> {
+        let (input, signed) = (self.dims(id).to_vec(), self.signed(id));
+        let whole = |(&dim, places): (&usize, &Vec<usize>)| places.iter().copied().eq(0..dim);
+        if input.iter().zip(&places).all(whole) {
+            return Ok(id);
+        }
+        let dims = places.iter().map(Vec::len).collect();
+        self.push(Op::Pick(Pick { input, places }), vec![id], signed, dims)
+    }
+
+    /// The tensor repeated along dimensions of one element, after dimensions of one element were put before it.
+    pub(super) fn expand(&mut self, id: ValueId, dims: &[usize]) -> Result<ValueId, NodeFault> {
+        let given = self.dims(id);
+        let before = dims.len().saturating_sub(given.len());
+        let padded: Vec<usize> = std::iter::repeat_n(1, before).chain(given.iter().copied()).collect();
+        let fits = |(&from, &to): (&usize, &usize)| from == to || from == 1;
+        if padded.len() != dims.len() || !padded.iter().zip(dims).all(fits) {
+            return Err(shape("a tensor cannot be repeated to this shape", dims));
+        }
+        check_size(dims)?;
+        let places = padded.iter().zip(dims).map(|(&from, &to)| (0..to).map(|at| at.min(from - 1)).collect()).collect();
+        let id = if padded == given { id } else { self.view(id, padded)? };
+        self.pick(id, places)
+    }
+
+    /// Both tensors in the shape that they have together (ONNX's multidirectional broadcasting).
+    pub(super) fn broadcast(&mut self, a: ValueId, b: ValueId) -> Result<[ValueId; 2], NodeFault> {
+        let dims = broadcast(self.dims(a), self.dims(b))?;
+        Ok([self.expand(a, &dims)?, self.expand(b, &dims)?])
+    }
+
+    /// The dimensions in another order.
+    pub(super) fn transpose(&mut self, id: ValueId, order: &[usize]) -> Result<ValueId, NodeFault> {
+        let given = self.dims(id);
+        let (dims, strides): (Vec<usize>, Vec<usize>) =
+            order.iter().map(|&d| (given[d], given[d + 1..].iter().product::<usize>())).unzip();
+        let signed = self.signed(id);
+        self.push(Op::Transpose(Transpose { dims: dims.clone(), strides }), vec![id], signed, dims)
+    }
+
+    /// Each value through what it stands for, quantised.
+    pub(super) fn curve(&mut self, curve: &Curve, y: Target) -> Result<ValueId, NodeFault> {
+        let tables = curve.reals.iter().map(|reals| formula::quantised(reals, y.scale, y.range)).collect::<Vec<_>>();
+        if let &[table] = &tables[..] {
+            return self.table(curve.id, y.signed, table);
+        }
+        let dims = self.dims(curve.id).to_vec();
+        let inner = dims.iter().skip(2).product();
+        self.push(Op::ChannelTable(ChannelTable { tables, inner }), vec![curve.id], y.signed, dims)
+    }
+
     /// Only the integers `lo ..= hi` of `id`.
     pub(super) fn clamp(&mut self, id: ValueId, lo: i32, hi: i32) -> Result<ValueId, NodeFault> {
         let signed = self.signed(id);
@@ -129,6 +181,18 @@ impl Builder {
         dims[axis] = inputs.iter().map(|&input| self.dims(input)[axis]).fold(0, usize::saturating_add);
         self.push(Op::Concat(Concat { runs }), inputs.to_vec(), signed, dims)
     }
+}
+
+/// The shape of two tensors together: aligned at the last dimension, where one of two may be 1.
+pub(super) fn broadcast(a: &[usize], b: &[usize]) -> Result<Vec<usize>, NodeFault> {
+    let rank = a.len().max(b.len());
+    let dim = |dims: &[usize], at: usize| (at + dims.len()).checked_sub(rank).map_or(1, |at| dims[at]);
+    let both = |at| match (dim(a, at), dim(b, at)) {
+        (a, b) if a == b || b == 1 => Ok(a),
+        (1, b) => Ok(b),
+        _ => Err(shape("both sides must have the same shape or repeat along it, and one has", b)),
+    };
+    (0..rank).map(both).collect()
 }
 
 /// How many elements, if there are some and not too many.

@@ -3,28 +3,91 @@
 //! A QLinear operator knows its output's scale at once; a float operator between DequantizeLinear and QuantizeLinear
 //! learns it from the latter. Both build a [`Compute`], and [`Compute::emit`] writes the operation.
 
+use std::sync::Arc;
+
 use super::{
-    builder::Builder,
-    value::{Operand, Target, Weights},
+    builder::{Builder, broadcast},
+    value::{Curve, Operand, Target, Weights},
 };
 use crate::{
     error::NodeFault,
     formula::{self, AddTables},
-    ir::{self, Centre, Filter, Op, Order, Requant, ValueId, Window},
+    ir::{self, Between, Centre, Filter, Op, Order, Requant, ValueId, Window},
     onnx::constant::Data,
 };
 
 /// Most elements of a plane whose mean is taken; f32 counts so far exactly.
 const MEAN_MAX: usize = 1 << 24;
 
+/// Most elements of a row that is normalised: sums of squares times its length stay below 2^53.
+const ROW_MAX: u32 = 1 << 16;
+
 pub(super) enum Compute {
-    Conv { x: Operand, conv: ir::Conv, scales: Vec<f32>, dims: Vec<usize> },
-    MatMul { x: Operand, matmul: ir::MatMul, scales: Vec<f32>, dims: Vec<usize> },
-    Add { a: Operand, b: Operand },
-    AveragePool { x: Operand, window: Window, count_pad: bool, dims: Vec<usize> },
-    GlobalAveragePool { x: Operand, dims: Vec<usize> },
-    Concat { inputs: Vec<Operand>, axis: usize },
+    Conv {
+        x: Operand,
+        conv: ir::Conv,
+        scales: Vec<f32>,
+        dims: Vec<usize>,
+    },
+    MatMul {
+        x: Operand,
+        matmul: ir::MatMul,
+        scales: Vec<f32>,
+        dims: Vec<usize>,
+    },
+    Add {
+        a: Operand,
+        b: Operand,
+    },
+    Mul {
+        a: Operand,
+        b: Operand,
+    },
+    Product {
+        a: Operand,
+        b: Operand,
+        sizes: [usize; 3],
+        dims: Vec<usize>,
+    },
+    Rows {
+        x: Operand,
+        rows: Rows,
+    },
+    Resize {
+        x: Operand,
+        rows: Vec<Between>,
+        columns: Vec<Between>,
+    },
+    /// A computation, and what becomes of the bytes that it gives.
+    Moved {
+        inner: Arc<Compute>,
+        moved: Box<Moved>,
+    },
+    AveragePool {
+        id: ValueId,
+        reals: Vec<[f32; 256]>,
+        window: Window,
+        count_pad: bool,
+        dims: Vec<usize>,
+    },
+    GlobalAveragePool {
+        x: Operand,
+        dims: Vec<usize>,
+    },
+    Concat {
+        inputs: Vec<Operand>,
+        axis: usize,
+    },
 }
+
+/// What looks at whole rows: those of the last dimension.
+pub(super) enum Rows {
+    Softmax,
+    Normalise { gamma: Vec<f32>, beta: Vec<f32>, epsilon: f32 },
+}
+
+/// Bytes in another order.
+pub(super) type Moved = dyn Fn(&mut Builder, ValueId) -> Result<ValueId, NodeFault> + Send + Sync;
 
 impl Compute {
     /// A convolution of `x` (`[n, c, h, w]`) with weights `[o, c / groups, kh, kw]`.
@@ -90,24 +153,68 @@ impl Compute {
         Ok(Self::MatMul { x, matmul, scales: weights.scales, dims })
     }
 
-    pub(super) fn add(builder: &Builder, a: Operand, b: Operand) -> Result<Self, NodeFault> {
-        if builder.dims(a.id) != builder.dims(b.id) {
-            return Err(shape("both sides must have the same shape, and one has", builder.dims(b.id)));
+    pub(super) fn add(builder: &mut Builder, a: Operand, b: Operand) -> Result<Self, NodeFault> {
+        let [left, right] = builder.broadcast(a.id, b.id)?;
+        Ok(Self::Add { a: Operand { id: left, ..a }, b: Operand { id: right, ..b } })
+    }
+
+    pub(super) fn mul(builder: &mut Builder, a: Operand, b: Operand) -> Result<Self, NodeFault> {
+        let [left, right] = builder.broadcast(a.id, b.id)?;
+        Ok(Self::Mul { a: Operand { id: left, ..a }, b: Operand { id: right, ..b } })
+    }
+
+    /// `a` (`[…, m, k]`) times `b` (`[…, k, n]`), both computed; what lies before the matrices is repeated as needed.
+    pub(super) fn product(builder: &mut Builder, a: Operand, b: Operand) -> Result<Self, NodeFault> {
+        let (left, right) = (builder.dims(a.id).to_vec(), builder.dims(b.id).to_vec());
+        let ([outer_a @ .., rows, depth], [outer_b @ .., below, columns]) = (&left[..], &right[..]) else {
+            return Err(shape("both sides of a product of computed tensors must be matrices, and one is", &right));
+        };
+        let sizes = [*rows, *depth, *columns];
+        if depth != below {
+            return Err(shape("the left side's rows are not as long as the right side's columns", &left));
         }
-        Ok(Self::Add { a, b })
+        let reach = u64::from(reach(centre(builder, a))) * u64::from(reach(centre(builder, b)));
+        let bound = (*depth as u64).saturating_mul(reach);
+        if bound > i32::MAX as u64 {
+            return Err(NodeFault::Accumulator { depth: *depth, bound });
+        }
+        let outer = broadcast(outer_a, outer_b)?;
+        let whole = |matrix: [usize; 2]| outer.iter().copied().chain(matrix).collect::<Vec<_>>();
+        let a = Operand { id: builder.expand(a.id, &whole([sizes[0], sizes[1]]))?, ..a };
+        let b = Operand { id: builder.expand(b.id, &whole([sizes[1], sizes[2]]))?, ..b };
+        Ok(Self::Product { a, b, sizes, dims: whole([sizes[0], sizes[2]]) })
+    }
+
+    /// This, and then what it gives in another order.
+    pub(super) fn then(
+        self,
+        moved: impl Fn(&mut Builder, ValueId) -> Result<ValueId, NodeFault> + Send + Sync + 'static,
+    ) -> Self {
+        Self::Moved { inner: Arc::new(self), moved: Box::new(moved) }
     }
 
     pub(super) fn average_pool(
-        builder: &Builder,
-        x: Operand,
+        builder: &mut Builder,
+        x: &Curve,
         window: Window,
         count_pad: bool,
     ) -> Result<Self, NodeFault> {
         let &[batch, channels, ..] = builder.dims(x.id) else {
             return Err(shape("pools are two-dimensional", builder.dims(x.id)));
         };
+        builder.hold(x.reals.len() as u64 * 1024)?;
         let dims = vec![batch, channels, window.output[0], window.output[1]];
-        Ok(Self::AveragePool { x, window, count_pad, dims })
+        Ok(Self::AveragePool { id: x.id, reals: x.reals.clone(), window, count_pad, dims })
+    }
+
+    /// The mean of each plane of what is no line of the integers: a window as large as the plane.
+    pub(super) fn mean_of(builder: &mut Builder, x: &Curve) -> Result<Self, NodeFault> {
+        let &[_, _, height, width] = builder.dims(x.id) else {
+            return Err(shape("a mean over planes needs planes, [n, c, h, w]", builder.dims(x.id)));
+        };
+        let (kernel, one) = ([height, width], [1; 2]);
+        let window = Window { kernel, stride: one, dilation: one, pad: [0; 2], input: kernel, output: one };
+        Self::average_pool(builder, x, window, false)
     }
 
     pub(super) fn global_average_pool(builder: &Builder, x: Operand) -> Result<Self, NodeFault> {
@@ -158,16 +265,57 @@ impl Compute {
                 let tables = AddTables::new(side(a), side(b), y.scale, y.range)?;
                 (Op::Add(Box::new(tables)), vec![a.id, b.id], builder.dims(a.id).to_vec())
             }
-            Self::AveragePool { x, window, count_pad, dims } => {
+            Self::Mul { a, b } => {
+                let scale = formula::multiplier(a.scale, b.scale, y.scale)?;
+                let op = ir::Mul { a: centre(builder, *a), b: centre(builder, *b), scale, range: y.range };
+                (Op::Mul(op), vec![a.id, b.id], builder.dims(a.id).to_vec())
+            }
+            Self::Product { a, b, sizes: [rows, depth, columns], dims } => {
+                let op = ir::Product {
+                    a: centre(builder, *a),
+                    b: centre(builder, *b),
+                    rows: *rows,
+                    depth: *depth,
+                    columns: *columns,
+                    scale: formula::multiplier(a.scale, b.scale, y.scale)?,
+                    range: y.range,
+                };
+                (Op::Product(op), vec![a.id, b.id], dims.clone())
+            }
+            Self::Rows { x, rows } => {
+                let dims = builder.dims(x.id).to_vec();
+                (rows.op(builder.signed(x.id), *x, dims.last().copied().unwrap_or(1), y)?, vec![x.id], dims)
+            }
+            Self::Resize { x, rows, columns } => {
+                let &[batch, channels, height, width] = builder.dims(x.id) else {
+                    return Err(shape("what is resized must be planes, [n, c, h, w]", builder.dims(x.id)));
+                };
+                let resize = ir::Resize {
+                    channels,
+                    input: [height, width],
+                    rows: rows.clone(),
+                    columns: columns.clone(),
+                    reals: *formula::reals(builder.signed(x.id), x.scale, x.zero),
+                    scale: y.scale,
+                    range: y.range,
+                };
+                let dims = vec![batch, channels, rows.len(), columns.len()];
+                (Op::Resize(Box::new(resize)), vec![x.id], dims)
+            }
+            Self::Moved { inner, moved } => {
+                let id = inner.emit(builder, y)?;
+                return moved(builder, id);
+            }
+            Self::AveragePool { id, reals, window, count_pad, dims } => {
                 let pool = ir::AveragePool {
                     channels: dims[1],
                     window: *window,
-                    reals: formula::reals(builder.signed(x.id), x.scale, x.zero),
+                    reals: reals.clone(),
                     scale: y.scale,
                     range: y.range,
                     count_pad: *count_pad,
                 };
-                (Op::AveragePool(pool), vec![x.id], dims.clone())
+                (Op::AveragePool(pool), vec![*id], dims.clone())
             }
             Self::GlobalAveragePool { x, dims } => {
                 let size = builder.dims(x.id)[2..].iter().product();
@@ -186,6 +334,30 @@ impl Compute {
             }
         };
         builder.push(op, inputs, y.signed, dims)
+    }
+}
+
+impl Rows {
+    fn op(&self, signed: bool, x: Operand, size: usize, y: Target) -> Result<Op, NodeFault> {
+        match self {
+            Self::Softmax => {
+                let weights = formula::softmax_weights(x.scale);
+                Ok(Op::Softmax(Box::new(ir::Softmax { signed, size, weights, scale: y.scale, range: y.range })))
+            }
+            Self::Normalise { gamma, beta, epsilon } => {
+                let count = u32::try_from(size).ok().filter(|&count| count <= ROW_MAX);
+                let count =
+                    count.ok_or_else(|| shape("a row that is normalised has at most 65536 elements", &[size]))?;
+                Ok(Op::Normalise(ir::Normalise {
+                    signed,
+                    epsilon: formula::steps(*epsilon, count, x.scale),
+                    gamma: gamma.clone(),
+                    beta: beta.clone(),
+                    scale: y.scale,
+                    range: y.range,
+                }))
+            }
+        }
     }
 }
 

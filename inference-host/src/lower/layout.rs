@@ -1,29 +1,50 @@
 //! Operators that keep values and change shapes, or pick among values: they run on integers and dequantised integers
 //! alike, because what an integer stands for does not change.
 
+use std::sync::Arc;
+
 use super::{
     builder::Builder,
-    compute::{axis_of, shape},
+    compute::{Compute, axis_of, shape},
     node::{Node, settle},
-    qdq,
-    value::{Clip, Operand, Real, Value},
+    pick, qdq,
+    value::{Clip, Operand, Pending, Real, Value},
     window,
 };
 use crate::{
     error::{NodeFault, Site},
     formula::{self, Range},
-    ir::{MaxPool, Op, Pad, Transpose, ValueId},
+    ir::{MaxPool, Op, Pad, ValueId},
     onnx::constant::Data,
 };
 
-/// Runs `op` on the integers below input 0, and gives its result the same meaning.
-fn through(
+/// Runs `op` on the integers below input 0, and gives its result the same meaning. A float result is moved once it is
+/// integers.
+pub(super) fn moved(
+    node: &Node<'_>,
+    builder: &mut Builder,
+    op: impl Fn(&mut Builder, ValueId) -> Result<ValueId, NodeFault> + Send + Sync + 'static,
+) -> Result<Value, NodeFault> {
+    match node.value(0, "input")? {
+        Value::Pending(Pending { site, compute, clip }) => {
+            let compute = Arc::new(Compute::Moved { inner: compute.clone(), moved: Box::new(op) });
+            Ok(Value::Pending(Pending { site: site.clone(), compute, clip: *clip }))
+        }
+        _ => through(node, builder, op),
+    }
+}
+
+/// The same where it is to be done at once.
+pub(super) fn through(
     node: &Node<'_>,
     builder: &mut Builder,
     op: impl FnOnce(&mut Builder, ValueId) -> Result<ValueId, NodeFault>,
 ) -> Result<Value, NodeFault> {
     if let Value::Int(id) = *node.value(0, "input")? {
         return op(builder, id).map(Value::Int);
+    }
+    if let Value::Curve(curve) = node.value(0, "input")? {
+        return pick::curve(curve, builder, op);
     }
     let real = node.real(0, "input")?;
     Ok(Value::Real(Real { id: op(builder, real.id)?, ..real }))
@@ -32,9 +53,9 @@ fn through(
 /// Reshape(data, shape)
 pub(super) fn reshape(node: &Node<'_>, builder: &mut Builder) -> Result<Value, NodeFault> {
     node.at_most(2)?;
-    let wanted = node.list(1, "shape")?;
+    let wanted = node.list(1, "shape")?.to_vec();
     let literal = node.attributes.int("allowzero")?.unwrap_or(0) != 0;
-    through(node, builder, |builder, id| {
+    moved(node, builder, move |builder, id| {
         let given = builder.dims(id);
         let fault = || shape("the shape does not fit the tensor's", given);
         let mut dims = Vec::with_capacity(wanted.len());
@@ -61,7 +82,7 @@ pub(super) fn reshape(node: &Node<'_>, builder: &mut Builder) -> Result<Value, N
 pub(super) fn flatten(node: &Node<'_>, builder: &mut Builder) -> Result<Value, NodeFault> {
     node.at_most(1)?;
     let axis = node.attributes.int("axis")?.unwrap_or(1);
-    through(node, builder, |builder, id| {
+    moved(node, builder, move |builder, id| {
         let dims = builder.dims(id);
         // The axis may also be the end.
         let axis = if axis == dims.len() as i64 { dims.len() } else { axis_of(axis, dims.len())? };
@@ -75,20 +96,16 @@ pub(super) fn flatten(node: &Node<'_>, builder: &mut Builder) -> Result<Value, N
 pub(super) fn transpose(node: &Node<'_>, builder: &mut Builder) -> Result<Value, NodeFault> {
     node.at_most(1)?;
     let perm = node.attributes.ints("perm")?;
-    through(node, builder, |builder, id| {
+    moved(node, builder, move |builder, id| {
         let given = builder.dims(id).to_vec();
-        let perm = perm.unwrap_or_else(|| (0..given.len() as i64).rev().collect());
+        let perm = perm.clone().unwrap_or_else(|| (0..given.len() as i64).rev().collect());
         let mut sorted = perm.clone();
         sorted.sort_unstable();
         if !sorted.into_iter().eq(0..given.len() as i64) {
             return Err(NodeFault::Attribute { attribute: "perm".into(), reason: "must name each dimension once" });
         }
-        let perm = perm.into_iter().filter_map(|d| usize::try_from(d).ok());
-        let (dims, strides) = perm.map(|d| (given[d], given[d + 1..].iter().product::<usize>())).unzip();
-        let signed = builder.signed(id);
-        let op = Transpose { dims, strides };
-        let dims = op.dims.clone();
-        builder.push(Op::Transpose(op), vec![id], signed, dims)
+        let order: Vec<usize> = perm.into_iter().filter_map(|d| usize::try_from(d).ok()).collect();
+        builder.transpose(id, &order)
     })
 }
 
@@ -118,7 +135,7 @@ pub(super) fn concat(node: &Node<'_>, builder: &mut Builder, site: Site) -> Resu
         .map(|at| node.int(builder, at, "inputs").map(|id| Operand { id, scale: 1.0, zero: 0 }))
         .collect::<Result<_, _>>()?;
     // The shapes are checked there; integers are joined as they are.
-    super::compute::Compute::concat(builder, inputs.clone(), axis)?;
+    Compute::concat(builder, inputs.clone(), axis)?;
     let ids: Vec<ValueId> = inputs.iter().map(|input| input.id).collect();
     let axis = axis_of(axis, ids.first().map_or(0, |&id| builder.dims(id).len()))?;
     builder.concat(&ids, axis).map(Value::Int)

@@ -1,16 +1,22 @@
 //! From ONNX's nodes to integer operations.
 //!
 //! Nodes are read in their order. Each name stands for a [`value::Value`]; a node looks its inputs up, checks them, adds
-//! operations to the [`builder`] and says what its output stands for. QLinear operators are in [`qoperator`], float
-//! operators between DequantizeLinear and QuantizeLinear in [`qdq`], what only moves or picks integers in [`layout`].
+//! operations to the [`builder`] and says what its outputs stand for. QLinear operators are in [`qoperator`], float
+//! operators between DequantizeLinear and QuantizeLinear in [`qdq`] (functions of one number in [`curve`], what looks at
+//! rows in [`rows`]), what only moves or picks integers in [`layout`] and [`pick`].
 //! Whatever is not in [`Lowering::node`]'s match does not run.
 
 mod builder;
 mod compute;
+mod curve;
 mod layout;
 mod node;
+mod pick;
 mod qdq;
 mod qoperator;
+mod resize;
+mod rows;
+mod transposed;
 mod value;
 mod window;
 
@@ -27,6 +33,7 @@ use crate::{
         constant::{Constant, data_type},
         pb::NodeProto,
     },
+    real,
 };
 
 /// A graph of integer operations with its ends.
@@ -72,10 +79,10 @@ pub(crate) fn lower(source: Source, pipeline: &Pipeline) -> Result<Lowered, Mode
     let mut lowering = Lowering { builder, values, image, opset, microsoft };
     for (index, proto) in nodes.iter().enumerate() {
         let site = onnx::site(index, proto);
-        let value = lowering
+        let values = lowering
             .node(proto, &site)
             .map_err(|blamed| ModelRefused::Node { site: blamed.site.unwrap_or(site), fault: blamed.fault })?;
-        if let Some(name) = proto.output.first() {
+        for (name, value) in proto.output.iter().zip(values) {
             lowering.values.insert(name.clone(), value);
         }
     }
@@ -156,12 +163,14 @@ fn image_input(
 }
 
 impl Lowering {
-    fn node(&mut self, proto: &NodeProto, site: &Site) -> Result<Value, Blamed> {
+    /// What a node's outputs stand for.
+    fn node(&mut self, proto: &NodeProto, site: &Site) -> Result<Vec<Value>, Blamed> {
         if !proto.overload.is_empty() {
             return Err(NodeFault::Overload(onnx::shown(&proto.overload)).into());
         }
         let outputs = proto.output.iter().filter(|name| !name.is_empty()).count();
-        if outputs != 1 || proto.output.first().is_none_or(String::is_empty) {
+        let split = site.domain == ONNX && proto.op_type == "Split" && outputs == proto.output.len();
+        if !(outputs == 1 || split && outputs > 0) || proto.output.first().is_none_or(String::is_empty) {
             return Err(NodeFault::Outputs(outputs).into());
         }
         if site.domain == MICROSOFT && !self.microsoft {
@@ -171,19 +180,41 @@ impl Lowering {
         let builder = &mut self.builder;
         let own = site.clone();
         let value = match (site.domain.as_str(), proto.op_type.as_str()) {
+            (ONNX, "Split") => {
+                let values = pick::split(&node, builder, outputs)?;
+                node.attributes.finish()?;
+                return Ok(values);
+            }
             (ONNX | MICROSOFT, "QuantizeLinear") => qdq::quantise(&node, builder, &self.image)?,
             (ONNX | MICROSOFT, "DequantizeLinear") => qdq::dequantise(&node, builder)?,
             (ONNX, "QLinearConv") => qoperator::conv(&node, builder)?,
             (ONNX, "QLinearMatMul") => qoperator::matmul(&node, builder)?,
             (MICROSOFT, "QGemm") => qoperator::gemm(&node, builder)?,
             (MICROSOFT, "QLinearAdd") => qoperator::add(&node, builder)?,
+            (MICROSOFT, "QLinearMul") => qoperator::mul(&node, builder)?,
+            (MICROSOFT, "QLinearSigmoid") => qoperator::function(&node, builder, real::sigmoid)?,
+            (MICROSOFT, "QLinearLeakyRelu") => qoperator::leaky_relu(&node, builder)?,
+            (MICROSOFT, "QLinearSoftmax") => qoperator::softmax(&node, builder)?,
             (MICROSOFT, "QLinearGlobalAveragePool") => qoperator::global_average_pool(&node, builder)?,
             (MICROSOFT, "QLinearAveragePool") => qoperator::average_pool(&node, builder)?,
             (MICROSOFT, "QLinearConcat") => qoperator::concat(&node, builder)?,
             (ONNX, "Conv") => qdq::conv(&node, builder, own)?,
             (ONNX, "Gemm") => qdq::gemm(&node, builder, own)?,
             (ONNX, "MatMul") => qdq::matmul(&node, builder, own)?,
-            (ONNX, "Add") => qdq::add(&node, builder, own)?,
+            (ONNX, "ConvTranspose") => transposed::conv_transpose(&node, builder, own)?,
+            (ONNX, "Add" | "Sub" | "Mul" | "Div") => qdq::binary(&node, builder, own)?,
+            (ONNX, "Softmax") => qdq::softmax(&node, builder, own)?,
+            (ONNX, "LayerNormalization") => qdq::pending(own, rows::layer_normalization(&node, builder)?),
+            (ONNX, "ReduceMean") => qdq::pending(own, rows::reduce_mean(&node, builder)?),
+            (ONNX, "BatchNormalization") => curve::batch_normalization(&node, builder)?,
+            (ONNX, "PRelu") => curve::prelu(&node, builder)?,
+            (ONNX, "Pow") => curve::pow(&node, builder)?,
+            (
+                ONNX,
+                op @ ("Sigmoid" | "Tanh" | "Erf" | "Exp" | "Sqrt" | "Abs" | "Neg" | "Reciprocal" | "HardSigmoid"
+                | "HardSwish" | "LeakyRelu" | "Elu" | "Gelu"),
+            ) => curve::function(&node, builder, op)?,
+            (MICROSOFT, op @ ("Gelu" | "QuickGelu")) => curve::function(&node, builder, op)?,
             (ONNX, "AveragePool") => qdq::average_pool(&node, builder, own)?,
             (ONNX, "GlobalAveragePool") => qdq::global_average_pool(&node, builder, own)?,
             (ONNX, "Relu") => layout::relu(&node, builder)?,
@@ -194,6 +225,14 @@ impl Lowering {
             (ONNX, "Transpose") => layout::transpose(&node, builder)?,
             (ONNX, "Concat") => layout::concat(&node, builder, own)?,
             (ONNX, "Pad") => layout::pad(&node, builder)?,
+            (ONNX, "Slice") => pick::slice(&node, builder)?,
+            (ONNX, "Gather") => pick::gather(&node, builder)?,
+            (ONNX, "Expand") => pick::expand(&node, builder)?,
+            (ONNX, "Squeeze") => pick::squeeze(&node, builder, false)?,
+            (ONNX, "Unsqueeze") => pick::squeeze(&node, builder, true)?,
+            (ONNX, "DepthToSpace") => pick::depth_to_space(&node, builder)?,
+            (ONNX, "SpaceToDepth") => pick::space_to_depth(&node, builder)?,
+            (ONNX, "Resize") => resize::resize(&node, builder, own)?,
             (ONNX, "Identity") => {
                 node.at_most(1)?;
                 node.value(0, "input")?.clone()
@@ -203,7 +242,7 @@ impl Lowering {
             _ => return Err(NodeFault::Domain.into()),
         };
         node.attributes.finish()?;
-        Ok(value)
+        Ok(vec![value])
     }
 }
 
@@ -219,6 +258,7 @@ fn constant(node: &Node<'_>) -> Result<Value, NodeFault> {
 
 /// An operator that does not run here: because it computes in float, or at all.
 fn unknown(node: &Node<'_>) -> NodeFault {
-    let float = |at| matches!(node.optional(at), Some(Value::Image | Value::Real(_) | Value::Pending(_)));
+    let float =
+        |at| matches!(node.optional(at), Some(Value::Image | Value::Real(_) | Value::Curve(_) | Value::Pending(_)));
     if (0..node.count()).any(float) { NodeFault::Float } else { NodeFault::Unsupported }
 }

@@ -166,6 +166,10 @@ impl<'a> Node<'a> {
                 reason: "is a float result; QuantizeLinear and DequantizeLinear must lie between",
             }),
             Value::RealConstant(_) => Err(NodeFault::Operand { operand, reason: "must not be a constant" }),
+            Value::Curve(_) => Err(NodeFault::Operand {
+                operand,
+                reason: "is a function of a tensor; QuantizeLinear and DequantizeLinear must lie between",
+            }),
             Value::Constant(_) | Value::Image => Err(NodeFault::Float),
         }
     }
@@ -240,6 +244,22 @@ impl<'a> Node<'a> {
             },
             Some(_) => Err(fault),
         }
+    }
+
+    /// Float constants, as they are or dequantised.
+    pub(super) fn floats(&self, index: usize, operand: &'static str) -> Result<Vec<f32>, NodeFault> {
+        let values = match self.value(index, operand)? {
+            Value::Constant(constant) => match &constant.data {
+                Data::F32(values) => values.clone(),
+                _ => return Err(NodeFault::Operand { operand, reason: "must be float" }),
+            },
+            Value::RealConstant(constant) => constant.reals(operand)?,
+            _ => return Err(NodeFault::Operand { operand, reason: "must be a constant" }),
+        };
+        if values.iter().all(|value| value.is_finite()) {
+            return Ok(values);
+        }
+        Err(NodeFault::Operand { operand, reason: "must be finite" })
     }
 
     /// A constant list of integers.

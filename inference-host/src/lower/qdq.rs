@@ -10,8 +10,9 @@ use super::{
     ImageInput,
     builder::Builder,
     compute::{Compute, axis_of},
+    curve,
     node::{Node, settle},
-    qoperator,
+    qoperator, rows,
     value::{Clip, Pending, Real, RealConstant, Target, Value},
 };
 use crate::{
@@ -120,6 +121,7 @@ pub(super) fn quantise(node: &Node<'_>, builder: &mut Builder, image: &ImageInpu
             builder.push(op, vec![image.id], of_zero, dims)?
         }
         Value::Real(real) => builder.quantise(*real, target)?,
+        Value::Curve(curve) => builder.curve(curve, target)?,
         Value::Pending(Pending { site, compute, clip }) => {
             compute.emit(builder, target.clipped(*clip)).map_err(|fault| Blamed { site: Some(site.clone()), fault })?
         }
@@ -195,27 +197,55 @@ pub(super) fn gemm(node: &Node<'_>, builder: &mut Builder, site: Site) -> Result
 pub(super) fn matmul(node: &Node<'_>, builder: &mut Builder, site: Site) -> Result<Value, NodeFault> {
     node.at_most(2)?;
     let x = node.operand(builder, 0, "A")?;
+    if matches!(node.value(1, "B")?, Value::Real(_)) {
+        let b = node.operand(builder, 1, "B")?;
+        return Ok(pending(site, Compute::product(builder, x, b)?));
+    }
     let weights = node.real_weights(1, 1)?;
     Ok(pending(site, Compute::matmul(builder, x, weights, Vec::new(), false)?))
 }
 
-/// Add(A, B)
-pub(super) fn add(node: &Node<'_>, builder: &mut Builder, site: Site) -> Result<Value, NodeFault> {
+/// Add, Sub, Mul and Div(A, B): of two tensors the first and the third, of one tensor and numbers all.
+pub(super) fn binary(node: &Node<'_>, builder: &mut Builder, site: Site) -> Result<Value, NodeFault> {
     node.at_most(2)?;
+    let function: fn(f32, f32) -> f32 = match site.op.as_str() {
+        "Add" => |a, b| a + b,
+        "Sub" => |a, b| a - b,
+        "Mul" => |a, b| a * b,
+        _ => |a, b| a / b,
+    };
+    if let Some(value) = curve::binary(node, builder, function)? {
+        return Ok(value);
+    }
     let (a, b) = (node.operand(builder, 0, "A")?, node.operand(builder, 1, "B")?);
-    Ok(pending(site, Compute::add(builder, a, b)?))
+    let compute = match site.op.as_str() {
+        "Add" => Compute::add(builder, a, b)?,
+        "Mul" => Compute::mul(builder, a, b)?,
+        _ => return Err(NodeFault::Operand { operand: "B", reason: "must be a float constant" }),
+    };
+    Ok(pending(site, compute))
+}
+
+/// Softmax(input)
+pub(super) fn softmax(node: &Node<'_>, builder: &mut Builder, site: Site) -> Result<Value, NodeFault> {
+    node.at_most(1)?;
+    let x = node.operand(builder, 0, "input")?;
+    Ok(pending(site, rows::softmax(node, builder, x, node.opset)?))
 }
 
 /// AveragePool(X)
 pub(super) fn average_pool(node: &Node<'_>, builder: &mut Builder, site: Site) -> Result<Value, NodeFault> {
     node.at_most(1)?;
-    let x = node.operand(builder, 0, "X")?;
-    Ok(pending(site, qoperator::average_pool_of(node, builder, x)?))
+    let x = curve::curve(node, builder, 0)?;
+    Ok(pending(site, qoperator::average_pool_of(node, builder, &x)?))
 }
 
 /// GlobalAveragePool(X)
 pub(super) fn global_average_pool(node: &Node<'_>, builder: &mut Builder, site: Site) -> Result<Value, NodeFault> {
     node.at_most(1)?;
+    if let Value::Curve(x) = node.value(0, "X")? {
+        return Ok(pending(site, Compute::mean_of(builder, x)?));
+    }
     let x = node.operand(builder, 0, "X")?;
     Ok(pending(site, Compute::global_average_pool(builder, x)?))
 }
@@ -230,6 +260,7 @@ pub(super) fn concat(node: &Node<'_>, builder: &mut Builder, axis: i64, site: Si
 pub(super) fn clip(value: &Value, next: Clip) -> Result<Value, NodeFault> {
     match value {
         Value::Real(real) => Ok(Value::Real(Real { clip: real.clip.then(next), ..*real })),
+        Value::Curve(of) => curve::clip(of, next),
         Value::Pending(pending) => Ok(Value::Pending(Pending { clip: pending.clip.then(next), ..pending.clone() })),
         _ => Err(NodeFault::Float),
     }
@@ -247,6 +278,6 @@ pub(super) fn output(value: &Value, builder: &mut Builder) -> Option<(usize, Opt
     }
 }
 
-fn pending(site: Site, compute: Compute) -> Value {
+pub(super) fn pending(site: Site, compute: Compute) -> Value {
     Value::Pending(Pending { site, compute: Arc::new(compute), clip: Clip::NONE })
 }

@@ -1,7 +1,15 @@
 //! Operators that take integers with their scales: ONNX's QLinear family and that of `com.microsoft`.
 
-use super::{builder::Builder, compute::Compute, node::Node, value::Value, window};
-use crate::error::NodeFault;
+use super::{
+    builder::Builder,
+    compute::Compute,
+    curve,
+    node::Node,
+    rows,
+    value::{Curve, Value},
+    window,
+};
+use crate::{error::NodeFault, formula};
 
 const X: [&str; 3] = ["x", "x_scale", "x_zero_point"];
 const A: [&str; 3] = ["A", "A_scale", "A_zero_point"];
@@ -40,8 +48,12 @@ pub(super) fn conv_of(
 pub(super) fn matmul(node: &Node<'_>, builder: &mut Builder) -> Result<Value, NodeFault> {
     node.at_most(8)?;
     let a = node.quantised(builder, [0, 1, 2], A)?;
-    let weights = node.weights([3, 4, 5])?;
     let y = node.target([6, 7])?;
+    if matches!(node.value(3, "B")?, Value::Int(_)) {
+        let b = node.quantised(builder, [3, 4, 5], B)?;
+        return Compute::product(builder, a, b)?.emit(builder, y).map(Value::Int);
+    }
+    let weights = node.weights([3, 4, 5])?;
     Compute::matmul(builder, a, weights, Vec::new(), false)?.emit(builder, y).map(Value::Int)
 }
 
@@ -76,6 +88,46 @@ pub(super) fn add(node: &Node<'_>, builder: &mut Builder) -> Result<Value, NodeF
     Compute::add(builder, a, b)?.emit(builder, y).map(Value::Int)
 }
 
+/// com.microsoft QLinearMul(A, A_scale, A_zp, B, B_scale, B_zp, C_scale, C_zp)
+pub(super) fn mul(node: &Node<'_>, builder: &mut Builder) -> Result<Value, NodeFault> {
+    node.at_most(8)?;
+    let a = node.quantised(builder, [0, 1, 2], A)?;
+    let b = node.quantised(builder, [3, 4, 5], B)?;
+    let y = node.target([6, 7])?;
+    Compute::mul(builder, a, b)?.emit(builder, y).map(Value::Int)
+}
+
+/// com.microsoft QLinearSigmoid and QLinearLeakyRelu(X, X_scale, X_zp, Y_scale, Y_zp)
+pub(super) fn function(
+    node: &Node<'_>,
+    builder: &mut Builder,
+    function: impl Fn(f32) -> f32,
+) -> Result<Value, NodeFault> {
+    node.at_most(5)?;
+    let x = node.quantised(builder, [0, 1, 2], X)?;
+    let y = node.target([3, 4])?;
+    let reals = formula::reals(builder.signed(x.id), x.scale, x.zero).map(function);
+    builder.curve(&Curve { id: x.id, reals: vec![reals] }, y).map(Value::Int)
+}
+
+/// com.microsoft QLinearLeakyRelu
+pub(super) fn leaky_relu(node: &Node<'_>, builder: &mut Builder) -> Result<Value, NodeFault> {
+    let alpha = node.attributes.float("alpha")?.unwrap_or(0.01);
+    if !alpha.is_finite() {
+        return Err(NodeFault::Attribute { attribute: "alpha".into(), reason: "must be finite" });
+    }
+    function(node, builder, |x| curve::leaky(x, alpha))
+}
+
+/// com.microsoft QLinearSoftmax(X, X_scale, X_zp, Y_scale, Y_zp), which says of which operator set it is.
+pub(super) fn softmax(node: &Node<'_>, builder: &mut Builder) -> Result<Value, NodeFault> {
+    node.at_most(5)?;
+    let x = node.quantised(builder, [0, 1, 2], X)?;
+    let y = node.target([3, 4])?;
+    let opset = node.attributes.int("opset")?.unwrap_or(13);
+    rows::softmax(node, builder, x, opset)?.emit(builder, y).map(Value::Int)
+}
+
 /// com.microsoft QLinearGlobalAveragePool(X, x_scale, x_zp, y_scale, y_zp)
 pub(super) fn global_average_pool(node: &Node<'_>, builder: &mut Builder) -> Result<Value, NodeFault> {
     node.at_most(5)?;
@@ -91,15 +143,12 @@ pub(super) fn average_pool(node: &Node<'_>, builder: &mut Builder) -> Result<Val
     node.attributes.only("channels_last", 0, "must be 0")?;
     let x = node.quantised(builder, [0, 1, 2], X)?;
     let y = node.target([3, 4])?;
-    average_pool_of(node, builder, x)?.emit(builder, y).map(Value::Int)
+    let x = Curve { id: x.id, reals: vec![*formula::reals(builder.signed(x.id), x.scale, x.zero)] };
+    average_pool_of(node, builder, &x)?.emit(builder, y).map(Value::Int)
 }
 
 /// The pool itself, for AveragePool as well.
-pub(super) fn average_pool_of(
-    node: &Node<'_>,
-    builder: &Builder,
-    x: super::value::Operand,
-) -> Result<Compute, NodeFault> {
+pub(super) fn average_pool_of(node: &Node<'_>, builder: &mut Builder, x: &Curve) -> Result<Compute, NodeFault> {
     let window = window::pool_window(node, builder.dims(x.id))?;
     if window.dilation != [1, 1] {
         return Err(NodeFault::Attribute { attribute: "dilations".into(), reason: "must be 1" });

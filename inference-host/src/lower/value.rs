@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use super::compute::Compute;
 use crate::{
-    error::Site,
+    error::{NodeFault, Site},
     formula::{self, Range},
     ir::ValueId,
-    onnx::constant::Constant,
+    onnx::constant::{Constant, Data},
 };
 
 #[derive(Clone)]
@@ -20,6 +20,8 @@ pub(super) enum Value {
     Int(ValueId),
     /// Dequantised integers.
     Real(Real),
+    /// A function of dequantised integers.
+    Curve(Arc<Curve>),
     /// A dequantised constant.
     RealConstant(Arc<RealConstant>),
     /// The float result of a node, which becomes integers at the QuantizeLinear that reads it.
@@ -35,6 +37,13 @@ pub(super) struct Real {
     pub(super) clip: Clip,
 }
 
+/// What each byte of an 8-bit tensor stands for after some functions of one number.
+pub(super) struct Curve {
+    pub(super) id: ValueId,
+    /// One for the whole tensor, or one per position of its dimension 1. None is NaN.
+    pub(super) reals: Vec<[f32; 256]>,
+}
+
 /// A constant with its scales.
 pub(super) struct RealConstant {
     pub(super) source: Arc<Constant>,
@@ -42,6 +51,22 @@ pub(super) struct RealConstant {
     pub(super) scales: Vec<f32>,
     pub(super) zeros: Vec<i32>,
     pub(super) axis: usize,
+}
+
+impl RealConstant {
+    /// What its elements stand for.
+    pub(super) fn reals(&self, operand: &'static str) -> Result<Vec<f32>, NodeFault> {
+        let (&[scale], &[zero]) = (&self.scales[..], &self.zeros[..]) else {
+            return Err(NodeFault::Operand { operand, reason: "must have one scale" });
+        };
+        match &self.source.data {
+            Data::Byte { signed, bytes } => {
+                Ok(bytes.iter().map(|&byte| formula::dequantise(formula::number(*signed, byte), scale, zero)).collect())
+            }
+            Data::I32(values) if zero == 0 => Ok(values.iter().map(|&q| formula::dequantise(q, scale, 0)).collect()),
+            _ => Err(NodeFault::Operand { operand, reason: "must be of 8 bits, or of 32 with zero point 0" }),
+        }
+    }
 }
 
 #[derive(Clone)]
@@ -61,10 +86,14 @@ pub(super) struct Clip {
 impl Clip {
     pub(super) const NONE: Self = Self { low: f32::NEG_INFINITY, high: f32::INFINITY };
 
+    /// A number within it.
+    pub(super) fn of(self, value: f32) -> f32 {
+        value.max(self.low).min(self.high)
+    }
+
     /// This one first, then `next`.
     pub(super) fn then(self, next: Self) -> Self {
-        let both = |bound: f32| bound.max(next.low).min(next.high);
-        Self { low: both(self.low), high: both(self.high) }
+        Self { low: next.of(self.low), high: next.of(self.high) }
     }
 }
 

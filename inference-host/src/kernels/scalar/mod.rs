@@ -4,6 +4,8 @@ pub(super) mod conv;
 mod moves;
 mod pool;
 pub(super) mod products;
+mod resize;
+mod rows;
 
 use super::{Run, Scratch, Set};
 use crate::{
@@ -22,10 +24,16 @@ impl Set for Scalar {
             Op::Conv(conv) => conv::prepare(conv),
             Op::MatMul(matmul) => Box::new(products::MatMul::new(&matmul)),
             Op::Add(tables) => Box::new(Add(tables)),
+            Op::Mul(op) => Box::new(op),
+            Op::Product(op) => Box::new(op),
+            Op::Softmax(op) => op,
+            Op::Normalise(op) => Box::new(op),
+            Op::Resize(op) => op,
             Op::MaxPool(op) => Box::new(op),
             Op::AveragePool(op) => Box::new(op),
             Op::GlobalAveragePool(op) => Box::new(op),
             Op::Transpose(op) => Box::new(op),
+            Op::Pick(op) => Box::new(op),
             Op::Concat(op) => Box::new(op),
             Op::Pad(op) => Box::new(op),
         }

@@ -1,7 +1,7 @@
 //! Operations that only move bytes.
 
 use crate::{
-    ir::{Concat, Pad, Transpose},
+    ir::{Concat, Pad, Pick, Transpose},
     kernels::{Run, Scratch},
 };
 
@@ -53,6 +53,41 @@ fn swapped(x: &[u8], y: &mut [u8], rows: usize, columns: usize, stride: usize) {
         for column in 0..columns {
             let x = &from[column * stride..][..rows];
             y.iter_mut().skip(column).step_by(columns).zip(x).for_each(|(y, &x)| *y = x);
+        }
+    }
+}
+
+impl Run for Pick {
+    fn run(&self, inputs: &[&[u8]], y: &mut [u8], _: &mut Scratch) {
+        pick(&self.input, &self.places, inputs[0], y);
+    }
+}
+
+/// Takes the positions `places` of a block of shape `input`, dimension by dimension.
+fn pick(input: &[usize], places: &[Vec<usize>], x: &[u8], y: &mut [u8]) {
+    let (Some((&width, input)), Some((own, places))) = (input.split_first(), places.split_first()) else {
+        return y.copy_from_slice(x);
+    };
+    // What is taken as it is, is taken at once.
+    let whole =
+        |width: usize, own: &[usize]| own.len() == width && own.iter().enumerate().all(|(at, &from)| at == from);
+    if whole(width, own) && input.iter().zip(places).all(|(&width, own)| whole(width, own)) {
+        return y.copy_from_slice(x);
+    }
+    let (from, to) = (x.len() / width, y.len() / own.len());
+    if input.is_empty() {
+        y.iter_mut().zip(own).for_each(|(y, &at)| *y = x[at]);
+        return;
+    }
+    let mut before: Option<(usize, usize)> = None;
+    for (index, &at) in own.iter().enumerate() {
+        match before {
+            // The same again, as where planes are enlarged.
+            Some((place, done)) if place == at => y.copy_within(done * to..(done + 1) * to, index * to),
+            _ => {
+                pick(input, places, &x[at * from..][..from], &mut y[index * to..][..to]);
+                before = Some((at, index));
+            }
         }
     }
 }

@@ -32,7 +32,12 @@ impl Run for AveragePool {
             sums.fill(0.0);
             let mut count = 0;
             elements(&self.window, x, place, |x| {
-                sums.iter_mut().zip(x).for_each(|(sum, &x)| *sum += self.reals[usize::from(x)]);
+                match &self.reals[..] {
+                    [reals] => sums.iter_mut().zip(x).for_each(|(sum, &x)| *sum += reals[usize::from(x)]),
+                    each => {
+                        sums.iter_mut().zip(x).zip(each).for_each(|((sum, &x), reals)| *sum += reals[usize::from(x)])
+                    }
+                }
                 count += 1;
             });
             let count = if self.count_pad { self.window.taps() } else { count };

@@ -5,7 +5,7 @@
 //! pairwise multiply-and-add, which is exact.
 
 use crate::{
-    formula::{number, requantise},
+    formula::{Range, number, requantise},
     ir::{self, Centre, Filter, Order, Requant},
     kernels::{Run, Scratch, centred, narrow, room},
     onnx::constant::Data,
@@ -25,9 +25,14 @@ pub(in crate::kernels) struct Rows {
 }
 
 impl Rows {
+    /// Numbers that a row of `depth` takes.
+    pub(super) fn padded(depth: usize) -> usize {
+        depth.next_multiple_of(LANES)
+    }
+
     /// Each row is centred by its zero point.
     pub(in crate::kernels) fn new(filter: &Filter) -> Self {
-        let depth = filter.depth.next_multiple_of(LANES);
+        let depth = Self::padded(filter.depth);
         let mut words = vec![0; filter.rows * depth];
         let Data::Byte { signed, bytes } = &filter.source.data else { return Self { depth, words } };
         for (index, row) in words.chunks_exact_mut(depth).enumerate() {
@@ -84,6 +89,15 @@ pub(super) fn finish<'a>(
         for (row, (y, &sum)) in y[first..first + count].iter_mut().zip(of_place).enumerate() {
             let (bias, scale) = requant.of(first + row);
             *y = requantise(sum.wrapping_add(bias), scale, requant.range);
+        }
+    }
+}
+
+/// Requantises the sums of whole places by one multiplier.
+pub(super) fn requantised<'a>(sums: &[i32], scale: f32, range: Range, y: impl Iterator<Item = &'a mut [u8]>) {
+    for (place, y) in y.enumerate() {
+        for (y, &sum) in y.iter_mut().zip(sums.iter().skip(place).step_by(TILE)) {
+            *y = requantise(sum, scale, range);
         }
     }
 }

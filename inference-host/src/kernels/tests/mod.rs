@@ -7,6 +7,8 @@
     reason = "a test fails by panicking, and its numbers are small"
 )]
 
+mod rows;
+
 use std::sync::Arc;
 
 use proptest::{prelude::*, test_runner::RngSeed};
@@ -228,7 +230,7 @@ proptest! {
         };
         let range = Range::of(signed, zero(signed, zeros[0]));
         let x_zero = zero(signed, zeros[1]);
-        let reals = crate::formula::reals(signed, 0.031, x_zero);
+        let reals = vec![*crate::formula::reals(signed, 0.031, x_zero)];
         let pool = AveragePool { channels, window, reals, scale: 0.017, range, count_pad };
         let largest = each(&|plane, place| {
             place.iter().map(|&at| number(signed, plane[at])).max().unwrap() as u8
