@@ -245,8 +245,8 @@ fn an_insurer_pays_once_for_a_sealed_image_and_says_why_not_twice() {
     let again = ward.ok("patient", &["sealed", "reseal", &record, "--file", &sealed, "--out", &anew]);
     let again = again["record"].as_str().unwrap();
     let names = ward.ok("patient", &["sealed", "keys", "show"])["names"].clone();
-    let named = names.as_array().unwrap().iter().filter_map(Value::as_str);
-    let fresh = named.filter(|one| ![bare_cid.as_str(), cid.as_str()].contains(one)).next().unwrap().to_owned();
+    let mut named = names.as_array().unwrap().iter().filter_map(Value::as_str);
+    let fresh = named.find(|one| ![bare_cid.as_str(), cid.as_str()].contains(one)).unwrap().to_owned();
     permit(&fresh);
     let second = said(claim(again, &fresh, "second", policy));
     assert_eq!(second["decided"], "refused");
