@@ -11,11 +11,12 @@ use crate::{
     tools,
 };
 
-/// CosmJS against `aceso dev`.
+/// CosmJS against `aceso dev`: as it comes, and with our messages.
 pub(crate) fn cosmjs() -> Result<Count> {
     tools::node()?;
+    prepare::package()?;
     let (contracts, node) = (prepare::contracts()?, prepare::binaries()?.join("aceso"));
-    install("tests/clients/cosmjs")?;
+    prepare::install("tests/clients/cosmjs")?;
     run("tests/clients/cosmjs", &[("ACESO_NODE", &node), ("ACESO_CONTRACTS", &contracts)])
 }
 
@@ -23,7 +24,7 @@ pub(crate) fn cosmjs() -> Result<Count> {
 pub(crate) fn js() -> Result<Count> {
     tools::node()?;
     let verifier = prepare::verifier()?;
-    install("sdk")?;
+    prepare::install("sdk")?;
     run("sdk/js", &[("ACESO_VERIFY_WASM", &verifier)])
 }
 
@@ -32,12 +33,8 @@ pub(crate) fn browser() -> Result<Count> {
     tools::chromium()?;
     let page = prepare::page()?;
     let (contracts, node) = (prepare::contracts()?, prepare::binaries()?.join("aceso"));
-    install("tests/clients/browser")?;
+    prepare::install("tests/clients/browser")?;
     run("tests/clients/browser", &[("ACESO_NODE", &node), ("ACESO_CONTRACTS", &contracts), ("ACESO_PAGE", &page)])
-}
-
-fn install(folder: &str) -> Result<()> {
-    prepare::npm(folder, &["ci", "--prefer-offline", "--no-audit", "--no-fund", "--silent"], &[])
 }
 
 /// Runs a package's tests.

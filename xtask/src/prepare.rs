@@ -109,18 +109,30 @@ pub(crate) fn verifier() -> Result<PathBuf> {
     Ok(target().join(WASM).join("contract/aceso_verify_wasm.wasm"))
 }
 
+/// Builds our package for JavaScript.
+pub(crate) fn package() -> Result<()> {
+    let verifier = verifier()?;
+    install("sdk")?;
+    npm("sdk/js", &["run", "--silent", "build"], &[("ACESO_VERIFY_WASM", &verifier)])
+}
+
 /// Builds the page that the node serves and returns its folder.
 pub(crate) fn page() -> Result<PathBuf> {
     tools::node()?;
     let verifier = verifier()?;
     say("building the page");
-    npm("sdk", &["ci", "--prefer-offline", "--no-audit", "--no-fund", "--silent"], &[])?;
+    install("sdk")?;
     npm("sdk/dapp", &["run", "--silent", "build"], &[("ACESO_VERIFY_WASM", &verifier)])?;
     Ok(root().join("sdk/dapp/dist"))
 }
 
+/// Installs what the lockfile in a folder of the clone names.
+pub(crate) fn install(folder: &str) -> Result<()> {
+    npm(folder, &["ci", "--prefer-offline", "--no-audit", "--no-fund", "--silent"], &[])
+}
+
 /// npm in a folder of the clone.
-pub(crate) fn npm(folder: &str, arguments: &[&str], environment: &[(&str, &Path)]) -> Result<()> {
+fn npm(folder: &str, arguments: &[&str], environment: &[(&str, &Path)]) -> Result<()> {
     let mut npm = program("npm", arguments);
     npm.current_dir(root().join(folder)).envs(environment.iter().copied());
     quiet(npm).map(drop)

@@ -67,7 +67,11 @@ const SUITES: &[Suite] = &[
     Suite { name: "history", about: "events in PostgreSQL, every query of docs/history.md", run: history::suite },
     Suite { name: "state-sync", about: "a second CometBFT node joins by state sync", run: state_sync },
     Suite { name: "mutants", about: "contracts without a check: the journey must notice", run: mutants::run },
-    Suite { name: "cosmjs", about: "CosmJS, unmodified", run: node_tests::cosmjs },
+    Suite {
+        name: "cosmjs",
+        about: "CosmJS, unmodified; our messages in both of its sign modes",
+        run: node_tests::cosmjs,
+    },
     Suite { name: "js", about: "our TypeScript package", run: node_tests::js },
     Suite { name: "browser", about: "the page, by clicks and keys in Chromium", run: node_tests::browser },
     Suite { name: "docs", about: "every command of the documentation", run: docs::suite },

@@ -7,94 +7,11 @@
 
 mod common;
 
-use std::{
-    fs,
-    os::unix::fs::PermissionsExt,
-    path::{Path, PathBuf},
-};
+use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 
-use aceso_test_support::{picture, repository};
-use common::{Node, aceso, run};
+use aceso_test_support::picture;
+use common::ward::Ward;
 use serde_json::Value;
-use tempfile::TempDir;
-
-/// People with coins on a chain, each with a file of words, and files of their own.
-struct Ward {
-    home: TempDir,
-    node: Node,
-}
-
-/// Who has an account.
-const PEOPLE: [&str; 4] = ["patient", "physician", "friend", "sister"];
-
-impl Ward {
-    fn open() -> Self {
-        let home = tempfile::tempdir().unwrap();
-        let at = home.path().to_str().unwrap();
-        let funds = PEOPLE.map(|name| {
-            let (code, told, error) = run(&["keys", "add", name, "--home", at, "--json"]);
-            assert_eq!(code, 0, "{error}");
-            let told: Value = serde_json::from_str(&told).unwrap();
-            format!("{}=1000000000000uaceso", told["file"].as_str().unwrap())
-        });
-        let mut arguments: Vec<&str> = Vec::new();
-        funds.iter().for_each(|fund| arguments.extend(["--fund", fund]));
-        let node = Node::run(aceso(&common::dev(home.path(), &arguments))).unwrap();
-        Self { home, node }
-    }
-
-    fn file(&self, name: &str) -> PathBuf {
-        self.home.path().join(name)
-    }
-
-    fn text(&self, name: &str) -> String {
-        self.file(name).to_str().unwrap().into()
-    }
-
-    /// Runs a verb in somebody's name and with her keyring.
-    fn run(&self, who: &str, arguments: &[&str]) -> (i32, String, String) {
-        let (words, keys) = (self.text(&format!("keys/{who}.mnemonic")), self.text(&format!("{who}.keys")));
-        let mut all = arguments.to_vec();
-        all.extend(["--json", "--from", &words, "--node", &self.node.rpc, "--rest", &self.node.rest]);
-        let keyed = !matches!(arguments, ["model", ..] | ["sealed", "request" | "revoke" | "reviews", ..]);
-        if keyed && !arguments.contains(&"--keys") {
-            all.extend(["--keys", &keys]);
-        }
-        run(&all)
-    }
-
-    fn ok(&self, who: &str, arguments: &[&str]) -> Value {
-        let (code, told, error) = self.run(who, arguments);
-        assert_eq!(code, 0, "{arguments:?}: {error}");
-        serde_json::from_str(&told).unwrap()
-    }
-
-    /// The sentence with which a verb refuses.
-    fn refused(&self, who: &str, arguments: &[&str]) -> String {
-        let (code, told, error) = self.run(who, arguments);
-        assert_eq!(code, 1, "{arguments:?}: {told}{error}");
-        let told: Value = serde_json::from_str(&told).unwrap();
-        assert_eq!(told["ok"], false);
-        told["error"].as_str().unwrap().into()
-    }
-
-    fn address(&self, who: &str) -> String {
-        let (_, told, _) = run(&["keys", "show", who, "--home", self.home.path().to_str().unwrap(), "--json"]);
-        serde_json::from_str::<Value>(&told).unwrap()["address"].as_str().unwrap().into()
-    }
-
-    /// Seals a picture and registers it; answers the record's number and its CID.
-    fn record(&self, name: &str, seed: u8) -> (String, String) {
-        fs::write(self.file(name), picture(seed)).unwrap();
-        let out = self.home.path().to_str().unwrap();
-        let (path, sealed) = (self.text(name), self.text(&format!("{name}.sealed")));
-        let seal = ["sealed", "seal", &path, "--modality", "DX", "--body-part", "CHEST", "--out", out];
-        let told = self.ok("patient", &seal);
-        let cid = told["files"][0]["cid"].as_str().unwrap().to_owned();
-        let registered = self.ok("patient", &["sealed", "register", &sealed]);
-        (registered["record"].as_str().unwrap().into(), cid)
-    }
-}
 
 fn mode(path: &Path) -> u32 {
     fs::metadata(path).unwrap().permissions().mode() & 0o777
@@ -103,12 +20,7 @@ fn mode(path: &Path) -> u32 {
 #[test]
 fn a_patient_seals_grants_opens_and_seals_anew() {
     let ward = Ward::open();
-    let models = repository().join("models/pneumonia");
-    let file = |name: &str| models.join(name).to_str().unwrap().to_owned();
-    let model = ward.ok("physician", &["model", "register", &file("model.onnx"), "--manifest", &file("manifest.json")]);
-    let model = model["model"].as_str().unwrap();
-    let manifest: Value = serde_json::from_str(&fs::read_to_string(models.join("manifest.json")).unwrap()).unwrap();
-    let finding = manifest["output"]["findings"][0]["id"].as_str().unwrap();
+    let (model, finding) = &ward.model();
 
     ward.ok("patient", &["sealed", "keys", "new"]);
     assert_eq!(mode(&ward.file("patient.keys")), 0o600);
@@ -143,8 +55,8 @@ fn a_patient_seals_grants_opens_and_seals_anew() {
     assert_eq!(fs::read(&own).unwrap(), picture(3));
 
     // Under another key it is another record, and the old grants end with the old one.
-    let fresh = ward.text("fresh.sealed");
-    let again = ward.ok("patient", &["sealed", "reseal", &record, "--file", &sealed, "--out", &fresh]);
+    let (folder, fresh) = (ward.text("anew"), ward.text(&format!("anew/record-{record}-1.sealed")));
+    let again = ward.ok("patient", &["sealed", "reseal", &record, "--file", &sealed, "--out", &folder]);
     let again = again["record"].as_str().unwrap();
     assert_ne!(again, record);
     assert_eq!(ward.ok("patient", &["sealed", "keys", "show"])["names"].as_array().unwrap().len(), 1);
@@ -174,6 +86,8 @@ fn two_of_three_guardians_bring_lost_keys_back() {
     let named = ["--guardian", &one, "--guardian", &two, "--guardian", &three];
     let told = ward.ok("patient", &[&split[..], &named[..]].concat());
     assert_eq!(told["threshold"], 2);
+    let shown = ward.ok("patient", &["sealed", "keys", "show"]);
+    assert_eq!(shown["dealt"], shown["version"]);
 
     // Her machine is gone; she has the words of her account.
     let (kept, lost) = (fs::read(ward.file("patient.keys")).unwrap(), ward.file("patient.keys"));

@@ -1,9 +1,18 @@
 /** A sealed read's result with its badge: what its committee has signed, and on whom that rests. */
-import { type CompactVerified, NotProven, type OpenedOutcome, type Receipt, type ReceiptRow, hex } from "@aceso/sdk";
+import {
+  type CompactVerified,
+  NotProven,
+  type OpenedOutcome,
+  type Receipt,
+  type ReceiptRow,
+  hex,
+  reportOf,
+} from "@aceso/sdk";
 
 import { button, download, h, id, line, say, sentenceOf } from "./dom.js";
+import { exporting } from "./exporting.js";
 import { sealedFile, withPoint } from "./opening.js";
-import { outcome } from "./receipt.js";
+import { modelOf, outcome } from "./receipt.js";
 import { sentences } from "./sentences.js";
 import { type PinnedRoots, pinnedRoots, session } from "./session.js";
 
@@ -86,6 +95,13 @@ function proven(
     return `${compact.length} bytes. Anybody can check it offline: aceso read verify FILE --trust ROOTS.`;
   });
   const roots = button("Save the roots", says, async () => download("roots.json", pinned.roots));
+  const report = async () => {
+    const [told, { manifest }] = await Promise.all(["sealed" in result ? outputs(of) : receipt.outcome, modelOf(receipt)]);
+    const file = { name: `read-${receipt.read}.compact`, bytes: compact };
+    const { findings, scores } = told;
+    return reportOf(receipt, manifest, { findings, scores, issued: new Date(), rests: restsOn(verified, pinned), receipt: file });
+  };
+  const exports = "failed" in result ? [] : exporting(receipt.read, says, report);
   const failed =
     "failed" in result
       ? [h("p", { className: "finding" }, `It could not be read: ${sentences.failure(result.failed)}.`)]
@@ -98,7 +114,7 @@ function proven(
     opened,
     h("p", {}, restsOn(verified, pinned)),
     h("p", { className: "soft" }, sentences.discloses(receipt.disclosure)),
-    h("div", { className: "row" }, ...("sealed" in result ? [show] : []), here, save, roots),
+    h("div", { className: "row" }, ...("sealed" in result ? [show] : []), here, save, roots, ...exports),
     says,
     details(receipt, verified, pinned),
     sentences.clinical(),
@@ -155,8 +171,7 @@ interface Of {
 async function sources({ receipt }: Of) {
   const aceso = await session();
   const owner = receipt.sealed?.owner ?? "";
-  const [model, record] = await Promise.all([aceso.model(receipt.model), aceso.recordOf(owner, receipt.image)]);
-  if (!model) throw new Error(`The chain does not know model ${receipt.model}.`);
+  const [model, record] = await Promise.all([modelOf(receipt), aceso.recordOf(owner, receipt.image)]);
   if (!record) throw new Error("The record has ended, so nobody opens it any more.");
   return { aceso, model, record };
 }

@@ -1,7 +1,8 @@
 /** A result with its badge: what a receipt says, and whether it is proven. */
-import { NodeError, NotProven, type Receipt, type ReceiptRow, type Verified } from "@aceso/sdk";
+import { type Model, NodeError, NotProven, type Receipt, type ReceiptRow, type Verified, reportOf } from "@aceso/sdk";
 
 import { button, download, h, id, line, sentenceOf, upper } from "./dom.js";
+import { exporting } from "./exporting.js";
 import { sentences } from "./sentences.js";
 import { pinned, session } from "./session.js";
 
@@ -55,9 +56,15 @@ function proven({ receipt, height, time, power }: Verified, evidence: Uint8Array
     download(`read-${receipt.read}.receipt`, evidence);
     return "Anybody can check it offline: aceso read verify FILE --trust TRUST.";
   });
+  const report = async () => {
+    const { manifest } = await modelOf(receipt);
+    const rests = `More than two thirds of power ${power} have signed block ${height}, which commits to the receipt.`;
+    const file = { name: `read-${receipt.read}.receipt`, bytes: evidence };
+    return reportOf(receipt, manifest, { ...receipt.outcome, issued: new Date(time), rests, receipt: file });
+  };
   return [
     ...outcome(receipt),
-    h("div", { className: "row" }, again, save),
+    h("div", { className: "row" }, again, save, ...exporting(receipt.read, says, report)),
     says,
     details(receipt, height, time, power),
     sentences.clinical(),
@@ -126,11 +133,16 @@ function details(receipt: Receipt, height: number, time: string, power: number):
   return h("details", {}, h("summary", {}, "What is proven"), list);
 }
 
+/** The model that a receipt names. */
+export async function modelOf(receipt: Receipt): Promise<Model> {
+  const model = await (await session()).model(receipt.model);
+  if (!model) throw new NodeError(`The chain does not know model ${receipt.model}.`);
+  return model;
+}
+
 /** Runs the model in this browser on the image that the receipt names. */
 async function recompute(receipt: Receipt, bytes: Uint8Array): Promise<string> {
-  const aceso = await session();
-  const model = await aceso.model(receipt.model);
-  if (!model) throw new NodeError(`The chain does not know model ${receipt.model}.`);
+  const [aceso, model] = await Promise.all([session(), modelOf(receipt)]);
   const [onnx, image] = await Promise.all([
     aceso.getBlob(model.manifest.onnx.blob),
     aceso.getBlob(receipt.image, true),

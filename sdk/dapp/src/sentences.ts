@@ -1,5 +1,5 @@
 /** Who learns what, and what a guard can do. Said wherever something is granted, asked or shown. */
-import type { JobStatement, SealedTerms } from "@aceso/sdk";
+import type { Closed, JobStatement, PaidSealed, SealedTerms } from "@aceso/sdk";
 
 import { h } from "./dom.js";
 
@@ -82,7 +82,35 @@ const FAILURES: Record<string, string> = {
 };
 const failure = (reason: string): string => FAILURES[reason] ?? reason;
 
-export const sentences = { learns, clinical, sealed, revoke, erase, terms, discloses, failure };
+/** On which terms a policy pays for reads of sealed images. */
+function accepts(of: PaidSealed | null | undefined): string {
+  if (!of) return "not paid for";
+  const { accept, disclosure } = of;
+  const { members_min: members, power_min_bps: power, required, excluded } = accept;
+  const told = "sealed" in disclosure ? "only that it was read is told" : `everyone learns ${disclosure.predicate.findings.join(" and ")}`;
+  const parts = [
+    `at least ${members} ${members === 1 ? "member" : "members"} with ${power / 100} % of all power`,
+    required.length > 0 ? `among them ${required.map(short).join(", ")}` : "",
+    excluded.length > 0 ? `without ${excluded.map(short).join(", ")}` : "",
+    told,
+  ];
+  return parts.filter(Boolean).join("; ");
+}
+
+/** Why nothing is paid for a claim. */
+function closed(reason: Closed): string {
+  if ("failed" in reason) return `the committee could not read it: ${failure(reason.failed.failure)}`;
+  if ("paid_before" in reason) return `the same pixels, or the same study, were paid for with read ${reason.paid_before.read}`;
+  if ("expired" in reason) return "there was no outcome in time";
+  if ("cancelled" in reason) return "the patient took the grant back, or ended the record";
+  if ("broken" in reason) return "too few members of the committee were left";
+  if ("unidentified" in reason) return "the chain does not say which pixels were read";
+  if ("unvouched" in reason) return "no accepted institution vouches for what was read";
+  if ("released" in reason) return "you let go of it";
+  return `the contract says ${JSON.stringify(reason)}`;
+}
+
+export const sentences = { learns, clinical, sealed, revoke, erase, terms, discloses, failure, accepts, closed };
 
 /** Purposes that a patient is offered, by their code in HL7 v3 ActReason. */
 export const PURPOSES: [code: string, label: string][] = [

@@ -27,6 +27,7 @@ import type {
   Origin,
   Policy,
   Rule,
+  SealedClaim,
   Terms,
   Trust,
   Verified,
@@ -260,6 +261,38 @@ export class Aceso extends Sealing {
   async claims(insurance: string, policy: number): Promise<Claim[]> {
     return (await this.smart<{ claims: Claim[] }>(insurance, { claims: { policy, start_after: null, limit: 100 } }))
       .claims;
+  }
+
+  /** A policy's claims for sealed images, in the order of their jobs. */
+  async sealedClaims(insurance: string, policy: number): Promise<SealedClaim[]> {
+    const all: SealedClaim[] = [];
+    for (let page = 0; page < PAGES_MAX; page++) {
+      const question = { sealed_claims: { policy, start_after: all.at(-1)?.job ?? null, limit: 100 } };
+      const { claims } = await this.smart<{ claims: SealedClaim[] }>(insurance, question);
+      all.push(...claims);
+      if (claims.length < 100) break;
+    }
+    return all;
+  }
+
+  /** What is owed to an account for sealed claims and was not sent yet. */
+  async due(insurance: string, account: string): Promise<bigint> {
+    return BigInt((await this.smart<{ amount: string }>(insurance, { due: { account } })).amount);
+  }
+
+  /** Sends what is owed for sealed claims: one transfer for each account. Anybody may. */
+  settle(insurance: string): Promise<TxResult> {
+    return this.execute(insurance, { settle: { start_after: null, limit: null } });
+  }
+
+  /** Has a committee read a sealed image at a policy's cost; answers with the job. `terms` are the grant's, opened. */
+  async claimSealed(
+    insurance: string,
+    claim: { policy: number; image: string; model: string; purpose: string; granter: string; grant: bigint; terms: Uint8Array },
+  ): Promise<bigint> {
+    const message = { claim: { ...claim, grant: Number(claim.grant), terms: toBase64(claim.terms) } };
+    const result = await this.execute(insurance, message);
+    return BigInt(attribute(result.events, "wasm", "job") ?? "0");
   }
 
   async createPolicy(insurance: string, terms: Terms): Promise<number> {

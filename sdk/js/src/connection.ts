@@ -32,7 +32,7 @@ import {
 import type { Codec } from "./codec.js";
 import type { Page, Rows } from "./messages.js";
 import { type Json, NodeError, call } from "./rpc.js";
-import { acesoTypes } from "./sealed.js";
+import { acesoTypes } from "./types.js";
 
 /** How long a client waits for a transaction or for a blob to become available. */
 export const PATIENCE_MS = 60_000;

@@ -1,7 +1,5 @@
 /** The chain's own messages and queries, field by field as in `chain/types/src/msg.rs` and `query.rs`. */
-import type { GeneratedType } from "@cosmjs/proto-signing";
-
-import { bool, bytes, codec, list, message, messages, text, u32, u64 } from "./codec.js";
+import { type Codec, bool, bytes, codec, list, message, messages, text, u32, u64 } from "./codec.js";
 
 /** Asks the validators to hold a blob for `term` blocks. */
 export interface MsgRegisterBlob {
@@ -60,8 +58,11 @@ export const MsgRegisterImage = codec<MsgRegisterImage>({
   origin: message(8, SignedOrigin),
 });
 
+/** A message's type URL and how it is written; of which message is known where it is made. */
+export type Typed = [string, Codec<any>];
+
 /** Messages about what is open; `acesoTypes` has all. */
-export const openTypes: ReadonlyArray<[string, GeneratedType]> = [
+export const openTypes: ReadonlyArray<Typed> = [
   ["/aceso.blobs.v1.MsgRegisterBlob", MsgRegisterBlob],
   ["/aceso.models.v1.MsgRegisterModel", MsgRegisterModel],
   ["/aceso.reads.v1.MsgRegisterImage", MsgRegisterImage],

@@ -187,6 +187,64 @@ export interface Terms {
   origin: string[];
   /** Ten-thousandths; together 10000. */
   split: { to: Party; bps: number }[];
+  /** What is asked of reads of sealed images; absent where they are not paid for. */
+  sealed?: PaidSealed | null;
+}
+
+/** On which terms a policy pays for reads of sealed images. */
+export interface PaidSealed {
+  accept: { members_min: number; power_min_bps: number; required: string[]; excluded: string[] };
+  /** What the insurer, and with it everybody, is to know. */
+  disclosure: { sealed: Record<string, never> } | { predicate: { findings: string[] } };
+  /** For how many blocks a committee may work on a claim. */
+  blocks: number;
+  callback_gas?: number;
+  payout?: "batched" | "per_claim";
+}
+
+/** Why nothing is paid for a claim. */
+export type Closed =
+  | { failed: { failure: string } }
+  | { paid_before: { read: number } }
+  | { expired: object }
+  | { cancelled: object }
+  | { broken: object }
+  | { unidentified: object }
+  | { unvouched: object }
+  | { released: object };
+
+/** A claim for a read of a sealed image. */
+export interface SealedClaim {
+  policy: number;
+  job: number;
+  image: string;
+  model: string;
+  actor: string;
+  purpose: string;
+  price: string;
+  held: string;
+  author_fee: string;
+  reserved: string;
+  deadline: number;
+  time: number;
+  status:
+    | { open: object }
+    | {
+        paid: {
+          read: number;
+          claim: string;
+          study: string | null;
+          institution: string | null;
+          findings: Finding[];
+          commitment: string | null;
+          members: number;
+          power: number;
+          total: number;
+          fee: string;
+          paid: { party: Party; to: string; amount: string }[];
+        };
+      }
+    | { closed: { reason: Closed; read: number | null; fee: string } };
 }
 
 export interface Policy {

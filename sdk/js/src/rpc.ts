@@ -17,10 +17,15 @@ export class NodeError extends Error {
   }
 }
 
-async function ask(url: string, init: RequestInit): Promise<Response> {
+/**
+ * A request. The node may have closed a connection that was kept open, which only the next request shows: what may be said
+ * twice is said again then, once.
+ */
+async function ask(url: string, init: RequestInit, twice: boolean): Promise<Response> {
   try {
     return await fetch(url, init);
   } catch {
+    if (twice) return ask(url, init, false);
     throw new NodeError(`${url} does not answer; is the node running there?`);
   }
 }
@@ -31,7 +36,7 @@ export type Json = any;
 /** Calls a method of the RPC. */
 export async function call(rpc: string, method: string, params: Record<string, unknown> = {}): Promise<Json> {
   const body = JSON.stringify({ jsonrpc: "2.0", id: 1, method, params });
-  const response = await ask(rpc, { method: "POST", headers: { "content-type": "application/json" }, body });
+  const response = await ask(rpc, { method: "POST", headers: { "content-type": "application/json" }, body }, method !== "broadcast_tx_sync");
   const answer = (await response.json().catch(() => undefined)) as Json;
   if (answer?.error) {
     const { message = "", data = "", code = 0 } = answer.error;
@@ -44,7 +49,7 @@ export async function call(rpc: string, method: string, params: Record<string, u
 
 /** A request to the REST port; answers with the body's bytes. A refusal's own sentence becomes the error's. */
 export async function rest(url: string, init: RequestInit = {}): Promise<Uint8Array> {
-  const response = await ask(url, init);
+  const response = await ask(url, init, true);
   const body = new Uint8Array(await response.arrayBuffer());
   if (response.ok) return body;
   let sentence = new TextDecoder().decode(body.subarray(0, 2000));

@@ -1,8 +1,6 @@
 /** Messages and queries about sealed records, field by field as in `chain/types/src/msg/sealed.rs` and `query/sealed.rs`. */
-import type { GeneratedType } from "@cosmjs/proto-signing";
-
-import { bool, bytes, codec, list, message, messages, text, u32, u64 } from "./codec.js";
-import { Page, SignedOrigin, openTypes, type Rows } from "./messages.js";
+import { always, bool, bytes, codec, list, message, messages, text, u32, u64 } from "./codec.js";
+import { Page, SignedOrigin, type Rows, type Typed } from "./messages.js";
 
 /** Registers the key with which an account opens what is wrapped for it, for an epoch. */
 export interface MsgRegisterReader {
@@ -40,7 +38,7 @@ export interface MsgRegisterSealed {
 }
 export const MsgRegisterSealed = codec<MsgRegisterSealed>({
   owner: text(1),
-  files: messages(2, SealedFile),
+  files: always(messages(2, SealedFile)),
   guard: text(3),
   registration: bytes(4),
   commitment: bytes(5),
@@ -88,7 +86,7 @@ export const MsgGrant = codec<MsgGrant>({
   grant: u64(2),
   record: u64(3),
   from: message(4, PassedOn),
-  recipients: messages(5, Recipient),
+  recipients: always(messages(5, Recipient)),
   committee: bool(6),
   nonce: bytes(7),
   expires: u64(8),
@@ -197,9 +195,25 @@ export interface MsgDisputeResponse {
 }
 export const MsgDisputeResponse = codec<MsgDisputeResponse>({ wrong: bool(1), outcome: bytes(2), marked: u32(3) });
 
-/** For CosmJS: `new Registry([...defaultRegistryTypes, ...acesoTypes])`. */
-export const acesoTypes: ReadonlyArray<[string, GeneratedType]> = [
-  ...openTypes,
+/** A member's share of a job's outcome. */
+export interface Share {
+  job: bigint;
+  /** dag-cbor */
+  outcome: Uint8Array;
+  /** 96 bytes. */
+  signature: Uint8Array;
+}
+export const Share = codec<Share>({ job: u64(1), outcome: bytes(2), signature: bytes(3) });
+
+/** The share of a member that is no validator any more. Costs no fee. */
+export interface MsgSubmitShare {
+  operator: string;
+  share: Share | undefined;
+}
+export const MsgSubmitShare = codec<MsgSubmitShare>({ operator: text(1), share: message(2, Share) });
+
+/** Messages about what is sealed; `acesoTypes` has all. */
+export const sealedTypes: ReadonlyArray<Typed> = [
   ["/aceso.reads.v1.MsgRegisterReader", MsgRegisterReader],
   ["/aceso.reads.v1.MsgRegisterSealed", MsgRegisterSealed],
   ["/aceso.reads.v1.MsgRetireSealed", MsgRetireSealed],
@@ -207,6 +221,7 @@ export const acesoTypes: ReadonlyArray<[string, GeneratedType]> = [
   ["/aceso.reads.v1.MsgRevokeGrant", MsgRevokeGrant],
   ["/aceso.reads.v1.MsgBreakGlass", MsgBreakGlass],
   ["/aceso.reads.v1.MsgRequestRead", MsgRequestRead],
+  ["/aceso.reads.v1.MsgSubmitShare", MsgSubmitShare],
   ["/aceso.reads.v1.MsgDispute", MsgDispute],
 ];
 

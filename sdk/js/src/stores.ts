@@ -8,6 +8,7 @@ import { encode, mixed, random, u64, type Wasm } from "./wasm.js";
 export class KeyStore {
   readonly #wasm: Wasm;
   #record: Uint8Array;
+  #erased = 0;
 
   private constructor(wasm: Wasm, record: Uint8Array) {
     this.#wasm = wasm;
@@ -24,6 +25,11 @@ export class KeyStore {
     return BigInt(this.#list().version);
   }
 
+  /** How many nonces were forgotten since it was opened here. */
+  get erased(): number {
+    return this.#erased;
+  }
+
   /** The images that it has keys of. */
   get images(): string[] {
     return this.#list().images;
@@ -37,6 +43,7 @@ export class KeyStore {
   /** Forgets an image's nonce. */
   erase(image: string): void {
     this.#become(this.#wasm.bytes("store_erase", this.#record, encode(image)));
+    this.#erased++;
   }
 
   /** Her secret key of an image. */

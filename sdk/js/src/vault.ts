@@ -2,8 +2,9 @@
  * A key store at rest: sealed as `docs/grants.md` has it, under a pass phrase, as a file of JSON that its owner keeps
  * where she likes.
  *
- * Each version has a point K of its own and a key k of its own. K is registered for kG; k follows from the pass phrase
- * (Argon2id) and a random nonce of the version, and is what guardians are dealt. So a file is opened by its pass phrase,
+ * Each file has a point K of its own. K is registered for kG; k follows from the pass phrase (Argon2id) and a random nonce,
+ * and is what guardians are dealt. The nonce, and with it k, is another one after something was erased and with each deal:
+ * so guardians bring back what came in after they were dealt k, and not what was erased. A file is opened by its pass phrase,
  * or by enough guardians, and in no other way.
  */
 import { Argon2id } from "@cosmjs/crypto";
@@ -17,7 +18,7 @@ import { hex, random } from "./wasm.js";
 
 const FORMAT = "aceso-keys/1";
 const DEAL = "aceso-deal/1";
-/** What the key of a version is derived for. */
+/** What the key of a file is derived for. */
 const PURPOSE = "aceso/store/1";
 /** Fewest characters of a pass phrase. */
 const PHRASE_MIN = 10;
@@ -118,11 +119,15 @@ export class Vault {
   readonly #base: Uint8Array;
   readonly #stretched: Stretched;
   readonly store: KeyStore;
+  #nonce: Uint8Array;
+  /** How much was erased when the nonce was drawn. */
+  #erased = 0;
 
   private constructor(
     verifier: Verifier,
     base: Uint8Array,
     stretched: Stretched,
+    nonce: Uint8Array,
     store: KeyStore,
     readonly chainId: string,
     readonly owner: string,
@@ -130,6 +135,7 @@ export class Vault {
     this.#verifier = verifier;
     this.#base = base;
     this.#stretched = stretched;
+    this.#nonce = nonce;
     this.store = store;
   }
 
@@ -143,10 +149,11 @@ export class Vault {
     const file = vaultFile(text);
     const { salt, opsLimit, memLimitKib } = file;
     const base = await stretch(phrase, { salt, opsLimit, memLimitKib });
-    const key = verifier.grants.derive(base, PURPOSE, unhex(file.nonce));
+    const nonce = unhex(file.nonce);
+    const key = verifier.grants.derive(base, PURPOSE, nonce);
     try {
       const store = opened(verifier, file, key, least, "This pass phrase does not open the key store.");
-      return new Vault(verifier, base, { salt, opsLimit, memLimitKib }, store, file.chain_id, file.owner);
+      return new Vault(verifier, base, { salt, opsLimit, memLimitKib }, nonce, store, file.chain_id, file.owner);
     } finally {
       key.fill(0);
     }
@@ -155,7 +162,7 @@ export class Vault {
   /** Opens a file with the key that guardians brought back, and puts it under a new pass phrase. */
   static async recover(verifier: Verifier, text: string, key: Uint8Array, phrase: string): Promise<Vault> {
     const file = vaultFile(text);
-    const words = "The guardians' shares are not of this version of the key store.";
+    const words = "The guardians' shares do not open this copy of the key store: something was erased or dealt anew between them.";
     return Vault.#under(verifier, opened(verifier, file, key, 1n, words), file.chain_id, file.owner, phrase);
   }
 
@@ -171,18 +178,23 @@ export class Vault {
       throw new WrongPhrase(`A pass phrase has at least ${PHRASE_MIN} characters.`);
     }
     const stretched = { salt: hex(random(16)), ...COST };
-    return new Vault(verifier, await stretch(phrase, stretched), stretched, store, chainId, owner);
+    return new Vault(verifier, await stretch(phrase, stretched), stretched, random(32), store, chainId, owner);
   }
 
   /**
-   * The store as it is now, as a file: under a new point and a new key. With guardians that key is dealt to them, by the
-   * keys that they have registered, any `threshold` of whom bring it back; their deal is of this file and no other.
+   * The store as it is now, as a file under a new point. With guardians its key is another one and dealt to them, by the
+   * keys that they have registered, any `threshold` of whom bring it back; their deal is of this file, and of those that
+   * follow until something is erased.
    */
   file(): string;
   file(threshold: number, guardians: readonly ReaderRow[]): { file: string; deal: string };
   file(threshold?: number, guardians?: readonly ReaderRow[]): string | { file: string; deal: string } {
     const { grants } = this.#verifier;
-    const [point, nonce] = [grants.newPoint(), random(32)];
+    if (this.#erased !== this.store.erased || threshold !== undefined) {
+      this.#nonce = random(32);
+      this.#erased = this.store.erased;
+    }
+    const [point, nonce] = [grants.newPoint(), this.#nonce];
     const key = grants.derive(this.#base, PURPOSE, nonce);
     const { chainId, owner } = this;
     const version = this.store.version;

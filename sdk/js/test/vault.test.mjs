@@ -23,12 +23,22 @@ test("its pass phrase opens it, and another does not", async () => {
   assert.ok(!file.includes(Buffer.from(vault.store.key("bafyone")).toString("hex")));
 });
 
-test("no two files have one key, and each opens", async () => {
-  const again = vault.file();
-  const [one, other] = [file, again].map((text) => JSON.parse(text));
-  for (const field of ["nonce", "registration", "commitment", "store"])
-    assert.notEqual(one[field], other[field], field);
-  assert.equal((await Vault.open(verifier, again, PHRASE)).store.version, 2n);
+test("each file has a point of its own, and a key of its own only after an erasure or a deal", async () => {
+  const opened = await Vault.open(verifier, file, PHRASE);
+  const differ = (one, other, fields) => {
+    const [a, b] = [one, other].map((text) => JSON.parse(text));
+    assert.deepEqual(["nonce", "registration", "commitment", "store"].filter((field) => a[field] !== b[field]), fields);
+  };
+  const again = opened.file();
+  differ(file, again, ["registration", "commitment", "store"]);
+  opened.store.add("bafytwo");
+  const added = opened.file();
+  differ(again, added, ["registration", "commitment", "store"]);
+  opened.store.erase("bafytwo");
+  const erased = opened.file();
+  differ(added, erased, ["nonce", "registration", "commitment", "store"]);
+  differ(erased, opened.file(), ["registration", "commitment", "store"]);
+  assert.equal((await Vault.open(verifier, erased, PHRASE)).store.version, 4n);
 });
 
 test("a file that was changed is refused with its reason", async () => {
@@ -53,7 +63,7 @@ test("a file that was changed is refused with its reason", async () => {
   await assert.rejects(Vault.open(verifier, "{", PHRASE), StoreError);
 });
 
-test("enough guardians open the file of their deal, and no other", async () => {
+test("enough guardians open the file of their deal and those after it until something is erased", async () => {
   const secrets = [1, 2, 3].map(() => grants.newSecret());
   const rows = secrets.map((secret, at) => ({
     account: `aceso1g${at}`,
@@ -69,7 +79,13 @@ test("enough guardians open the file of their deal, and no other", async () => {
   const back = await Vault.recover(verifier, dealt, key, "another lamp by another river");
   assert.deepEqual(back.store.images, ["bafyone"]);
   assert.equal((await Vault.open(verifier, back.file(), "another lamp by another river")).store.version, 2n);
-  await assert.rejects(Vault.recover(verifier, file, key, PHRASE), /shares are not of this version/);
+  await assert.rejects(Vault.recover(verifier, file, key, PHRASE), /shares do not open this copy of the key store/);
+  // What came in after the deal comes back with it, until something is erased.
+  vault.store.add("bafylater");
+  const later = await Vault.recover(verifier, vault.file(), key, PHRASE);
+  assert.deepEqual([later.store.version, later.store.images], [3n, ["bafylater", "bafyone"]]);
+  vault.store.erase("bafylater");
+  await assert.rejects(Vault.recover(verifier, vault.file(), key, PHRASE), /something was erased or dealt anew/);
   const parsed = JSON.parse(deal);
   const swapped = { guardians: [parsed.guardians[1], parsed.guardians[0], parsed.guardians[2]] };
   assert.throws(() => checkedDeal(verifier, changed(deal, swapped)), GrantError);

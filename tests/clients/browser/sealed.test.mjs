@@ -106,7 +106,7 @@ test("what is no picture, no record or too large is refused before anything is s
   const file = page.locator("#seal-file");
   const buffer = Buffer.from("GIF89a");
   await file.setInputFiles({ name: "x.dcm", mimeType: "application/dicom", buffer });
-  await page.getByText(/cannot be sealed: The file is neither PNG nor DICOM/).waitFor();
+  await page.getByText(/cannot be used: The file is neither PNG nor DICOM/).waitFor();
   await file.setInputFiles({ name: "x.exe", mimeType: "application/octet-stream", buffer });
   await page.getByText(/ends with “.exe” is none of those/).waitFor();
   writeFileSync(at("large.png"), "");
@@ -447,6 +447,7 @@ test("a record ends with its key, and an older key store does not bring it back"
   await button(record(1), "End record 1 and erase its key").click();
   await page.getByText(/Record 1 has ended.*Erasure binds nobody who kept the picture/).waitFor();
   await record(1).getByText("Nobody by the chain: the record has ended.").waitFor();
+  await page.locator("#behind", { hasText: "Your guardians do not bring your key store back as it is now, since something was erased from it" }).waitFor();
   await go(page, "Key");
   await page.getByText("Open. Version 3, keys of 0 sealed records.").waitFor();
   await button(page, "Lock it").click();

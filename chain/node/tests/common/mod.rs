@@ -5,6 +5,7 @@
 #![allow(clippy::disallowed_methods, reason = "tests wait and look at the clock")]
 
 pub(crate) mod load;
+pub(crate) mod ward;
 
 use std::{
     io::{BufRead, BufReader, Read},

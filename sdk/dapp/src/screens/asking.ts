@@ -72,7 +72,6 @@ interface Study {
 
 async function study(aceso: Aceso, card: cards.Card, record: RecordRow, committees: boolean): Promise<Study> {
   const { terms } = card;
-  const cid = record.files[0]?.cid ?? "";
   const [state, committee, progress] = [
     h("p", { className: "soft" }),
     h("div", {}),
@@ -105,7 +104,10 @@ async function study(aceso: Aceso, card: cards.Card, record: RecordRow, committe
       ...[...here].reverse().map((job) => h("li", { "data-job": String(job.job) }, told(aceso, job, height))),
     );
     const done = new Set(here.filter((job) => job.read > 0n).map((job) => job.read));
-    const receipts = await aceso.receipts(cid);
+    // Of a study those files that were asked for; all of them where a bit was known before.
+    const images = new Set(here.map((job) => aceso.verifier.granter.statement(job.statement).image));
+    if (known.size > 0) record.files.forEach((file) => images.add(file.cid));
+    const receipts = (await Promise.all([...images].map((image) => aceso.receipts(image)))).flat();
     await reads.take(receipts.filter((one) => done.has(one.read) || known.has(one.read)));
     if (here.some((job) => JOB_STATUS[job.status] === "open")) later();
   }

@@ -11,10 +11,24 @@ const COLLECTOR = "aceso.collector";
 /** What was dealt last from this browser; nothing of it is secret. */
 interface Last {
   version: string;
+  /** Of the key store's file: another one has another key. */
+  nonce: string;
   threshold: number;
   accounts: string[];
 }
 const place = ({ chain, address }: Aceso) => `aceso.dealt.${chain.id}.${address}`;
+
+function lastDeal(aceso: Aceso): Last | undefined {
+  const kept = localStorage.getItem(place(aceso));
+  return kept === null ? undefined : (JSON.parse(kept) as Last);
+}
+
+/** What to do where guardians were dealt another key than the store is under; nothing where this browser has dealt none. */
+export function behind(aceso: Aceso): string | undefined {
+  const [text, last] = [vault.file(aceso), lastDeal(aceso)];
+  if (text === undefined || !last || last.nonce === vaultFile(text).nonce) return undefined;
+  return "Your guardians do not bring your key store back as it is now, since something was erased from it: deal it to them anew.";
+}
 
 const textOf = async (input: HTMLInputElement) => new TextDecoder().decode(await fileOf(input));
 const jsonFile = (id: string) => h("input", { type: "file", id, required: true, accept: ".json,application/json" });
@@ -39,8 +53,7 @@ export async function guardians(main: HTMLElement): Promise<void> {
 }
 
 function dealing(aceso: Aceso): HTMLElement {
-  const kept = localStorage.getItem(place(aceso));
-  const last = kept === null ? undefined : (JSON.parse(kept) as Last);
+  const last = lastDeal(aceso);
   const accounts = h("textarea", {
     id: "deal-accounts",
     required: true,
@@ -58,13 +71,9 @@ function dealing(aceso: Aceso): HTMLElement {
   });
   const state = h("p", { id: "deal-state", className: "soft" });
   const tell = (dealt: Last | undefined) => {
-    const now = vault.unlocked(aceso)?.store.version;
     state.textContent = !dealt
       ? "No guardian is named in this browser."
-      : `Dealt: version ${dealt.version}, to ${dealt.accounts.length} guardians, ${dealt.threshold} of whom bring it back.` +
-        (now !== undefined && String(now) !== dealt.version
-          ? ` Your key store is version ${now}: deal anew, or what came since is lost with this device.`
-          : "");
+      : `Dealt: version ${dealt.version}, to ${dealt.accounts.length} guardians, ${dealt.threshold} of whom bring it back. ${behind(aceso) ?? "What you seal from now on comes back with it: save a copy of the key store now and then."}`;
   };
   tell(last);
   const files = h("div", { className: "row" });
@@ -91,7 +100,8 @@ function dealing(aceso: Aceso): HTMLElement {
         count,
         rows.map(([, row]) => row as ReaderRow),
       );
-      const done: Last = { version: String(vault.need(aceso).store.version), threshold: count, accounts: named };
+      const { version, nonce } = vaultFile(dealt.file);
+      const done: Last = { version, nonce, threshold: count, accounts: named };
       localStorage.setItem(place(aceso), JSON.stringify(done));
       tell(done);
       const says = line();
@@ -177,9 +187,9 @@ async function recovering(aceso: Aceso): Promise<HTMLElement> {
       if (first!.value !== again!.value) throw new Error("The two pass phrases differ.");
       const text = await textOf(file);
       const copy = vaultFile(text);
-      if (copy.version !== deal.file.version)
+      if (BigInt(copy.version) < BigInt(deal.file.version))
         throw new Error(
-          `The copy is version ${copy.version} of the key store, and the deal is of version ${deal.file.version}.`,
+          `The copy is version ${copy.version} of the key store, and the deal is of version ${deal.file.version}: bring a later copy.`,
         );
       const key = aceso.verifier.guardians.recover(deal.deal, [...shares.values()].slice(0, deal.threshold));
       const older = await vault.recover(text, key, first!.value).finally(() => key.fill(0));

@@ -2,7 +2,7 @@
 import type { Aceso, MsgGrant, RecordRow } from "@aceso/sdk";
 
 import * as cards from "../cards.js";
-import { accountInput } from "../controls.js";
+import { accountInput, fileOfRecord } from "../controls.js";
 import { button, field, fileOf, fill, form, h, id, line, when } from "../dom.js";
 import * as files from "../files.js";
 import { open, sealedFile, shown, withPoint } from "../opening.js";
@@ -11,20 +11,20 @@ import { need, readerName } from "../vault.js";
 /** A record whose key was wrapped for this account. */
 export function mine(aceso: Aceso, record: RecordRow, given: MsgGrant): HTMLElement {
   const [says, picture] = [line(), h("div", {})];
+  const which = fileOfRecord(record, `file-${given.granter}-${given.grant}-open`);
   const see = button("Open it here", says, () =>
     withPoint(aceso, record, async (point) => {
-      const { inner, record: bytes } = open(aceso, point, await sealedFile(aceso, cid));
+      const { inner, record: bytes } = open(aceso, point, await sealedFile(aceso, which.cid()));
       fill(picture, await shown(inner, bytes));
       bytes.fill(0);
     }),
   );
-  const cid = record.files[0]?.cid ?? "";
   const file = h("input", { type: "file", id: `bring-${record.record}`, required: true });
   const bring = form("Bring it", [field("The sealed file, where the node does not hand it out", file)], async () => {
     const bytes = await fileOf(file);
     if (aceso.verifier.seals.header(bytes).owner !== record.owner)
       throw new Error("This is a sealed file of another owner.");
-    await files.put(cid, bytes);
+    await files.put(which.cid(), bytes);
     return "It is in this browser now; whether it is the record’s shows when it is opened.";
   });
   return h(
@@ -38,6 +38,7 @@ export function mine(aceso: Aceso, record: RecordRow, given: MsgGrant): HTMLElem
       id(given.granter),
       `, until ${when(Number(given.expires))}: you open it yourself, and nobody is asked.`,
     ),
+    which.element,
     h("div", { className: "row" }, see),
     says,
     picture,

@@ -1,13 +1,15 @@
-/** The insurer: policies with their escrow, and claims as they are paid. */
-import { type Aceso, type Claim, type Policy, subscribe } from "@aceso/sdk";
+/** The insurer: policies with their escrow, and claims as they are paid or refused, for open reads and for sealed ones. */
+import { type Aceso, type Claim, type PaidSealed, type Policy, type SealedClaim, subscribe } from "@aceso/sdk";
 
 import { accountInput, modelSelect } from "../controls.js";
-import { choose, field, fill, form, h, id, table, upper, when } from "../dom.js";
+import { button, choose, field, fill, form, h, id, line, table, upper, when } from "../dom.js";
 import { badge } from "../receipt.js";
 import { sentences } from "../sentences.js";
 import { coins, contract, session } from "../session.js";
 
 const DAY = 24 * 3600;
+/** Blocks that a committee gets for a claim. */
+const BLOCKS = 200;
 /** Shares in ten-thousandths where an institution vouches for the image, and where none does. */
 const WITH_ORIGIN = { institution: 4000, author: 3000, subject: 2000, treasury: 1000 };
 const WITHOUT = { author: 5000, subject: 3000, treasury: 2000 };
@@ -25,6 +27,7 @@ export async function insurer(main: HTMLElement): Promise<{ refresh: () => Promi
   }
   const policies = h("div", {});
   const claims = h("div", {});
+  const sealed = h("div", {});
   const state = h("p", { className: "soft live", role: "status", id: "live" }, "connecting …");
   const target = h("select", { id: "fund-policy", required: true });
   const amount = h("input", {
@@ -67,6 +70,18 @@ export async function insurer(main: HTMLElement): Promise<{ refresh: () => Promi
     ),
     h(
       "section",
+      { "aria-labelledby": "sealed-claims-h" },
+      h("h2", { id: "sealed-claims-h" }, "Claims for sealed images"),
+      h(
+        "p",
+        { className: "soft" },
+        "A committee of the patient’s choice has read them; you believe those that the policy names. Shares are owed as soon as a claim is paid, and sent when somebody settles.",
+      ),
+      sealed,
+      settling(aceso, at),
+    ),
+    h(
+      "section",
       { "aria-labelledby": "policies-h" },
       h("h2", { id: "policies-h" }, "Policies and their escrow"),
       policies,
@@ -90,6 +105,10 @@ export async function insurer(main: HTMLElement): Promise<{ refresh: () => Promi
       all.map((policy) => [String(policy.id), `policy ${policy.id}`]),
     );
     const paid = (await Promise.all(all.map((policy) => aceso.claims(at, policy.id)))).flat();
+    const asked = all.filter((policy) => policy.terms.sealed);
+    const jobs = (await Promise.all(asked.map((policy) => aceso.sealedClaims(at, policy.id)))).flat();
+    jobs.sort((one, other) => other.job - one.job);
+    fill(sealed, sealedTable(jobs, badges, aceso.chain.denom));
     fill(
       claims,
       claimTable(
@@ -122,10 +141,11 @@ function policyTable(policies: Policy[], escrows: bigint[], denom: string): HTML
     id(terms.member),
     terms.covers.map(({ price }) => coins(price, denom)).join(", "),
     terms.origin.length > 0 ? h("span", {}, ...terms.origin.map(id)) : "none asked for",
+    sentences.accepts(terms.sealed),
     when(terms.not_after),
     h("strong", { id: `escrow-${number}` }, coins(escrows[at] ?? 0n, denom)),
   ]);
-  return table(["Policy", "Member", "Pays a read", "Origin", "Until", "Escrow"], rows, "There is no policy yet.");
+  return table(["Policy", "Member", "Pays a read", "Origin", "Sealed images", "Until", "Escrow"], rows, "There is no policy yet.");
 }
 
 interface Checked {
@@ -149,25 +169,67 @@ function claimTable(claims: Claim[], badges: Map<number, Checked>, denom: string
     if (!badges.has(claim.read)) badges.set(claim.read, checked(claim.read));
     const { mark, finding } = badges.get(claim.read)!;
     const paid = claim.paid.reduce((sum, payment) => sum + BigInt(payment.amount), BigInt(claim.fee));
-    const shares = claim.paid.map(({ party, to, amount }) =>
-      h("li", {}, `${Object.keys(party)[0]}: ${coins(amount, denom)} to `, id(to)),
-    );
     return [
       claim.read,
       claim.policy,
       finding,
       mark,
-      h(
-        "details",
-        {},
-        h("summary", {}, coins(paid, denom)),
-        h("ul", {}, h("li", {}, `read fee to the model’s author: ${coins(claim.fee, denom)}`), ...shares),
-      ),
+      shares(paid, `read fee to the model’s author: ${coins(claim.fee, denom)}`, claim.paid, denom),
       id(claim.actor),
       when(claim.time),
     ];
   });
   return table(["Read", "Policy", "Finding", "Receipt", "Paid", "Asked by", "When"], rows, "Nothing was claimed yet.");
+}
+
+/** Claims for sealed images, with what was decided and why. */
+function sealedTable(claims: SealedClaim[], badges: Map<number, Checked>, denom: string): HTMLElement {
+  const rows = claims.map(({ job, policy, status, actor, time, deadline, reserved }) => {
+    const mark = (read: number) => {
+      if (!badges.has(read)) badges.set(read, checked(read));
+      return h("span", {}, `read ${read} `, badges.get(read)!.mark);
+    };
+    let [decided, read, sum]: [HTMLElement | string, HTMLElement | string, HTMLElement | string] = [
+      `open: the committee has until block ${deadline}`,
+      "",
+      `${coins(reserved, denom)} kept for it`,
+    ];
+    if ("paid" in status) {
+      const { findings, members, power, total, fee, paid } = status.paid;
+      const told = findings.map(({ id, present }) => `${upper(id)}: ${present ? "present" : "not present"}`);
+      const share = total > 0 ? Math.round((1000 * power) / total) / 10 : 0;
+      const by = `${members} ${members === 1 ? "member" : "members"} with ${share} % of all power`;
+      decided = h("span", {}, h("strong", {}, "Paid."), ` Read by ${by}. ${told.join("; ")}`);
+      read = mark(status.paid.read);
+      const all = paid.reduce((sum, payment) => sum + BigInt(payment.amount), BigInt(fee));
+      sum = shares(all, `the read, to the model’s author and the committee: ${coins(fee, denom)}`, paid, denom);
+    } else if ("closed" in status) {
+      const { reason, read: number, fee } = status.closed;
+      decided = h("span", {}, h("strong", {}, "Refused:"), ` ${sentences.closed(reason)}.`);
+      read = number === null ? "none" : mark(number);
+      sum = `${coins(fee, denom)} for the read all the same`;
+    }
+    return [job, policy, decided, read, sum, id(actor), when(time)];
+  });
+  const headings = ["Job", "Policy", "Decided", "Receipt", "Paid", "Asked by", "When"];
+  return table(headings, rows, "Nothing was claimed for a sealed image yet.");
+}
+
+/** A sum and who gets which part of it; the first part in words. */
+function shares(all: bigint, fee: string, paid: Claim["paid"], denom: string): HTMLElement {
+  const parts = paid.map(({ party, to, amount }) =>
+    h("li", {}, `${Object.keys(party)[0]}: ${coins(amount, denom)} to `, id(to)),
+  );
+  return h("details", {}, h("summary", {}, coins(all, denom)), h("ul", {}, h("li", {}, fee), ...parts));
+}
+
+function settling(aceso: Aceso, at: string): HTMLElement {
+  const says = line();
+  const settle = button("Send what is owed", says, async () => {
+    await aceso.settle(at);
+    return "What was owed is sent: one transfer for each account.";
+  });
+  return h("div", {}, h("div", { className: "row" }, settle), says);
 }
 
 async function making(aceso: Aceso, at: string, refresh: () => Promise<void>): Promise<HTMLElement> {
@@ -183,6 +245,7 @@ async function making(aceso: Aceso, at: string, refresh: () => Promise<void>): P
     required: true,
   });
   const origin = h("input", { id: "policy-origin", autocomplete: "off", spellcheck: false });
+  const believing = await believed(aceso, model);
   const days = h("input", { id: "policy-days", type: "number", min: 1, max: 3650, value: "365", required: true });
   return form(
     "Make the policy",
@@ -196,6 +259,7 @@ async function making(aceso: Aceso, at: string, refresh: () => Promise<void>): P
         field("Days", days),
         field("Institution that must vouch for the image", origin, "empty: none"),
       ),
+      believing.element,
       h(
         "p",
         { className: "soft" },
@@ -216,9 +280,54 @@ async function making(aceso: Aceso, at: string, refresh: () => Promise<void>): P
         covers: [{ model: model.value, price: String(Math.round(Number(price.value) * unit)) }],
         origin: vouched ? [vouched] : [],
         split,
+        ...believing.terms(),
       });
       await refresh();
       return `Policy ${policy} is made. It pays once its escrow is funded.`;
     },
   );
+}
+
+/** Which committees are believed, where reads of sealed images are paid for. */
+async function believed(
+  aceso: Aceso,
+  model: HTMLSelectElement,
+): Promise<{ element: HTMLElement; terms: () => { sealed?: PaidSealed } }> {
+  const models = await aceso.models();
+  const told = h("select", { id: "policy-sealed" });
+  const members = h("input", { id: "policy-members", type: "number", min: 1, max: 128, value: "1", required: true });
+  const power = h("input", { id: "policy-power", type: "number", min: 0, max: 100, step: "any", value: "67", required: true });
+  const required = h("input", { id: "policy-required", autocomplete: "off", spellcheck: false });
+  const excluded = h("input", { id: "policy-excluded", autocomplete: "off", spellcheck: false });
+  const more = h(
+    "div",
+    { className: "fields" },
+    field("Fewest members", members),
+    field("Least power of theirs, in %", power, "of all validators’"),
+    field("Operators that must be members", required, "accounts, with spaces between; empty: none"),
+    field("Operators that must not be", excluded, "such as a hospital that also asks"),
+  );
+  const offer = () => {
+    const findings = models.find((one) => one.id === model.value)?.manifest.output.findings ?? [];
+    const each = findings.map(({ id }): [string, string] => [`=${id}`, `paid for: everyone learns ${id}`]);
+    choose(told, [["", "not paid for"], ["sealed", "paid for: only that it was read is told"], ...each]);
+    more.hidden = told.value === "";
+  };
+  model.addEventListener("change", offer);
+  told.addEventListener("change", offer);
+  offer();
+  const accounts = (control: HTMLInputElement) => control.value.split(/[\s,]+/).filter(Boolean);
+  const terms = () => {
+    if (told.value === "") return {};
+    const accept = {
+      members_min: Number(members.value),
+      power_min_bps: Math.round(Number(power.value) * 100),
+      required: accounts(required),
+      excluded: accounts(excluded),
+    };
+    const disclosure = told.value === "sealed" ? { sealed: {} } : { predicate: { findings: [told.value.slice(1)] } };
+    return { sealed: { accept, disclosure, blocks: BLOCKS } };
+  };
+  const element = h("fieldset", {}, h("legend", {}, "Reads of sealed images"), field("Sealed images", told), more);
+  return { element, terms };
 }

@@ -20,17 +20,20 @@ import {
   id,
   line,
   options,
-  say,
   table,
   told,
   upper,
   when,
 } from "../dom.js";
-import { describe, draw, show } from "../picture.js";
+import { show } from "../picture.js";
 import { PURPOSES, sentences } from "../sentences.js";
 import { contract, session } from "../session.js";
+import { upload } from "../upload.js";
 
 const DAY = 24 * 3600;
+/** What models read in the open, by the end of a file's name, and most bytes of it (`Limits` in inference-host). */
+const PICTURES = { png: "image/png", dcm: "application/dicom" };
+const PICTURE_MAX = 64 << 20;
 
 export async function patient(main: HTMLElement): Promise<() => Promise<void>> {
   const aceso = await session();
@@ -223,73 +226,35 @@ function journalTable(entries: JournalEntry[]): HTMLElement {
 }
 
 async function adding(aceso: Aceso, refresh: () => Promise<void>): Promise<HTMLElement> {
-  const file = h("input", {
-    type: "file",
-    id: "add-file",
-    required: true,
-    accept: ".png,.dcm,image/png,application/dicom",
-  });
   const guard = h("input", {
     id: "add-guard",
     defaultValue: await contract("consent"),
     autocomplete: "off",
     spellcheck: false,
   });
-  const modality = h("input", { id: "add-modality", maxLength: 16, autocomplete: "off", placeholder: "DX" });
-  const part = h("input", { id: "add-part", maxLength: 16, autocomplete: "off", placeholder: "CHEST" });
   const origin = h("input", { type: "file", id: "add-origin", accept: ".json,application/json" });
-  const shown = h("div", {});
-  const says = line();
-  file.addEventListener("change", () => {
-    void (async () => {
-      const { canvas, facts } = await draw(await fileOf(file));
-      fill(shown, canvas, h("p", { className: "soft" }, describe(facts)));
-      // A file that speaks for itself is not spoken for.
-      modality.disabled = facts.modality !== null;
-      part.disabled = facts.body_part !== null;
-      say(says, "");
-    })().catch((error: unknown) => {
-      fill(shown);
-      modality.disabled = part.disabled = false;
-      say(says, `This file cannot be used: ${error instanceof Error ? error.message : error}.`, "bad");
-    });
-  });
-  const made = form(
-    "Upload and register",
-    [
-      h(
-        "div",
-        { className: "fields" },
-        field("Picture file (PNG or DICOM)", file),
-        field("Guard (consent contract)", guard, "empty: a public image"),
-      ),
-      h(
-        "div",
-        { className: "fields" },
-        field("Modality", modality, "where the file does not say"),
-        field("Body part", part, "where the file does not say"),
-      ),
+  const about = {
+    name: "add",
+    button: "Upload and register",
+    label: "Picture file (PNG or DICOM)",
+    hint: "where the file does not say",
+    media: PICTURES,
+    files: 1,
+    bytes: PICTURE_MAX,
+    why: "images for open reads have",
+    more: [
+      field("Guard (consent contract)", guard, "empty: a public image"),
       field("The hospital’s word for it (origin.json)", origin, "needed where a policy asks for one"),
-      says,
-      shown,
     ],
-    async () => {
-      const bytes = await fileOf(file);
-      aceso.verifier.image(bytes);
-      const { cid, size } = await aceso.putBlob(bytes);
-      const signed = origin.files?.length ? originOf(new TextDecoder().decode(await fileOf(origin))) : undefined;
-      const stated = {
-        modality: modality.disabled ? "" : modality.value.trim(),
-        bodyPart: part.disabled ? "" : part.value.trim(),
-      };
-      await aceso.registerImage({ cid, size, guard: guard.value.trim(), origin: signed, ...stated });
-      made.reset();
-      fill(shown);
-      modality.disabled = part.disabled = false;
-      await refresh();
-      return `Image ${cid} is registered, and the validators hold it.`;
-    },
-  );
+  };
+  const made = upload(about, async ([picture], stated) => {
+    const bytes = (await picture?.bytes()) ?? new Uint8Array();
+    const { cid, size } = await aceso.putBlob(bytes);
+    const signed = origin.files?.length ? originOf(new TextDecoder().decode(await fileOf(origin))) : undefined;
+    await aceso.registerImage({ cid, size, guard: guard.value.trim(), origin: signed, ...stated });
+    await refresh();
+    return `Image ${cid} is registered, and the validators hold it.`;
+  });
   const bare = h(
     "p",
     { className: "note" },

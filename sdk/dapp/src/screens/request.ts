@@ -2,6 +2,7 @@
 import { type Aceso, DISCLOSE, type RecordRow, attribute } from "@aceso/sdk";
 
 import type { Card } from "../cards.js";
+import { fileOfRecord } from "../controls.js";
 import { field, form, h, options } from "../dom.js";
 import { sentences } from "../sentences.js";
 
@@ -40,6 +41,7 @@ export async function request(
   const disclose = h("select", { id: `disclose-${name}`, required: true }, ...options(ways));
   const finding = h("select", { id: `finding-${name}` }, ...options(terms.findings.map((one) => [one, one])));
   const findings = field("Finding", finding);
+  const which = fileOfRecord(record, `file-${name}`);
   const reason = h("input", { id: `reason-${name}`, maxLength: 1000, required: terms.emergency, autocomplete: "off" });
   const learns = h("p", { className: "note" });
   const tell = () => {
@@ -49,6 +51,7 @@ export async function request(
   const made = form(
     "Ask the committee",
     [
+      which.element,
       h(
         "div",
         { className: "fields" },
@@ -67,7 +70,7 @@ export async function request(
         actor: aceso.address,
         model: Uint8Array.from(model.value.match(/../g) ?? [], (pair) => parseInt(pair, 16)),
         owner: card.owner,
-        image: record.files[0]?.cid ?? "",
+        image: which.cid(),
         granter: card.granter,
         grant: BigInt(card.grant),
         terms: aceso.verifier.granter.terms(terms, BigInt(card.expires)).bytes,

@@ -3,8 +3,8 @@ import type { Aceso, GrantRow, JournalEntry, RecordRow, ReviewRow, ValidatorRow 
 
 import type { Card } from "../cards.js";
 import { results } from "../committee.js";
-import { modelNames } from "../controls.js";
-import { button, download, fill, h, id, line, say, upper } from "../dom.js";
+import { fileOfRecord, modelNames } from "../controls.js";
+import { button, download, fill, h, id, line, say, sentenceOf, upper } from "../dom.js";
 import * as files from "../files.js";
 import { holds, whoOpens } from "../openers.js";
 import { nameOf, open, sealedFile, shown, withPoint } from "../opening.js";
@@ -12,6 +12,7 @@ import { type Names, sentences } from "../sentences.js";
 import { session } from "../session.js";
 import * as vault from "../vault.js";
 import { granting } from "./granting.js";
+import { behind } from "./guardians.js";
 import { sealing } from "./sealing.js";
 
 export async function sealed(main: HTMLElement): Promise<() => Promise<void>> {
@@ -46,7 +47,7 @@ export async function sealed(main: HTMLElement): Promise<() => Promise<void>> {
       modelNames(aceso),
     ]);
     const validators = members.map((one) => one.validator);
-    fill(locked, ...(vault.unlocked(aceso) ? [] : [lockedNote(aceso)]));
+    fill(locked, ...(vault.unlocked(aceso) ? [] : [lockedNote(aceso)]), behindNote(aceso));
     for (const record of mine) {
       const one = known.get(record.record) ?? shownRecord(aceso, record, refresh);
       known.set(record.record, one);
@@ -81,6 +82,12 @@ function lockedNote(aceso: Aceso): HTMLElement {
   );
 }
 
+/** That guardians hold an older key store, where this browser knows it. */
+function behindNote(aceso: Aceso): HTMLElement | null {
+  const words = behind(aceso);
+  return words === undefined ? null : h("p", { className: "says bad", id: "behind" }, `${words} `, h("a", { href: "#guardians" }, "Go to the screen Guardians"), ".");
+}
+
 interface Shown {
   element: HTMLElement;
   refresh(record: RecordRow, validators: ValidatorRow[], models: Names): Promise<void>;
@@ -96,13 +103,13 @@ function shownRecord(aceso: Aceso, first: RecordRow, changed: () => Promise<void
     line(),
   ];
   const reads = results();
-  const cid = first.files[0]?.cid ?? "";
+  const which = fileOfRecord(first, `file-${first.record}`);
   const see = button(
     "Open it here",
     says,
     async () => {
       await withPoint(aceso, record, async (point) => {
-        const { inner, record: bytes } = open(aceso, point, await sealedFile(aceso, cid));
+        const { inner, record: bytes } = open(aceso, point, await sealedFile(aceso, which.cid()));
         const notes = Object.entries(inner.tags).map(([name, value]) => `${name.replace("_", " ")} ${value}`);
         fill(
           picture,
@@ -115,12 +122,14 @@ function shownRecord(aceso: Aceso, first: RecordRow, changed: () => Promise<void
     { id: `open-${first.record}` },
   );
   const save = button("Save the sealed file", says, async () =>
-    download(`record-${first.record}.sealed`, await sealedFile(aceso, cid)),
+    download(`record-${first.record}.sealed`, await sealedFile(aceso, which.cid())),
   );
   const again = button("Upload it again", says, async () => {
-    const put = await aceso.putBlob(await sealedFile(aceso, cid));
-    if (put.cid !== cid) throw new Error(`The node calls it ${put.cid}, and it is registered as ${cid}.`);
-    return "The node has the sealed file again, for an hour or as long as a committee may open it.";
+    for (const { cid } of record.files) {
+      const put = await aceso.putBlob(await sealedFile(aceso, cid));
+      if (put.cid !== cid) throw new Error(`The node calls it ${put.cid}, and it is registered as ${cid}.`);
+    }
+    return "The node has what was sealed again, for an hour or as long as a committee may open it.";
   });
   const end = ending(aceso, () => record, changed);
   const controls = h("div", { className: "row" }, see, save, again);
@@ -130,6 +139,7 @@ function shownRecord(aceso: Aceso, first: RecordRow, changed: () => Promise<void
     { id: `record-${first.record}`, "aria-label": `Sealed record ${first.record}` },
     h("h3", {}, `Record ${first.record}`),
     facts,
+    which.element,
     controls,
     says,
     picture,
@@ -139,17 +149,19 @@ function shownRecord(aceso: Aceso, first: RecordRow, changed: () => Promise<void
     ends,
   );
 
+  which.element?.addEventListener("change", () => void changed().catch((error: unknown) => say(says, sentenceOf(error), "bad")));
   async function refresh(row: RecordRow, validators: ValidatorRow[], models: Names): Promise<void> {
     record = row;
     const over = row.retired > 0n;
     fill(
       facts,
-      id(cid),
-      row.files.length > 1 ? ` and ${row.files.length - 1} more files` : "",
-      `, ${row.files.reduce((sum, file) => sum + Number(file.size), 0)} sealed bytes, registered in block ${row.height}`,
+      row.files.length > 1 ? `A study of ${row.files.length} files` : id(row.files[0]?.cid ?? ""),
+      `, ${row.files.reduce((sum, file) => sum + Number(file.size), 0)} sealed bytes, registered in block ${row.height}${row.guard ? ", guarded" : ""}`,
       over ? `, ended in block ${row.retired}.` : ".",
     );
     controls.hidden = over;
+    if (which.element) which.element.hidden = over;
+    const cid = which.shown();
     // A record may have ended while its key stayed: a page that was closed in between, a copy that was brought back.
     ends.hidden = over && !vault.unlocked(aceso)?.store.images.includes(nameOf(aceso, row));
     const [rows, items, entries, receipts] = await Promise.all([

@@ -11,6 +11,7 @@ pub(crate) mod authority;
 pub(crate) mod blob;
 mod compact;
 pub(crate) mod image;
+pub(crate) mod insurance;
 mod job;
 pub(crate) mod model;
 pub(crate) mod opener;

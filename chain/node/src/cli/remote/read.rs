@@ -3,7 +3,11 @@
 use std::{fs, path::PathBuf};
 
 use aceso_client::GasLimit;
-use aceso_types::{BlobId, ModelId, ReadId, Receipt, sealed::Acceptance};
+use aceso_types::{
+    BlobId, ModelId, ReadId, Receipt,
+    guest::{Answered, Score},
+    sealed::Acceptance,
+};
 use aceso_verify::Evidence;
 use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
@@ -182,16 +186,17 @@ impl Read {
     }
 }
 
-pub(super) fn text(receipt: &Receipt) -> String {
-    let scores =
-        receipt.outcome.scores.iter().map(|score| {
-            format!("  {}: {}.{:04} %", score.label, score.probability / 10_000, score.probability % 10_000)
-        });
-    let findings = receipt
-        .outcome
-        .findings
+/// What a model says, in lines for people.
+pub(super) fn lines_of(scores: &[Score], findings: &[Answered]) -> Vec<String> {
+    let scores = scores
         .iter()
-        .map(|finding| format!("  {} is {}", finding.id, if finding.present { "present" } else { "absent" }));
+        .map(|score| format!("  {}: {}.{:04} %", score.label, score.probability / 10_000, score.probability % 10_000));
+    let findings =
+        findings.iter().map(|one| format!("  {} is {}", one.id, if one.present { "present" } else { "absent" }));
+    findings.chain(scores).collect()
+}
+
+pub(super) fn text(receipt: &Receipt) -> String {
     let head = format!(
         "read {} on {}, block {}\n  image {}\n  model {}",
         receipt.read, receipt.chain_id, receipt.height, receipt.image, receipt.model
@@ -200,5 +205,6 @@ pub(super) fn text(receipt: &Receipt) -> String {
         let (actor, purpose, grant) = (&consent.actor, &consent.purpose, &consent.grant);
         format!("  for {actor}, purpose {purpose}, by use {} of grant {grant} at {}", consent.r#use, consent.guard)
     });
-    std::iter::once(head).chain(consent).chain(findings).chain(scores).collect::<Vec<_>>().join("\n")
+    let told = lines_of(&receipt.outcome.scores, &receipt.outcome.findings);
+    std::iter::once(head).chain(consent).chain(told).collect::<Vec<_>>().join("\n")
 }

@@ -13,7 +13,17 @@ use serde_json::{Value, json};
 
 use super::{
     At, Signer, job,
-    patient::{Desk, grant::Grant, keyring::Keys, open::Open, request::Request, seal},
+    patient::{
+        Desk,
+        glass::BreakGlass,
+        grant::{Grant, Pass},
+        keyring::Keys,
+        open::Open,
+        request::Request,
+        reseal::Reseal,
+        result::Opened,
+        seal,
+    },
     tx::report,
 };
 use crate::cli::Output;
@@ -25,6 +35,10 @@ use crate::cli::Output;
   aceso sealed seal scan.dcm --from patient.words
   aceso sealed register scan.dcm.sealed --from patient.words
   aceso sealed grant 7 --committee --actor aceso1… --finding pneumonia --out 7.terms --from patient.words
+  aceso sealed result 12 --from physician.words
+  aceso sealed pass aceso1…/3 --to aceso1… --terms 7.terms --out on.terms --from physician.words
+  aceso sealed break-glass aceso1…/4 --terms help.terms --reason \"unconscious\" --public --from physician.words
+  aceso sealed reseal 7 8 9 --out sealed --from patient.words
   aceso sealed records aceso1…
   aceso sealed grants --record 7
   aceso sealed grants --to aceso1…
@@ -49,9 +63,12 @@ enum Verb {
     Seal(seal::Seal),
     Register(seal::Register),
     Grant(Box<Grant>),
+    Pass(Box<Pass>),
     Request(Box<Request>),
+    Result(Opened),
     Open(Open),
-    Reseal(seal::Reseal),
+    BreakGlass(BreakGlass),
+    Reseal(Reseal),
     /// The records of an owner.
     Records {
         /// Whose.
@@ -122,7 +139,10 @@ impl Sealed {
             Verb::Seal(seal) => seal.run(&desk()?),
             Verb::Register(register) => register.run(&desk()?),
             Verb::Grant(grant) => grant.run(&desk()?),
+            Verb::Pass(pass) => pass.run(&desk()?),
             Verb::Request(request) => request.run(&desk()?),
+            Verb::Result(opened) => opened.run(&desk()?),
+            Verb::BreakGlass(glass) => glass.run(&desk()?),
             Verb::Open(open) => open.run(&desk()?),
             Verb::Reseal(reseal) => reseal.run(&desk()?),
             Verb::Records { owner } => {
@@ -198,7 +218,7 @@ pub(super) fn named(grant: &str) -> Result<(&str, u64)> {
 }
 
 /// All pages of a list.
-fn all<T>(mut ask: impl FnMut(Option<Page>) -> Result<(Vec<T>, Vec<u8>)>) -> Result<Vec<T>> {
+pub(super) fn all<T>(mut ask: impl FnMut(Option<Page>) -> Result<(Vec<T>, Vec<u8>)>) -> Result<Vec<T>> {
     let (mut rows, mut after) = (Vec::new(), Vec::new());
     loop {
         let (more, next) = ask(Some(Page { after, limit: 200, reverse: false }))?;

@@ -105,7 +105,7 @@ pub(super) fn report(output: Output, tx: &TxResult, created: Option<(&str, &str)
 }
 
 /// `1000uaceso`, in the chain's coin.
-fn amount(text: &str, denom: &str) -> Result<u128> {
+pub(super) fn amount(text: &str, denom: &str) -> Result<u128> {
     let digits = text.strip_suffix(denom).with_context(|| format!("{text} is not an amount of {denom}"))?;
     match digits.parse() {
         Ok(amount) => Ok(amount),

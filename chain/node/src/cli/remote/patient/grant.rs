@@ -1,28 +1,65 @@
-//! `aceso sealed grant`: a record's key is wrapped for readers or a committee, with terms that the chain sees as a digest.
+//! `aceso sealed grant|pass`: a record's key is wrapped for readers or a committee, by its owner or by who was given it, with
+//! terms that the chain sees as a digest.
 
 use std::path::PathBuf;
 
 use aceso_client::{Client, random, sealed::Giving};
 use aceso_types::{
     ModelId,
-    query::{QueryGrant, QueryReader, QueryValidators, ReaderRow},
+    query::{GrantRow, QueryGrant, QueryReader, QueryValidators, ReaderRow, RecordRow},
     sealed::{Terms, VERSION},
 };
-use anyhow::{Context, Result, ensure};
+use aceso_verify::grant::SecretKey;
+use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 use serde_json::json;
 
-use super::{DAY, Desk, keyring::KeyringArg, now, seal::name_of, write_fresh};
+use super::{
+    DAY, Desk,
+    keyring::KeyringArg,
+    now,
+    open::{Held, terms_of},
+    seal::name_of,
+    write_fresh,
+};
+use crate::home::Home;
 
 /// Seconds by which the chain's clock may be behind this machine's.
 const BEHIND: u64 = 3_600;
 
 /// Grants a record of yours to readers, or to the validators as a committee that reads for others.
 #[derive(Args, Debug)]
-#[command(group = clap::ArgGroup::new("whom").required(true).args(["to", "committee"]))]
 pub(crate) struct Grant {
     /// The record's number.
     record: u64,
+    #[command(flatten)]
+    offer: Offer,
+    #[command(flatten)]
+    keyring: KeyringArg,
+}
+
+/// Passes the key of a record that was granted to you on to others. Its terms must allow that (`grant --rewrap`), or somebody
+/// must have broken its glass and asked for the key.
+#[derive(Args, Debug)]
+pub(crate) struct Pass {
+    /// The grant that names you, such as aceso1…/3.
+    grant: String,
+    /// Its terms: the file that whoever granted has handed over. Not needed for who has broken the glass.
+    #[arg(long, value_name = "FILE")]
+    terms: Option<PathBuf>,
+    /// For a validator's operator, whose committee was granted it: the home of the node that has the opener key.
+    #[arg(long, value_name = "DIR")]
+    home: Option<PathBuf>,
+    #[command(flatten)]
+    offer: Offer,
+    #[command(flatten)]
+    keyring: KeyringArg,
+}
+
+/// For whom, and what it allows.
+#[derive(Args, Debug)]
+#[command(group = clap::ArgGroup::new("whom").required(true).args(["to", "committee"]))]
+struct Offer {
     /// A reader, who has registered a key; may be given several times.
     #[arg(long, value_name = "ADDRESS")]
     to: Vec<String>,
@@ -44,7 +81,7 @@ pub(crate) struct Grant {
     /// How often.
     #[arg(long, default_value_t = 1)]
     uses: u32,
-    /// For how many days.
+    /// For how many days; what is passed on ends with what it comes from.
     #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=36_500))]
     days: u64,
     /// Everybody may know all that comes out.
@@ -68,8 +105,6 @@ pub(crate) struct Grant {
     /// Where the terms go: whoever asks under the grant needs this file.
     #[arg(long, short, value_name = "FILE")]
     out: PathBuf,
-    #[command(flatten)]
-    keyring: KeyringArg,
 }
 
 impl Grant {
@@ -84,6 +119,49 @@ impl Grant {
             desk.address
         );
         let key = ring.store.key(&name_of(&record))?;
+        self.offer.give(desk, &record, &key, None)
+    }
+}
+
+impl Pass {
+    pub(crate) fn run(self, desk: &Desk<'_>) -> Result<()> {
+        let held = match &self.home {
+            Some(home) => {
+                let opener = |epoch| {
+                    let found = Home::at(home).opener(epoch)?;
+                    found.with_context(|| format!("{} has no opener key of epoch {epoch}", home.display()))
+                };
+                Held::find(desk, &self.grant, opener)?
+            }
+            None => {
+                let ring = self.keyring.open(desk)?;
+                Held::find(desk, &self.grant, |epoch| ring.reader(epoch))?
+            }
+        };
+        let terms = self.terms.as_ref().map(|path| terms_of(path, &self.grant, &held.said)).transpose()?;
+        if terms.as_ref().is_some_and(|terms| !terms.rewrap) {
+            bail!("grant {} is not to be passed on: its terms do not say so", self.grant);
+        }
+        let place = u32::try_from(held.place).context("there are no so many recipients")?;
+        let from = Source { row: &held.row, place, terms: terms.as_ref(), ends: held.said.expires };
+        self.offer.give(desk, &held.record, &held.key, Some(&from))
+    }
+}
+
+/// What is passed on.
+struct Source<'a> {
+    row: &'a GrantRow,
+    /// The granter's place in it.
+    place: u32,
+    /// Its terms; none where a glass was broken.
+    terms: Option<&'a Terms>,
+    /// The second at which it ends.
+    ends: u64,
+}
+
+impl Offer {
+    /// Wraps what this key opens, the record's registration or what was granted, and tells the chain.
+    fn give(self, desk: &Desk<'_>, record: &RecordRow, key: &SecretKey, from: Option<&Source<'_>>) -> Result<()> {
         let to = self.recipients(desk)?;
         let terms = Terms {
             version: VERSION,
@@ -106,18 +184,19 @@ impl Grant {
         let encoded = terms.encode();
         Terms::decode(&encoded).context("these terms are none")?;
         let number = next(desk.client, &desk.address)?;
+        let until = now()?.saturating_add(self.days.saturating_mul(DAY));
         let giving = Giving {
             chain_id: &desk.client.chain().id,
             granter: &desk.address,
             number,
-            record: &record,
-            from: None,
+            record,
+            from: from.map(|from| (from.row, from.place, from.terms)),
             to: &to,
             committee: self.committee.is_some(),
-            expires: now()?.saturating_add(self.days.saturating_mul(DAY)),
+            expires: from.map_or(until, |from| until.min(from.ends)),
             terms: &terms,
         };
-        let message = giving.prove(&key, random()?, &random()?)?;
+        let message = giving.prove(key, random()?, &random()?)?;
         // Written first: under a grant whose terms are lost nobody can ask.
         write_fresh(&self.out, &encoded)?;
         let tx = desk.send(&message)?;

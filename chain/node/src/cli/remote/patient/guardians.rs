@@ -39,8 +39,8 @@ const DEAL_MAX: u64 = 2 * BYTES_MAX;
   aceso guardians hand keys.deal --to KEY --out a.share --from guardian.words
   aceso guardians recover keys.deal a.share b.share --keys new.keys --from patient.words
 
-Guardians have registered a key: `aceso sealed keys register`. Deal again after each change of your keys; the deal before brings
-back what was there before.")]
+Guardians have registered a key: `aceso sealed keys register`. Deal again after each change of your keys, which every verb that
+changes them then says; the deal before brings back what was there before.")]
 pub(crate) struct Guardians {
     #[command(subcommand)]
     verb: Verb,
@@ -166,6 +166,7 @@ impl Guardians {
                 let deal = Deal::new(&kept.about(), &ring.secret, threshold, &keys, &random()?)?;
                 kept.deal = STANDARD.encode(deal.to_bytes());
                 write_fresh(&out, format!("{:#}\n", json!(kept)).as_bytes())?;
+                ring.dealt()?;
                 let object = json!({
                     "ok": true, "deal": out, "version": kept.version, "threshold": threshold, "guardians": guardian,
                 });

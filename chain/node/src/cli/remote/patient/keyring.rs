@@ -89,13 +89,38 @@ impl Keyring {
         Ok((secret, store))
     }
 
-    /// Writes it in place of what was there, under new keys.
+    /// Writes it in place of what was there, under new keys. Says so where guardians hold an older version.
     pub(super) fn save(&mut self, key: &Key, owner: &str) -> Result<()> {
         let salt = random::<SALT>()?;
         let secret = key.derive(PURPOSE, &salt)?;
         home::write_new(&self.path, &locked(&self.store, &secret, owner, &salt)?, true)?;
         self.secret = secret;
+        if let Some(words) = self.behind() {
+            eprintln!("note: {words}");
+        }
         Ok(())
+    }
+
+    /// Notes which version guardians were dealt last.
+    pub(super) fn dealt(&self) -> Result<()> {
+        Ok(home::write_new(&dealt_path(&self.path), self.store.version().to_string().as_bytes(), true)?)
+    }
+
+    /// The version that guardians were dealt last, as far as this machine knows.
+    fn dealt_version(&self) -> Option<u64> {
+        std::fs::read_to_string(dealt_path(&self.path)).ok()?.trim().parse().ok()
+    }
+
+    /// What to do where guardians were dealt an older version than this.
+    fn behind(&self) -> Option<String> {
+        let (dealt, version) = (self.dealt_version()?, self.store.version());
+        (dealt < version).then(|| {
+            format!(
+                "your guardians bring back version {dealt} of {}, and it is version {version} now: deal it anew with \
+                 `aceso guardians split`",
+                self.path.display()
+            )
+        })
     }
 
     /// What of the file is opened with its secret: what guardians keep.
@@ -130,6 +155,13 @@ pub(super) fn content(key: &SecretKey) -> ContentPoint {
 
 fn reader_name(epoch: u64) -> String {
     format!("reader/{epoch}")
+}
+
+/// Where it is noted what guardians were dealt.
+fn dealt_path(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".dealt");
+    name.into()
 }
 
 /// A keyring's file.
@@ -193,10 +225,14 @@ impl Keys {
                 let names: Vec<&str> = ring.store.images().collect();
                 let object = json!({
                     "ok": true, "keys": ring.path, "owner": desk.address, "version": ring.store.version(), "names": names,
+                    "dealt": ring.dealt_version(),
                 });
-                desk.output.print(&object, || match names.as_slice() {
-                    [] => format!("{} has no key yet", ring.path.display()),
-                    names => names.join("\n"),
+                desk.output.print(&object, || {
+                    let listed = match names.as_slice() {
+                        [] => format!("{} has no key yet", ring.path.display()),
+                        names => names.join("\n"),
+                    };
+                    listed + &ring.behind().map(|words| format!("\n{words}")).unwrap_or_default()
                 })
             }
             Verb::Register { days } => {
@@ -262,6 +298,24 @@ mod tests {
             std::fs::write(&path, &changed).unwrap();
             assert!(refused(Keyring::load(&path, &key, &owner)).contains("does not open"), "{at}");
         }
+    }
+
+    #[test]
+    fn who_has_dealt_is_told_when_it_is_to_be_done_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, (key, owner)) = (folder.path().join("keys"), somebody());
+        let mut ring = Keyring::create(&path, &key, &owner, KeyStore::new([7; 32])).unwrap();
+        assert_eq!(ring.behind(), None, "nothing was dealt");
+        ring.dealt().unwrap();
+        assert_eq!((ring.dealt_version(), ring.behind()), (Some(1), None));
+        ring.store.add("bafy", [1; 32]).unwrap();
+        ring.save(&key, &owner).unwrap();
+        let words = Keyring::load(&path, &key, &owner).unwrap().behind().unwrap();
+        assert!(words.contains("bring back version 1 of") && words.contains("version 2 now"), "{words}");
+        ring.dealt().unwrap();
+        assert_eq!(ring.behind(), None);
+        std::fs::write(dealt_path(&path), "no number").unwrap();
+        assert_eq!(ring.behind(), None, "a note that is damaged is none");
     }
 
     #[test]

@@ -1,15 +1,19 @@
-//! `aceso sealed keys|seal|register|grant|request|open|reseal` and `aceso guardians`: what patients, readers and guardians do
-//! with keys of their own, which stay on their machine.
+//! `aceso sealed keys|seal|register|grant|pass|break-glass|request|result|open|reseal` and `aceso guardians`: what patients,
+//! readers and guardians do with keys of their own, which stay on their machine.
 //!
 //! All keys of a person follow from one file, her [`keyring`]. Files are sealed and opened here ([`seal`], [`open`]), the
-//! chain gets registrations and wraps with their proofs ([`grant`]), and what was granted is asked for in [`request`].
-//! [`guardians`] deal the keyring's key. Nothing that a verb writes replaces a file that is there, but the keyring itself.
+//! chain gets registrations and wraps with their proofs ([`grant`]), what was granted is asked for in [`request`], and what
+//! came of it is opened in [`result`]. In an emergency a key is asked for in public ([`glass`]). [`guardians`] deal the
+//! keyring's key. Nothing that a verb writes replaces a file that is there, but the keyring itself.
 
+pub(crate) mod glass;
 pub(crate) mod grant;
 pub(crate) mod guardians;
 pub(crate) mod keyring;
 pub(crate) mod open;
 pub(crate) mod request;
+pub(crate) mod reseal;
+pub(crate) mod result;
 pub(crate) mod seal;
 
 use std::{
@@ -22,12 +26,12 @@ use std::{
 
 use aceso_client::{Client, GasLimit, Key, TxResult, any};
 use aceso_types::{
-    msg::Named,
-    query::{QueryReader, QueryRecord, ReaderRow, RecordRow},
+    msg::{MsgGrant, Named},
+    query::{GrantRow, QueryGrant, QueryReader, QueryRecord, ReaderRow, RecordRow},
 };
 use anyhow::{Context, Result};
 
-use super::Signer;
+use super::{Signer, sealed::named};
 use crate::cli::Output;
 
 /// Seconds of a day.
@@ -56,6 +60,15 @@ impl<'a> Desk<'a> {
         row.with_context(|| format!("there is no record {record}"))
     }
 
+    /// A grant by its name, such as aceso1…/3.
+    fn grant(&self, grant: &str) -> Result<(GrantRow, MsgGrant)> {
+        let (granter, number) = named(grant)?;
+        let row = self.client.ask(&QueryGrant { granter: granter.into(), grant: number })?;
+        let row = row.with_context(|| format!("there is no grant {grant}"))?;
+        let said = row.grant.clone().with_context(|| format!("there is no grant {grant}"))?;
+        Ok((row, said))
+    }
+
     /// The key that an account has registered last.
     fn reader(&self, account: &str) -> Result<ReaderRow> {
         let row = self.client.ask(&QueryReader { account: account.into(), epoch: 0, latest: true })?;
@@ -64,7 +77,7 @@ impl<'a> Desk<'a> {
 }
 
 /// Seconds since 1970 by this machine's clock.
-fn now() -> Result<u64> {
+pub(super) fn now() -> Result<u64> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).context("the clock of this machine is before 1970")?;
     Ok(now.as_secs())
 }

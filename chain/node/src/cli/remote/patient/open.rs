@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 use aceso_seal::{Inner, Registered, open_registered, sealed_bytes_max};
 use aceso_types::{
     BlobId, Digest,
-    query::{GrantRow, QueryGrant, RecordRow},
-    sealed::Failure,
+    msg::MsgGrant,
+    query::{GrantRow, RecordRow},
+    sealed::{Failure, Terms},
 };
-use aceso_verify::grant::{ContentPoint, Registration, Wrap};
-use anyhow::{Context, Result, anyhow, bail, ensure};
+use aceso_verify::grant::{ContentPoint, Registration, SecretKey, Wrap};
+use anyhow::{Context, Result, anyhow, ensure};
 use clap::Args;
 use serde_json::json;
 use zeroize::Zeroizing;
@@ -20,7 +21,7 @@ use super::{
     seal::name_of,
     write_fresh,
 };
-use crate::{cli::remote::sealed::named, home};
+use crate::{cli::remote::file, home};
 
 /// Most bytes of a record that is opened in memory.
 const RECORD_MAX: u64 = 1 << 30;
@@ -52,7 +53,11 @@ impl Open {
                 let content = owned(desk, &ring, &row)?;
                 (row, content)
             }
-            Err(_) => granted(desk, &ring, &self.which)?,
+            Err(_) => {
+                let held = Held::find(desk, &self.which, |epoch| ring.reader(epoch))?;
+                let content = held.content()?;
+                (held.record, content)
+            }
         };
         let place = usize::try_from(self.number.saturating_sub(1)).unwrap_or(usize::MAX);
         let (inner, record) = unsealed(desk, &row, place, &content, self.file.as_deref())?;
@@ -74,21 +79,43 @@ pub(super) fn owned(desk: &Desk<'_>, ring: &Keyring, row: &RecordRow) -> Result<
     Ok(Registration::from_bytes(&row.registration)?.sealed.open(&key))
 }
 
-/// The record of a grant that names this desk, and its point.
-fn granted(desk: &Desk<'_>, ring: &Keyring, grant: &str) -> Result<(RecordRow, ContentPoint)> {
-    let (granter, number) = named(grant)?;
-    let row = desk.client.ask(&QueryGrant { granter: granter.into(), grant: number })?;
-    let GrantRow { grant: Some(said), revoked, .. } = row.with_context(|| format!("there is no grant {grant}"))? else {
-        bail!("there is no grant {grant}")
-    };
-    let place = said.recipients.iter().position(|one| one.account == desk.address);
-    let place = place.with_context(|| format!("grant {grant} does not name {}", desk.address))?;
-    // Who has opened it before has the key for good; an honest reader does not open what was taken back.
-    ensure!(revoked == 0, "grant {grant} was taken back at block {revoked}");
-    let epoch = said.recipients.get(place).map(|one| one.epoch).unwrap_or_default();
-    let wrap = Wrap::from_bytes(&said.wrap)?;
-    let sealed = wrap.of(place).with_context(|| format!("grant {grant} wraps nothing for {}", desk.address))?;
-    Ok((desk.record(said.record)?, sealed.open(&ring.reader(epoch)?)))
+/// What was granted to this desk.
+pub(super) struct Held {
+    pub(super) row: GrantRow,
+    pub(super) said: MsgGrant,
+    pub(super) record: RecordRow,
+    /// Which of the recipients it is.
+    pub(super) place: usize,
+    /// Its key of the epoch for which it was wrapped.
+    pub(super) key: SecretKey,
+}
+
+impl Held {
+    /// The grant of a name, such as aceso1…/3, if it names this desk; `key` knows this desk's keys by their epochs.
+    pub(super) fn find(desk: &Desk<'_>, grant: &str, key: impl FnOnce(u64) -> Result<SecretKey>) -> Result<Self> {
+        let (row, said) = desk.grant(grant)?;
+        let place = said.recipients.iter().position(|one| one.account == desk.address);
+        let place = place.with_context(|| format!("grant {grant} does not name {}", desk.address))?;
+        // Who has opened it before has the key for good; an honest reader does not open what was taken back.
+        ensure!(row.revoked == 0, "grant {grant} was taken back at block {}", row.revoked);
+        let key = key(said.recipients.get(place).map(|one| one.epoch).unwrap_or_default())?;
+        Ok(Self { record: desk.record(said.record)?, row, said, place, key })
+    }
+
+    /// The record's point.
+    pub(super) fn content(&self) -> Result<ContentPoint> {
+        let wrap = Wrap::from_bytes(&self.said.wrap)?;
+        let sealed = wrap.of(self.place).context("the grant wraps nothing for its own recipient")?;
+        Ok(sealed.open(&self.key))
+    }
+}
+
+/// The terms in a file, if they are those of a grant.
+pub(super) fn terms_of(path: &PathBuf, grant: &str, said: &MsgGrant) -> Result<Terms> {
+    let terms = Terms::decode(&file(path)?).with_context(|| path.display().to_string())?;
+    let same = terms.digest(said.expires).0 == said.terms.as_slice();
+    ensure!(same, "{} is not what grant {grant} says", path.display());
+    Ok(terms)
 }
 
 /// A file of a record, opened: from this machine, else from the node.

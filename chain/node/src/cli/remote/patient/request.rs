@@ -6,15 +6,17 @@ use aceso_client::SealedRead;
 use aceso_types::{
     BlobId, ModelId,
     msg::{Acceptance, MsgRequestRead, MsgRequestReadResponse},
-    query::{JobStatus, QueryGrant},
-    sealed::{Disclosure, Outcome, Terms},
+    query::JobStatus,
+    sealed::{Disclosure, Outcome},
 };
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, bail};
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::{Desk, open::why};
-use crate::cli::remote::{file, sealed::named};
+use super::{
+    Desk,
+    open::{terms_of, why},
+};
 
 /// Asks the committee of a grant to read a sealed image, and waits for the outcome.
 #[derive(Args, Debug)]
@@ -59,16 +61,8 @@ pub(crate) struct Request {
 
 impl Request {
     pub(crate) fn run(self, desk: &Desk<'_>) -> Result<()> {
-        let (granter, number) = named(&self.grant)?;
-        let row = desk.client.ask(&QueryGrant { granter: granter.into(), grant: number })?;
-        let said = row.and_then(|row| row.grant).with_context(|| format!("there is no grant {}", self.grant))?;
-        let terms = Terms::decode(&file(&self.terms)?).with_context(|| self.terms.display().to_string())?;
-        ensure!(
-            terms.digest(said.expires).0 == said.terms.as_slice(),
-            "{} is not what grant {} says",
-            self.terms.display(),
-            self.grant
-        );
+        let (_, said) = desk.grant(&self.grant)?;
+        let terms = terms_of(&self.terms, &self.grant, &said)?;
         let record = desk.record(said.record)?;
         let disclosure = match (self.open, self.sealed) {
             (true, _) => Disclosure::Open,
@@ -81,7 +75,7 @@ impl Request {
             model: self.model,
             owner: &record.owner,
             image: self.image,
-            grant: (granter, number),
+            grant: (&said.granter, said.grant),
             terms: &terms,
             purpose: &self.purpose,
             disclosure: &disclosure,
@@ -103,7 +97,7 @@ impl Request {
             bail!("job {job} has ended without an outcome: {:?}", row.status());
         }
         let outcome = row.outcome.with_context(|| format!("job {job} has no outcome"))?;
-        let (shown, text) = told(&Outcome::decode(&outcome.outcome)?);
+        let (shown, text) = told(job, &Outcome::decode(&outcome.outcome)?);
         let object = json!({
             "ok": true, "tx": tx.hash, "height": tx.height, "gas_used": tx.gas_used, "job": job, "read": row.read,
             "members": row.members.len(), "outcome": shown,
@@ -113,7 +107,7 @@ impl Request {
 }
 
 /// What an outcome tells, for programs and for people.
-fn told(outcome: &Outcome) -> (Value, String) {
+fn told(job: u64, outcome: &Outcome) -> (Value, String) {
     match outcome {
         Outcome::Open { outputs, .. } => {
             let bytes: Vec<String> = outputs.iter().map(|output| hex::encode(output.data())).collect();
@@ -129,7 +123,7 @@ fn told(outcome: &Outcome) -> (Value, String) {
         }
         Outcome::Sealed { commitment, .. } => {
             let shown = json!({"kind": "sealed", "commitment": commitment});
-            (shown, format!("for who holds the key; committed to {commitment}"))
+            (shown, format!("committed to {commitment}; who holds the key opens it with `aceso sealed result {job}`"))
         }
         Outcome::Failed(failure) => {
             (json!({"kind": "failed", "failure": failure}), format!("it cannot be read: {}", why(*failure)))

@@ -1,4 +1,4 @@
-//! `aceso sealed seal|register|reseal`: files are encrypted here, and what comes of them is stored and registered.
+//! `aceso sealed seal|register`: files are encrypted here, and what comes of them is stored and registered.
 
 use std::{
     collections::BTreeMap,
@@ -10,7 +10,7 @@ use std::{
 use aceso_client::{random, sealed::register};
 use aceso_inference::image::{self, Limits};
 use aceso_types::{
-    msg::{MsgRegisterSealed, MsgRegisterSealedResponse, MsgRetireSealed, SealedFile},
+    msg::{MsgRegisterSealed, MsgRegisterSealedResponse, SealedFile},
     query::RecordRow,
     sealed::record_name,
 };
@@ -18,7 +18,7 @@ use aceso_verify::{
     grant::ContentPoint,
     outcome::{BODY_PART, MODALITY, RECORD_BYTES_MAX},
 };
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use clap::Args;
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
@@ -26,12 +26,11 @@ use zeroize::Zeroizing;
 use super::{
     Desk, fresh,
     keyring::{Keyring, KeyringArg, content},
-    open::{owned, unsealed},
 };
 use crate::cli::remote::tx::report;
 
 /// What a sealed file is called: this is put behind the name of what was sealed.
-const SUFFIX: &str = "sealed";
+pub(super) const SUFFIX: &str = "sealed";
 
 /// Encrypts files under one new key; a study of many is one record.
 #[derive(Args, Debug)]
@@ -64,21 +63,6 @@ pub(crate) struct Register {
     /// A contract whose permit every read needs besides a grant.
     #[arg(long, value_name = "ADDRESS", default_value = "")]
     guard: String,
-    #[command(flatten)]
-    keyring: KeyringArg,
-}
-
-/// Encrypts a record of yours under a new key, and ends the old one: who had its key does not have the new one.
-#[derive(Args, Debug)]
-pub(crate) struct Reseal {
-    /// The old record's number.
-    record: u64,
-    /// Its sealed file; asked of the node where it is not given.
-    #[arg(long, value_name = "FILE")]
-    file: Option<PathBuf>,
-    /// Where the new sealed file goes.
-    #[arg(long, short, value_name = "FILE")]
-    out: PathBuf,
     #[command(flatten)]
     keyring: KeyringArg,
 }
@@ -126,50 +110,17 @@ impl Register {
     }
 }
 
-impl Reseal {
-    pub(crate) fn run(self, desk: &Desk<'_>) -> Result<()> {
-        let mut ring = self.keyring.open(desk)?;
-        let row = desk.record(self.record)?;
-        let old = owned(desk, &ring, &row)?;
-        let [_] = row.files.as_slice() else {
-            bail!(
-                "record {} has {} files: open them, seal them together, register, and retire it",
-                row.record,
-                row.files.len()
-            )
-        };
-        let (inner, record) = unsealed(desk, &row, 0, &old, self.file.as_deref())?;
-        let (number, content) = ring.draft()?;
-        let about = Sealing { content: &content, owner: &desk.address, media: &inner.media, tags: &inner.tags };
-        let (cid, _) = about.write(&record[..], record.len() as u64, &self.out)?;
-        // The new key is kept before the chain hears of it, the old one until the old record has ended.
-        ring.store.add(&record_name(std::slice::from_ref(&cid)), number)?;
-        ring.save(&desk.key, &desk.address)?;
-        let stated = row.files.first().cloned().unwrap_or_default();
-        let files = vec![SealedFile { modality: stated.modality, body_part: stated.body_part, ..stat(&self.out)? }];
-        store(desk, &self.out)?;
-        let registered =
-            MsgRegisterSealed { guard: row.guard.clone(), origin: row.origin.clone(), ..proven(desk, &ring, files)? };
-        let tx = desk.send(&registered)?;
-        let number = tx.response::<MsgRegisterSealedResponse>(0)?.record.to_string();
-        desk.send(&MsgRetireSealed { owner: desk.address.clone(), record: row.record })?;
-        ring.store.erase(&name_of(&row))?;
-        ring.save(&desk.key, &desk.address)?;
-        report(desk.output, &tx, Some(("record", number.as_str())))
-    }
-}
-
 /// What a file is sealed with.
-struct Sealing<'a> {
-    content: &'a ContentPoint,
-    owner: &'a str,
-    media: &'a str,
-    tags: &'a BTreeMap<String, String>,
+pub(super) struct Sealing<'a> {
+    pub(super) content: &'a ContentPoint,
+    pub(super) owner: &'a str,
+    pub(super) media: &'a str,
+    pub(super) tags: &'a BTreeMap<String, String>,
 }
 
 impl Sealing<'_> {
     /// Seals into a new file; answers its CID and size.
-    fn write(&self, record: impl std::io::Read, length: u64, out: &Path) -> Result<(String, u64)> {
+    pub(super) fn write(&self, record: impl std::io::Read, length: u64, out: &Path) -> Result<(String, u64)> {
         let file = BufWriter::new(fresh(out)?);
         let about = (self.media, self.tags.clone());
         let written = aceso_seal::seal(self.content, self.owner, random()?, about, record, length, file)
@@ -181,14 +132,14 @@ impl Sealing<'_> {
 }
 
 /// The registration of files that this keyring has the key of.
-fn proven(desk: &Desk<'_>, ring: &Keyring, files: Vec<SealedFile>) -> Result<MsgRegisterSealed> {
+pub(super) fn proven(desk: &Desk<'_>, ring: &Keyring, files: Vec<SealedFile>) -> Result<MsgRegisterSealed> {
     let cids: Vec<String> = files.iter().map(|file| file.cid.clone()).collect();
     let key = ring.store.key(&record_name(&cids)).context("these files were not sealed together with these keys")?;
     Ok(register(&desk.client.chain().id, &desk.address, files, &key, &content(&key), &random()?))
 }
 
 /// Stores a sealed file with the node.
-fn store(desk: &Desk<'_>, path: &Path) -> Result<()> {
+pub(super) fn store(desk: &Desk<'_>, path: &Path) -> Result<()> {
     let file = File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
     desk.client.put_blob(BufReader::new(file))?;
     Ok(())
@@ -201,7 +152,7 @@ pub(super) fn name_of(row: &RecordRow) -> String {
 }
 
 /// A sealed file as it is registered.
-fn stat(path: &Path) -> Result<SealedFile> {
+pub(super) fn stat(path: &Path) -> Result<SealedFile> {
     let opened = File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
     let put = aceso_blobs::import(BufReader::new(opened), u64::MAX, |_, _| Ok(()))?;
     Ok(SealedFile { cid: put.id.to_string(), size: put.size, ..SealedFile::default() })

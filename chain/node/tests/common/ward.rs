@@ -1,0 +1,122 @@
+//! People with keys of their own over an embedded chain, and the verbs that they run.
+
+use std::{fs, path::PathBuf};
+
+use aceso_test_support::{picture, repository};
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::{Node, aceso, dev, run};
+
+/// People with coins on a chain, each with a file of words, and files of their own.
+pub(crate) struct Ward {
+    pub(crate) home: TempDir,
+    node: Node,
+}
+
+/// Who has an account.
+const PEOPLE: [&str; 4] = ["patient", "physician", "friend", "sister"];
+
+impl Ward {
+    pub(crate) fn open() -> Self {
+        let home = tempfile::tempdir().unwrap();
+        let at = home.path().to_str().unwrap();
+        let funds = PEOPLE.map(|name| {
+            let (code, told, error) = run(&["keys", "add", name, "--home", at, "--json"]);
+            assert_eq!(code, 0, "{error}");
+            let told: Value = serde_json::from_str(&told).unwrap();
+            format!("{}=1000000000000uaceso", told["file"].as_str().unwrap())
+        });
+        let mut arguments: Vec<&str> = Vec::new();
+        funds.iter().for_each(|fund| arguments.extend(["--fund", fund]));
+        let node = Node::run(aceso(&dev(home.path(), &arguments))).unwrap();
+        Self { home, node }
+    }
+
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
+        self.home.path().join(name)
+    }
+
+    pub(crate) fn text(&self, name: &str) -> String {
+        self.file(name).to_str().unwrap().into()
+    }
+
+    /// Runs a verb in somebody's name and with her keyring.
+    pub(crate) fn run(&self, who: &str, arguments: &[&str]) -> (i32, String, String) {
+        let (words, keys) = (self.text(&format!("keys/{who}.mnemonic")), self.text(&format!("{who}.keys")));
+        let mut all = arguments.to_vec();
+        all.extend(["--json", "--from", &words, "--node", &self.node.rpc, "--rest", &self.node.rest]);
+        let keyless = ["request", "revoke", "reviews", "break-glass", "job", "retire", "records"];
+        let keyed = match arguments {
+            ["sealed", verb, ..] => !keyless.contains(verb),
+            [group, ..] => *group == "guardians",
+            [] => false,
+        };
+        if keyed && !arguments.contains(&"--keys") {
+            all.extend(["--keys", &keys]);
+        }
+        run(&all)
+    }
+
+    pub(crate) fn ok(&self, who: &str, arguments: &[&str]) -> Value {
+        let (code, told, error) = self.run(who, arguments);
+        assert_eq!(code, 0, "{arguments:?}: {error}");
+        serde_json::from_str(&told).unwrap()
+    }
+
+    /// The sentence with which a verb refuses.
+    pub(crate) fn refused(&self, who: &str, arguments: &[&str]) -> String {
+        let (code, told, error) = self.run(who, arguments);
+        assert_eq!(code, 1, "{arguments:?}: {told}{error}");
+        let told: Value = serde_json::from_str(&told).unwrap();
+        assert_eq!(told["ok"], false);
+        told["error"].as_str().unwrap().into()
+    }
+
+    pub(crate) fn address(&self, who: &str) -> String {
+        let (_, told, _) = run(&["keys", "show", who, "--home", self.home.path().to_str().unwrap(), "--json"]);
+        serde_json::from_str::<Value>(&told).unwrap()["address"].as_str().unwrap().into()
+    }
+
+    /// Seals a picture and registers it; answers the record's number and its CID.
+    pub(crate) fn record(&self, name: &str, seed: u8) -> (String, String) {
+        self.guarded(name, seed, "")
+    }
+
+    /// The same with a guard.
+    pub(crate) fn guarded(&self, name: &str, seed: u8, guard: &str) -> (String, String) {
+        fs::write(self.file(name), picture(seed)).unwrap();
+        let out = self.home.path().to_str().unwrap();
+        let (path, sealed) = (self.text(name), self.text(&format!("{name}.sealed")));
+        let seal = ["sealed", "seal", &path, "--modality", "DX", "--body-part", "CHEST", "--out", out];
+        let told = self.ok("patient", &seal);
+        let cid = told["files"][0]["cid"].as_str().unwrap().to_owned();
+        let registered = self.ok("patient", &["sealed", "register", &sealed, "--guard", guard]);
+        (registered["record"].as_str().unwrap().into(), cid)
+    }
+
+    /// Registers the model that reads chest images; answers its id and its first finding.
+    pub(crate) fn model(&self) -> (String, String) {
+        let models = repository().join("models/pneumonia");
+        let file = |name: &str| models.join(name).to_str().unwrap().to_owned();
+        let register = ["model", "register", &file("model.onnx"), "--manifest", &file("manifest.json")];
+        let model = self.ok("physician", &register)["model"].as_str().unwrap().to_owned();
+        let manifest: Value = serde_json::from_str(&fs::read_to_string(file("manifest.json")).unwrap()).unwrap();
+        (model, manifest["output"]["findings"][0]["id"].as_str().unwrap().to_owned())
+    }
+
+    /// Makes keys for people, and registers one for each to read with.
+    pub(crate) fn readers(&self, people: &[&str]) {
+        for who in people {
+            self.ok(who, &["sealed", "keys", "new"]);
+            self.ok(who, &["sealed", "keys", "register"]);
+        }
+    }
+
+    /// Grants a record of the patient's; answers the grant's name and the file of its terms.
+    pub(crate) fn grant(&self, name: &str, record: &str, more: &[&str]) -> (String, String) {
+        let terms = self.text(&format!("{name}.terms"));
+        let told = self.ok("patient", &[&["sealed", "grant", record, "--out", &terms][..], more].concat());
+        (told["grant"].as_str().unwrap().to_owned(), terms)
+    }
+}
