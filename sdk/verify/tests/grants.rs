@@ -297,7 +297,8 @@ fn vectors() {
         commitment 132d20d34e49a87f4e0a8b7fa4b739a92fb165e201bec4f357be85bd1d6de837
         registration 1734c57aada1ff0724d0043d83759161cfe97121ffa197bc145a137694de7336
         wrap d81daf9429a894a5d2bff637b96122bfc6c078a90e836e4ef9520cf8126bfc5b
-        possession 17da8d1175de21a55fa524e81e22121010a239a181cc8d0b930b922f6315c9cc"#]]
+        possession 17da8d1175de21a55fa524e81e22121010a239a181cc8d0b930b922f6315c9cc
+        opening 6a30cbb4b16e2aad5a15d6a26a3b1211edd687cebc8f59ce241124f89347a238"#]]
     .assert_eq(&lines.join("\n"));
 }
 
