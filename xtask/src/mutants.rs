@@ -1,7 +1,8 @@
 //! Does the journey notice when a contract's check is gone?
 //!
 //! Each mutant is a copy of a contract with one check taken out. The contract is built, the journey is played with it,
-//! and it must fail at the refusal that the check is for: a refusal that no check stands behind would prove nothing.
+//! and it must fail at the refusal that the check is for, or at the step that is there to show it: a refusal that no check
+//! stands behind would prove nothing.
 
 use std::{
     fs,
@@ -20,8 +21,8 @@ use crate::{
 
 /// One check taken out.
 struct Mutant {
-    /// The refusal of the journey that must notice.
-    refusal: &'static str,
+    /// The refusal or the step of the journey that must notice.
+    noticed: &'static str,
     /// The contract, by its short name.
     contract: &'static str,
     /// The file below `contracts/`.
@@ -35,105 +36,120 @@ struct Mutant {
 const CONSENT: &str = "consent/src/helpers.rs";
 const INSURANCE: &str = "insurance/src/helpers.rs";
 const COUNTER: &str = "insurance/src/contract.rs";
+const SEALED: &str = "insurance/src/sealed.rs";
 
 const MUTANTS: &[Mutant] = &[
     Mutant {
-        refusal: "revoked consent",
+        noticed: "revoked consent",
         contract: "consent",
         file: CONSENT,
         check: "if let Some(at) = revoked_at {",
         becomes: "if let Some(at) = revoked_at.filter(|_| false) {",
     },
     Mutant {
-        refusal: "another model than granted",
+        noticed: "another model than granted",
         contract: "consent",
         file: CONSENT,
         check: "if !rule.models.is_empty() && ",
         becomes: "if false && ",
     },
     Mutant {
-        refusal: "another purpose than granted",
+        noticed: "another purpose than granted",
         contract: "consent",
         file: CONSENT,
         check: "if !rule.purposes.iter().any(|purpose| purpose == ask.purpose) {",
         becomes: "if false {",
     },
     Mutant {
-        refusal: "somebody whom no grant names",
+        noticed: "somebody whom no grant names",
         contract: "consent",
         file: CONSENT,
         check: "if !rule.actors.iter().any(|actor| actor == ask.actor.as_str()) {",
         becomes: "if false {",
     },
     Mutant {
-        refusal: "a no beside a yes",
+        noticed: "a no beside a yes",
         contract: "consent",
         file: CONSENT,
         check: "return Ok(Err(Refusal::Denied { grant: grant.id, actor: ask.actor.to_string() }));",
         becomes: "",
     },
     Mutant {
-        refusal: "second use of a one-use grant",
+        noticed: "second use of a one-use grant",
         contract: "consent",
         file: CONSENT,
         check: "&grant.id.to_string())? >= max_uses {",
         becomes: "&grant.id.to_string())? == u32::MAX {",
     },
     Mutant {
-        refusal: "claim on an image already paid, by the same CID",
+        noticed: "claim on an image already paid, by the same CID",
         contract: "insurance",
         file: COUNTER,
         check: "    image_not_paid_before(deps.storage, &policy, image, model)?;\n",
         becomes: "    let _ = image_not_paid_before;\n",
     },
     Mutant {
-        refusal: "claim on an image already paid, under another CID",
+        noticed: "claim on an image already paid, under another CID",
         contract: "insurance",
         file: INSURANCE,
         check: "&identity(env, &read.pixels))? {",
         becomes: "&identity(env, &read.pixels))?.filter(|_| false) {",
     },
     Mutant {
-        refusal: "another image of a study already paid",
+        noticed: "another image of a study already paid",
         contract: "insurance",
         file: INSURANCE,
         check: "read.model.into(), &origin.study)?",
         becomes: "read.model.into(), &origin.study)?.filter(|_| false)",
     },
     Mutant {
-        refusal: "no origin where the policy asks for one",
+        noticed: "no origin where the policy asks for one",
         contract: "insurance",
         file: COUNTER,
         check: "    has_origin(&policy, image, &known)?;\n",
         becomes: "    let _ = has_origin;\n",
     },
     Mutant {
-        refusal: "an origin that speaks of other pixels",
+        noticed: "an origin that speaks of other pixels",
         contract: "insurance",
         file: COUNTER,
         check: "    vouched(&policy, &read)?;\n",
         becomes: "    let _ = vouched;\n",
     },
     Mutant {
-        refusal: "a model that the policy does not cover",
+        noticed: "a model that the policy does not cover",
         contract: "insurance",
         file: COUNTER,
         check: "covers.iter().find(|cover| cover.model == model)",
         becomes: "covers.first()",
     },
     Mutant {
-        refusal: "an image of somebody who is not insured",
+        noticed: "an image of somebody who is not insured",
         contract: "insurance",
         file: COUNTER,
         check: "if known.owner != policy.terms.member {",
         becomes: "if false {",
     },
     Mutant {
-        refusal: "escrow too low",
+        noticed: "escrow too low",
         contract: "insurance",
         file: COUNTER,
         check: "holds.checked_sub(costs).map_err(|_| ContractError::EscrowTooLow { policy, holds, costs })?",
         becomes: "holds.saturating_sub(costs)",
+    },
+    Mutant {
+        noticed: "a claim with a committee that is not believed",
+        contract: "insurance",
+        file: SEALED,
+        check: "members_min: plan.accept.members_min,",
+        becomes: "members_min: 0,",
+    },
+    Mutant {
+        noticed: "claims it again: it is read, and not paid a second time",
+        contract: "insurance",
+        file: SEALED,
+        check: "|paid| Err(Closed::PaidBefore { read: paid.read })",
+        becomes: "|_| Ok((read.0, identity))",
     },
 ];
 
@@ -143,11 +159,11 @@ pub(crate) fn run() -> Result<Count> {
     let tree = copy_of_the_clone()?;
     let mut count = Count::default();
     for mutant in MUTANTS {
-        say(&format!("mutant: {} without the check behind \"{}\"", mutant.contract, mutant.refusal));
+        say(&format!("mutant: {} without the check behind \"{}\"", mutant.contract, mutant.noticed));
         match play(mutant, &tree, &contracts) {
             Ok(()) => count.passed += 1,
             Err(error) => {
-                eprintln!("error: {}: {error:#}", mutant.refusal);
+                eprintln!("error: {}: {error:#}", mutant.noticed);
                 count.failed += 1;
             }
         }
@@ -181,7 +197,7 @@ fn play(mutant: &Mutant, tree: &Path, contracts: &Path) -> Result<()> {
             .collect::<Vec<_>>()
     };
     let (steps, refusals) = (noticed("steps"), noticed("refusals"));
-    if output.status.success() || !refusals.iter().any(|name| name == mutant.refusal) {
+    if output.status.success() || !steps.iter().chain(&refusals).any(|name| name == mutant.noticed) {
         bail!("the journey did not notice; it complained of {steps:?} and {refusals:?}");
     }
     Ok(())

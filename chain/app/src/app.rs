@@ -41,7 +41,7 @@ use crate::{
     run::{Block, Mode, Run},
     snapshots::Snapshots,
     store::{Bare, View},
-    tasks::{self, Task},
+    tasks::{self, OpenJob, Task},
     transcripts::Transcripts,
     tx::{self, decode::Tx, signed},
     upgrade::{self, Upgrade},
@@ -470,11 +470,11 @@ impl App {
         blobs::live(&mut state, height, after, limit).unwrap_or_default()
     }
 
-    /// The open jobs that wait for the share of the holder of this attestation key, oldest first, at most
-    /// [`crate::TASKS_MAX`].
-    pub fn open_jobs(&self, bls_key: &[u8; 48]) -> Vec<u64> {
+    /// The open jobs after a number that wait for the share of the holder of this attestation key, oldest first: a page of
+    /// at most [`crate::TASKS_PAGE`], the last of them where it is shorter.
+    pub fn open_jobs(&self, bls_key: &[u8; 48], after: Option<u64>) -> Vec<OpenJob> {
         let Some((_, mut state)) = self.committed() else { return Vec::new() };
-        tasks::open(&mut state, bls_key).unwrap_or_default()
+        tasks::open(&mut state, bls_key, after).unwrap_or_default()
     }
 
     /// What it takes to work on one of [`App::open_jobs`]; none if it is closed meanwhile.

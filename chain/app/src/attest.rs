@@ -246,22 +246,27 @@ pub fn add_up(signatures: &[Vec<u8>]) -> Result<[u8; 96], AttestError> {
 }
 
 /// The vote extension of a validator: its word for roots, its shares of jobs and the blobs that it holds, of each as many
-/// as fit, in the order given. Shares and roots are signed with the key that their committee knows, which may be an
-/// older one than `key`.
+/// as fit. Roots and blobs are taken in the order given, shares from both ends: of the oldest jobs and of the newest, so that
+/// old ones which nobody else can read do not keep new ones out of the vote. Members do so alike, and say the same jobs at
+/// the same time. Shares and roots are signed with the key that their committee knows, which may be an older one than `key`.
 pub fn extension(
     key: &AttestKey,
     chain_id: &str,
     held: impl Iterator<Item = WantedBlob>,
-    shares: impl IntoIterator<Item = Share>,
+    shares: impl IntoIterator<IntoIter: DoubleEndedIterator<Item = Share>>,
     roots: impl IntoIterator<Item = RootShare>,
 ) -> Extension {
     let mut extension = Extension { roots: roots.into_iter().take(ROOTS_MAX).collect(), ..Extension::default() };
     let mut room = SHARES_BYTES_MAX;
-    for share in shares {
+    let mut shares = shares.into_iter();
+    let mut is_newest = false;
+    while let Some(share) = if is_newest { shares.next_back() } else { shares.next() } {
         let Some(left) = room.checked_sub(field(&share)) else { break };
         room = left;
         extension.shares.push(share);
+        is_newest = !is_newest;
     }
+    extension.shares.sort_by_key(|share| share.job);
     let mut room = EXTENSION_BYTES_MAX.saturating_sub(extension.encoded_len());
     for blob in held {
         let cid = blob.id.to_string();
@@ -403,8 +408,11 @@ mod tests {
         let root = |number| RootShare { number, signature: vec![3; 96] };
         let full = extension(&key(1), "chain", endless.take(400), (1..400).map(share), (1..400).map(root));
         assert!(full.encoded_len() <= EXTENSION_BYTES_MAX && full.encoded_len() > EXTENSION_BYTES_MAX - 200);
-        // The oldest first, and room for blobs is left.
-        assert_eq!(full.shares.iter().map(|one| one.job).collect::<Vec<_>>(), (1..=10).collect::<Vec<_>>());
+        // The oldest and the newest, and room for blobs is left.
+        let jobs: Vec<u64> = full.shares.iter().map(|one| one.job).collect();
+        assert_eq!(jobs, [1, 2, 3, 4, 5, 395, 396, 397, 398, 399]);
+        let few = extension(&key(1), "chain", [].into_iter(), (1..4).map(share), []);
+        assert_eq!(few.shares.iter().map(|one| one.job).collect::<Vec<_>>(), [1, 2, 3]);
         assert_eq!((full.roots.len(), full.held.len() > 60), (ROOTS_MAX, true));
         let endless = (0..10_000_u64).map(|n| WantedBlob {
             id: BlobId::of_raw(&n.to_be_bytes()),

@@ -152,7 +152,7 @@ codes! {
     ShareRefused = "aceso", 925, "share not allowed";
     JobUnknown = "aceso", 926, "no such job";
     DisputeRefused = "aceso", 927, "dispute not allowed";
-    DisputePoint = "aceso", 928, "the point is not the record's";
+    DisputePoint = "aceso", 928, "the point is not what the record's ciphertexts hold";
 }
 
 impl Code {

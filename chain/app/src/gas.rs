@@ -54,6 +54,9 @@ pub(crate) const REGISTRATION: u64 = 4_500;
 /// Checking a wrap, and each member of it.
 pub(crate) const WRAP: (u64, u64) = (5_000, 2_000);
 
+/// Checking that a point is what a ciphertext holds: as much arithmetic as a wrap for one member.
+pub(crate) const OPENING: u64 = WRAP.0 + WRAP.1;
+
 /// Looking a validator up when a committee is put together.
 pub(crate) const COMMITTEE: u64 = 100;
 /// What a job makes everyone do later: a pairing, receipt and lists, fees, the record of its members. A receipt with

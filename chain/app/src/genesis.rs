@@ -18,7 +18,7 @@ use crate::{
     address::{self, Address},
     chain::{self, Chain, Consensus, Settings},
     code::Fault,
-    components::{accounts, bank, blobs, validators, wasm},
+    components::{accounts, bank, blobs, sealed, validators, wasm},
     error::{AppError, Outcome, Stop},
     export,
     gas::Meter,
@@ -138,6 +138,7 @@ impl Start {
         }
         validators::forget_signing(state)?;
         validators::found(state, self.height, &self.powers, &genesis.attesters, &genesis.params, &genesis.prefix)?;
+        sealed::roots::look_again(state)?;
         // Those who said that they hold blobs may have no say any more.
         blobs::begin_sweep(state)
     }

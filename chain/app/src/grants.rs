@@ -2,7 +2,8 @@
 //!
 //! A reader shows that she has the secret of a key ([`check_possession`]); a patient that she knows what she registers
 //! ([`check_registration`]); and whoever wraps a record's key for others, that they get just that key, with one proof
-//! for all of them ([`check_wrap`]). The statements, their transcripts and the encodings are those of `sdk/verify`'s
+//! for all of them ([`check_wrap`]). Whoever has opened one of these ciphertexts can show what it holds ([`check_opening`]).
+//! The statements, their transcripts and the encodings are those of `sdk/verify`'s
 //! grants, which also makes them; here is a second implementation, over blst, that the two are tested against each other.
 //!
 //! Whatever comes from outside is checked for curve, subgroup and identity, scalars for their one spelling. Points that
@@ -11,7 +12,7 @@
 pub(crate) mod group;
 
 use aceso_types::sealed::MEMBERS_MAX;
-pub use aceso_types::sealed::{Granted, Registered};
+pub use aceso_types::sealed::{Granted, Opened, Registered};
 use sha3::{Digest as _, Sha3_512};
 
 use group::{Point, Scalar};
@@ -19,6 +20,7 @@ use group::{Point, Scalar};
 const POSSESSION: &[u8] = b"aceso/grant/possession/1";
 const REGISTRATION: &[u8] = b"aceso/grant/registration/1";
 const WRAP: &[u8] = b"aceso/grant/wrap/1";
+const OPENING: &[u8] = b"aceso/grant/opening/1";
 
 /// Bytes of a point.
 pub const POINT_LEN: usize = 48;
@@ -26,6 +28,8 @@ pub const POINT_LEN: usize = 48;
 pub const REGISTRATION_LEN: usize = 48 + 96 + 96;
 /// Bytes of a proof of possession.
 pub const POSSESSION_LEN: usize = 64;
+/// Bytes of an opening's proof.
+pub const OPENING_LEN: usize = 64;
 
 /// Why bytes prove nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -158,6 +162,23 @@ pub fn check_wrap(about: &Granted<'_>, source: &Source<'_>, members: &[&[u8]], w
         transcript = transcript.point(&common.plus(&member.times(&minus_s)).plus(&wrapped.times(&c)));
     }
     proven(transcript, &c, "wrap")
+}
+
+/// Checks that a point is what the source holds, as whoever has its key's secret has opened it.
+///
+/// # Errors
+/// [`ProofError`], by what is wrong.
+pub fn check_opening(about: &Opened<'_>, source: &Source<'_>, point: &[u8], proof: &[u8]) -> Result<(), ProofError> {
+    let [c, answer] = scalars(proof, "an opening's proof")?;
+    let content = checked(point, "a content point")?;
+    let key = known(source.key, "the opened key")?;
+    let (c1, c2) = (known(source.c1, "the source")?, known(source.c2, "the source")?);
+    let minus = c.negative();
+    let transcript = Transcript::new(OPENING).field(about.chain_id.as_bytes()).field(&about.job.to_be_bytes());
+    let transcript = transcript.field(source.key).field(source.c1).field(source.c2).field(point);
+    let t1 = Point::generator().times(&answer).plus(&key.times(&minus));
+    let t2 = c1.times(&answer).plus(&c2.times(&minus)).plus(&content.times(&c));
+    proven(transcript.point(&t1).point(&t2), &c, "opening")
 }
 
 /// SHA3-512 over fields, each with its length, under a domain of its own.

@@ -57,10 +57,7 @@ pub enum Verdict {
 /// Pure functions of their arguments, and consensus: every node has to be given the same, that by which members compute
 /// what they sign. Which implementation that is, whoever puts the node together knows; the state machine looks at none.
 pub trait Reopen: Send + Sync {
-    /// Whether bytes are the content point that a registration commits to; else why they are not, for a log.
-    fn check_point(&self, point: &[u8], commitment: &Digest) -> Result<(), String>;
-
-    /// The outcome of a job, given a point that [`Reopen::check_point`] has found good and the sealed file.
+    /// The outcome of a job, given the point that its members' wraps hold and the sealed file.
     fn outcome(&self, shown: &Shown<'_>) -> Outcome;
 }
 
@@ -81,7 +78,7 @@ pub struct Shown<'a> {
     pub body_part: &'a str,
     /// The pixels that an institution vouches for.
     pub vouched: Option<PixelDigest>,
-    /// The content point, 48 bytes.
+    /// The content point that the record's ciphertexts hold, 48 bytes, whatever its registration commits to.
     pub point: &'a [u8],
     /// The sealed file, whole.
     pub file: &'a [u8],

@@ -46,4 +46,4 @@ pub use host::{Fetch, Reopen, Shown, Verdict};
 pub use replay::{TESTIMONY_MAX, Testimony};
 pub use rest::{AtRest, Facts};
 pub use snapshots::{SNAPSHOT_FORMAT, SNAPSHOTS_OFFERED};
-pub use tasks::{TASKS_MAX, Task, kept, lasting};
+pub use tasks::{OpenJob, TASKS_PAGE, Task, kept, lasting};

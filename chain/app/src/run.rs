@@ -250,10 +250,6 @@ mod tests {
     struct Nothing;
 
     impl Reopen for Nothing {
-        fn check_point(&self, _: &[u8], _: &aceso_types::Digest) -> Result<(), String> {
-            Err("nothing is opened here".into())
-        }
-
         fn outcome(&self, _: &Shown<'_>) -> aceso_types::sealed::Outcome {
             panic!("nothing is opened here")
         }

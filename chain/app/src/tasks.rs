@@ -2,7 +2,7 @@
 //! files that it may be asked to read.
 //!
 //! A node asks after each block, for each of its attestation keys. What it answers with goes into its vote extensions
-//! ([`crate::attest::extension`]) for as long as the job is among its tasks.
+//! ([`crate::attest::extension`]) for as long as the job is open.
 
 use aceso_types::{
     BlobId, Digest, Manifest,
@@ -17,18 +17,27 @@ use crate::{
         sealed::{jobs, keys, records, roots},
     },
     error::Outcome,
-    store::{Entry, Part, Read, damaged},
+    store::{Read, damaged},
 };
 
-/// Jobs that a member is told of at a time: the oldest.
-pub const TASKS_MAX: usize = 256;
+/// Jobs of one page of a member's. Whoever wants them all asks for the next page after the last job of this one.
+pub const TASKS_PAGE: usize = 1_024;
 /// Bytes of a point of G1.
 const POINT: usize = 48;
+
+/// A job that waits for a member's share.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OpenJob {
+    /// Its number.
+    pub job: u64,
+    /// What it pays to its members and to the model's author, in the chain's coin. Who pays more is served first.
+    pub fee: u128,
+}
 
 /// A job that waits for a member's share, with all that it takes but the bytes of file and model.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Task {
-    /// The job. What is held for it tells its priority.
+    /// The job.
     pub job: JobRow,
     /// What the members sign together with the outcome.
     pub statement: Statement,
@@ -46,12 +55,11 @@ pub struct Task {
     pub manifest: Manifest,
 }
 
-/// The open jobs that have the holder of this attestation key as a member, oldest first. Numbers only: a node asks after
-/// each block, and knows most of them.
-pub(crate) fn open(state: &mut impl Read, bls_key: &[u8]) -> Outcome<Vec<u64>> {
-    let rows = state.page(SEALED, &Part::first(keys::work_of(bls_key), TASKS_MAX))?;
-    let number = |(key, _): &Entry| -> Outcome<u64> { Ok(keys::job_of(key).ok_or_else(|| damaged(SEALED, key))?) };
-    rows.iter().map(number).collect()
+/// A page of the open jobs that have the holder of this attestation key as a member, oldest first. No more than it takes to
+/// tell which of them goes first: a node asks after each block, and knows most of them.
+pub(crate) fn open(state: &mut impl Read, bls_key: &[u8], after: Option<u64>) -> Outcome<Vec<OpenJob>> {
+    let page = jobs::work_of(state, bls_key, after, TASKS_PAGE)?;
+    Ok(page.into_iter().map(|(job, fee)| OpenJob { job, fee }).collect())
 }
 
 /// The task of a member; none where the job is closed, or has no such member.

@@ -6,7 +6,7 @@
 
 use tendermint::v0_38::abci::{request, response};
 
-use aceso_app::{Divergence, Task, WantedBlob, attest::AttestError};
+use aceso_app::{Divergence, OpenJob, Task, WantedBlob, attest::AttestError};
 use aceso_types::{BlobId, Digest, msg::Reads};
 
 /// Why the node must stop: never because of a transaction, always because of this machine (its disk, its memory) or
@@ -72,8 +72,9 @@ pub(crate) trait Application: Send + Sync + 'static {
     fn transcript(&self, _: u64) -> Result<Option<Vec<u8>>, Fault> {
         Ok(None)
     }
-    /// Open jobs that wait for the share of an attestation key's holder, oldest first.
-    fn open_jobs(&self, _: &[u8; 48]) -> Vec<u64> {
+    /// A page of the open jobs after a number that wait for the share of an attestation key's holder, oldest first. One of
+    /// fewer than [`aceso_app::TASKS_PAGE`] is the last.
+    fn open_jobs(&self, _: &[u8; 48], _after: Option<u64>) -> Vec<OpenJob> {
         Vec::new()
     }
     /// What it takes to work on one of them; none if it is closed.
@@ -172,8 +173,8 @@ impl Application for aceso_app::App {
         Ok(self.transcript(height)?)
     }
 
-    fn open_jobs(&self, bls_key: &[u8; 48]) -> Vec<u64> {
-        self.open_jobs(bls_key)
+    fn open_jobs(&self, bls_key: &[u8; 48], after: Option<u64>) -> Vec<OpenJob> {
+        self.open_jobs(bls_key, after)
     }
 
     fn task(&self, job: u64, bls_key: &[u8; 48]) -> Option<Task> {

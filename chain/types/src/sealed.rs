@@ -495,7 +495,7 @@ mod about;
 mod compact;
 mod proof;
 
-pub use about::{Granted, Registered};
+pub use about::{Granted, Opened, Registered};
 pub use compact::{COMPACT_BYTES_MAX, Compact, CompactStatement};
 pub use proof::{Acceptance, NotAccepted, ProofError, SIGNATURE_DOMAIN, Signed, SignedRoot};
 

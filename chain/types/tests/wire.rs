@@ -102,7 +102,17 @@ fn messages() -> Vec<(&'static str, Vec<u8>)> {
             }
             .encode_to_vec(),
         ),
-        ("MsgDispute", MsgDispute { sender: t(1), job: 2, point: vec![3] }.encode_to_vec()),
+        (
+            "MsgDispute",
+            MsgDispute {
+                sender: t(1),
+                job: 2,
+                point: vec![3],
+                from: Some(PassedOn { granter: t(1), grant: 2, place: 3 }),
+                proof: vec![5],
+            }
+            .encode_to_vec(),
+        ),
     ]
 }
 

@@ -48,10 +48,6 @@ use tendermint::{
 struct NoRecords;
 
 impl Reopen for NoRecords {
-    fn check_point(&self, _: &[u8], _: &aceso_types::Digest) -> Result<(), String> {
-        Err("there are no records".into())
-    }
-
     fn outcome(&self, _: &Shown<'_>) -> aceso_types::sealed::Outcome {
         panic!("there are no records")
     }

@@ -15,7 +15,8 @@ use aceso_types::{
     sealed::{Terms, VERSION, reader_context, recipients_digest, record_name, source_digest},
 };
 use aceso_verify::grant::{
-    Ciphertext, ContentPoint, Entropy, GrantError, Granted, PublicKey, Registered, Registration, SecretKey, Wrap,
+    Ciphertext, ContentPoint, Entropy, GrantError, Granted, Opened, Opening, PublicKey, Registered, Registration,
+    SecretKey, Wrap,
 };
 
 use crate::ClientError;
@@ -143,31 +144,64 @@ impl Giving<'_> {
     }
 }
 
-/// The point of a record, opened by its owner's key of this record or, from a grant of it, by a key for which that wraps it;
-/// none where the key opens something else than the record commits to.
-///
-/// # Errors
-/// [`ClientError::Grant`] if the rows hold no points.
-pub fn content_point(
-    record: &RecordRow,
-    grant: Option<&GrantRow>,
-    key: &SecretKey,
-) -> Result<Option<ContentPoint>, ClientError> {
-    let sealed = match grant {
-        None => vec![Registration::from_bytes(&record.registration)?.sealed],
-        Some(row) => {
-            let wrap = Wrap::from_bytes(row.grant.as_ref().map(|grant| grant.wrap.as_slice()).unwrap_or_default())?;
-            (0..wrap.members()).filter_map(|place| wrap.of(place)).collect()
-        }
-    };
-    let mut opened = sealed.iter().map(|one| one.open(key));
-    Ok(opened.find(|content| content.commitment().0 == record.commitment[..]))
+/// One of a record's ciphertexts that a key opens.
+#[derive(Clone, Copy, Debug)]
+pub struct Opens<'a> {
+    key: &'a SecretKey,
+    sealed: Ciphertext,
+    /// The grant and the place in it; none for the registration.
+    from: Option<(&'a MsgGrant, u32)>,
 }
 
-/// Has a job done again by everybody. The record's secrecy ends with it: whoever sees the transaction, in a block or before,
-/// opens all that is sealed under the point.
-pub fn dispute(sender: &str, job: u64, content: &ContentPoint) -> MsgDispute {
-    MsgDispute { sender: sender.into(), job, point: content.to_bytes().to_vec() }
+impl<'a> Opens<'a> {
+    /// The ciphertext that is for this key: the owner's of this record or, in a grant of it, a member's at whatever place. Of a
+    /// grant the places' keys are asked for, as the chain has them. None where nothing is for this key.
+    ///
+    /// # Errors
+    /// [`ClientError::Grant`] if the rows hold no points; what `key_of` says.
+    pub fn find(
+        record: &RecordRow,
+        grant: Option<&'a GrantRow>,
+        key: &'a SecretKey,
+        key_of: impl Fn(&Recipient) -> Result<Vec<u8>, ClientError>,
+    ) -> Result<Option<Self>, ClientError> {
+        let public = key.public();
+        let Some(row) = grant else {
+            let Registration { key: owner, sealed, .. } = Registration::from_bytes(&record.registration)?;
+            return Ok((owner == public).then_some(Self { key, sealed, from: None }));
+        };
+        let Some(said) = row.grant.as_ref().filter(|said| said.record == record.record) else { return Ok(None) };
+        let wrap = Wrap::from_bytes(&said.wrap)?;
+        for (place, recipient) in (0_u32..).zip(&said.recipients) {
+            let sealed = usize::try_from(place).ok().and_then(|place| wrap.of(place));
+            if key_of(recipient)? == public.to_bytes()
+                && let Some(sealed) = sealed
+            {
+                return Ok(Some(Self { key, sealed, from: Some((said, place)) }));
+            }
+        }
+        Ok(None)
+    }
+
+    /// What it holds.
+    pub fn content(&self) -> ContentPoint {
+        self.sealed.open(self.key)
+    }
+
+    /// Has a job done again by everybody. The record's secrecy ends with it: whoever sees the transaction, in a block or
+    /// before, opens all that is sealed under the point.
+    pub fn dispute(&self, chain_id: &str, sender: &str, job: u64, entropy: &Entropy) -> MsgDispute {
+        let (content, proof) = Opening::new(&Opened { chain_id, job }, self.key, &self.sealed, entropy);
+        let from =
+            |(said, place): (&MsgGrant, u32)| PassedOn { granter: said.granter.clone(), grant: said.grant, place };
+        MsgDispute {
+            sender: sender.into(),
+            job,
+            point: content.to_bytes().to_vec(),
+            from: self.from.map(from),
+            proof: proof.to_bytes().into(),
+        }
+    }
 }
 
 fn name_of(files: &[SealedFile]) -> String {
@@ -246,17 +280,31 @@ mod tests {
         assert_eq!(from, Some(("patient".into(), 1, 1)));
         assert_eq!(passed.source_terms, terms.encode());
         let row_on = GrantRow { grant: Some(passed), ..GrantRow::default() };
-        for (grant, holder) in [(None, 1), (Some(&row_of), 2), (Some(&row_of), 3), (Some(&row_on), 4)] {
-            assert_eq!(
-                content_point(&record, grant, &key(holder)).unwrap(),
-                Some(ContentPoint::from_bytes(&content.to_bytes()[..]).unwrap())
-            );
+        let keys = [("one", 2), ("two", 3), ("three", 4)];
+        let key_of = |one: &Recipient| {
+            let (_, number) = keys.into_iter().find(|(account, _)| *account == one.account).unwrap();
+            Ok(key(number).public().to_bytes().to_vec())
+        };
+        let about = Opened { chain_id: CHAIN, job: 5 };
+        for (grant, holder, at) in
+            [(None, 1, None), (Some(&row_of), 2, Some(0)), (Some(&row_of), 3, Some(1)), (Some(&row_on), 4, Some(0))]
+        {
+            let secret = key(holder);
+            let opens = Opens::find(&record, grant, &secret, key_of).unwrap().unwrap();
+            assert_eq!(opens.content(), content);
+            let said = opens.dispute(CHAIN, "two", 5, &[6; 64]);
+            assert_eq!((said.sender.as_str(), said.job, &said.point[..]), ("two", 5, &content.to_bytes()[..]));
+            assert_eq!(said.from.map(|from| from.place), at);
+            let proof = Opening::from_bytes(&said.proof).unwrap();
+            assert_eq!(proof.check(&about, &secret.public(), &opens.sealed, &content), Ok(()));
         }
         for (grant, other) in [(None, 2), (Some(&row_of), 1), (Some(&row_on), 3)] {
-            assert_eq!(content_point(&record, grant, &key(other)).unwrap(), None);
+            assert!(Opens::find(&record, grant, &key(other), key_of).unwrap().is_none());
         }
-        let said = dispute("two", 5, &content);
-        assert_eq!((said.sender.as_str(), said.job, said.point.len()), ("two", 5, 48));
+        let elsewhere = RecordRow { record: 4, ..record.clone() };
+        assert!(Opens::find(&elsewhere, Some(&row_of), &key(2), key_of).unwrap().is_none());
+        let unknown = |_: &Recipient| Err(ClientError::from(GrantError::Zero));
+        assert!(Opens::find(&record, Some(&row_of), &key(2), unknown).is_err());
     }
 
     #[test]

@@ -1,4 +1,4 @@
-/** Registrations, wraps and possessions, written from `docs/grants.md`. For checking, not for use: not constant-time. */
+/** Registrations, wraps, openings and possessions, written from `docs/grants.md`. For checking, not for use: not constant-time. */
 import { hkdf } from "@noble/hashes/hkdf.js";
 import { sha256 } from "@noble/hashes/sha2.js";
 import { sha3_256 } from "@noble/hashes/sha3.js";
@@ -131,6 +131,32 @@ function bound(
 
 function counted(members: number): void {
   if (members < 1 || members > 128) throw new Error("a wrap is for 1 to 128 members");
+}
+
+export interface Opened {
+  chainId: string;
+  job: bigint;
+}
+
+const opened = (about: Opened): Uint8Array[] => [text(about.chainId), big(about.job, 8)];
+
+/** The point that C holds for x, and the proof of it. */
+export function show(about: Opened, x: bigint, C: Uint8Array, entropy: Uint8Array): { point: Uint8Array; proof: Uint8Array } {
+  const a = nonce(x, entropy, 1, [text("aceso/grant/opening/1"), ...opened(about), C]);
+  const [C1, C2] = cut(C, 48, 48).map(point) as [Point, Point];
+  const K = C2.subtract(times(C1, x));
+  const c = challenge("aceso/grant/opening/1", opened(about), [times(G, x), C1, C2, K, times(G, a), times(C1, a)]);
+  return { point: encoded(K), proof: concat(scalarBytes(c), scalarBytes(mod(a + c * x))) };
+}
+
+/** Throws unless C holds K for P. */
+export function checkShown(about: Opened, P: Point, C: Uint8Array, K: Point, bytes: Uint8Array): void {
+  const [c, z] = cut(bytes, 32, 32).map(scalar) as [bigint, bigint];
+  const [C1, C2] = cut(C, 48, 48).map(point) as [Point, Point];
+  const T1 = times(G, z).subtract(times(P, c));
+  const T2 = times(C1, z).subtract(times(C2.subtract(K), c));
+  if (challenge("aceso/grant/opening/1", opened(about), [P, C1, C2, K, T1, T2]) !== c)
+    throw new Error("the opening does not hold");
 }
 
 export function possession(x: bigint, context: Uint8Array, entropy: Uint8Array): Uint8Array {

@@ -35,6 +35,13 @@ export interface Granted {
   terms: Uint8Array;
 }
 
+/** What an opening is about. */
+export interface Opened {
+  chainId: string;
+  /** The job that is disputed with it. */
+  job: bigint;
+}
+
 /** A registration's parts. */
 export interface Registration {
   /** Her key of this image, 48 bytes. */
@@ -59,6 +66,8 @@ const aboutWrap = (of: Granted): Uint8Array =>
     committee: hex(of.committee),
     terms: hex(of.terms),
   });
+
+const aboutOpening = ({ chainId, job }: Opened): Uint8Array => json({ chain_id: chainId, job: String(job) });
 
 const bytesOf = (text: string | Uint8Array): Uint8Array => (typeof text === "string" ? encode(text) : text);
 
@@ -143,6 +152,20 @@ export class Grants {
   /** The content point for whom it was sealed. Another's secret gives another point: compare `commitment`. */
   open(secret: Uint8Array, sealed: Uint8Array): Uint8Array {
     return this.#wasm.bytes("open", secret, sealed);
+  }
+
+  /**
+   * What a ciphertext holds for `secret`, with the proof (64 bytes) that it is that: for a `MsgDispute`. Whoever sees the point
+   * opens everything that is sealed under it.
+   */
+  show(of: Opened, secret: Uint8Array, sealed: Uint8Array, entropy?: Uint8Array): { point: Uint8Array; proof: Uint8Array } {
+    const all = mixed(entropy, 64, (entropy) => this.#wasm.bytes("opening", aboutOpening(of), secret, sealed, entropy));
+    return { point: all.slice(0, 48), proof: all.slice(48) };
+  }
+
+  /** Throws `GrantError` unless the point is what `sealed` holds for `key`. */
+  checkShown(of: Opened, key: Uint8Array, sealed: Uint8Array, point: Uint8Array, proof: Uint8Array): void {
+    this.#wasm.call("check_opening", aboutOpening(of), key, sealed, concat([point, proof]));
   }
 
   /** Shows that its holder has a secret key, in this context: 64 bytes. */

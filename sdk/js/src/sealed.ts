@@ -177,14 +177,24 @@ export const MsgRequestRead = codec<MsgRequestRead>({
 /** What became of a request. */
 export const MsgRequestReadResponse = codec<{ job: bigint; fee: string }>({ job: u64(1), fee: text(2) });
 
-/** Shows a record's key, for everybody and for good, to have a job done again by everybody. */
+/** Shows what a record's ciphertexts hold, for everybody and for good, to have a job done again by everybody. */
 export interface MsgDispute {
   sender: string;
   job: bigint;
   /** 48 bytes. */
   point: Uint8Array;
+  /** Whose wrap was opened; none where it was the registration. */
+  from: PassedOn | undefined;
+  /** That the point is what that holds, 64 bytes. */
+  proof: Uint8Array;
 }
-export const MsgDispute = codec<MsgDispute>({ sender: text(1), job: u64(2), point: bytes(3) });
+export const MsgDispute = codec<MsgDispute>({
+  sender: text(1),
+  job: u64(2),
+  point: bytes(3),
+  from: message(4, PassedOn),
+  proof: bytes(5),
+});
 
 /** What came of it. */
 export interface MsgDisputeResponse {

@@ -40,6 +40,8 @@ const rust = {
   wrapped: (of, key, from, members, all) => holds(() => grants.checkWrap(of, key, from, members, all)),
   of: (wrap, place) => grants.of(wrap, place),
   open: (secret, sealed) => grants.open(secret, sealed),
+  show: (of, secret, sealed, entropy) => grants.show(of, secret, sealed, entropy),
+  shown: (of, key, sealed, at, proof) => holds(() => grants.checkShown(of, key, sealed, at, proof)),
   possession: (secret, context, entropy) => grants.possession(secret, context, entropy),
   possessed: (key, context, proof) => holds(() => grants.checkPossession(key, context, proof)),
   deal: (of, secret, threshold, keys, entropy) => guardians.deal(of, secret, threshold, keys, entropy),
@@ -64,6 +66,8 @@ const noble = {
     holds(() => other.checkWrap(of, point(key), from, members.map(point), all)),
   of: (wrap, place) => other.wrapped(wrap, place),
   open: (secret, sealed) => encoded(other.open(secretKey(secret), sealed)),
+  show: (of, secret, sealed, entropy) => other.show(of, secretKey(secret), sealed, entropy),
+  shown: (of, key, sealed, at, proof) => holds(() => other.checkShown(of, point(key), sealed, point(at), proof)),
   possession: (secret, context, entropy) => other.possession(secretKey(secret), context, entropy),
   possessed: (key, context, proof) => holds(() => other.checkPossession(point(key), context, proof)),
   deal: (of, secret, threshold, keys, entropy) =>
@@ -192,6 +196,28 @@ for (const one of [rust, noble]) {
     const on = bytes(vectors.wraps[0].wrap);
     const mixed = new Uint8Array([...all.slice(0, 192), ...on.slice(-96)]);
     assert.ok(!check({ all: mixed }));
+  });
+
+  test(`${one.name}: openings`, () => {
+    for (const vector of vectors.openings) {
+      const [of, secret, sealed] = [
+        { chainId: vector.chain_id, job: BigInt(vector.job) },
+        bytes(vector.secret),
+        bytes(vector.ciphertext),
+      ];
+      const { point: at, proof } = one.show(of, secret, sealed, bytes(vector.entropy));
+      assert.equal(hex(at), vector.point);
+      assert.equal(hex(proof), vector.proof);
+      const key = one.publicKey(secret);
+      assert.ok(one.shown(of, key, sealed, at, proof));
+      assert.ok(!one.shown({ ...of, job: of.job ^ 1n }, key, sealed, at, proof));
+      assert.ok(!one.shown({ ...of, chainId: `${of.chainId}x` }, key, sealed, at, proof));
+      assert.ok(!one.shown(of, key, sealed, key, proof));
+      assert.ok(!one.shown(of, at, sealed, at, proof));
+      assert.ok(!one.shown(of, key, new Uint8Array([...sealed.slice(48), ...sealed.slice(0, 48)]), at, proof));
+      for (const [where, wrong] of flipped(proof, [0, 32]))
+        assert.ok(!one.shown(of, key, sealed, at, wrong), `byte ${where}`);
+    }
   });
 
   test(`${one.name}: possessions`, () => {

@@ -4,8 +4,8 @@
 
 use aceso_types::Digest;
 use aceso_verify::grant::{
-    Ciphertext, ContentPoint, Entropy, GrantError, Granted, MEMBERS_MAX, Possession, PublicKey, Registered,
-    Registration, SecretKey, Wrap,
+    Ciphertext, ContentPoint, Entropy, GrantError, Granted, MEMBERS_MAX, Opened, Opening, Possession, PublicKey,
+    Registered, Registration, SecretKey, Wrap,
 };
 use expect_test::expect;
 use proptest::prelude::*;
@@ -234,6 +234,33 @@ fn possession_is_of_one_key_in_one_context() {
 }
 
 #[test]
+fn what_was_opened_can_be_shown_and_nothing_else() {
+    let scene = scene(3);
+    let about = Opened { chain_id: "clinic-1", job: 4 };
+    let wrong = Err(GrantError::Proof("opening"));
+    let other = ContentPoint::generate(&entropy(8));
+    // Who registered it and each who was let in show the same point.
+    let owner = (&scene.patient, scene.registration.sealed);
+    let members = scene.secrets.iter().enumerate().map(|(place, key)| (key, scene.wrap.of(place).unwrap()));
+    for (key, sealed) in members.chain([owner]) {
+        let (content, opening) = Opening::new(&about, key, &sealed, &entropy(6));
+        assert_eq!(content, scene.content);
+        assert_eq!(opening.check(&about, &key.public(), &sealed, &content), Ok(()));
+        assert_eq!(Opening::from_bytes(&opening.to_bytes()), Ok(opening));
+        assert_eq!(opening.check(&about, &key.public(), &sealed, &other), wrong);
+        assert_eq!(opening.check(&Opened { job: 5, ..about }, &key.public(), &sealed, &content), wrong);
+        assert_eq!(opening.check(&Opened { chain_id: "clinic-2", ..about }, &key.public(), &sealed, &content), wrong);
+        // The same randomness for another job draws another nonce.
+        let again = Opening::new(&Opened { job: 5, ..about }, key, &sealed, &entropy(6)).1;
+        assert_ne!(again.to_bytes()[..32], opening.to_bytes()[..32]);
+    }
+    // A stranger's key opens a point as well, and he cannot say that it is hers.
+    let (theirs, opening) = Opening::new(&about, &key(9), &scene.registration.sealed, &entropy(6));
+    assert_ne!(theirs, scene.content);
+    assert_eq!(opening.check(&about, &scene.patient.public(), &scene.registration.sealed, &theirs), wrong);
+}
+
+#[test]
 fn the_same_randomness_twice_gives_no_secret_away() {
     // Two proofs with one nonce and two challenges would solve for the secret: nonces follow from statements too.
     let key = key(1);
@@ -259,6 +286,10 @@ fn vectors() {
         format!("registration {}", digest(&scene.registration.to_bytes())),
         format!("wrap {}", digest(&scene.wrap.to_bytes())),
         format!("possession {}", digest(&scene.patient.possession(b"context", &entropy(1)).to_bytes())),
+        format!("opening {}", {
+            let about = Opened { chain_id: "clinic-1", job: 4 };
+            digest(&Opening::new(&about, &scene.patient, &scene.registration.sealed, &entropy(1)).1.to_bytes())
+        }),
     ];
     expect![[r#"
         patient 80508df43c411e496f260cecdb3a740f8dc3be922ce7369d8924666ac6e35ec6a42555a91871acfe2353c034d7df2f9a
@@ -266,7 +297,8 @@ fn vectors() {
         commitment 132d20d34e49a87f4e0a8b7fa4b739a92fb165e201bec4f357be85bd1d6de837
         registration 1734c57aada1ff0724d0043d83759161cfe97121ffa197bc145a137694de7336
         wrap d81daf9429a894a5d2bff637b96122bfc6c078a90e836e4ef9520cf8126bfc5b
-        possession 17da8d1175de21a55fa524e81e22121010a239a181cc8d0b930b922f6315c9cc"#]]
+        possession 17da8d1175de21a55fa524e81e22121010a239a181cc8d0b930b922f6315c9cc
+        opening 6a30cbb4b16e2aad5a15d6a26a3b1211edd687cebc8f59ce241124f89347a238"#]]
     .assert_eq(&lines.join("\n"));
 }
 

@@ -8,7 +8,8 @@
 
 use aceso_types::Digest;
 use aceso_verify::grant::{
-    Ciphertext, ContentPoint, Deal, Dealt, Entropy, Granted, PublicKey, Registered, Registration, SecretKey, Wrap,
+    Ciphertext, ContentPoint, Deal, Dealt, Entropy, Granted, Opened, Opening, PublicKey, Registered, Registration,
+    SecretKey, Wrap,
 };
 use expect_test::expect_file;
 use serde_json::{Value, json};
@@ -107,6 +108,24 @@ fn wraps() -> Value {
     let again = Granted { source: &Digest([8; 32]), grant: 6, epoch: u64::MAX, version: u32::MAX, ..GRANTED };
     let (_, on) = wrap(&again, &derived("member", 2), &three.0.of(2).unwrap(), 2);
     json!([one.1, three.1, many.1, on])
+}
+
+fn openings() -> Value {
+    let one = |about: Opened<'_>, key: SecretKey, sealed: Ciphertext| {
+        let (content, proof) = Opening::new(&about, &key, &sealed, &entropy(6));
+        proof.check(&about, &key.public(), &sealed, &content).unwrap();
+        json!({
+            "chain_id": about.chain_id, "job": about.job.to_string(), "secret": hex::encode(key.to_bytes()),
+            "ciphertext": hex::encode(sealed.to_bytes()), "entropy": hex::encode(entropy(6)),
+            "point": hex::encode(&content.to_bytes()[..]), "proof": hex::encode(proof.to_bytes()),
+        })
+    };
+    let (patient, registration) = (derived("patient", 1), registration(1));
+    let (wrap, _) = wrap(&GRANTED, &patient, &registration.sealed, 3);
+    json!([
+        one(Opened { chain_id: "clinic-1", job: 7 }, patient, registration.sealed),
+        one(Opened { chain_id: "", job: u64::MAX }, derived("member", 2), wrap.of(2).unwrap()),
+    ])
 }
 
 fn possessions() -> Value {
@@ -211,7 +230,7 @@ fn refused() -> Value {
 fn grants_do_not_change() {
     let vectors = json!({
         "derivations": derivations(), "points": points(), "registrations": registrations(), "wraps": wraps(),
-        "possessions": possessions(), "deals": deals(), "refused": refused(),
+        "openings": openings(), "possessions": possessions(), "deals": deals(), "refused": refused(),
     });
     let text = serde_json::to_string_pretty(&vectors).unwrap() + "\n";
     expect_file!["vectors/grants.json"].assert_eq(&text);

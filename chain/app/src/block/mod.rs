@@ -110,7 +110,7 @@ fn end(
     events.extend(models::end_block(state, host, script, height)?);
     events.extend(sealed::close::expire(state, chain, height)?);
     events.extend(sealed::sweep::end_block(state, chain, height)?);
-    events.extend(sealed::roots::end_block(state, chain)?);
+    events.extend(sealed::roots::end_block(state, chain, changed.table)?);
     // Last, so that whatever contracts do to it is settled with the next block.
     events.extend(caller.end_block(script, delta)?);
     let consensus = Some(chain::consensus(&mut Bare(delta))?).filter(|new| *new != chain.consensus);

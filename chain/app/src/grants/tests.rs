@@ -4,7 +4,7 @@ use std::fmt::Display;
 
 use aceso_types::Digest;
 use aceso_verify::grant::{
-    Ciphertext, ContentPoint, Entropy, GrantError, Possession, PublicKey, Registration, SecretKey, Wrap,
+    Ciphertext, ContentPoint, Entropy, GrantError, Opening, Possession, PublicKey, Registration, SecretKey, Wrap,
 };
 use proptest::prelude::*;
 
@@ -51,6 +51,24 @@ fn possession(key: &[u8], context: &[u8], proof: &[u8]) -> Result<(), ProofError
 fn registration(about: &Registered<'_>, bytes: &[u8]) -> Result<(), ProofError> {
     let theirs = Registration::from_bytes(bytes).and_then(|one| one.check(about));
     both(check_registration(about, bytes), theirs)
+}
+
+const OPENED: Opened<'_> = Opened { chain_id: "clinic-1", job: 12 };
+
+fn opening(
+    about: &Opened<'_>,
+    key: &PublicKey,
+    from: &Ciphertext,
+    point: &[u8],
+    proof: &[u8],
+) -> Result<(), ProofError> {
+    let theirs = || {
+        let proof = Opening::from_bytes(proof)?;
+        proof.check(about, key, from, &ContentPoint::from_bytes(point)?)
+    };
+    let (key, from) = (key.to_bytes(), from.to_bytes());
+    let source = Source { key: &key, c1: &from[..48], c2: &from[48..] };
+    both(check_opening(about, &source, point, proof), theirs())
 }
 
 /// A patient, what she sealed, and what she wrapped for some members.
@@ -122,6 +140,10 @@ proptest! {
         prop_assert_eq!(scene.check(&GRANTED, &scene.wrap), Ok(()));
         let proof = reader(0).possession(CONTEXT, &entropy).to_bytes();
         prop_assert_eq!(possession(&scene.members[0].to_bytes(), CONTEXT, &proof), Ok(()));
+        let sealed = Wrap::from_bytes(&scene.wrap).unwrap().of(0).unwrap();
+        let (content, proof) = Opening::new(&OPENED, &reader(0), &sealed, &entropy);
+        let point = content.to_bytes();
+        prop_assert_eq!(opening(&OPENED, &scene.members[0], &sealed, &point[..], &proof.to_bytes()), Ok(()));
         let mut wrap = scene.wrap.clone();
         let at = flipped.index(wrap.len());
         wrap[at] ^= 1 << bit;
@@ -132,6 +154,7 @@ proptest! {
     fn no_bytes_panic(bytes in prop::collection::vec(any::<u8>(), 0..400), key in any::<[u8; 48]>()) {
         let _ = registration(&REGISTERED, &bytes);
         let _ = possession(&key, CONTEXT, &bytes);
+        let _ = check_opening(&OPENED, &Source { key: &key, c1: &bytes, c2: &key }, &bytes, &bytes);
         let _ = check_wrap(&GRANTED, &Source { key: &key, c1: &bytes, c2: &key }, &[&bytes], &bytes);
         let _ = Source::of_wrap(&bytes, bytes.len(), &key);
     }
@@ -206,6 +229,55 @@ fn a_wrap_is_about_one_grant_one_source_and_its_members() {
     let content = ContentPoint::generate(&entropy(77));
     let stranger = Registration::new(&REGISTERED, &scene.patient, &content, &entropy(3));
     assert_eq!(scene.check_for(&GRANTED, key, &stranger.sealed, &scene.members, &scene.wrap), refused);
+}
+
+#[test]
+fn an_opening_is_about_one_ciphertext_one_point_one_job_and_one_chain() {
+    let scene = Scene::with(2);
+    let (key, sealed) = (&scene.registration.key, &scene.registration.sealed);
+    let (content, proof) = Opening::new(&OPENED, &scene.patient, sealed, &entropy(5));
+    let (point, proof) = (content.to_bytes(), proof.to_bytes());
+    assert_eq!(opening(&OPENED, key, sealed, &point[..], &proof), Ok(()));
+    let refused = Err(ProofError::Proof("opening"));
+    for wrong in [
+        Opened { chain_id: "clinic-2", ..OPENED },
+        Opened { job: 13, ..OPENED },
+        Opened { chain_id: "clinic-1\0", job: 12 },
+    ] {
+        assert_eq!(opening(&wrong, key, sealed, &point[..], &proof), refused, "{wrong:?}");
+    }
+    // Another key, another ciphertext of the same point, another point.
+    assert_eq!(opening(&OPENED, &scene.members[0], sealed, &point[..], &proof), refused);
+    let wrapped = Wrap::from_bytes(&scene.wrap).unwrap().of(0).unwrap();
+    assert_eq!(opening(&OPENED, key, &wrapped, &point[..], &proof), refused);
+    let other = ContentPoint::generate(&entropy(78)).to_bytes();
+    assert_eq!(opening(&OPENED, key, sealed, &other[..], &proof), refused);
+    // Whoever has another key opens another point, and proves it of her own key only.
+    let (theirs, proof_of_theirs) = Opening::new(&OPENED, &self::key(10), sealed, &entropy(5));
+    let theirs = theirs.to_bytes();
+    assert_eq!(opening(&OPENED, key, sealed, &theirs[..], &proof_of_theirs.to_bytes()), refused);
+    for hostile in hostile() {
+        let refused = opening(&OPENED, key, sealed, &hostile, &proof);
+        assert_eq!(refused, Err(ProofError::Point("a content point")), "{hostile:?}");
+    }
+    let flipped = |bytes: &[u8], at: usize| {
+        let mut other = bytes.to_vec();
+        other[at] ^= 1;
+        other
+    };
+    for at in 0..64 {
+        assert!(opening(&OPENED, key, sealed, &point[..], &flipped(&proof, at)).is_err(), "byte {at}");
+    }
+    for at in 0..48 {
+        assert!(opening(&OPENED, key, sealed, &flipped(&point[..], at), &proof).is_err(), "byte {at} of the point");
+    }
+    for length in [0, 63, 65] {
+        let mut other = proof.to_vec();
+        other.resize(length, 0);
+        assert!(matches!(opening(&OPENED, key, sealed, &point[..], &other), Err(ProofError::Length { .. })));
+    }
+    let spelled = [&[0xff; 32][..], &proof[32..]].concat();
+    assert_eq!(opening(&OPENED, key, sealed, &point[..], &spelled), Err(ProofError::Scalar("an opening's proof")));
 }
 
 /// The identity; a point of order 3; one on the curve and outside the subgroup; one beyond the field; one off the curve.

@@ -9,7 +9,7 @@ use aceso_app::{
 use aceso_blobs::{BlobStore, Options};
 use aceso_seal::Registered;
 use aceso_types::{
-    BlobId, Digest as Commitment,
+    BlobId,
     genesis::{Attester, Balance, Coin as GenesisCoin, Genesis, Params},
     msg::Named,
     query::Asked,
@@ -60,11 +60,6 @@ const CONSENSUS: &str = "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a6
 pub(crate) struct Members;
 
 impl Reopen for Members {
-    fn check_point(&self, point: &[u8], commitment: &Commitment) -> Result<(), String> {
-        let point = ContentPoint::from_bytes(point).map_err(|e| e.to_string())?;
-        (point.commitment() == *commitment).then_some(()).ok_or("it commits to another".into())
-    }
-
     fn outcome(&self, shown: &Shown<'_>) -> Outcome {
         let Ok(content) = ContentPoint::from_bytes(shown.point) else { return Outcome::Failed(Failure::Key) };
         let Shown { statement, manifest, model, commitment, modality, body_part, vouched, file, .. } = *shown;

@@ -2,9 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use aceso_app::attest::{AttestKey, extension};
+use aceso_app::{
+    OpenJob, TASKS_PAGE,
+    attest::{AttestKey, extension},
+};
 use aceso_types::{
-    Digest as Hash, ElementType, Manifest, ModelId, Tensor,
+    BlobId, Digest as Hash, ElementType, Manifest, ModelId, Tensor,
     genesis::{Attester, Balance, Coin, Genesis},
     guest::{Answered, Callback, ReadDone},
     manifest::Finding,
@@ -81,6 +84,8 @@ pub(crate) struct Hospital {
     pub(crate) terms: Terms,
     /// What jobs come to, where it is not the usual.
     pub(crate) answers: BTreeMap<u64, Outcome>,
+    /// Files that no member has: nobody signs anything of them.
+    pub(crate) unreadable: BTreeSet<BlobId>,
 }
 
 /// The model with thresholds between which a value could be narrowed down.
@@ -151,8 +156,8 @@ impl Hospital {
         };
         change_terms(&mut terms);
         let kept = Kept::new(&alice(), 1);
-        let (model, answers) = (manifest.id(), BTreeMap::new());
-        let mut hospital = Self { ward, seats, kept, model, manifest, terms, answers };
+        let (model, answers, unreadable) = (manifest.id(), BTreeMap::new(), BTreeSet::new());
+        let mut hospital = Self { ward, seats, kept, model, manifest, terms, answers, unreadable };
         hospital.found();
         hospital
     }
@@ -294,13 +299,28 @@ impl Hospital {
         self.answers.get(&statement.job).cloned().unwrap_or_else(|| usual(&statement.disclosure))
     }
 
+    /// The open jobs of a member, page by page.
+    pub(crate) fn open_jobs(&self, seat: &Seat) -> Vec<OpenJob> {
+        let (mut all, key) = (Vec::<OpenJob>::new(), seat.attest.public());
+        loop {
+            let page = self.ward.net.app.open_jobs(&key, all.last().map(|open| open.job));
+            all.extend(&page);
+            if page.len() < TASKS_PAGE {
+                return all;
+            }
+        }
+    }
+
     /// What a validator says in its vote.
     pub(crate) fn vote(&self, seat: &Seat) -> Vec<u8> {
         let net = &self.ward.net;
         let held = net.app.wanted_blobs().into_iter().filter(|blob| net.blobs.has(&blob.id).unwrap());
         let mut shares = Vec::new();
         let key = seat.attest.public();
-        for task in net.app.open_jobs(&key).into_iter().map(|job| net.app.task(job, &key).unwrap()) {
+        for task in self.open_jobs(seat).into_iter().map(|open| net.app.task(open.job, &key).unwrap()) {
+            if self.unreadable.contains(&task.statement.image) {
+                continue;
+            }
             let outcome = seat.lie.clone().unwrap_or_else(|| self.outcome(&task.statement));
             shares.push(seat.share(&task.statement, &outcome));
         }

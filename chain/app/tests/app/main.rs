@@ -15,6 +15,7 @@ mod observer;
 mod queries;
 mod reads;
 mod replay;
+mod sealed_closed;
 mod sealed_dispute;
 mod sealed_ends;
 mod sealed_forged;

@@ -11,23 +11,23 @@ use aceso_types::{
     journal::{Entry, Event},
     msg::{
         Disclose, Extension, MsgDispute, MsgDisputeResponse, MsgRegisterBlob, MsgRegisterModel, MsgRequestRead,
-        MsgRetireSealed,
+        MsgRetireSealed, MsgRevokeGrant, MsgSetValidator, PassedOn,
     },
-    query::{QueryJournal, QueryValidators},
+    query::{QueryGrant, QueryJournal, QueryValidators},
     sealed::{Disclosure, Failure, Input, Outcome, Statement},
     transcript::Read,
 };
-use aceso_verify::grant::ContentPoint;
+use aceso_verify::grant::{ContentPoint, Opened, Opening, Registration, SecretKey, Wrap};
 use cosmos_sdk_proto::cosmos::tx::v1beta1::{SimulateRequest, SimulateResponse};
 use prost::Message;
 
 use crate::{
-    fixture::{DENOM, Members, alice, bob, code, ours, responses, told},
+    fixture::{CHAIN, DENOM, Key, Members, alice, bob, code, ours, responses, told},
     guests::NOTHING,
     hospital::{Hospital, author, eve, model},
     reads::picture,
     replay::{Follower, encoded, signed, signer, transcript, truth, with_images},
-    ward::Kept,
+    ward::{Kept, LATER, reader, register_reader, terms},
 };
 
 /// Hospitals that can read a second record of alice's, which is a sealed file like those that clients make.
@@ -101,15 +101,20 @@ impl Ward {
 
     /// What an honest member signs of a job.
     fn truth(&self, job: u64) -> Outcome {
+        self.found(job, &self.kept.content)
+    }
+
+    /// What the file comes to under a key.
+    fn found(&self, job: u64, content: &ContentPoint) -> Outcome {
         Members.outcome(&Shown {
             statement: &self.statement(job),
             manifest: &self.manifest,
             model: &self.model,
-            commitment: &self.kept.content.commitment(),
+            commitment: &self.kept.commitment,
             modality: &self.modality,
             body_part: &self.body_part,
             vouched: None,
-            point: &self.kept.content.to_bytes()[..],
+            point: &content.to_bytes()[..],
             file: &self.file,
         })
     }
@@ -125,8 +130,25 @@ impl Ward {
         job
     }
 
+    /// Eve's message, out of what the patient's own key opens.
     fn showing(&self, job: u64) -> MsgDispute {
-        MsgDispute { sender: eve().address(), job, point: self.kept.content.to_bytes().to_vec() }
+        self.opened(job, (CHAIN, job), None, &self.kept.secret)
+    }
+
+    /// Eve's message, out of what a key opens: a place of a grant, or the registration. The proof says which chain and job it
+    /// is for.
+    fn opened(&self, job: u64, (chain_id, about): (&str, u64), from: Option<PassedOn>, key: &SecretKey) -> MsgDispute {
+        let sealed = match &from {
+            None => Registration::from_bytes(&self.hospital.ward.record(2).registration).unwrap().sealed,
+            Some(PassedOn { granter, grant, place }) => {
+                let row = self.hospital.ward.net.ask(&QueryGrant { granter: granter.clone(), grant: *grant });
+                let wrap = row.grant.unwrap().wrap;
+                Wrap::from_bytes(&wrap).unwrap().of(usize::try_from(*place).unwrap()).unwrap()
+            }
+        };
+        let (content, proof) = Opening::new(&Opened { chain_id, job: about }, key, &sealed, &[4; 64]);
+        let (point, proof) = (content.to_bytes().to_vec(), proof.to_bytes().into());
+        MsgDispute { sender: eve().address(), job, point, from, proof }
     }
 
     /// Eve shows the key.
@@ -315,36 +337,171 @@ fn a_file_that_was_changed_fails_for_everybody() {
     }
 }
 
+/// What liars say where they ought to have told what is in the record.
+fn key_differs(_: Outcome) -> Outcome {
+    Outcome::Failed(Failure::Key)
+}
+
+#[test]
+fn members_that_say_falsely_that_the_wrap_holds_another_key_are_marked() {
+    let mut ward = Ward::open(4);
+    ward.publish();
+    let asking = ward.asking(Disclose::Open);
+    let job = ward.hospital.ask(&asking);
+    let truth = ward.truth(job);
+    ward.hospital.answers.insert(job, Outcome::Failed(Failure::Key));
+    ward.hospital.seats[3].lie = Some(truth.clone());
+    ward.hospital.block(vec![]);
+    assert_eq!(ward.wrong(job), [0, 0, 0, 1]);
+    let (response, events) = ward.dispute(job);
+    assert_eq!((response.wrong, response.marked, response.outcome), (true, 3, truth.encode()));
+    assert_eq!(ward.wrong(job), [1, 1, 1, 0]);
+    assert_eq!(events.iter().filter(|event| event.starts_with("member_cleared")).count(), 1, "{events:#?}");
+    // In every form of disclosure.
+    ward.hospital.seats[3].lie = None;
+    for (count, disclose) in (2..).zip([Disclose::Predicate, Disclose::Sealed]) {
+        let job = ward.done(disclose, key_differs);
+        assert!(ward.dispute(job).0.wrong);
+        assert_eq!(ward.wrong(job), [count, count, count, count - 1]);
+    }
+}
+
+/// An owner whose ciphertexts hold one key and whose registration commits to another, under which the file is sealed.
+fn two_keys() -> (Ward, Kept) {
+    let other = Kept { secret: SecretKey::from_bytes(&[9; 32]).unwrap(), ..Kept::new(&alice(), 3) };
+    let kept = Kept { commitment: other.commitment, ..Kept::new(&alice(), 2) };
+    let file = sealed(&other, &picture(1));
+    let mut ward = Ward::of(Hospital::open(4), kept, file, ("DX", "CHEST"), model());
+    ward.publish();
+    (ward, other)
+}
+
+#[test]
+fn members_that_say_truly_that_the_wrap_holds_another_key_are_upheld() {
+    let (mut ward, other) = two_keys();
+    let job = ward.done(Disclose::Open, |truth| truth);
+    assert_eq!(ward.truth(job), Outcome::Failed(Failure::Key));
+    // The key that is committed to opens the file, and is not what the members were given: nobody has a proof for it.
+    let mut msg = ward.showing(job);
+    msg.point = other.content.to_bytes().to_vec();
+    ward.hospital.ward.refused(&eve(), &msg, ("aceso", 928), "the proof of the opening does not hold");
+    let (response, events) = ward.dispute(job);
+    assert_eq!((response.wrong, response.marked), (false, 0), "{events:#?}");
+    assert_eq!((response.outcome, ward.wrong(job)), (Outcome::Failed(Failure::Key).encode(), vec![0; 4]));
+}
+
+#[test]
+fn who_was_told_the_other_key_and_says_what_it_opens_is_wrong() {
+    let (mut ward, other) = two_keys();
+    let asking = ward.asking(Disclose::Open);
+    let job = ward.hospital.ask(&asking);
+    // What the file has in it, under the key that the owner has told three of them, and wrapped for nobody.
+    let told = ward.found(job, &other.content);
+    assert!(matches!(told, Outcome::Open { .. }));
+    ward.hospital.answers.insert(job, told);
+    ward.hospital.seats[3].lie = Some(Outcome::Failed(Failure::Key));
+    ward.hospital.block(vec![]);
+    assert_eq!(ward.wrong(job), [0, 0, 0, 1]);
+    let (response, _) = ward.dispute(job);
+    assert_eq!((response.wrong, response.marked), (true, 3));
+    assert_eq!((response.outcome, ward.wrong(job)), (Outcome::Failed(Failure::Key).encode(), vec![1, 1, 1, 0]));
+}
+
+#[test]
+fn whoever_was_let_in_can_show_what_all_were_given() {
+    let mut ward = Ward::open(4);
+    ward.publish();
+    // A physician, to whom the owner has given it, and one to whom he has passed it on.
+    for key in [&eve(), &author()] {
+        ward.hospital.net().ok(key, vec![ours(&register_reader(key, 0, LATER))]);
+    }
+    let mut giving = ward.hospital.ward.give(&ward.kept, 2, 3, &[&eve()]);
+    giving.msg.terms = terms().digest(giving.msg.expires).0.into();
+    ward.hospital.net().ok(&alice(), vec![ours(&giving.made())]);
+    let passed = ward.hospital.ward.pass(&eve(), 1, (&alice(), 3), 0, &[&author()]).made();
+    ward.hospital.net().ok(&eve(), vec![ours(&passed)]);
+    let mut openers = Vec::new();
+    for (place, seat) in (0_u32..).zip(&ward.hospital.seats) {
+        openers.push((alice(), 2, place, reader(&seat.operator, 0)));
+    }
+    openers.extend([(alice(), 3, 0, reader(&eve(), 0)), (eve(), 1, 0, reader(&author(), 0))]);
+    // Whatever became of the grants: what was given was given.
+    let jobs: Vec<u64> = openers.iter().map(|_| ward.done(Disclose::Open, key_differs)).collect();
+    for grant in [2, 3] {
+        let sender = alice().address();
+        let revoke = MsgRevokeGrant { sender: sender.clone(), granter: sender, grant };
+        ward.hospital.net().ok(&alice(), vec![ours(&revoke)]);
+    }
+    for ((granter, grant, place, key), job) in openers.into_iter().zip(jobs) {
+        let from = PassedOn { granter: granter.address(), grant, place };
+        let msg = ward.opened(job, (CHAIN, job), Some(from), &key);
+        assert_eq!(msg.point, ward.kept.content.to_bytes()[..]);
+        let result = ward.hospital.net().ok(&eve(), vec![ours(&msg)]);
+        let response = MsgDisputeResponse::decode(&responses(&result)[0].value[..]).unwrap();
+        assert_eq!((response.wrong, response.marked), (true, 4));
+    }
+}
+
 #[test]
 fn what_cannot_be_disputed_is_refused_by_name() {
     let mut ward = Ward::open(4);
     let job = ward.done(Disclose::Open, lie);
     let msg = ward.showing(job);
-    let gone = |_: Outcome| Outcome::Failed(Failure::Key);
-    let keyless = ward.done(Disclose::Open, gone);
+    let another = ward.done(Disclose::Open, key_differs);
     ward.hospital.seats[0].speaks = false;
     ward.hospital.seats[1].speaks = false;
     let asking = ward.asking(Disclose::Open);
     let open = ward.hospital.ask(&asking);
-    let point = |point: &[u8]| MsgDispute { point: point.into(), ..msg.clone() };
+    let change = |change: &dyn Fn(&mut MsgDispute)| {
+        let mut msg = msg.clone();
+        change(&mut msg);
+        msg
+    };
+    let point = |point: &[u8]| change(&|msg| msg.point = point.into());
     let other = ContentPoint::generate(&[77; 64]).to_bytes();
     let theirs = ward.hospital.kept.content.to_bytes();
     let identity = [&[0xc0][..], &[0; 47]].concat();
-    let cases = [
-        (MsgDispute { job: 99, ..msg.clone() }, 926, "job 99"),
-        (MsgDispute { job: 0, ..msg.clone() }, 926, "job 0"),
-        (MsgDispute { job: open, ..msg.clone() }, 927, "it has no outcome yet"),
-        (MsgDispute { job: keyless, ..msg.clone() }, 927, "the wrap holds another key"),
-        (point(&other[..]), 928, "record 2"),
-        (point(&theirs[..]), 928, "record 2"),
-        (point(&identity), 928, "record 2"),
-        (point(&[0xff; 48]), 928, "record 2"),
+    let holds = "the proof of the opening does not hold";
+    let (owner, member) = (&ward.kept.secret, reader(&ward.hospital.seats[1].operator, 0));
+    let place = |granter: &Key, grant, place| PassedOn { granter: granter.address(), grant, place };
+    let from = |granter: &Key, grant, at| change(&|msg| msg.from = Some(place(granter, grant, at)));
+    let mut cases = vec![
+        (change(&|msg| msg.job = 99), 926, "job 99"),
+        (change(&|msg| msg.job = 0), 926, "job 0"),
+        (change(&|msg| msg.job = open), 927, "it has no outcome yet"),
+        // Its proof is for another job.
+        (change(&|msg| msg.job = another), 928, holds),
+        (ward.opened(job, (CHAIN, another), None, owner), 928, holds),
+        (ward.opened(job, ("another-chain", job), None, owner), 928, holds),
+        (point(&other[..]), 928, holds),
+        (point(&theirs[..]), 928, holds),
+        (point(&identity), 928, "a content point is no point of G1 in its subgroup"),
+        (point(&[0xff; 48]), 928, "a content point is no point of G1 in its subgroup"),
         (point(&other[..47]), 928, "47 bytes, and it has 48"),
+        (change(&|msg| msg.proof.truncate(63)), 928, "proof: 63 bytes, and it has 64"),
+        (change(&|msg| msg.proof[..32].fill(0xff)), 928, "no scalar below the group's order"),
+        (change(&|msg| msg.proof[32..].fill(0xff)), 928, "no scalar below the group's order"),
+        // Somebody else's key opens another point, of which there is no proof either.
+        (ward.opened(job, (CHAIN, job), None, &member), 928, holds),
+        (ward.opened(job, (CHAIN, job), Some(place(&alice(), 2, 0)), &member), 928, holds),
+        (ward.opened(job, (CHAIN, job), Some(place(&alice(), 2, 1)), owner), 928, holds),
+        // A proof of the registration's for a wrap; a wrap of another record, of nobody's, at no place.
+        (from(&alice(), 2, 0), 928, holds),
+        (from(&alice(), 1, 0), 928, "/1 is of record 1"),
+        (from(&alice(), 2, 4), 928, "/2 has 4 places, and no place 4"),
+        (from(&alice(), 2, u32::MAX), 928, "and no place 4294967295"),
+        (from(&alice(), 9, 0), 909, "/9"),
+        (from(&eve(), 1, 0), 909, "/1"),
         (msg.clone(), 104, "blob not registered"),
     ];
+    for at in 0..64 {
+        cases.push((change(&|msg| msg.proof[at] ^= 1), 928, "record 2"));
+    }
     for (msg, number, words) in cases {
         ward.hospital.ward.refused(&eve(), &msg, ("aceso", number), words);
     }
+    let nobody = change(&|msg| msg.from = Some(PassedOn { granter: "nobody".into(), grant: 2, place: 0 }));
+    ward.hospital.ward.refused(&eve(), &nobody, ("sdk", 7), "granter");
     // Registered, and too few have said that they hold it.
     let blob = MsgRegisterBlob {
         owner: bob().address(),
@@ -444,6 +601,88 @@ fn a_wrong_outcome_cuts_power_where_the_parameters_say_so() {
         ward.hospital.ward.net.ask(&QueryValidators::default()).rows.iter().map(|row| row.power).collect();
     powers.sort_unstable();
     assert_eq!(powers, [5, 5, 5, 10]);
+}
+
+/// Powers in the order of seats.
+fn powers(ward: &Ward) -> Vec<u64> {
+    let rows = ward.hospital.ward.net.ask(&QueryValidators::default()).rows;
+    let power = |key: &[u8]| rows.iter().find(|row| row.consensus_key == key).unwrap().power;
+    ward.hospital.seats.iter().map(|seat| power(&seat.consensus)).collect()
+}
+
+/// The authority says which power the fourth has.
+fn weigh(ward: &mut Ward, power: u64) {
+    let consensus_key = ward.hospital.seats[3].consensus.to_vec();
+    let authority = alice().address();
+    let set = MsgSetValidator { authority, consensus_key, power, operator: String::new(), name: String::new() };
+    ward.hospital.net().ok(&alice(), vec![ours(&set)]);
+}
+
+/// Three lie, and the fourth is held to be wrong because it tells the truth.
+fn slandered(ward: &mut Ward) -> u64 {
+    let asking = ward.asking(Disclose::Open);
+    let job = ward.hospital.ask(&asking);
+    let truth = ward.truth(job);
+    ward.hospital.answers.insert(job, lie(truth.clone()));
+    ward.hospital.seats[3].lie = Some(truth);
+    ward.hospital.block(vec![]);
+    ward.hospital.seats[3].lie = None;
+    job
+}
+
+#[test]
+fn who_is_cleared_gets_the_power_back_that_it_lost_by_that_word() {
+    let cutting = |genesis: &mut Genesis| genesis.params.sealed_wrong_power_cut_bps = 5_000;
+    let mut ward = Ward::with(Hospital::with(4, cutting, |_| {}), &picture(1));
+    ward.publish();
+    weigh(&mut ward, 14);
+    // Twice: what it lost for each word comes back with that word, in whatever order.
+    let first = slandered(&mut ward);
+    assert_eq!(powers(&ward), [10, 10, 10, 7]);
+    let second = slandered(&mut ward);
+    assert_eq!(powers(&ward), [10, 10, 10, 4]);
+    let (_, events) = ward.dispute(first);
+    let back: Vec<&String> = events.iter().filter(|event| event.starts_with("right_outcome")).collect();
+    assert!(matches!(back[..], [one] if one.contains("power_back=7 ")), "{events:#?}");
+    assert_eq!(powers(&ward), [5, 5, 5, 11]);
+    ward.dispute(second);
+    assert_eq!(powers(&ward), [3, 3, 3, 14]);
+    // The engine hears of it, and the chain goes on.
+    ward.hospital.block(vec![]);
+    ward.hospital.block(vec![]);
+    assert_eq!(powers(&ward), [3, 3, 3, 14]);
+}
+
+#[test]
+fn what_the_authority_has_said_since_stands() {
+    let cutting = |genesis: &mut Genesis| genesis.params.sealed_wrong_power_cut_bps = 5_000;
+    for said in [9, 5] {
+        let mut ward = Ward::with(Hospital::with(4, cutting, |_| {}), &picture(1));
+        ward.publish();
+        let job = slandered(&mut ward);
+        assert_eq!(powers(&ward)[3], 5);
+        // Also if it is the very power that the cut has left.
+        weigh(&mut ward, said);
+        let (_, events) = ward.dispute(job);
+        assert!(events.iter().any(|event| event.starts_with("member_cleared")), "{events:#?}");
+        assert!(events.iter().all(|event| !event.starts_with("right_outcome")), "{events:#?}");
+        assert_eq!((powers(&ward)[3], ward.wrong(job)[3]), (said, 0));
+    }
+}
+
+#[test]
+fn who_was_taken_out_meanwhile_gets_nothing_back() {
+    let cutting = |genesis: &mut Genesis| genesis.params.sealed_wrong_power_cut_bps = 5_000;
+    let mut ward = Ward::with(Hospital::with(4, cutting, |_| {}), &picture(1));
+    ward.publish();
+    let job = slandered(&mut ward);
+    weigh(&mut ward, 0);
+    let (response, events) = ward.dispute(job);
+    assert!(response.wrong && events.iter().all(|event| !event.starts_with("right_outcome")), "{events:#?}");
+    assert_eq!(powers(&ward), [5, 5, 5, 0]);
+    // It comes back as another one.
+    weigh(&mut ward, 7);
+    assert_eq!(powers(&ward), [5, 5, 5, 7]);
 }
 
 #[test]

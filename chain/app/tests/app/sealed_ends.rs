@@ -301,7 +301,9 @@ fn ten_thousand_deadlines_in_one_block_are_worked_off_a_bounded_number_a_block()
     }
     assert!(hospital.ward.net.height < deadline - 8);
     let queued = (0..5).map(|_| timed(&mut hospital)).min().unwrap();
-    println!("idle {idle:?}, with {count} jobs queued {queued:?}");
+    let (walked, took) = walked(&hospital);
+    assert_eq!(walked as u64, count);
+    println!("idle {idle:?}, with {count} jobs queued {queued:?}; a member walks them in {took:?}");
     while hospital.ward.net.height + 1 < deadline {
         hospital.block(vec![]);
     }
@@ -312,6 +314,14 @@ fn ten_thousand_deadlines_in_one_block_are_worked_off_a_bounded_number_a_block()
     }
     assert_eq!((hospital.opened(), hospital.balance(&eve())), (0, before - fees));
     assert_eq!(hospital.job(count).status(), JobStatus::Expired);
+}
+
+/// How many open jobs a member finds, and how long it takes.
+#[allow(clippy::disallowed_methods, reason = "what is measured is shown and decides nothing")]
+fn walked(hospital: &Hospital) -> (usize, std::time::Duration) {
+    let start = std::time::Instant::now();
+    let open = hospital.open_jobs(&hospital.seats[0]);
+    (open.len(), start.elapsed())
 }
 
 #[allow(clippy::disallowed_methods, reason = "what is measured is shown and decides nothing")]

@@ -2,7 +2,12 @@
 
 use aceso_app::attest::add_up;
 use aceso_types::{
-    msg::{JobOutcome, MsgAttest, MsgBreakGlass, MsgGrant, MsgRegisterReader, MsgRegisterSealed, Named},
+    Manifest,
+    manifest::Price,
+    msg::{
+        JobOutcome, MsgAttest, MsgBreakGlass, MsgGrant, MsgRegisterModel, MsgRegisterReader, MsgRegisterSealed,
+        MsgRequestRead, Named,
+    },
     query::JobStatus,
     sealed::{Failure, Outcome, Statement, Terms},
 };
@@ -16,7 +21,7 @@ use crate::{
     contracts::raw,
     fixture::{Key, Net, alice, bob, code, ours},
     guests::NOTHING,
-    hospital::{Hospital, eve, framed, usual},
+    hospital::{Hospital, author, erin, eve, framed, model, usual},
     ward::{Kept, LATER, START, Ward, carol, cid, dave, reader, register_reader, terms},
 };
 
@@ -169,7 +174,7 @@ fn members_who_lie_together_below_the_threshold_only_delay() {
         seat.lie = Some(lie.clone());
     }
     let deadline = hospital.ward.net.height + 5;
-    let asking = aceso_types::msg::MsgRequestRead { callback_gas: 400_000, deadline, ..hospital.asking() };
+    let asking = MsgRequestRead { callback_gas: 400_000, deadline, ..hospital.asking() };
     assert!(hospital.through(&contract, &asking).code.is_ok());
     let truth = usual(&Statement::decode(&hospital.job(1).statement).unwrap().disclosure);
     // A proposer who is one of them has two signatures for the lie and two for the truth, and can use neither.
@@ -221,4 +226,38 @@ fn nobody_but_the_chain_tells_a_contract_of_a_read() {
     assert!(result.code.is_err());
     assert!(result.log.contains("MsgSudoContract"), "{}", result.log);
     assert!(raw(&hospital.ward.net, &contract, b"got").is_empty());
+}
+
+#[test]
+fn a_dear_job_behind_a_thousand_that_nobody_can_read_is_done_in_two_blocks() {
+    let mut hospital = Hospital::with(4, |_| {}, |terms| terms.uses = 2_000);
+    let (_, cheap) = model();
+    let price = Price { amount: cheap.price.amount + 1, ..cheap.price.clone() };
+    let dear = Manifest { name: "dear".into(), price, ..cheap };
+    let register = MsgRegisterModel { author: author().address(), manifest: dear.encode() };
+    hospital.net().ok(&author(), vec![ours(&register)]);
+    // A record whose file nobody has.
+    let kept = Kept::new(&alice(), 2);
+    hospital.net().ok(&alice(), vec![ours(&kept.register(&[cid(2)]))]);
+    let grant = hospital.grant_of(&kept, 2, 2, &[&bob(), &carol(), &dave(), &erin()]);
+    hospital.net().ok(&alice(), vec![grant]);
+    hospital.unreadable.insert(cid(2).parse().unwrap());
+    let asking = MsgRequestRead { image: cid(2), grant: 2, ..hospital.asking_bits() };
+    for _ in 0..11 {
+        let mut draft = hospital.ward.net.draft(&[&eve()], vec![ours(&asking); 100]);
+        draft.gas = 190_000_000;
+        let done = hospital.block(vec![draft.sign()]);
+        assert!(done.tx_results[0].code.is_ok(), "{}", done.tx_results[0].log);
+    }
+    assert_eq!(hospital.open_jobs(&hospital.seats[0]).len(), 1_100);
+    let asking = MsgRequestRead { model: dear.id().as_bytes().into(), ..hospital.asking() };
+    let job = hospital.ask(&asking);
+    // Every member is told of all, and which of them pays best.
+    for seat in &hospital.seats {
+        let open = hospital.open_jobs(seat);
+        assert_eq!((open.len(), open.iter().max_by_key(|open| open.fee).unwrap().job), (1_101, job));
+    }
+    hospital.block(vec![]);
+    let row = hospital.job(job);
+    assert_eq!((row.status(), row.closed, hospital.opened() > 0), (JobStatus::Done, hospital.ward.net.height, true));
 }

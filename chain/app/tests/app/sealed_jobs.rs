@@ -75,7 +75,7 @@ fn a_committee_of_one_reads_for_everyone_and_is_paid() {
     assert_eq!(hospital.ward.grant(&alice(), 1).uses, 1);
     // Nothing is left for the next block.
     let (app, key) = (&hospital.ward.net.app, hospital.seats[0].attest.public());
-    assert!(hospital.propose(vec![]).is_empty() && app.open_jobs(&key).is_empty() && app.task(1, &key).is_none());
+    assert!(hospital.propose(vec![]).is_empty() && app.open_jobs(&key, None).is_empty() && app.task(1, &key).is_none());
 }
 
 #[test]

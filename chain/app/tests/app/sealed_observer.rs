@@ -150,8 +150,8 @@ impl City {
         assert_eq!(store.account(&cid).unwrap(), store.account_of(&nonce));
         let mut entropy = [0; 64];
         entropy[..32].copy_from_slice(&self.random(2, at));
-        let kept =
-            Kept { secret: self.stores[patient].key(&cid).unwrap(), content: ContentPoint::generate(&entropy), owner };
+        let (secret, content) = (self.stores[patient].key(&cid).unwrap(), ContentPoint::generate(&entropy));
+        let kept = Kept { owner, secret, commitment: content.commitment(), content };
         let terms = Terms {
             salt: Digest(self.random(3, at)),
             actors: vec![Self::physician(patient).address()],

@@ -58,18 +58,21 @@ pub(crate) struct Kept {
     pub(crate) owner: Key,
     pub(crate) secret: SecretKey,
     pub(crate) content: ContentPoint,
+    /// What she commits to: that point, if she is honest.
+    pub(crate) commitment: Digest,
 }
 
 impl Kept {
     /// Keys of her record with this number.
     pub(crate) fn new(owner: &Key, number: u8) -> Self {
         let secret = SecretKey::derive(&[number; 32], b"patient", b"record").unwrap();
-        Self { owner: owner.clone(), secret, content: ContentPoint::generate(&entropy(number)) }
+        let content = ContentPoint::generate(&entropy(number));
+        Self { owner: owner.clone(), secret, commitment: content.commitment(), content }
     }
 
     /// The registration of these files.
     pub(crate) fn register(&self, cids: &[String]) -> MsgRegisterSealed {
-        let (owner, commitment) = (self.owner.address(), self.content.commitment());
+        let (owner, commitment) = (self.owner.address(), self.commitment);
         let name = record_name(cids);
         let about = Registered { chain_id: CHAIN, cid: &name, owner: &owner, commitment: &commitment };
         let registration = Registration::new(&about, &self.secret, &self.content, &entropy(2));

@@ -72,7 +72,7 @@ impl Default for Config {
             blob_fetch_seconds: 60,
             otlp_endpoint: String::new(),
             worker_threads: 1,
-            worker_queue: 256,
+            worker_queue: 100_000,
             worker_socket: String::new(),
             threads: 0,
             compiler: Compiler::Cranelift,

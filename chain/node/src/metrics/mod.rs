@@ -13,7 +13,7 @@ use std::{
     time::Instant,
 };
 
-use aceso_app::{App, Divergence, Task, WantedBlob, attest::AttestError};
+use aceso_app::{App, Divergence, OpenJob, Task, WantedBlob, attest::AttestError};
 use aceso_types::{BlobId, Digest, msg::Reads};
 use prometheus_client::{
     encoding::{EncodeLabelSet, EncodeLabelValue, text::encode},
@@ -319,8 +319,8 @@ impl Application for Metrics {
         Application::transcript(&self.app, height)
     }
 
-    fn open_jobs(&self, bls_key: &[u8; 48]) -> Vec<u64> {
-        self.app.open_jobs(bls_key)
+    fn open_jobs(&self, bls_key: &[u8; 48], after: Option<u64>) -> Vec<OpenJob> {
+        self.app.open_jobs(bls_key, after)
     }
 
     fn task(&self, job: u64, bls_key: &[u8; 48]) -> Option<Task> {

@@ -3,18 +3,31 @@
 
 use aceso_inference::Model;
 use aceso_seal::{Registered, outcome, sealed_bytes_max};
-use aceso_types::sealed::Outcome;
+use aceso_types::{msg::Recipient, sealed::Outcome};
 use aceso_verify::{
     grant::{Ciphertext, GrantError, SecretKey},
     outcome::{Case, RECORD_BYTES_MAX},
 };
 
-use super::{job::Job, models::ModelError, wipe::privately};
-use crate::home::HomeError;
+use super::{
+    job::{Job, TaskError},
+    models::ModelError,
+    wipe::privately,
+};
+use crate::{abci::query::QueryError, home::HomeError};
 
 /// Why this machine has no outcome of a job. Another one may have, so it is no outcome; the job is tried again.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Unable {
+    /// The application does not say what the job is.
+    #[error(transparent)]
+    Query(#[from] QueryError),
+    /// Nor for which key it is wrapped.
+    #[error("the state has no key of epoch {} of {}", .0.epoch, .0.account)]
+    NoReader(Box<Recipient>),
+    /// What it says is no job.
+    #[error(transparent)]
+    Task(#[from] TaskError),
     /// The key is not here.
     #[error("this home has no opener key of epoch {0}; it is in config/opener of the home that registered it")]
     NoKey(u64),

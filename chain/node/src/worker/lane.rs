@@ -59,46 +59,62 @@ impl Computes for Here {
 /// Works until the queue is stopped, or until whoever computes is gone.
 pub(super) fn run(work: &Work, computes: &mut dyn Computes) -> Result<(), Unable> {
     while let Some(taken) = work.queue.take_while(|| computes.is_there()) {
-        let begun = Instant::now();
-        let job = Arc::clone(&taken.job);
-        let (number, model, image) = (job.number(), job.statement.model, job.statement.image);
-        // Names what stands on the chain, and nothing of what is in the record.
-        let span = tracing::info_span!("sealed", job = number, %model, %image, came_to = tracing::field::Empty);
-        let computed = span.in_scope(|| attempt(work, &taken, computes));
-        let word = match computed {
-            Ok(outcome) if taken.is_closed() => {
-                drop(outcome);
+        let (begun, number) = (Instant::now(), taken.job);
+        let word = match work.job(number) {
+            Ok(None) => {
                 taken.done();
                 "late"
             }
-            Ok(outcome) => {
-                let word = if matches!(outcome, Outcome::Failed(_)) { "failed" } else { "opened" };
-                let settled = work.settle(&job.statement, &outcome);
-                taken.done();
-                if settled { word } else { "kept" }
-            }
-            Err(error @ Unable::Gone(_)) => {
-                work.meters.outcomes.count("gone", 1);
-                // The job waits again at once.
-                drop(taken);
-                return Err(error);
-            }
+            Ok(Some(job)) => one(work, computes, taken, job)?,
             Err(error) => {
                 tracing::warn!(job = number, "{error}");
                 taken.later();
                 "unable"
             }
         };
-        span.record("came_to", word);
         work.meters.outcomes.count(word, 1);
         work.meters.times.observe(begun.elapsed().as_secs_f64());
     }
     Ok(())
 }
 
-fn attempt(work: &Work, taken: &Taken<'_>, computes: &mut dyn Computes) -> Result<Outcome, Unable> {
-    let (file, size) = sealed(work, &taken.job)?;
-    let job = Job { size, ..Job::clone(&taken.job) };
+/// Has a job computed and hands its outcome back. Answers in a word what became of it.
+fn one(work: &Work, computes: &mut dyn Computes, taken: Taken<'_>, job: Job) -> Result<&'static str, Unable> {
+    let (number, model, image) = (job.number(), job.statement.model, job.statement.image);
+    let statement = job.statement.clone();
+    // Names what stands on the chain, and nothing of what is in the record.
+    let span = tracing::info_span!("sealed", job = number, %model, %image, came_to = tracing::field::Empty);
+    let word = match span.in_scope(|| attempt(work, job, computes)) {
+        Ok(outcome) if taken.is_closed() => {
+            drop(outcome);
+            taken.done();
+            "late"
+        }
+        Ok(outcome) => {
+            let word = if matches!(outcome, Outcome::Failed(_)) { "failed" } else { "opened" };
+            let settled = work.settle(&statement, &outcome);
+            taken.done();
+            if settled { word } else { "kept" }
+        }
+        Err(error @ Unable::Gone(_)) => {
+            work.meters.outcomes.count("gone", 1);
+            // The job waits again at once.
+            drop(taken);
+            return Err(error);
+        }
+        Err(error) => {
+            tracing::warn!(job = number, "{error}");
+            taken.later();
+            "unable"
+        }
+    };
+    span.record("came_to", word);
+    Ok(word)
+}
+
+fn attempt(work: &Work, job: Job, computes: &mut dyn Computes) -> Result<Outcome, Unable> {
+    let (file, size) = sealed(work, &job)?;
+    let job = Job { size, ..job };
     let onnx = &job.manifest.onnx;
     let bytes = || {
         work.bring(&onnx.blob, onnx.size)?;

@@ -1,7 +1,10 @@
-//! Jobs that wait for a lane: a bounded number, the best paid first, of equal ones the oldest.
+//! Jobs that wait for a lane, by their numbers: a bounded number, the best paid first, of equal ones the oldest.
 //!
 //! The queue follows the chain: what is not open any more is dropped, also from under the lane that works on it. A job
 //! that a lane could not do rests for a while, longer each time; one whose lane has died waits again at once.
+//!
+//! Nobody has to make jobs that can be done. So whatever has failed once takes no more than every second turn from what
+//! nobody has tried yet, however well it pays; and in a full queue what rests goes first.
 
 use std::{
     cmp::Reverse,
@@ -12,8 +15,6 @@ use std::{
     },
     time::{Duration, Instant},
 };
-
-use super::job::Job;
 
 /// How often a lane that waits is asked whether it is still there.
 const LOOK: Duration = Duration::from_secs(1);
@@ -27,8 +28,7 @@ type Rank = (Reverse<u128>, u64);
 
 /// A job that waits or is worked on.
 struct Entry {
-    rank: Rank,
-    job: Arc<Job>,
+    fee: u128,
     state: State,
     attempts: u32,
 }
@@ -43,6 +43,13 @@ enum State {
 #[derive(Default)]
 struct Inner {
     entries: BTreeMap<u64, Entry>,
+    /// Those that wait: nobody has tried them.
+    fresh: BTreeSet<Rank>,
+    /// Those that wait and have come to nothing before.
+    again: BTreeSet<Rank>,
+    resting: BTreeSet<(Instant, u64)>,
+    /// Whether the last turn was one of `again`'s before one of `fresh`.
+    jumped: bool,
     stopped: bool,
 }
 
@@ -56,9 +63,58 @@ pub(crate) struct Queue {
 /// A job that a lane has taken. Dropped without a word it waits again.
 pub(crate) struct Taken<'a> {
     queue: &'a Queue,
-    pub(crate) job: Arc<Job>,
+    pub(crate) job: u64,
     closed: Arc<AtomicBool>,
     told: bool,
+}
+
+impl Inner {
+    /// Adds a job, or puts it where its state wants it.
+    fn insert(&mut self, number: u64, entry: Entry) {
+        let rank = (Reverse(entry.fee), number);
+        match entry.state {
+            State::Waiting if entry.attempts == 0 => self.fresh.insert(rank),
+            State::Waiting => self.again.insert(rank),
+            State::Resting(until) => self.resting.insert((until, number)),
+            State::Taken(_) => false,
+        };
+        self.entries.insert(number, entry);
+    }
+
+    /// Takes a job out of everything.
+    fn remove(&mut self, number: u64) -> Option<Entry> {
+        let entry = self.entries.remove(&number)?;
+        let rank = (Reverse(entry.fee), number);
+        match entry.state {
+            State::Waiting => _ = self.fresh.remove(&rank) || self.again.remove(&rank),
+            State::Resting(until) => _ = self.resting.remove(&(until, number)),
+            State::Taken(_) => {}
+        }
+        Some(entry)
+    }
+
+    /// Makes room for a job, if it is worth more than one that nobody works on.
+    fn makes_room(&mut self, rank: Rank) -> bool {
+        let longest = self.resting.last().map(|(_, number)| *number);
+        let worst = || self.again.last().max(self.fresh.last()).filter(|worst| rank < **worst);
+        let Some(number) = longest.or_else(|| worst().map(|(_, number)| *number)) else { return false };
+        self.remove(number).is_some()
+    }
+
+    /// Wakes those that have rested, and answers whose turn it is.
+    fn next(&mut self, now: Instant) -> Option<u64> {
+        while let Some((_, number)) = self.resting.first().copied().filter(|(until, _)| *until <= now) {
+            if let Some(entry) = self.remove(number) {
+                self.insert(number, Entry { state: State::Waiting, ..entry });
+            }
+        }
+        let (fresh, again) = (self.fresh.first(), self.again.first());
+        let jumps = fresh.is_some() && again.is_some_and(|again| Some(again) < fresh) && !self.jumped;
+        let next = if jumps { again } else { fresh.or(again) };
+        let (_, number) = *next?;
+        self.jumped = jumps;
+        Some(number)
+    }
 }
 
 impl Queue {
@@ -67,43 +123,27 @@ impl Queue {
         Self { inner: Mutex::default(), changed: Condvar::new(), most }
     }
 
-    /// Drops the jobs that are not among these, which are open and lack this node's share.
-    pub(crate) fn keep(&self, open: &BTreeSet<u64>) {
-        self.lock().entries.retain(|number, entry| {
-            let stays = open.contains(number);
-            if let (false, State::Taken(closed)) = (stays, &entry.state) {
+    /// Drops the jobs that are not among these, which are open and lack this node's share, and lets the others wait. Each
+    /// comes with what it pays. In a full queue a job takes the place of one that is worth less, if there is one.
+    pub(crate) fn follow(&self, open: &BTreeMap<u64, u128>) {
+        let mut inner = self.lock();
+        let closed: Vec<u64> = inner.entries.keys().copied().filter(|number| !open.contains_key(number)).collect();
+        for number in closed {
+            if let Some(Entry { state: State::Taken(closed), .. }) = inner.remove(number) {
                 closed.store(true, Ordering::Relaxed);
             }
-            stays
-        });
-    }
-
-    /// Whether a job is here.
-    pub(crate) fn has(&self, number: u64) -> bool {
-        self.lock().entries.contains_key(&number)
-    }
-
-    /// Lets a job wait. In a full queue it takes the place of one that is worth less, if there is one.
-    pub(crate) fn put(&self, job: Arc<Job>, fee: u128) {
-        let number = job.number();
-        let rank = (Reverse(fee), number);
-        let mut inner = self.lock();
-        if inner.entries.contains_key(&number) {
-            return;
         }
-        if inner.entries.len() >= self.most {
-            let idle = inner.entries.values().filter(|entry| !matches!(entry.state, State::Taken(_)));
-            match idle.map(|entry| entry.rank).max().filter(|worst| rank < *worst) {
-                Some((_, worst)) => inner.entries.remove(&worst),
-                None => return,
-            };
+        for (&number, &fee) in open {
+            let is_new = !inner.entries.contains_key(&number);
+            if is_new && (inner.entries.len() < self.most || inner.makes_room((Reverse(fee), number))) {
+                inner.insert(number, Entry { fee, state: State::Waiting, attempts: 0 });
+            }
         }
-        inner.entries.insert(number, Entry { rank, job, state: State::Waiting, attempts: 0 });
         drop(inner);
-        self.changed.notify_one();
+        self.changed.notify_all();
     }
 
-    /// The best job that waits, as soon as there is one; nothing when it is time to stop, or when whoever wants it is
+    /// The job whose turn it is, as soon as there is one; nothing when it is time to stop, or when whoever wants it is
     /// there no more, which is asked every second.
     pub(crate) fn take_while(&self, mut is_there: impl FnMut() -> bool) -> Option<Taken<'_>> {
         let mut inner = self.lock();
@@ -112,21 +152,15 @@ impl Queue {
                 return None;
             }
             let now = Instant::now();
-            let ready = |entry: &&mut Entry| match entry.state {
-                State::Waiting => true,
-                State::Resting(until) => until <= now,
-                State::Taken(_) => false,
-            };
-            if let Some(entry) = inner.entries.values_mut().filter(ready).min_by_key(|entry| entry.rank) {
+            if let Some(number) = inner.next(now)
+                && let Some(entry) = inner.remove(number)
+            {
                 let closed = Arc::new(AtomicBool::new(false));
-                entry.state = State::Taken(Arc::clone(&closed));
-                return Some(Taken { queue: self, job: Arc::clone(&entry.job), closed, told: false });
+                inner.insert(number, Entry { state: State::Taken(Arc::clone(&closed)), ..entry });
+                return Some(Taken { queue: self, job: number, closed, told: false });
             }
-            let rested = inner.entries.values().filter_map(|entry| match entry.state {
-                State::Resting(until) => Some(until.saturating_duration_since(now)),
-                _ => None,
-            });
-            let pause = rested.min().unwrap_or(LOOK).min(LOOK);
+            let rested = inner.resting.first().map(|(until, _)| until.saturating_duration_since(now));
+            let pause = rested.unwrap_or(LOOK).min(LOOK);
             inner = self.changed.wait_timeout(inner, pause).unwrap_or_else(PoisonError::into_inner).0;
         }
     }
@@ -144,22 +178,24 @@ impl Queue {
 
     fn back(&self, number: u64, closed: &Arc<AtomicBool>, rests: bool) {
         let mut inner = self.lock();
-        if let Some(entry) = inner.entries.get_mut(&number)
-            && matches!(&entry.state, State::Taken(of) if Arc::ptr_eq(of, closed))
+        let is_ours = |entry: &Entry| matches!(&entry.state, State::Taken(of) if Arc::ptr_eq(of, closed));
+        if inner.entries.get(&number).is_some_and(is_ours)
+            && let Some(entry) = inner.remove(number)
         {
-            entry.state = if rests {
+            let entry = if rests {
                 let pause = REST.saturating_mul(1 << entry.attempts.min(16)).min(REST_MAX);
-                entry.attempts = entry.attempts.saturating_add(1);
-                State::Resting(Instant::now() + pause)
+                let attempts = entry.attempts.saturating_add(1);
+                Entry { state: State::Resting(Instant::now() + pause), attempts, ..entry }
             } else {
-                State::Waiting
+                Entry { state: State::Waiting, ..entry }
             };
+            inner.insert(number, entry);
         }
         drop(inner);
         self.changed.notify_one();
     }
 
-    // Every change is a single step on one entry.
+    // Nothing in between can panic.
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -174,20 +210,20 @@ impl Taken<'_> {
     /// It is done, and does not come again.
     pub(crate) fn done(mut self) {
         self.told = true;
-        self.queue.lock().entries.remove(&self.job.number());
+        self.queue.lock().remove(self.job);
     }
 
     /// It could not be done for a reason that may pass.
     pub(crate) fn later(mut self) {
         self.told = true;
-        self.queue.back(self.job.number(), &self.closed, true);
+        self.queue.back(self.job, &self.closed, true);
     }
 }
 
 impl Drop for Taken<'_> {
     fn drop(&mut self) {
         if !self.told {
-            self.queue.back(self.job.number(), &self.closed, false);
+            self.queue.back(self.job, &self.closed, false);
         }
     }
 }
@@ -195,20 +231,45 @@ impl Drop for Taken<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::worker::tests::job;
 
     fn queue(most: usize, jobs: &[(u64, u128)]) -> Queue {
         let queue = Queue::new(most);
-        for (number, fee) in jobs {
-            queue.put(Arc::new(job(*number)), *fee);
-        }
+        queue.follow(&jobs.iter().copied().collect());
         queue
     }
 
+    fn take(queue: &Queue) -> Taken<'_> {
+        queue.take_while(|| true).unwrap()
+    }
+
     fn next(queue: &Queue) -> u64 {
-        let taken = queue.take_while(|| true).unwrap();
-        let number = taken.job.number();
+        let taken = take(queue);
+        let number = taken.job;
         taken.done();
+        number
+    }
+
+    /// Tries the job whose turn it is in vain.
+    fn fail(queue: &Queue) -> u64 {
+        let taken = take(queue);
+        let number = taken.job;
+        taken.later();
+        number
+    }
+
+    /// Lets all that rest have rested.
+    fn wake(queue: &Queue) {
+        let mut inner = queue.lock();
+        while let Some((_, number)) = inner.resting.first().copied() {
+            let entry = inner.remove(number).unwrap();
+            inner.insert(number, Entry { state: State::Waiting, ..entry });
+        }
+    }
+
+    /// Both.
+    fn fail_and_wake(queue: &Queue) -> u64 {
+        let number = fail(queue);
+        wake(queue);
         number
     }
 
@@ -228,28 +289,33 @@ mod tests {
         assert_eq!([(); 2].map(|()| next(&queue)), [4, 2]);
         // What is worked on is not pushed out.
         let queue = self::queue(1, &[(1, 5)]);
-        let taken = queue.take_while(|| true).unwrap();
-        queue.put(Arc::new(job(2)), 9);
-        assert!(!queue.has(2) && !taken.is_closed());
+        let taken = take(&queue);
+        queue.follow(&[(1, 5), (2, 9)].into());
+        assert!(queue.len() == 1 && !taken.is_closed());
+        // What rests is, by whatever has not failed yet.
+        taken.later();
+        queue.follow(&[(1, 5), (2, 1)].into());
+        assert_eq!((queue.len(), next(&queue)), (1, 2));
     }
 
     #[test]
     fn what_is_closed_goes_also_from_under_a_lane() {
-        let queue = queue(9, &[(1, 5), (2, 5), (3, 5)]);
-        let taken = queue.take_while(|| true).unwrap();
-        queue.keep(&BTreeSet::from([3]));
+        let queue = queue(9, &[(1, 5), (2, 5), (3, 5), (4, 6)]);
+        let resting = take(&queue);
+        resting.later();
+        let taken = take(&queue);
+        queue.follow(&[(3, 5)].into());
         assert!(taken.is_closed());
         drop(taken);
-        assert!(!queue.has(1), "a closed job does not come back");
-        assert_eq!((queue.len(), next(&queue)), (1, 3));
+        assert_eq!((queue.len(), next(&queue)), (1, 3), "a closed job does not come back");
     }
 
     #[test]
     fn a_lane_that_dies_loses_nothing_and_one_that_fails_lets_it_rest() {
         let queue = queue(9, &[(1, 5), (2, 1)]);
-        drop(queue.take_while(|| true).unwrap());
-        let taken = queue.take_while(|| true).unwrap();
-        assert_eq!(taken.job.number(), 1);
+        drop(take(&queue));
+        let taken = take(&queue);
+        assert_eq!(taken.job, 1);
         taken.later();
         assert_eq!(next(&queue), 2, "the first one rests");
         let begun = Instant::now();
@@ -258,12 +324,25 @@ mod tests {
     }
 
     #[test]
+    fn what_has_failed_takes_every_second_turn_however_well_it_pays() {
+        let dear = [(1, 9), (2, 9), (3, 9)];
+        let cheap = [(4, 1), (5, 1), (6, 1)];
+        let queue = queue(9, &dear);
+        assert_eq!([(); 3].map(|()| fail(&queue)), [1, 2, 3]);
+        wake(&queue);
+        queue.follow(&dear.into_iter().chain(cheap).collect());
+        assert_eq!([(); 6].map(|()| fail_and_wake(&queue)), [1, 4, 1, 5, 1, 6]);
+        queue.follow(&dear.into_iter().chain(cheap).chain([(7, 2), (8, 0)]).collect());
+        assert_eq!([(); 8].map(|()| next(&queue)), [1, 7, 2, 8, 3, 4, 5, 6]);
+    }
+
+    #[test]
     fn a_lane_of_an_older_life_of_a_job_does_not_touch_the_newer() {
         let queue = queue(9, &[(1, 5)]);
-        let old = queue.take_while(|| true).unwrap();
-        queue.keep(&BTreeSet::new());
-        queue.put(Arc::new(job(1)), 5);
-        let new = queue.take_while(|| true).unwrap();
+        let old = take(&queue);
+        queue.follow(&BTreeMap::new());
+        queue.follow(&[(1, 5)].into());
+        let new = take(&queue);
         drop(old);
         assert!(!new.is_closed());
         queue.stop();

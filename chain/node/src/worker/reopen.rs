@@ -5,21 +5,13 @@
 
 use aceso_app::{Reopen, Shown};
 use aceso_seal::{Registered, outcome};
-use aceso_types::{
-    Digest,
-    sealed::{Failure, Outcome},
-};
+use aceso_types::sealed::{Failure, Outcome};
 use aceso_verify::{grant::ContentPoint, outcome::Case};
 
 /// See the module.
 pub(crate) struct Reopening;
 
 impl Reopen for Reopening {
-    fn check_point(&self, point: &[u8], commitment: &Digest) -> Result<(), String> {
-        let found = ContentPoint::from_bytes(point).map_err(|e| e.to_string())?.commitment();
-        (found == *commitment).then_some(()).ok_or_else(|| format!("it has {commitment}, and the point makes {found}"))
-    }
-
     fn outcome(&self, shown: &Shown<'_>) -> Outcome {
         let Shown { statement, manifest, model, commitment, modality, body_part, vouched, point, file } = *shown;
         let Ok(content) = ContentPoint::from_bytes(point) else { return Outcome::Failed(Failure::Key) };

@@ -1,7 +1,9 @@
 //! Jobs from a state to signed shares: in this process, over the socket, and after everything that can go wrong between.
 
 use std::{
+    collections::BTreeMap,
     fs,
+    ops::Bound,
     os::unix::{fs::PermissionsExt, net::UnixStream},
     path::Path,
     sync::{
@@ -11,7 +13,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use aceso_app::{Task, WantedBlob, attest::AttestKey};
+use aceso_app::{OpenJob, TASKS_PAGE, Task, WantedBlob, attest::AttestKey};
 use aceso_blobs::BlobStore;
 use aceso_inference::{Kernels, image};
 use aceso_test_support::{picture, repository};
@@ -171,8 +173,10 @@ fn every_failure_is_an_outcome_and_what_is_wrong_here_is_none() {
 /// A state that has some jobs and nothing else.
 #[derive(Default)]
 struct State {
-    open: Mutex<Vec<Task>>,
+    open: Mutex<BTreeMap<u64, Task>>,
     expired: Mutex<Vec<u64>>,
+    /// The jobs that were begun, one after the other.
+    begun: Mutex<Vec<u64>>,
     /// Whether it knows the operator's reader key.
     knows: AtomicBool,
 }
@@ -180,12 +184,12 @@ struct State {
 impl State {
     fn with(numbers: &[u64]) -> Arc<Self> {
         let state = Self { knows: AtomicBool::new(true), ..Self::default() };
-        state.open.lock().unwrap().extend(numbers.iter().map(|number| task(&job(*number))));
+        state.open.lock().unwrap().extend(numbers.iter().map(|number| (*number, task(&job(*number)))));
         Arc::new(state)
     }
 
     fn close(&self, number: u64) {
-        self.open.lock().unwrap().retain(|task| task.job.job != number);
+        self.open.lock().unwrap().remove(&number);
         self.expired.lock().unwrap().push(number);
     }
 }
@@ -257,11 +261,15 @@ impl Application for State {
     fn attests(&self, _: u64) -> Vec<Vec<u8>> {
         Vec::new()
     }
-    fn open_jobs(&self, _: &[u8; 48]) -> Vec<u64> {
-        self.open.lock().unwrap().iter().map(|task| task.job.job).collect()
+    fn open_jobs(&self, _: &[u8; 48], after: Option<u64>) -> Vec<OpenJob> {
+        let open = self.open.lock().unwrap();
+        let later = open.range((after.map_or(Bound::Unbounded, Bound::Excluded), Bound::Unbounded));
+        let fee = |task: &Task| task.job.reward.parse().unwrap();
+        later.map(|(job, task)| OpenJob { job: *job, fee: fee(task) }).take(TASKS_PAGE).collect()
     }
     fn task(&self, job: u64, _: &[u8; 48]) -> Option<Task> {
-        self.open.lock().unwrap().iter().find(|task| task.job.job == job).cloned()
+        self.begun.lock().unwrap().push(job);
+        self.open.lock().unwrap().get(&job).cloned()
     }
     fn unsigned_roots(&self, _: &[u8; 48]) -> Vec<(u64, Digest)> {
         vec![(1, Digest([4; 32]))]
@@ -366,13 +374,41 @@ fn what_is_missing_may_come_later() {
     place.blobs.remove(&file).unwrap();
     state.knows.store(false, Ordering::Relaxed);
     let work = place.work(&state, &Config::default());
-    work.look();
-    assert_eq!(work.queue.len(), 0, "nobody knows for which key it is wrapped");
-    state.knows.store(true, Ordering::Relaxed);
-    work.committed();
     wait("an attempt", || work.meters.outcomes.counted("unable") > 0);
+    assert_eq!(work.queue.len(), 1, "nobody knows for which key it is wrapped");
+    state.knows.store(true, Ordering::Relaxed);
+    wait("another attempt", || work.meters.outcomes.counted("unable") > 1);
     place.blobs.put(&sealed(OWNER, &picture(1))[..], 1 << 30).unwrap();
     wait("the share", || work.word().0.len() == 1);
+    work.stop();
+}
+
+#[test]
+fn a_dear_job_goes_before_a_thousand_that_nobody_can_read() {
+    let (place, state) = (Place::new(), State::with(&[]));
+    // More of them than a page has, older, and of a file that nobody sends.
+    let mut unreadable = job(1);
+    unreadable.statement.image = BlobId::of_raw(b"nowhere");
+    let count = TASKS_PAGE as u64 + 100;
+    let cheap = (1..=count).map(|number| {
+        let statement = Statement { job: number, ..unreadable.statement.clone() };
+        (number, task(&Job { statement, ..unreadable.clone() }))
+    });
+    state.open.lock().unwrap().extend(cheap);
+    let work = place.work(&state, &Config::default());
+    wait("some attempts", || work.meters.outcomes.counted("unable") > 10);
+    let mut dear = task(&job(count + 1));
+    dear.job.reward = "101".into();
+    state.open.lock().unwrap().insert(count + 1, dear);
+    work.look();
+    let before = state.begun.lock().unwrap().len();
+    wait("the share", || !work.word().0.is_empty());
+    assert_eq!(work.word().0[0].job, count + 1);
+    // One may have been begun while this one came in, and no other was.
+    let begun = state.begun.lock().unwrap().clone();
+    let place = begun.iter().position(|job| *job == count + 1).unwrap();
+    assert!(place <= before + 1, "{} went before it", place - before);
+    assert_eq!(work.queue.len() as u64, count, "the others still wait");
     work.stop();
 }
 
@@ -426,7 +462,7 @@ fn worker_processes_may_come_and_die() {
         let _ = stranger.read_to_end(&mut told);
         assert!(told.is_empty(), "a stranger is told nothing");
     }
-    assert!(work.word().0.is_empty() && work.queue.has(7));
+    assert!(work.word().0.is_empty() && work.queue.len() == 1);
 
     let mut here = Here::new(place.home.clone(), Arc::new(Models::new(Kernels::default())));
     let worker = std::thread::spawn(move || converse(&connect(&path), &mut here));

@@ -10,17 +10,18 @@ use std::{
     time::{Duration, Instant},
 };
 
-use aceso_app::{Fetch, Task, attest::AttestKey};
+use aceso_app::{Fetch, OpenJob, TASKS_PAGE, attest::AttestKey};
 use aceso_blobs::BlobStore;
 use aceso_types::{
     BlobId, Digest,
-    msg::{RootShare, Share},
+    msg::{Recipient, RootShare, Share},
     query::{JobStatus, QueryJob, QueryReader},
     sealed::{Outcome, Statement},
 };
 
 use super::{
     chores::Chores,
+    compute::Unable,
     job::Job,
     lane::{self, Here},
     models::Models,
@@ -200,22 +201,21 @@ impl Work {
             return;
         }
         self.with_keys(|keys| {
-            let (mut open, mut wanted, mut roots) = (BTreeSet::new(), BTreeSet::new(), Vec::new());
+            let (mut open, mut wanted, mut roots) = (BTreeSet::new(), BTreeMap::new(), Vec::new());
             let before = self.shares.all().len();
             for key in keys {
                 let public = key.public();
-                for number in self.app.open_jobs(&public) {
-                    open.insert(number);
-                    if self.shares.has(number) {
-                        self.shares.sign(number, key);
+                for OpenJob { job, fee } in self.open_jobs(&public) {
+                    open.insert(job);
+                    if self.shares.has(job) {
+                        self.shares.sign(job, key);
                     } else {
-                        wanted.insert(number);
-                        self.take_on(number, &public);
+                        wanted.insert(job, fee);
                     }
                 }
                 roots.extend(self.app.unsigned_roots(&public).into_iter().map(|root| (root, key)));
             }
-            self.queue.keep(&wanted);
+            self.queue.follow(&wanted);
             self.shares.keep(|job| open.contains(&job) || self.may_be_open(job));
             let more = self.sign_roots(&roots) | (self.shares.all().len() > before);
             self.meters.queue.set(i64::try_from(self.queue.len()).unwrap_or(i64::MAX));
@@ -238,22 +238,26 @@ impl Work {
         }
     }
 
-    /// Lets a job wait for a lane.
-    fn take_on(&self, number: u64, bls_key: &[u8; 48]) {
-        if self.queue.has(number) {
-            return;
-        }
-        let Some(task) = self.app.task(number, bls_key) else { return };
-        let question = QueryReader { account: task.opener.account.clone(), epoch: task.opener.epoch, latest: false };
-        let reader = match self.queries.ask(&question) {
-            Ok(Some(reader)) => reader,
-            Ok(None) => return tracing::warn!(job = number, "the state has no key {question:?}"),
-            Err(e) => return tracing::warn!(job = number, "{e}"),
-        };
-        match Job::of(&task, &reader.key) {
-            Ok(job) => self.queue.put(Arc::new(job), fee(&task)),
-            Err(e) => tracing::warn!(job = number, "{e}"),
-        }
+    /// All open jobs of the holder of an attestation key, page by page. The chain bounds how many there are.
+    fn open_jobs(&self, bls_key: &[u8; 48]) -> impl Iterator<Item = OpenJob> {
+        let page = |after| self.app.open_jobs(bls_key, after);
+        let first = page(None);
+        let pages = std::iter::successors(Some(first), move |page_before: &Vec<OpenJob>| {
+            let last = page_before.last().filter(|_| page_before.len() >= TASKS_PAGE)?;
+            Some(page(Some(last.job)))
+        });
+        pages.flatten()
+    }
+
+    /// What it takes to do a job; nothing if it is closed.
+    pub(super) fn job(&self, number: u64) -> Result<Option<Job>, Unable> {
+        let mut task = None;
+        self.with_keys(|keys| task = keys.iter().find_map(|key| self.app.task(number, &key.public())));
+        let Some(task) = task else { return Ok(None) };
+        let Recipient { account, epoch } = task.opener.clone();
+        let reader = self.queries.ask(&QueryReader { account, epoch, latest: false })?;
+        let reader = reader.ok_or_else(|| Unable::NoReader(Box::new(task.opener.clone())))?;
+        Ok(Some(Job::of(&task, &reader.key)?))
     }
 
     /// Signs the roots that were not signed before, and forgets the others. Answers whether there were any.
@@ -279,10 +283,4 @@ impl Work {
             work(keys);
         }
     }
-}
-
-/// What a job pays to those who work for it and to the model's author: who pays more is served first.
-fn fee(task: &Task) -> u128 {
-    let amount = |text: &str| text.parse::<u128>().unwrap_or_default();
-    amount(&task.job.reward).saturating_add(amount(&task.job.price))
 }

@@ -353,11 +353,11 @@ pub struct MsgSubmitShare {
 #[derive(Clone, PartialEq, Eq, prost::Message)]
 pub struct MsgSubmitShareResponse {}
 
-/// Shows a record's key to have a sealed read done again by everybody, in this transaction. The sealed file must be an
-/// available blob.
+/// Shows what a record's ciphertexts hold to have a sealed read done again by everybody, in this transaction. The sealed
+/// file must be an available blob.
 #[derive(Clone, PartialEq, Eq, prost::Message)]
 pub struct MsgDispute {
-    /// Who disputes, and pays for an open read: anybody who knows the point.
+    /// Who disputes, and pays for an open read: anybody who has the point and its proof.
     #[prost(string, tag = "1")]
     pub sender: String,
     /// The job, which has an outcome that was not disputed before.
@@ -366,6 +366,12 @@ pub struct MsgDispute {
     /// The point K, 48 bytes. Everybody can open the record from now on.
     #[prost(bytes = "vec", tag = "3")]
     pub point: Vec<u8>,
+    /// The grant of this record, and the place in it, whose wrap was opened; none where it was the registration.
+    #[prost(message, optional, tag = "4")]
+    pub from: Option<PassedOn>,
+    /// Proof that K is what that holds, 64 bytes, over [`crate::sealed::Opened`].
+    #[prost(bytes = "vec", tag = "5")]
+    pub proof: Vec<u8>,
 }
 
 /// Answer to [`MsgDispute`].

@@ -43,6 +43,15 @@ pub struct Granted<'a> {
     pub terms: &'a Digest,
 }
 
+/// What an opening is about. All of it is in the proof: one that was made for another job or chain does not hold.
+#[derive(Clone, Copy, Debug)]
+pub struct Opened<'a> {
+    /// The chain.
+    pub chain_id: &'a str,
+    /// The job that is disputed with it; 8 bytes, big-endian, in the proof.
+    pub job: u64,
+}
+
 impl Registered<'_> {
     /// Each field's bytes, in their order.
     pub fn fields(&self) -> [&[u8]; 4] {

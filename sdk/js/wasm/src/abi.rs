@@ -150,6 +150,11 @@ exports! {
     aceso_wrap_of(wrap, place) => grants::wrap_of;
     /// A secret key and a ciphertext for it → the content point.
     aceso_open(secret, ciphertext) => grants::open;
+    /// What it is about in JSON, a secret key, the ciphertext for it, 64 random bytes → the content point and the proof that it
+    /// is what the ciphertext holds (48 + 64 bytes).
+    aceso_opening(about, secret, ciphertext, entropy) => grants::opening;
+    /// What it is about in JSON, a public key, the ciphertext for it, a point and its proof → nothing, if it holds.
+    aceso_check_opening(about, key, ciphertext, shown) => grants::check_opening;
     /// A secret key, a context, 64 random bytes → a proof of possession (64 bytes).
     aceso_possession(secret, context, entropy) => grants::possession;
     /// A public key, a context, a proof → nothing, if it holds.

@@ -1,8 +1,9 @@
-//! Grants: points, keys, registrations, wraps, possessions.
+//! Grants: points, keys, registrations, wraps, openings, possessions.
 
 use aceso_types::Digest;
 use aceso_verify::grant::{
-    Ciphertext, ContentPoint, Entropy, Granted, Possession, PublicKey, Registered, Registration, SecretKey, Wrap,
+    Ciphertext, ContentPoint, Entropy, Granted, Opened, Opening, Possession, PublicKey, Registered, Registration,
+    SecretKey, Wrap,
 };
 use serde::{Deserialize, Deserializer, de};
 use serde_json::Value;
@@ -38,6 +39,15 @@ struct AboutWrap {
     epoch: u64,
     committee: Digest,
     terms: Digest,
+}
+
+/// What an opening is about; the job's number as text.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AboutOpening {
+    chain_id: String,
+    #[serde(deserialize_with = "decimal")]
+    job: u64,
 }
 
 pub(crate) fn point(entropy: &[u8]) -> Result {
@@ -101,6 +111,20 @@ pub(crate) fn open(secret: &[u8], ciphertext: &[u8]) -> Result {
     Ok(Answer::bytes(&opened.to_bytes()[..]))
 }
 
+pub(crate) fn opening(about: &[u8], secret: &[u8], ciphertext: &[u8], entropy: &[u8]) -> Result {
+    let (about, from): (AboutOpening, _) = (read(about)?, Ciphertext::from_bytes(ciphertext)?);
+    let (content, proof) = Opening::new(&about.borrow(), &self::secret(secret)?, &from, self::entropy(entropy)?);
+    Ok(Answer::bytes([&content.to_bytes()[..], &proof.to_bytes()].concat()))
+}
+
+pub(crate) fn check_opening(about: &[u8], key: &[u8], ciphertext: &[u8], shown: &[u8]) -> Result {
+    let (about, from): (AboutOpening, _) = (read(about)?, Ciphertext::from_bytes(ciphertext)?);
+    let (content, proof) = shown.split_at_checked(48).unwrap_or((shown, &[]));
+    let content = ContentPoint::from_bytes(content)?;
+    Opening::from_bytes(proof)?.check(&about.borrow(), &PublicKey::from_bytes(key)?, &from, &content)?;
+    held()
+}
+
 pub(crate) fn possession(secret: &[u8], context: &[u8], entropy: &[u8]) -> Result {
     let proof = self::secret(secret)?.possession(context, self::entropy(entropy)?);
     Ok(Answer::bytes(proof.to_bytes()))
@@ -115,6 +139,12 @@ impl About {
     fn borrow(&self) -> Registered<'_> {
         let Self { chain_id, cid, owner, commitment } = self;
         Registered { chain_id, cid, owner, commitment }
+    }
+}
+
+impl AboutOpening {
+    fn borrow(&self) -> Opened<'_> {
+        Opened { chain_id: &self.chain_id, job: self.job }
     }
 }
 

@@ -8,7 +8,7 @@
 //! Encryption is ElGamal in G1 of BLS12-381: C = (rG, K + rP). Proofs are Schnorr's, made non-interactive by a
 //! transcript ([`transcript`]) that takes every point and everything that the proof is about. What a proof does not
 //! show: that K opens the sealed bytes. That is what the key's commitment in the sealed header is for
-//! ([`ContentPoint::commitment`]); whoever opens compares.
+//! ([`ContentPoint::commitment`]); whoever opens compares. Whoever has opened can show it to everybody ([`Opening`]).
 //!
 //! A key's secret can be dealt to guardians ([`Deal`]), some of whom bring it back together; who lies is found.
 //!
@@ -20,6 +20,7 @@ mod deal;
 mod envelope;
 mod error;
 mod key;
+mod opening;
 mod transcript;
 mod wrap;
 
@@ -27,9 +28,10 @@ pub use deal::{Deal, Dealt, GUARDIANS_MAX, Handed, Share};
 pub use envelope::{Ciphertext, ContentPoint, Registration};
 pub use error::GrantError;
 pub use key::{Possession, PublicKey, SecretKey};
+pub use opening::Opening;
 pub use wrap::Wrap;
 
-pub use aceso_types::sealed::{Granted, MEMBERS_MAX, Registered};
+pub use aceso_types::sealed::{Granted, MEMBERS_MAX, Opened, Registered};
 
 /// Bytes of randomness that a caller hands in.
 pub type Entropy = [u8; 64];

@@ -5,7 +5,7 @@ use aceso_types::{
     guest::PURPOSE_MAX,
     msg::{Disclose, MsgRequestRead},
     query::{GrantRow, ModelRow, ModelStatus, RecordRow},
-    sealed::{Disclosure, OUTPUT_BYTES_MAX, PREDICATE_MAX, Terms},
+    sealed::{Disclosure, PREDICATE_MAX, Terms},
 };
 
 use crate::{
@@ -124,9 +124,6 @@ fn disclosure(msg: &MsgRequestRead, terms: &Terms, manifest: &Manifest, name: &s
     };
     if disclose != Disclose::Predicate && !msg.findings.is_empty() {
         return refuse("findings are named where they are not what is disclosed".into());
-    }
-    if disclose != Disclose::Predicate && manifest.output.labels.len() > OUTPUT_BYTES_MAX {
-        return refuse(format!("the model's outputs have more than {OUTPUT_BYTES_MAX} bytes"));
     }
     match disclose {
         Disclose::Open if terms.open => Ok(Disclosure::Open),

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use aceso_types::{
     Height, ReadId, Receipt, TxIndex,
+    genesis::Params,
     guest::{Ended, ReadDone},
     msg::Share,
     query::{JobRow, JobStatus},
@@ -48,12 +49,12 @@ pub(crate) fn settle(
     }
     for against in checked.conflicts {
         let Against { job, place, number, outcome } = against;
-        events.extend(notes.against(state, number, (job, place), &outcome)?);
+        events.extend(notes.against(state, &chain.params, number, (job, place), &outcome)?);
     }
     for said in &checked.roots {
         events.push(roots::signed(state, said)?);
     }
-    events.extend(notes.write(state, &chain.params)?);
+    notes.write(state)?;
     Ok(tellings)
 }
 
@@ -106,7 +107,7 @@ fn with_outcome(
     for (place, member) in row.members.iter().enumerate() {
         notes.member(member.number, places.contains(&place));
     }
-    events.extend(told_otherwise(state, &row, &said.outcome, notes)?);
+    events.extend(told_otherwise(state, &chain.params, &row, &said.outcome, notes)?);
     let failed = matches!(outcome, Came::Failed(_));
     let fee = pay(state, chain, &row, &statement.requester, &author, (&places, failed), events)?;
     let ended = match &outcome {
@@ -141,7 +142,13 @@ fn with_outcome(
 }
 
 /// Members that left and submitted another outcome than the one that was agreed upon.
-fn told_otherwise(state: &mut impl Write, row: &JobRow, agreed: &[u8], notes: &mut Notes) -> Outcome<Vec<Event>> {
+fn told_otherwise(
+    state: &mut impl Write,
+    params: &Params,
+    row: &JobRow,
+    agreed: &[u8],
+    notes: &mut Notes,
+) -> Outcome<Vec<Event>> {
     let mut events = Vec::new();
     for (key, share) in state.page(SEALED, &Part::first(keys::shares_of(row.job), row.members.len()))? {
         let share: Share = decode(SEALED, &key, &share)?;
@@ -149,7 +156,7 @@ fn told_otherwise(state: &mut impl Write, row: &JobRow, agreed: &[u8], notes: &m
         let place = place.ok_or_else(|| damaged(SEALED, &key))?;
         let member = row.members.get(usize::try_from(place).unwrap_or(usize::MAX));
         if let Some(member) = member.filter(|_| share.outcome != agreed) {
-            events.extend(notes.against(state, member.number, (row.job, place), &share.outcome)?);
+            events.extend(notes.against(state, params, member.number, (row.job, place), &share.outcome)?);
         }
     }
     Ok(events)
@@ -165,7 +172,7 @@ fn pay(
     (places, failed): (&[usize], bool),
     events: &mut Vec<Event>,
 ) -> Outcome<u128> {
-    let (price, reward) = held(row)?;
+    let (price, reward) = jobs::held(row)?;
     let each = reward.checked_div(row.members.len() as u128).unwrap_or_default();
     let mut shares: BTreeMap<&str, u128> = BTreeMap::new();
     for member in places.iter().filter_map(|place| row.members.get(*place)) {
@@ -182,12 +189,6 @@ fn pay(
     Ok(fee)
 }
 
-/// What is held for the author and for the members.
-fn held(row: &JobRow) -> Outcome<(u128, u128)> {
-    let amount = |text: &str| text.parse::<u128>().map_err(|_| damaged(SEALED, &keys::job(row.job)));
-    Ok((amount(&row.price)?, amount(&row.reward)?))
-}
-
 /// Closes a job that has no outcome: everything goes back, and the contract that asked is told at a block's end.
 pub(super) fn without_outcome(
     state: &mut impl Write,
@@ -201,7 +202,7 @@ pub(super) fn without_outcome(
         let (cid, model) = (statement.image.to_string(), statement.model.to_string());
         bits::give_back(state, About { owner: &statement.owner, cid: &cid, model: &model }, asked)?;
     }
-    let (price, reward) = held(&row)?;
+    let (price, reward) = jobs::held(&row)?;
     let requester = chain.address(&statement.requester)?;
     let amount = price.saturating_add(reward);
     let mut events = bank::pay(state, &chain.escrow, &requester, &chain.denom, amount)?;

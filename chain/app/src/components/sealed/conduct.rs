@@ -1,15 +1,20 @@
 //! How validators behave in committees: a record, from which the authority may draw its conclusions.
 //!
 //! Only a member's own signed word is wrong, once for each job: against what more than two thirds have signed, or with
-//! them, where a dispute has shown that they were all wrong; who has said the truth against them is cleared then. Not to
-//! have signed costs nothing: the member may have been slow, or the proposer may have left it out.
+//! them, where a dispute has shown that they were all wrong; who has said the truth against them is cleared then, and gets
+//! back what it was cut by. Not to have signed costs nothing: the member may have been slow, or the proposer may have left
+//! it out.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use aceso_types::{Digest, genesis::Params, query::ConductRow};
 
 use crate::{
-    components::{SEALED, sealed::keys, validators},
+    components::{
+        SEALED,
+        sealed::keys,
+        validators::{self, Cost},
+    },
     error::Outcome,
     event::Event,
     store::{Read, Write},
@@ -18,6 +23,19 @@ use crate::{
 /// What is known of a validator by its number.
 pub(crate) fn get(state: &mut impl Read, number: u32) -> Outcome<Option<ConductRow>> {
     state.row(SEALED, &keys::conduct(number))
+}
+
+/// What a member has signed wrongly, as far as anybody knows.
+#[derive(Clone, PartialEq, Eq, prost::Message)]
+struct Mark {
+    /// A digest of the outcome.
+    #[prost(bytes = "vec", tag = "1")]
+    said: Vec<u8>,
+    /// The power that it cost, and how often the authority had weighed the validator by then.
+    #[prost(uint64, tag = "2")]
+    power_cut: u64,
+    #[prost(uint64, tag = "3")]
+    weighed: u64,
 }
 
 /// What a block says of validators, written once.
@@ -47,44 +65,55 @@ impl Notes {
         *notes.entry(number).or_default() += 1;
     }
 
-    /// Notes that a member signed a wrong outcome of a job. The first time for the job it counts.
+    /// Notes that a member signed a wrong outcome of a job. The first time for the job it counts, and cuts the power as the
+    /// parameters say.
     pub(super) fn against(
         &mut self,
         state: &mut impl Write,
+        params: &Params,
         number: u32,
         (job, place): (u64, u32),
         outcome: &[u8],
-    ) -> Outcome<Option<Event>> {
-        let mark = keys::wrong(job, place);
-        if state.get(SEALED, &mark)?.is_some() {
-            return Ok(None);
+    ) -> Outcome<Vec<Event>> {
+        let key = keys::wrong(job, place);
+        if state.get(SEALED, &key)?.is_some() {
+            return Ok(Vec::new());
         }
-        state.set(SEALED, mark, said(outcome))?;
+        let mut events = vec![told("member_wrong", number, (job, place))];
+        let mut cost = Cost::default();
+        if let Some((cut, event)) = validators::was_wrong(state, params, number)? {
+            cost = cut;
+            events.push(event);
+        }
+        let mark = Mark { said: said(outcome), power_cut: cost.power, weighed: cost.weighed };
+        state.put(SEALED, key, &mark)?;
         let wrong = self.wrong.entry(number).or_default();
         *wrong = (wrong.0 + 1, job);
-        Ok(Some(told("member_wrong", number, (job, place))))
+        Ok(events)
     }
 
-    /// Takes the mark back of a member that was held to be wrong for an outcome that is the true one.
+    /// Takes the mark back of a member that was held to be wrong for an outcome that is the true one, with what it cost.
     pub(super) fn clear(
         &mut self,
         state: &mut impl Write,
         number: u32,
         (job, place): (u64, u32),
         outcome: &[u8],
-    ) -> Outcome<Option<Event>> {
-        let mark = keys::wrong(job, place);
-        if state.get(SEALED, &mark)? != Some(said(outcome)) {
-            return Ok(None);
-        }
-        state.remove(SEALED, &mark)?;
+    ) -> Outcome<Vec<Event>> {
+        let key = keys::wrong(job, place);
+        let mark: Option<Mark> = state.row(SEALED, &key)?;
+        let Some(Mark { power_cut, weighed, .. }) = mark.filter(|mark| mark.said == said(outcome)) else {
+            return Ok(Vec::new());
+        };
+        state.remove(SEALED, &key)?;
         self.cleared.insert(number, job);
-        Ok(Some(told("member_cleared", number, (job, place))))
+        let mut events = vec![told("member_cleared", number, (job, place))];
+        events.extend(validators::was_right(state, number, Cost { power: power_cut, weighed })?);
+        Ok(events)
     }
 
-    /// Writes the rows, and cuts the power of who was wrong as the parameters say.
-    pub(crate) fn write(self, state: &mut impl Write, params: &Params) -> Outcome<Vec<Event>> {
-        let mut events = Vec::new();
+    /// Writes the rows.
+    pub(crate) fn write(self, state: &mut impl Write) -> Outcome<()> {
         let all = self.signed.keys().chain(self.missed.keys()).chain(self.wrong.keys()).chain(self.cleared.keys());
         let numbers: BTreeSet<u32> = all.copied().collect();
         for number in numbers {
@@ -95,9 +124,6 @@ impl Notes {
             if let Some((count, job)) = self.wrong.get(&number) {
                 row.wrong = row.wrong.saturating_add(*count);
                 row.last_wrong = *job;
-                for _ in 0..*count {
-                    events.extend(validators::was_wrong(state, params, number)?);
-                }
             }
             if let Some(job) = self.cleared.get(&number) {
                 row.wrong = row.wrong.saturating_sub(1);
@@ -105,6 +131,6 @@ impl Notes {
             }
             state.put(SEALED, keys::conduct(number), &row)?;
         }
-        Ok(events)
+        Ok(())
     }
 }

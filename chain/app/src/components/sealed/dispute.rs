@@ -1,23 +1,25 @@
 //! Disputes: whoever knows a record's key shows it, and everybody computes what the committee should have signed.
 //!
-//! No game is played and nobody is asked: the point is held against the registration, the sealed file, which has to be an
-//! available blob like any that is read in the open, is opened by the function that members use ([`Reopen`]), and the
-//! outcome is compared. Whoever has signed another one is wrong, and who was held to be wrong for saying the truth is
-//! cleared. All of it is paid before it is done, at a price that does not depend on what is found; a simulation opens
-//! nothing.
+//! No game is played and nobody is asked. Whoever can open one of the record's ciphertexts, the registration or what a grant
+//! has wrapped, shows the point in it with the proof that it is just that one ([`grants::check_opening`]). Every wrap was
+//! taken with the proof that it holds what its source holds, so this is the key that each member had. The sealed file, which
+//! has to be an available blob like any that is read in the open, is opened by the function that members use ([`Reopen`]),
+//! which first compares the key with what the registration commits to, and the outcome is compared. Whoever has signed
+//! another one is wrong, and who was held to be wrong for saying the truth is cleared. All of it is paid before it is done,
+//! at a price that does not depend on what is found; a simulation opens nothing.
 //!
-//! One word cannot be looked into: that the wrap holds another key than the registration commits to. The point alone does
-//! not show what the wrap holds, and an owner could have registered one key and committed to another to make honest
-//! members look like liars.
+//! The point alone would not do. An owner could wrap one key and commit to another: members who say so tell the truth, and
+//! the other key, which opens the file just as well, would make them look like liars.
 //!
+//! [`grants::check_opening`]: crate::grants::check_opening
 //! [`Reopen`]: crate::host::Reopen
 
 use aceso_inference::{image::Limits, rounding_is_default};
 use aceso_types::{
     BlobId, Digest, Height,
-    msg::{MsgDispute, MsgDisputeResponse},
-    query::{Disputed, JobRow, JobStatus},
-    sealed::{Disclosure, Failure, Outcome as Came, Statement},
+    msg::{MsgDispute, MsgDisputeResponse, PassedOn},
+    query::{Disputed, JobRow, JobStatus, RecordRow},
+    sealed::{Disclosure, Outcome as Came, Statement},
     signers::places,
 };
 
@@ -29,12 +31,13 @@ use crate::{
         sealed::{
             bits::{self, About},
             conduct::Notes,
-            jobs, keys, records,
+            grants, jobs, keys, readers, records,
         },
     },
     error::{AppError, Outcome},
     event::Event,
     gas,
+    grants::{Opened, Source, check_opening},
     host::Shown,
     run::{Mode, Run},
     store::{Bare, Write, damaged},
@@ -54,7 +57,7 @@ struct Case {
 pub(crate) fn dispute(run: &mut Run<'_>, msg: &MsgDispute) -> Outcome<MsgDisputeResponse> {
     let sender = run.chain.address(&msg.sender)?.to_string();
     let case = open_to_dispute(run, msg.job)?;
-    let found = reopened(run, &sender, &case, &msg.point)?;
+    let found = reopened(run, &sender, &case, msg)?;
     let Some(found) = found else { return Ok(MsgDisputeResponse::default()) };
     settle(run, sender, case, &found)
 }
@@ -79,18 +82,13 @@ fn open_to_dispute(run: &mut Run<'_>, job: u64) -> Outcome<Case> {
     }
     let damage = || damaged(SEALED, &keys::job(job));
     let signed = Came::decode(&said.outcome).map_err(|_| damage())?;
-    if signed == Came::Failed(Failure::Key) {
-        let words =
-            "its members say that the wrap holds another key than is committed to; the point does not show which";
-        return Err(refuse(format_args!("{words}")).into());
-    }
     let signers = places(&said.signers, row.members.len()).ok_or_else(damage)?;
     let statement = jobs::statement(&row)?;
     Ok(Case { row, statement, signed, signers })
 }
 
 /// What the members should have signed; nothing in a simulation, which pays and looks at nothing.
-fn reopened(run: &mut Run<'_>, sender: &str, case: &Case, point: &[u8]) -> Outcome<Option<Came>> {
+fn reopened(run: &mut Run<'_>, sender: &str, case: &Case, msg: &MsgDispute) -> Outcome<Option<Came>> {
     let Case { row, statement, signers, .. } = case;
     let damage = || damaged(SEALED, &keys::record(row.record));
     let record = records::get(run, row.record)?.ok_or_else(damage)?;
@@ -99,11 +97,8 @@ fn reopened(run: &mut Run<'_>, sender: &str, case: &Case, point: &[u8]) -> Outco
     let name = cid.to_string();
     let file = record.files.iter().find(|file| file.cid == name).ok_or_else(damage)?;
     let vouched = record.origin.as_ref().map(reads::origin_of).transpose()?.map(|origin| origin.pixels);
-    let host = run.host;
-    run.meter.spend(gas::POSSESSION, "point of a dispute")?;
-    host.reopen
-        .check_point(point, &commitment)
-        .map_err(|e| Code::DisputePoint.because(format_args!("record {}: {e}", row.record)))?;
+    let (host, point) = (run.host, msg.point.as_slice());
+    opened(run, &record, msg)?;
     let (size, ends) = held(run, &cid)?;
     let id = statement.model;
     // Who was asked to read with it has found it admitted, and a model stays.
@@ -149,6 +144,37 @@ fn reopened(run: &mut Run<'_>, sender: &str, case: &Case, point: &[u8]) -> Outco
     Ok(Some(found))
 }
 
+/// Whether the point is what the record's ciphertexts hold. One speaks for all: each was taken with the proof that it holds
+/// what the registration holds, whatever became of its grant afterwards.
+fn opened(run: &mut Run<'_>, record: &RecordRow, msg: &MsgDispute) -> Outcome<()> {
+    run.meter.spend(gas::OPENING, "point of a dispute")?;
+    let number = record.record;
+    let refuse = |what: std::fmt::Arguments<'_>| Code::DisputePoint.because(format_args!("record {number}: {what}"));
+    let check = |source: Option<Source<'_>>, chain_id: &str| -> Outcome<()> {
+        let source = source.ok_or_else(|| damaged(SEALED, &keys::record(number)))?;
+        let about = Opened { chain_id, job: msg.job };
+        Ok(check_opening(&about, &source, &msg.point, &msg.proof).map_err(|e| refuse(format_args!("{e}")))?)
+    };
+    let chain = run.chain.clone();
+    let Some(PassedOn { granter, grant, place }) = &msg.from else {
+        return check(Source::of_registration(&record.registration), &chain.id);
+    };
+    let granter = chain.address(granter)?;
+    let row = grants::need(run, granter.as_str(), *grant)?;
+    let said = grants::said(&row)?;
+    if said.record != number {
+        return Err(refuse(format_args!("grant {granter}/{grant} is of record {}", said.record)).into());
+    }
+    let at = usize::try_from(*place).unwrap_or(usize::MAX);
+    let Some(reader) = said.recipients.get(at) else {
+        let count = said.recipients.len();
+        return Err(refuse(format_args!("grant {granter}/{grant} has {count} places, and no place {place}")).into());
+    };
+    let key = readers::get(run, &reader.account, reader.epoch)?;
+    let key = key.ok_or_else(|| damaged(SEALED, &keys::reader(&reader.account, reader.epoch)))?.key;
+    check(Source::of_wrap(&said.wrap, at, &key), &chain.id)
+}
+
 /// Bytes of the sealed file, and the first height at which nodes need not hold them any more.
 fn held(run: &mut Run<'_>, cid: &BlobId) -> Outcome<(u64, Height)> {
     let (height, mode) = (run.block.height.0, run.mode);
@@ -171,16 +197,15 @@ fn settle(run: &mut Run<'_>, sender: String, case: Case, found: &Came) -> Outcom
     let state = &mut Bare(run.delta);
     for (place, member) in (0_u32..).zip(&row.members).filter(|_| wrong) {
         let at = (row.job, place);
-        let event = if signers.iter().any(|one| u32::try_from(*one) == Ok(place)) {
-            let event = notes.against(state, member.number, at, &agreed)?;
-            marked += u32::from(event.is_some());
-            event
+        events.extend(if signers.iter().any(|one| u32::try_from(*one) == Ok(place)) {
+            let told = notes.against(state, &chain.params, member.number, at, &agreed)?;
+            marked += u32::from(!told.is_empty());
+            told
         } else {
             notes.clear(state, member.number, at, &outcome)?
-        };
-        events.extend(event);
+        });
     }
-    events.extend(notes.write(state, &chain.params)?);
+    notes.write(state)?;
     if let (true, Disclosure::Predicate(asked)) = (wrong, &statement.disclosure) {
         let (cid, model) = (statement.image.to_string(), statement.model.to_string());
         bits::forget(state, About { owner: &statement.owner, cid: &cid, model: &model }, asked, row.read)?;

@@ -139,7 +139,8 @@ pub(crate) fn revoke(run: &mut Run<'_>, msg: &MsgRevokeGrant) -> Outcome<MsgRevo
     Ok(MsgRevokeGrantResponse {})
 }
 
-fn need(state: &mut impl Read, granter: &str, number: u64) -> Outcome<GrantRow> {
+/// The grant, whether it holds or not; refused where there is none.
+pub(super) fn need(state: &mut impl Read, granter: &str, number: u64) -> Outcome<GrantRow> {
     get(state, granter, number)?.ok_or_else(|| Code::GrantUnknown.because(format_args!("{granter}/{number}")).into())
 }
 

@@ -10,7 +10,7 @@ use aceso_types::{
 use crate::{
     components::{SEALED, sealed::keys},
     error::Outcome,
-    store::{Part, Read, Write, damaged},
+    store::{Entry, Part, Read, Write, damaged},
 };
 
 /// A job by its number.
@@ -57,14 +57,48 @@ pub(crate) fn open(state: &mut impl Write, row: &JobRow, requester: &str) -> Out
     for key in lists(row) {
         state.set(SEALED, key, b"1".to_vec())?;
     }
+    let fee = fee(row)?.to_be_bytes();
+    for key in work(row) {
+        state.set(SEALED, key, fee.into())?;
+    }
     Ok(())
+}
+
+/// What a job pays to those who work for it and to the model's author: members serve first who pays more.
+fn fee(row: &JobRow) -> Outcome<u128> {
+    let (price, reward) = held(row)?;
+    Ok(price.saturating_add(reward))
+}
+
+/// What is held for the author and for the members.
+pub(super) fn held(row: &JobRow) -> Outcome<(u128, u128)> {
+    let amount = |text: &str| text.parse::<u128>().map_err(|_| damaged(SEALED, &keys::job(row.job)));
+    Ok((amount(&row.price)?, amount(&row.reward)?))
+}
+
+/// The open jobs after a number that have the holder of an attestation key as a member, oldest first, at most so many:
+/// each with what it pays.
+pub(crate) fn work_of(
+    state: &mut impl Read,
+    bls_key: &[u8],
+    after: Option<u64>,
+    limit: usize,
+) -> Outcome<Vec<(u64, u128)>> {
+    let after = after.map(|job| keys::work(bls_key, job));
+    let part = Part { after, ..Part::first(keys::work_of(bls_key), limit) };
+    let read = |(key, fee): &Entry| -> Outcome<(u64, u128)> {
+        let wrong = || damaged(SEALED, key);
+        let fee = fee.as_slice().try_into().map_err(|_| wrong())?;
+        Ok((keys::job_of(key).ok_or_else(wrong)?, u128::from_be_bytes(fee)))
+    };
+    state.page(SEALED, &part)?.iter().map(read).collect()
 }
 
 /// Takes a job out of the lists of open ones, with all shares that were submitted for it. `row` is as it stays.
 pub(super) fn close(state: &mut impl Write, row: &JobRow) -> Outcome<()> {
     let opened = opened(state)?.saturating_sub(1);
     state.set(SEALED, keys::opened(), opened.to_be_bytes().into())?;
-    for key in lists(row) {
+    for key in lists(row).into_iter().chain(work(row)) {
         state.remove(SEALED, &key)?;
     }
     for (key, _) in state.page(SEALED, &Part::first(keys::shares_of(row.job), row.members.len()))? {
@@ -74,11 +108,13 @@ pub(super) fn close(state: &mut impl Write, row: &JobRow) -> Outcome<()> {
 }
 
 /// The keys under which an open job stands.
-fn lists(row: &JobRow) -> Vec<Vec<u8>> {
-    let job = row.job;
-    let mut lists = vec![keys::open(job), keys::deadline(row.deadline, job), keys::under(row.record, job)];
-    lists.extend(row.members.iter().map(|member| keys::work(&member.bls_key, job)));
-    lists
+fn lists(row: &JobRow) -> [Vec<u8>; 3] {
+    [keys::open(row.job), keys::deadline(row.deadline, row.job), keys::under(row.record, row.job)]
+}
+
+/// Those under which its members find it.
+fn work(row: &JobRow) -> impl Iterator<Item = Vec<u8>> {
+    row.members.iter().map(|member| keys::work(&member.bls_key, row.job))
 }
 
 /// A job that is open.

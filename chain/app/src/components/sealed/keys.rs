@@ -146,7 +146,8 @@ pub(crate) fn all_under(record: u64) -> Vec<u8> {
     format!("under/{record:020}/").into_bytes()
 }
 
-/// `work/b5de84c8…/00000000000000000009`: an open job of a member: its attestation key, job
+/// `work/b5de84c8…/00000000000000000009`: what an open job of a member pays, as a big-endian number of 16 bytes: the
+/// member's attestation key, job
 pub(crate) fn work(bls_key: &[u8], job: u64) -> Vec<u8> {
     format!("work/{}/{job:020}", hex::encode(bls_key)).into_bytes()
 }
@@ -181,7 +182,7 @@ pub(crate) fn all_shares() -> Vec<u8> {
     b"share/".to_vec()
 }
 
-/// `wrong/00000000000000000009/00000004`: that a member signed against an outcome: job, place
+/// `wrong/00000000000000000009/00000004`: that a member signed against an outcome, and what it cost: job, place
 pub(crate) fn wrong(job: u64, place: u32) -> Vec<u8> {
     format!("wrong/{job:020}/{place:08}").into_bytes()
 }
@@ -214,6 +215,11 @@ pub(crate) fn root(number: u64) -> Vec<u8> {
 /// `roots`: how many roots there are.
 pub(crate) fn roots() -> Vec<u8> {
     b"roots".to_vec()
+}
+
+/// `rooted`: the chain whose validators the latest root has.
+pub(crate) fn rooted() -> Vec<u8> {
+    b"rooted".to_vec()
 }
 
 /// `unsigned/00000000000000000002`: a root that too few have signed.
@@ -274,6 +280,7 @@ fn keys_do_not_change() {
         sweep(),
         root(2),
         roots(),
+        rooted(),
         unsigned(2),
         conduct(4),
     ];
@@ -307,6 +314,7 @@ fn keys_do_not_change() {
         sweep
         root/00000000000000000002
         roots
+        rooted
         unsigned/00000000000000000002
         conduct/0000000004"#]]
     .assert_eq(&all.map(text).join("\n"));

@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// Most power of all. While a set changes the engine counts who leaves and who comes together, hence the half.
-const POWER_TOTAL_MAX: u64 = validator::Set::MAX_TOTAL_VOTING_POWER / 2;
+pub(super) const POWER_TOTAL_MAX: u64 = validator::Set::MAX_TOTAL_VOTING_POWER / 2;
 /// Longest name.
 const NAME_MAX: usize = 64;
 
@@ -60,6 +60,7 @@ pub(crate) fn set_msg(run: &mut Run<'_>, msg: &MsgSetValidator) -> Outcome<MsgSe
     if !msg.name.is_empty() {
         known.name = msg.name.clone();
     }
+    known.weighed = known.weighed.saturating_add(1);
     record::put(run, &known)?;
     let event = Event::new("set_validator").with("validator", name).with("power", msg.power.to_string());
     run.emit(event.with("operator", known.operator).with("name", known.name));

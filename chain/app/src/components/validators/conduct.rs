@@ -1,6 +1,7 @@
 //! How validators behave: evidence of misbehavior, votes that they miss, and wrong outcomes that they signed as members
-//! of committees, which `components/sealed` records. Each is recorded; each may cut power by the parameters. A cut leaves at least 1: only the authority removes a validator, and it may well stop short of what
-//! the power spread asks of the authority's own changes.
+//! of committees, which `components/sealed` records. Each is recorded; each may cut power by the parameters. A cut leaves at
+//! least 1: only the authority removes a validator, and it may well stop short of what the power spread asks of the
+//! authority's own changes. What was cut for a word that turns out to be true is given back.
 //!
 //! Missed votes are a bit for each of the latest `downtime_window` blocks. Only validators that missed one of them have
 //! a row, and a row is written only when a bit of it changes, so a block does no more work than it has absent voters and
@@ -18,7 +19,9 @@ use crate::{
     components::{
         VALIDATORS,
         validators::{
-            TABLE_MAX, Table, decided, keys, record,
+            TABLE_MAX, Table,
+            change::POWER_TOTAL_MAX,
+            decided, keys, record,
             table::{address_of, put_decided},
         },
     },
@@ -195,18 +198,44 @@ fn down(
         .with("power_cut", cut.to_string()))
 }
 
+/// What a wrong outcome has cost a member, and how often the authority had weighed it by then.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Cost {
+    pub(crate) power: u64,
+    pub(crate) weighed: u64,
+}
+
 /// Cuts the power of a member that was wrong, if the parameters say so and it is a validator still.
-pub(crate) fn was_wrong(state: &mut impl Write, params: &Params, number: u32) -> Outcome<Option<Event>> {
+pub(crate) fn was_wrong(state: &mut impl Write, params: &Params, number: u32) -> Outcome<Option<(Cost, Event)>> {
     let mut table = decided(state)?;
     let key = table.members.iter().find(|member| member.number == number).map(|member| member.key.clone());
     let Some(key) = key else { return Ok(None) };
-    let cut = cut(&mut table, &key, params.sealed_wrong_power_cut_bps);
-    if cut == 0 {
+    let power = cut(&mut table, &key, params.sealed_wrong_power_cut_bps);
+    if power == 0 {
         return Ok(None);
     }
     put_decided(state, &table)?;
+    let cost = Cost { power, weighed: record::need(state, &key)?.weighed };
     let event = Event::new("wrong_outcome").with("validator", hex::encode(&key));
-    Ok(Some(event.with("power_cut", cut.to_string())))
+    Ok(Some((cost, event.with("power_cut", power.to_string()))))
+}
+
+/// Gives a member that was right after all the power back that it was cut by: that much, whatever else was cut since. Not
+/// where the authority has weighed it since: what the authority says is what it wants, and it knew of the cut.
+pub(crate) fn was_right(state: &mut impl Write, number: u32, cost: Cost) -> Outcome<Option<Event>> {
+    let mut table = decided(state)?;
+    let room = POWER_TOTAL_MAX.saturating_sub(table.total());
+    let Some(member) = table.members.iter_mut().find(|member| member.number == number) else { return Ok(None) };
+    let key = member.key.clone();
+    // Others may have been added meanwhile, so that all of it would be more than the engine can count.
+    let power = cost.power.min(room);
+    if power == 0 || record::need(state, &key)?.weighed != cost.weighed {
+        return Ok(None);
+    }
+    member.power = member.power.saturating_add(power);
+    put_decided(state, &table)?;
+    let event = Event::new("right_outcome").with("validator", hex::encode(&key));
+    Ok(Some(event.with("power_back", power.to_string())))
 }
 
 /// Cuts a validator's power, if it is still one, and answers by how much.

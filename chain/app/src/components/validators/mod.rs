@@ -28,7 +28,7 @@ mod table;
 
 pub(crate) use attester::register_msg;
 pub(crate) use change::{check_spread, set_msg};
-pub(crate) use conduct::{begin_block, was_wrong};
+pub(crate) use conduct::{Cost, begin_block, was_right, was_wrong};
 pub(crate) use record::{attesting, record_rows, shown, shown_by_name};
 pub(crate) use table::{Table, Validator, decided, operators, signing};
 
@@ -116,6 +116,8 @@ pub(crate) struct Changed {
     pub(crate) updates: Vec<Update>,
     /// Whether those who attested blobs may hold another share of the power.
     pub(crate) shares: bool,
+    /// Whether anything of the decided table is another than it was at the end of the block before.
+    pub(crate) table: bool,
 }
 
 /// Settles after a block's transactions which tables sign from the next heights on.
@@ -137,7 +139,8 @@ pub(crate) fn end_block(state: &mut impl Write, height: u64) -> Outcome<Changed>
     }
     forget(state, height)?;
     let numbers = |table: &Table| table.members.iter().map(|one| (one.number, one.power)).collect::<Vec<_>>();
-    Ok(Changed { updates: updates(&next, &decided)?, shares: numbers(&next) != numbers(&decided) })
+    let table = decided != next;
+    Ok(Changed { updates: updates(&next, &decided)?, shares: numbers(&next) != numbers(&decided), table })
 }
 
 /// Forgets tables that sign no height that the next block looks at.

@@ -41,6 +41,9 @@ pub(crate) struct Record {
     /// Where it last missed too many votes; 0 for never.
     #[prost(uint64, tag = "7")]
     pub(crate) last_downtime: u64,
+    /// How often the authority has said which power it has.
+    #[prost(uint64, tag = "8")]
+    pub(crate) weighed: u64,
 }
 
 /// The record of a validator, if there is one.

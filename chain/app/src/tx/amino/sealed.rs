@@ -2,7 +2,7 @@
 //! as every empty field is.
 
 use aceso_types::msg::{
-    MsgBreakGlass, MsgDispute, MsgGrant, MsgRegisterReader, MsgRegisterSealed, MsgRequestRead, MsgSubmitShare,
+    MsgBreakGlass, MsgDispute, MsgGrant, MsgRegisterReader, MsgRegisterSealed, MsgRequestRead, MsgSubmitShare, PassedOn,
 };
 use serde_json::Value;
 
@@ -36,12 +36,6 @@ pub(super) fn register_sealed(m: &MsgRegisterSealed) -> Fields {
 }
 
 pub(super) fn grant(m: &MsgGrant) -> Fields {
-    let from = m.from.as_ref().map(|from| {
-        let place = Value::from(from.place);
-        let fields = Fields::new().text("granter", &from.granter).number("grant", from.grant);
-        // 32 bits are a number, 64 are text; as elsewhere what is 0 is left out.
-        fields.optional("place", (from.place != 0).then_some(place)).into_value()
-    });
     let recipients = m
         .recipients
         .iter()
@@ -50,7 +44,7 @@ pub(super) fn grant(m: &MsgGrant) -> Fields {
         .text("granter", &m.granter)
         .number("grant", m.grant)
         .number("record", m.record)
-        .optional("from", from)
+        .optional("from", m.from.as_ref().map(passed_on))
         .value("recipients", recipients.collect())
         .flag("committee", m.committee)
         .bytes("nonce", &m.nonce)
@@ -111,12 +105,19 @@ pub(super) fn submit_share(m: &MsgSubmitShare) -> Fields {
 }
 
 pub(super) fn dispute(m: &MsgDispute) -> Fields {
-    Fields::new().text("sender", &m.sender).number("job", m.job).bytes("point", &m.point)
+    let fields = Fields::new().text("sender", &m.sender).number("job", m.job).bytes("point", &m.point);
+    fields.optional("from", m.from.as_ref().map(passed_on)).bytes("proof", &m.proof)
+}
+
+fn passed_on(from: &PassedOn) -> Value {
+    let fields = Fields::new().text("granter", &from.granter).number("grant", from.grant);
+    // 32 bits are a number, 64 are text; as elsewhere what is 0 is left out.
+    fields.optional("place", (from.place != 0).then_some(Value::from(from.place))).into_value()
 }
 
 #[cfg(test)]
 mod tests {
-    use aceso_types::msg::{Acceptance, Disclose, PassedOn, Recipient, SealedFile, Share};
+    use aceso_types::msg::{Acceptance, Disclose, Recipient, SealedFile, Share};
 
     use super::*;
 

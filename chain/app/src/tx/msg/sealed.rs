@@ -8,7 +8,7 @@ use aceso_types::{
 use crate::{
     address::Address,
     code::{Code, Fault},
-    grants::{POINT_LEN, POSSESSION_LEN, REGISTRATION_LEN, wrap_len},
+    grants::{OPENING_LEN, POINT_LEN, POSSESSION_LEN, REGISTRATION_LEN, wrap_len},
 };
 
 /// Most bytes of the reason for which a glass is broken.
@@ -75,7 +75,11 @@ pub(super) fn request_read(msg: &MsgRequestRead, prefix: &str) -> Result<(), Fau
 
 pub(super) fn dispute(msg: &MsgDispute, prefix: &str) -> Result<(), Fault> {
     address("sender", &msg.sender, prefix)?;
-    exactly(Code::DisputePoint, "point", &msg.point, POINT_LEN)
+    if let Some(from) = &msg.from {
+        address("granter", &from.granter, prefix)?;
+    }
+    exactly(Code::DisputePoint, "point", &msg.point, POINT_LEN)?;
+    exactly(Code::DisputePoint, "proof", &msg.proof, OPENING_LEN)
 }
 
 fn address(what: &str, text: &str, prefix: &str) -> Result<(), Fault> {

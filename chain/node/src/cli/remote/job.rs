@@ -2,17 +2,14 @@
 
 use std::path::Path;
 
-use aceso_client::{
-    Client, GasLimit, Key, any,
-    sealed::{content_point, dispute as showing},
-};
+use aceso_client::{Client, GasLimit, Key, any, random, sealed::Opens};
 use aceso_types::{
-    msg::MsgDisputeResponse,
-    query::{GrantRow, JobRow, JobStatus, QueryConduct, QueryJob, QueryRecord, RecordRow},
+    msg::{MsgDisputeResponse, Recipient},
+    query::{GrantRow, JobRow, JobStatus, QueryConduct, QueryJob, QueryReader, QueryRecord, RecordRow},
     sealed::Outcome,
     signers::places,
 };
-use aceso_verify::grant::{ContentPoint, SecretKey};
+use aceso_verify::grant::SecretKey;
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
@@ -49,13 +46,25 @@ pub(super) fn disputable(client: &Client, job: u64) -> Result<RecordRow> {
     client.ask(&question)?.with_context(|| format!("there is no sealed record {}", row.record))
 }
 
-/// The record's point, opened by the key in a file.
-pub(super) fn point(record: &RecordRow, grant: Option<&GrantRow>, path: &Path) -> Result<ContentPoint> {
-    let key = secret(&file(&path.into())?).with_context(|| format!("{} is no secret key", path.display()))?;
+/// The secret key in a file.
+pub(super) fn key(path: &Path) -> Result<SecretKey> {
+    secret(&file(&path.into())?).with_context(|| format!("{} is no secret key", path.display()))
+}
+
+/// What of a record is for a key: the registration, or a place of a grant.
+pub(super) fn opens<'a>(
+    client: &Client,
+    record: &RecordRow,
+    grant: Option<&'a GrantRow>,
+    key: &'a SecretKey,
+) -> Result<Opens<'a>> {
+    let key_of = |one: &Recipient| {
+        let question = QueryReader { account: one.account.clone(), epoch: one.epoch, latest: false };
+        Ok(client.ask(&question)?.map(|reader| reader.key).unwrap_or_default())
+    };
     let wraps = if grant.is_some() { "grant" } else { "registration" };
-    content_point(record, grant, &key)?.with_context(|| {
-        format!("the key in {} does not open that {wraps} of record {}", path.display(), record.record)
-    })
+    Opens::find(record, grant, key, key_of)?
+        .with_context(|| format!("the key does not open that {wraps} of record {}", record.record))
 }
 
 /// A secret key as a file has it: 32 bytes, or 64 hexadecimal digits.
@@ -71,8 +80,8 @@ fn secret(bytes: &[u8]) -> Result<SecretKey> {
 }
 
 /// Shows the point, and prints what everybody has found.
-pub(super) fn dispute(output: Output, client: &Client, key: &Key, job: u64, content: &ContentPoint) -> Result<()> {
-    let message = any(&showing(&client.address(key), job, content));
+pub(super) fn dispute(output: Output, client: &Client, key: &Key, job: u64, opens: &Opens<'_>) -> Result<()> {
+    let message = any(&opens.dispute(&client.chain().id, &client.address(key), job, &random()?));
     let tx = client.send(key, vec![message], GasLimit::Auto)?;
     let answer: MsgDisputeResponse = tx.response(0)?;
     let found = Outcome::decode(&answer.outcome)?;

@@ -190,14 +190,15 @@ impl Sealed {
                     }
                     None => None,
                 };
-                let content = job::point(&record, grant.as_ref(), key)?;
+                let secret = job::key(key)?;
+                let opens = job::opens(&client, &record, grant.as_ref(), &secret)?;
                 if !reveal {
                     let (number, count) = (record.record, record.files.len());
                     bail!(
                         "this opens record {number} ({count} files) to everybody, for good; say --reveal if it shall"
                     );
                 }
-                job::dispute(output, &client, &self.signer.key()?, job, &content)
+                job::dispute(output, &client, &self.signer.key()?, job, &opens)
             }
         }
     }
