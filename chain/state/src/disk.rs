@@ -13,7 +13,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use fjall::config::CompressionPolicy;
-use fjall::{AbstractTree as _, CompressionType, Database, Keyspace, KeyspaceCreateOptions, PersistMode, Readable as _};
+use fjall::{
+    AbstractTree as _, CompressionType, Database, Keyspace, KeyspaceCreateOptions, PersistMode, Readable as _,
+};
 
 use crate::error::StateError;
 
@@ -564,7 +566,7 @@ mod tests {
             }
         });
         let disk = Disk::open(dir.path(), 1 << 20, Some(tear), Rows::default).unwrap();
-        for version in 1..=3 {
+        for version in 1..=3_u64 {
             let mut rows = Rows::default();
             let bytes = if version == 3 { 100 } else { 100 + usize::try_from(BUFFER_BYTES).unwrap() };
             rows.put(Table::Latest, version.to_be_bytes().to_vec(), vec![7; bytes]);

@@ -99,6 +99,7 @@ fn messages() -> Vec<(&'static str, Vec<u8>)> {
                 deadline: 13,
                 callback_gas: 14,
                 reason: t(15),
+                identify: true,
             }
             .encode_to_vec(),
         ),

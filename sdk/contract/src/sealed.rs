@@ -55,13 +55,16 @@ pub struct ReadRequest {
     pub callback_gas: u64,
     /// Why, in words, where the grant is for emergencies; public for ever.
     pub reason: String,
+    /// Whether the contract wants to know the image's identity for it (`claim` in its callback) even where all findings are
+    /// known: then there is always a job, and it costs what a job costs.
+    pub identify: bool,
 }
 
 /// The answer to a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Requested {
-    /// The job's number; none where the findings were disclosed before. Then the callback comes at the end of this block,
-    /// with job 0.
+    /// The job's number; none where the findings were disclosed before and nothing else was asked for. Then the callback comes
+    /// at the end of this block, with job 0.
     pub job: Option<u64>,
     /// What was taken for it, in the chain's smallest coin.
     pub fee: u128,
@@ -112,6 +115,7 @@ pub fn request_read(requester: &Addr, request: ReadRequest) -> Result<AnyMsg, Re
         deadline: request.deadline.0,
         callback_gas: request.callback_gas,
         reason: request.reason,
+        identify: request.identify,
     };
     Ok(AnyMsg { type_url: MsgRequestRead::TYPE_URL.into(), value: msg.encode_to_vec().into() })
 }
@@ -167,6 +171,7 @@ mod tests {
             deadline: Height(99),
             callback_gas: 5,
             reason: String::new(),
+            identify: false,
         }
     }
 

@@ -71,6 +71,7 @@ impl Stage {
             deadline: Height(100),
             callback_gas: 1,
             reason: String::new(),
+            identify: false,
         };
         change(&mut request);
         let any = request_read(&Addr::unchecked("contract"), request).unwrap();

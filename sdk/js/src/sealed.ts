@@ -157,6 +157,7 @@ export interface MsgRequestRead {
   deadline: bigint;
   callbackGas: bigint;
   reason: string;
+  identify: boolean;
 }
 export const MsgRequestRead = codec<MsgRequestRead>({
   requester: text(1),
@@ -174,6 +175,7 @@ export const MsgRequestRead = codec<MsgRequestRead>({
   deadline: u64(13),
   callbackGas: u64(14),
   reason: text(15),
+  identify: bool(16),
 });
 
 /** What became of a request. */

@@ -34,10 +34,20 @@ fn contract_in(folder: &Path, name: &str) -> Vec<u8> {
 
 /// A grey picture of 40 × 32 pixels, as PNG; every `seed` another one.
 pub fn picture(seed: u8) -> Vec<u8> {
+    png_of(seed, png::Compression::default())
+}
+
+/// The pixels of [`picture`] in another file.
+pub fn rewrapped(seed: u8) -> Vec<u8> {
+    png_of(seed, png::Compression::NoCompression)
+}
+
+fn png_of(seed: u8, compression: png::Compression) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut encoder = png::Encoder::new(&mut bytes, 40, 32);
     encoder.set_color(png::ColorType::Grayscale);
     encoder.set_depth(png::BitDepth::Eight);
+    encoder.set_compression(compression);
     let pixels: Vec<u8> = (0..40 * 32_u32).map(|n| (n.wrapping_mul(31) % 251) as u8 ^ seed).collect();
     let written = encoder.write_header().and_then(|mut writer| writer.write_image_data(&pixels));
     if let Err(error) = written {

@@ -1,5 +1,5 @@
 /** The insurer: policies with their escrow, and claims as they are paid. */
-import { type Aceso, type Claim, type Policy, subscribe } from "@aceso/sdk";
+import { type Aceso, type Claim, type Policy, type Refused, subscribe } from "@aceso/sdk";
 
 import { accountInput, modelSelect } from "../controls.js";
 import { choose, field, fill, form, h, id, table, upper, when } from "../dom.js";
@@ -25,6 +25,7 @@ export async function insurer(main: HTMLElement): Promise<{ refresh: () => Promi
   }
   const policies = h("div", {});
   const claims = h("div", {});
+  const refused = h("div", {});
   const state = h("p", { className: "soft live", role: "status", id: "live" }, "connecting …");
   const target = h("select", { id: "fund-policy", required: true });
   const amount = h("input", {
@@ -63,6 +64,9 @@ export async function insurer(main: HTMLElement): Promise<{ refresh: () => Promi
       h("h2", { id: "claims-h" }, "Claims"),
       state,
       claims,
+      h("h3", {}, "Read, and not paid for"),
+      h("p", { className: "soft" }, "The policy bears what the chain took for the read, and nothing else."),
+      refused,
       sentences.clinical(),
     ),
     h(
@@ -95,6 +99,14 @@ export async function insurer(main: HTMLElement): Promise<{ refresh: () => Promi
       claimTable(
         paid.sort((one, other) => other.read - one.read),
         badges,
+        aceso.chain.denom,
+      ),
+    );
+    const unpaid = (await Promise.all(all.map((policy) => aceso.refusedReads(at, policy.id)))).flat();
+    fill(
+      refused,
+      refusedTable(
+        unpaid.sort((one, other) => other.read - one.read),
         aceso.chain.denom,
       ),
     );
@@ -168,6 +180,18 @@ function claimTable(claims: Claim[], badges: Map<number, Checked>, denom: string
     ];
   });
   return table(["Read", "Policy", "Finding", "Receipt", "Paid", "Asked by", "When"], rows, "Nothing was claimed yet.");
+}
+
+function refusedTable(refused: Refused[], denom: string): HTMLElement {
+  const rows = refused.map((one) => [
+    one.read,
+    one.policy,
+    sentences.refusal(one),
+    coins(one.fee, denom),
+    id(one.actor),
+    when(one.time),
+  ]);
+  return table(["Read", "Policy", "Why", "Fee", "Asked by", "When"], rows, "Nothing was refused after its read.");
 }
 
 async function making(aceso: Aceso, at: string, refresh: () => Promise<void>): Promise<HTMLElement> {

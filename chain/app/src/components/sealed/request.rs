@@ -42,7 +42,9 @@ pub(crate) fn request(run: &mut Run<'_>, msg: &MsgRequestRead) -> Outcome<MsgReq
     if let Disclosure::Predicate(findings) = &allowed.disclosure {
         let (cid, model) = (allowed.image.to_string(), allowed.model.to_string());
         let about = About { owner: &allowed.record.owner, cid: &cid, model: &model };
-        if let Some(known) = bits::known(run, about, findings)? {
+        // Whoever wants to know whose pixels it was has to be told by members: the input goes by another name for each
+        // requester, so that nobody matches records, and the chain cannot make one of another.
+        if let Some(known) = bits::known(run, about, findings)?.filter(|_| !msg.identify) {
             return answer(run, msg, allowed, &consent, known);
         }
         bits::ask(run, about, findings, allowed.terms.bits)?;
