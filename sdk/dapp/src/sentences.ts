@@ -90,7 +90,7 @@ const FAILURES: Record<string, string> = {
 };
 const failure = (reason: string): string => FAILURES[reason] ?? reason;
 
-export const sentences = { learns, clinical, sealed, revoke, erase, terms, discloses, failure };
+export const sentences = { learns, refusal, clinical, sealed, revoke, erase, terms, discloses, failure };
 
 /** Purposes that a patient is offered, by their code in HL7 v3 ActReason. */
 export const PURPOSES: [code: string, label: string][] = [

@@ -4,6 +4,7 @@ use std::{io::Read, sync::Arc, time::Instant};
 
 use aceso_seal::LEAF;
 use aceso_types::sealed::Outcome;
+use aceso_verify::outcome::Came;
 
 use super::{
     compute::{Unable, compute, file_bytes_max},
@@ -22,13 +23,8 @@ pub(super) trait Computes {
         true
     }
 
-    /// The outcome of a job, given its sealed file and what reads the model's bytes.
-    fn outcome(
-        &mut self,
-        job: &Job,
-        file: &[u8],
-        onnx: &dyn Fn() -> Result<Vec<u8>, String>,
-    ) -> Result<Outcome, Unable>;
+    /// The outcome of a job and the file that it may name, given its sealed file and what reads the model's bytes.
+    fn outcome(&mut self, job: &Job, file: &[u8], onnx: &dyn Fn() -> Result<Vec<u8>, String>) -> Result<Came, Unable>;
 }
 
 /// This process, with the opener keys of a home.
@@ -44,12 +40,7 @@ impl Here {
 }
 
 impl Computes for Here {
-    fn outcome(
-        &mut self,
-        job: &Job,
-        file: &[u8],
-        onnx: &dyn Fn() -> Result<Vec<u8>, String>,
-    ) -> Result<Outcome, Unable> {
+    fn outcome(&mut self, job: &Job, file: &[u8], onnx: &dyn Fn() -> Result<Vec<u8>, String>) -> Result<Came, Unable> {
         let key = privately(|| self.home.opener(job.epoch))?.ok_or(Unable::NoKey(job.epoch))?;
         let model = self.models.get(&job.manifest, onnx)?;
         compute(job, &key, &model, file)
@@ -66,14 +57,14 @@ pub(super) fn run(work: &Work, computes: &mut dyn Computes) -> Result<(), Unable
         let span = tracing::info_span!("sealed", job = number, %model, %image, came_to = tracing::field::Empty);
         let computed = span.in_scope(|| attempt(work, &taken, computes));
         let word = match computed {
-            Ok(outcome) if taken.is_closed() => {
-                drop(outcome);
+            Ok(came) if taken.is_closed() => {
+                drop(came);
                 taken.done();
                 "late"
             }
-            Ok(outcome) => {
-                let word = if matches!(outcome, Outcome::Failed(_)) { "failed" } else { "opened" };
-                let settled = work.settle(&job.statement, &outcome);
+            Ok(came) => {
+                let word = if matches!(came.outcome, Outcome::Failed(_)) { "failed" } else { "opened" };
+                let settled = work.settle(&job.statement, &came);
                 taken.done();
                 if settled { word } else { "kept" }
             }
@@ -96,7 +87,7 @@ pub(super) fn run(work: &Work, computes: &mut dyn Computes) -> Result<(), Unable
     Ok(())
 }
 
-fn attempt(work: &Work, taken: &Taken<'_>, computes: &mut dyn Computes) -> Result<Outcome, Unable> {
+fn attempt(work: &Work, taken: &Taken<'_>, computes: &mut dyn Computes) -> Result<Came, Unable> {
     let (file, size) = sealed(work, &taken.job)?;
     let job = Job { size, ..Job::clone(&taken.job) };
     let onnx = &job.manifest.onnx;

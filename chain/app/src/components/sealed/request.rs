@@ -22,7 +22,7 @@ use crate::{
             authorise::{self, Allowed},
             bits::{self, About},
             committee::Committee,
-            grants, jobs, keys, reviews, tell,
+            grants, jobs, keys, results, reviews, tell,
         },
     },
     error::Outcome,
@@ -122,7 +122,12 @@ fn open(
     };
     let price = u128::from(allowed.manifest.price.amount);
     let reward = u128::from(chain.params.sealed_reward).saturating_mul(committee.members.len() as u128);
-    let held = Coins::one(&chain.denom, price.saturating_add(reward));
+    let keep = match results::is_kept(&allowed) {
+        true => results::price(&chain, allowed.row.result_bytes).saturating_mul(committee.members.len() as u128),
+        false => 0,
+    };
+    let amount = price.saturating_add(reward).saturating_add(keep);
+    let held = Coins::one(&chain.denom, amount);
     if !held.is_empty() {
         bank::send(run, &allowed.requester, &chain.escrow, &held)?;
     }
@@ -146,11 +151,12 @@ fn open(
         closed: 0,
         outcome: None,
         disputed: None,
+        keep: if keep == 0 { String::new() } else { keep.to_string() },
+        result_bytes: if allowed.disclosure == Disclosure::Sealed { allowed.row.result_bytes } else { 0 },
     };
     jobs::open(run, &row, allowed.requester.as_str())?;
     review(run, msg, &mut allowed, job)?;
     journal(run, &allowed, consent, job)?;
-    let amount = price.saturating_add(reward);
     let fee = format!("{amount}{}", chain.denom);
     let event = event(&allowed, consent, job)
         .with("members", row.members.len().to_string())

@@ -13,7 +13,14 @@ use serde_json::{Value, json};
 
 use super::{
     At, Signer, job,
-    patient::{Desk, grant::Grant, keyring::Keys, open::Open, request::Request, seal},
+    patient::{
+        Desk,
+        grant::Grant,
+        keyring::Keys,
+        open::{Open, OpenResult},
+        request::Request,
+        seal,
+    },
     tx::report,
 };
 use crate::cli::Output;
@@ -25,6 +32,7 @@ use crate::cli::Output;
   aceso sealed seal scan.dcm --from patient.words
   aceso sealed register scan.dcm.sealed --from patient.words
   aceso sealed grant 7 --committee --actor aceso1… --finding pneumonia --out 7.terms --from patient.words
+  aceso sealed open-result 12 --out outputs --from patient.words
   aceso sealed records aceso1…
   aceso sealed grants --record 7
   aceso sealed grants --to aceso1…
@@ -51,6 +59,7 @@ enum Verb {
     Grant(Box<Grant>),
     Request(Box<Request>),
     Open(Open),
+    OpenResult(OpenResult),
     Reseal(seal::Reseal),
     /// The records of an owner.
     Records {
@@ -124,6 +133,7 @@ impl Sealed {
             Verb::Grant(grant) => grant.run(&desk()?),
             Verb::Request(request) => request.run(&desk()?),
             Verb::Open(open) => open.run(&desk()?),
+            Verb::OpenResult(open) => open.run(&desk()?),
             Verb::Reseal(reseal) => reseal.run(&desk()?),
             Verb::Records { owner } => {
                 let rows = all(|page| {

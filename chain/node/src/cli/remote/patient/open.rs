@@ -1,14 +1,19 @@
-//! `aceso sealed open`: what was granted to a reader, or is one's own, is decrypted into a file.
+//! `aceso sealed open` and `open-result`: what was granted to a reader, or is one's own, is decrypted into files; and what a
+//! committee has kept for who holds the key.
 
 use std::path::{Path, PathBuf};
 
+use aceso_blobs::import;
 use aceso_seal::{Inner, Registered, open_registered, sealed_bytes_max};
 use aceso_types::{
-    BlobId, Digest,
-    query::{GrantRow, QueryGrant, RecordRow},
-    sealed::Failure,
+    BlobId, Digest, Receipt,
+    query::{GrantRow, JobStatus, QueryGrant, QueryJob, QueryReceipt, RecordRow},
+    sealed::{Failure, Outcome, RESULT_BYTES_MAX},
 };
-use aceso_verify::grant::{ContentPoint, Registration, Wrap};
+use aceso_verify::{
+    grant::{ContentPoint, Registration, Wrap},
+    outcome::open_result,
+};
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use clap::Args;
 use serde_json::json;
@@ -65,6 +70,91 @@ impl Open {
             format!("{} bytes of {} from {} in {}", record.len(), inner.media, row.owner, self.out.display())
         })
     }
+}
+
+/// Decrypts what a committee has computed of a record of yours, or of one that was granted to you, and has kept for who holds
+/// its key.
+#[derive(Args, Debug)]
+pub(crate) struct OpenResult {
+    /// The job's number.
+    job: u64,
+    /// A grant by which you hold the record's key, such as aceso1…/3; without it the record is yours.
+    #[arg(long)]
+    grant: Option<String>,
+    /// The file that the outcome names, where it names one; asked of the node where it is not given.
+    #[arg(long, value_name = "FILE")]
+    file: Option<PathBuf>,
+    /// Where the outputs go: FOLDER/1, FOLDER/2 and so on, each tensor's elements row by row, little-endian.
+    #[arg(long, short, value_name = "FOLDER")]
+    out: PathBuf,
+    #[command(flatten)]
+    keyring: KeyringArg,
+}
+
+impl OpenResult {
+    pub(crate) fn run(self, desk: &Desk<'_>) -> Result<()> {
+        let Self { job, .. } = self;
+        let row = desk.client.ask(&QueryJob { job })?.with_context(|| format!("there is no job {job}"))?;
+        ensure!(row.status() == JobStatus::Done, "job {job} has no outcome: it is {:?}", row.status());
+        let receipt = desk.client.ask(&QueryReceipt { read: row.read })?;
+        let receipt = receipt.with_context(|| format!("there is no read {}", row.read))?.receipt;
+        let receipt = Receipt::decode(&receipt).with_context(|| format!("read {}", row.read))?;
+        receipt.check_sealed()?;
+        let (Some(sealed), Some(compact)) = (&receipt.sealed, receipt.compact()) else {
+            bail!("read {} is an open one", row.read)
+        };
+        ensure!(sealed.job == job, "read {} is of job {}, not of job {job}", row.read, sealed.job);
+        let ring = self.keyring.open(desk)?;
+        let (record, content) = match &self.grant {
+            Some(grant) => granted(desk, &ring, grant)?,
+            None => {
+                let record = desk.record(row.record)?;
+                let content = owned(desk, &ring, &record)?;
+                (record, content)
+            }
+        };
+        ensure!(record.record == row.record, "job {job} is on record {}, not on {}", row.record, record.record);
+        let file = match &sealed.outcome {
+            Outcome::Stored { blob, size, .. } => Some(kept(desk, blob, *size, self.file.as_deref())?),
+            _ => None,
+        };
+        let about = compact.statement.of(receipt.committee.digest);
+        let outputs = open_result(&content, &about, &sealed.outcome, file.as_deref())
+            .with_context(|| format!("the result of job {job} does not open"))?;
+        std::fs::create_dir_all(&self.out).with_context(|| format!("cannot make {}", self.out.display()))?;
+        let mut shown = Vec::with_capacity(outputs.len());
+        for (number, output) in (1_u32..).zip(&outputs) {
+            let path = self.out.join(number.to_string());
+            write_fresh(&path, output.data())?;
+            shown.push(json!({"file": path, "type": output.ty(), "dims": output.dims(), "bytes": output.data().len()}));
+        }
+        let object = json!({"ok": true, "job": job, "read": row.read, "record": row.record, "outputs": shown});
+        desk.output.print(&object, || {
+            let lines = outputs.iter().map(|one| format!("{} {:?}", one.ty(), one.dims())).collect::<Vec<_>>();
+            format!("read {}, as its committee signed it: {} in {}", row.read, lines.join(", "), self.out.display())
+        })
+    }
+}
+
+/// The file of a result: from this machine, else from the node, which has to be the one that its committee has named.
+fn kept(desk: &Desk<'_>, blob: &BlobId, size: u64, file: Option<&Path>) -> Result<Vec<u8>> {
+    let bytes = match file {
+        Some(path) => home::read(path, RESULT_BYTES_MAX as u64)?,
+        None => {
+            let got = desk.client.get_blob(blob);
+            let hint =
+                || format!("the node does not hand out {blob}: those who signed it do, for its term; or give --file");
+            got.with_context(hint)?.with_context(hint)?
+        }
+    };
+    let named = import(bytes.as_slice(), RESULT_BYTES_MAX as u64, |_, _| Ok(()))?;
+    ensure!(
+        named.id == *blob,
+        "the file is {}, of {} bytes, and the outcome names {blob}, of {size}",
+        named.id,
+        named.size
+    );
+    Ok(bytes)
 }
 
 /// The point of a record of this desk's own.

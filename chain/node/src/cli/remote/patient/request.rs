@@ -108,7 +108,8 @@ impl Request {
             "ok": true, "tx": tx.hash, "height": tx.height, "gas_used": tx.gas_used, "job": job, "read": row.read,
             "members": row.members.len(), "outcome": shown,
         });
-        desk.output.print(&object, || format!("read {}, by a committee of {}: {text}", row.read, row.members.len()))
+        desk.output
+            .print(&object, || format!("job {job}, read {}, by a committee of {}: {text}", row.read, row.members.len()))
     }
 }
 
@@ -130,6 +131,10 @@ fn told(outcome: &Outcome) -> (Value, String) {
         Outcome::Sealed { commitment, .. } => {
             let shown = json!({"kind": "sealed", "commitment": commitment});
             (shown, format!("for who holds the key; committed to {commitment}"))
+        }
+        Outcome::Stored { commitment, blob, size, .. } => {
+            let shown = json!({"kind": "sealed", "commitment": commitment, "file": blob, "bytes": size});
+            (shown, format!("for who holds the key, in {blob} ({size} bytes); committed to {commitment}"))
         }
         Outcome::Failed(failure) => {
             (json!({"kind": "failed", "failure": failure}), format!("it cannot be read: {}", why(*failure)))
