@@ -139,23 +139,7 @@ mod tests {
     use super::*;
 
     fn request(disclosure: Disclosure) -> ReadRequest {
-        let terms = Terms {
-            version: 1,
-            salt: Default::default(),
-            actors: vec!["physician".into()],
-            anybody: false,
-            via: vec![],
-            purposes: vec!["TREAT".into()],
-            models: vec![],
-            not_before: 0,
-            uses: 1,
-            open: false,
-            sealed: true,
-            findings: vec![],
-            bits: 0,
-            rewrap: false,
-            emergency: false,
-        };
+        let terms = aceso_test_support::terms(&["physician"]);
         let accept = Acceptance { members_min: 2, power_min_bps: 500, required: vec!["a".into()], excluded: vec![] };
         ReadRequest {
             actor: "physician".into(),

@@ -39,21 +39,9 @@ fn plan() -> Sealed {
 
 fn terms() -> GrantTerms {
     GrantTerms {
-        version: 1,
-        salt: Digest([5; 32]),
-        actors: vec![account("physician").into()],
-        anybody: false,
-        via: vec![],
-        purposes: vec!["TREAT".into()],
-        models: vec![],
-        not_before: 0,
-        uses: 1_000,
         open: false,
-        sealed: true,
         findings: vec!["finding".into()],
-        bits: 8,
-        rewrap: false,
-        emergency: false,
+        ..aceso_test_support::terms(&[account("physician").as_str()])
     }
 }
 
