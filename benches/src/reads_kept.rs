@@ -14,7 +14,6 @@ use aceso_types::{
     BlobId, Digest,
     msg::{MsgGrant, MsgRegisterSealed, SealedFile},
     query::{GrantRow, ReaderRow, RecordRow},
-    sealed::{Terms, VERSION},
 };
 use aceso_verify::grant::{ContentPoint, SecretKey};
 use anyhow::{Context, Result};
@@ -147,23 +146,7 @@ fn rows() -> Result<(RecordRow, GrantRow)> {
         Ok(ReaderRow { account: msg.account, epoch: msg.epoch, key: msg.key, expires: msg.expires })
     };
     let members: Vec<ReaderRow> = (1..=u8::try_from(COMMITTEE)?).map(member).collect::<Result<_>>()?;
-    let terms = Terms {
-        version: VERSION,
-        salt: Digest([1; 32]),
-        actors: vec![owner.into()],
-        anybody: false,
-        via: Vec::new(),
-        purposes: vec!["TREAT".into()],
-        models: Vec::new(),
-        not_before: 0,
-        uses: 1,
-        open: true,
-        sealed: false,
-        findings: Vec::new(),
-        bits: 0,
-        rewrap: false,
-        emergency: false,
-    };
+    let terms = aceso_test_support::terms(&[owner]);
     let giving = Giving {
         chain_id,
         granter: owner,

@@ -99,8 +99,8 @@ const MUTANTS: &[Mutant] = &[
         noticed: "another image of a study already paid",
         contract: "insurance",
         file: INSURANCE,
-        check: "read.model.into(), &origin.study)?",
-        becomes: "read.model.into(), &origin.study)?.filter(|_| false)",
+        check: "study_paid(storage, policy, model, &origin.study)?;",
+        becomes: "study_paid(storage, policy, model, &origin.study)?.filter(|_| false);",
     },
     Mutant {
         noticed: "no origin where the policy asks for one",
@@ -112,9 +112,9 @@ const MUTANTS: &[Mutant] = &[
     Mutant {
         noticed: "an origin that speaks of other pixels",
         contract: "insurance",
-        file: COUNTER,
-        check: "    vouched(&policy, &read)?;\n",
-        becomes: "    let _ = vouched;\n",
+        file: INSURANCE,
+        check: "if !accepted.is_empty() && !given {\n        return Ok(Some(",
+        becomes: "if !accepted.is_empty() && !given && accepted.len() > 64 {\n        return Ok(Some(",
     },
     Mutant {
         noticed: "a model that the policy does not cover",

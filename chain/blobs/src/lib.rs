@@ -10,25 +10,42 @@
 //! ```
 //!
 //! Absent on purpose: a network, a quota, a clock. Whoever holds the store decides what to keep; nothing here blocks on
-//! anything but the disk, so an asynchronous caller wraps the calls. Start at [`BlobStore`].
+//! anything but the disk, so an asynchronous caller wraps the calls. Start at [`BlobStore`]. Where there is no such disk, as
+//! in a browser, blobs are named only.
 
-mod compact;
-mod dag;
+#![cfg_attr(not(unix), allow(dead_code, reason = "what reads and keeps blocks is left out there"))]
+
 mod error;
 mod import;
-mod index;
 mod node;
-mod pack;
-mod reader;
 mod record;
+
+#[cfg(unix)]
+mod compact;
+#[cfg(unix)]
+mod dag;
+#[cfg(unix)]
+mod index;
+#[cfg(unix)]
+mod pack;
+#[cfg(unix)]
+mod reader;
+#[cfg(unix)]
 mod roots;
+#[cfg(unix)]
 mod store;
+#[cfg(unix)]
 mod writer;
 
-pub use compact::Compacted;
 pub use error::{BlobError, Other, Place};
 pub use import::{Put, import};
 pub use node::NodeFault;
+
+#[cfg(unix)]
+pub use compact::Compacted;
+#[cfg(unix)]
 pub use reader::BlobReader;
+#[cfg(unix)]
 pub use roots::{Listed, Stat};
+#[cfg(unix)]
 pub use store::{BlobStore, Options, Recovery, Usage};

@@ -18,16 +18,17 @@ use aceso_client::{
     Client, GasLimit, Key, SealedRead, TxResult, any, random,
     sealed::{Giving, register},
 };
-use aceso_test_support::{picture, repository};
+use aceso_test_support::{picture, repository, terms, with_maps};
 use aceso_types::{
-    BlobId, Digest, Manifest,
-    msg::{MsgRegisterBlob, MsgRegisterModel, MsgRequestReadResponse, SealedFile},
+    BlobId, Manifest,
+    manifest::Onnx,
+    msg::{MsgRegisterBlob, MsgRegisterModel, MsgRequestReadResponse, MsgRetireSealed, SealedFile},
     query::{JobStatus, ModelStatus, QueryConduct, QueryModel, QueryReader, QueryRecord, QueryValidators},
     sealed::{Disclosure, Outcome, Statement, Terms},
 };
 use aceso_verify::{
     grant::{ContentPoint, SecretKey},
-    outcome::open_outputs,
+    outcome::{OutputsError, open_outputs, open_result},
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
 use common::Node;
@@ -46,12 +47,13 @@ fn wait<T>(what: &str, mut until: impl FnMut() -> Option<T>) -> T {
     }
 }
 
-/// Registers the pneumonia model and waits until it is admitted.
-fn model(client: &Client, key: &Key) -> Manifest {
+/// Registers the pneumonia model, changed like this, and waits until it is admitted.
+fn model(client: &Client, key: &Key, change: fn(&[u8]) -> Vec<u8>) -> Manifest {
     let folder = repository().join("models/pneumonia");
     let manifest: Manifest = serde_json::from_slice(&fs::read(folder.join("manifest.json")).unwrap()).unwrap();
-    let onnx = fs::read(folder.join("model.onnx")).unwrap();
+    let onnx = change(&fs::read(folder.join("model.onnx")).unwrap());
     let (stored, size) = client.put_blob(&onnx[..]).unwrap();
+    let manifest = Manifest { onnx: Onnx::of(stored, &onnx), ..manifest };
     let owner = client.address(key);
     let blob = MsgRegisterBlob { owner: owner.clone(), cid: stored.to_string(), size, term: 10_000 };
     client.send(key, vec![any(&blob)], GasLimit::Auto).unwrap();
@@ -108,13 +110,18 @@ struct Clinic {
 
 impl Clinic {
     fn open() -> Self {
+        Self::with(<[u8]>::to_vec)
+    }
+
+    /// One whose model was changed.
+    fn with(change: fn(&[u8]) -> Vec<u8>) -> Self {
         let home = tempfile::tempdir().unwrap();
         let fund = common::alice(home.path());
         let words = fs::read_to_string(fund.split('=').next().unwrap()).unwrap();
         let (node, client) = Self::run(home.path(), &fund);
         let key = Key::from_mnemonic(&words).unwrap();
         let owner = client.address(&key);
-        let manifest = model(&client, &key);
+        let manifest = model(&client, &key, change);
 
         // The patient's own machine: a picture under a point that only she knows.
         let content = ContentPoint::generate(&random().unwrap());
@@ -129,23 +136,7 @@ impl Clinic {
         let files = vec![SealedFile { cid: image.to_string(), size, ..SealedFile::default() }];
         let registered = register(&client.chain().id, &owner, files, &patient, &content, &random().unwrap());
         client.send(&key, vec![any(&registered)], GasLimit::Auto).unwrap();
-        let terms = Terms {
-            version: 1,
-            salt: Digest([5; 32]),
-            actors: vec![owner.clone()],
-            anybody: false,
-            via: vec![],
-            purposes: vec!["TREAT".into()],
-            models: vec![],
-            not_before: 0,
-            uses: 100,
-            open: true,
-            sealed: true,
-            findings: vec![manifest.output.findings[0].id.clone()],
-            bits: 1,
-            rewrap: false,
-            emergency: false,
-        };
+        let terms = Terms { findings: vec![manifest.output.findings[0].id.clone()], bits: 1, ..terms(&[&owner]) };
         let (node, log) = (Some(node), String::new());
         let clinic =
             Self { home, fund, node, log, client, key, owner, manifest, content, patient, record, file, image, terms };
@@ -302,6 +293,32 @@ fn a_sealed_image_is_read_and_stays_sealed() {
     assert_eq!((&row["disputed"]["wrong"], &row["disputed"]["sender"]), (&false.into(), &owner.into()), "{row}");
     assert_eq!(ok(&["sealed", "conduct", "1"])["wrong"], 0);
     assert_eq!(node.stop(), 0);
+}
+
+/// What no outcome holds lies with the member as a file: whoever knows its name fetches it, and who holds the key opens it.
+#[test]
+fn a_long_result_is_fetched_by_its_name_and_opened_with_the_key() {
+    let mut clinic = Clinic::with(with_maps);
+    let (statement, outcome) = clinic.read(&Disclosure::Sealed);
+    let Outcome::Stored { blob, size, .. } = outcome else { panic!("{outcome:?}") };
+    let file = clinic.client.get_blob(&blob).unwrap().expect("the node has signed it");
+    assert_eq!((file.len() as u64, BlobId::of_raw(&file)), (size, blob));
+    let outputs = open_result(&clinic.content, &statement, &outcome, Some(&file)).unwrap();
+    assert_eq!(outputs.len(), 2);
+    assert!(outputs[1].data().len() > 4_096);
+    let cut = open_result(&clinic.content, &statement, &outcome, Some(&file[..file.len() - 1]));
+    assert_eq!(cut, Err(OutputsError::Size { want: size, got: size - 1 }));
+    // A second job of the same record is another file, and says the same.
+    let (again, other) = clinic.read(&Disclosure::Sealed);
+    let Outcome::Stored { blob: second, .. } = other else { panic!("{other:?}") };
+    assert_ne!(second, blob);
+    let file = clinic.client.get_blob(&second).unwrap().expect("the node has signed it");
+    assert_eq!(open_result(&clinic.content, &again, &other, Some(&file)), Ok(outputs));
+    // Once its owner has ended the record, nobody is handed anything of it any more.
+    let retire = MsgRetireSealed { owner: clinic.owner.clone(), record: 1 };
+    clinic.client.send(&clinic.key, vec![any(&retire)], GasLimit::Auto).unwrap();
+    assert!(clinic.client.get_blob(&second).map_or(true, |got| got.is_none()));
+    clinic.searched(&statement);
 }
 
 #[test]

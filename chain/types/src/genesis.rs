@@ -4,7 +4,7 @@ use alloc::{string::String, vec::Vec};
 
 use serde::{Deserialize, Serialize};
 
-use crate::exported::State;
+use crate::{exported::State, sealed::RESULT_BYTES_MAX};
 
 /// Why an `app_state` cannot start a chain.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -144,6 +144,10 @@ pub struct Params {
     pub sealed_callback_gas_max: u64,
     /// Most jobs that a block closes, by outcome or by deadline.
     pub sealed_closed_max: u64,
+    /// Most bytes of a sealed result; one that does not stand in its outcome is kept by members as a blob.
+    pub sealed_result_bytes_max: u64,
+    /// Blocks for which members keep it. Each who signed it earns what a blob of its size costs for this term.
+    pub sealed_result_blocks: u64,
     /// What a member of a committee loses of its power for a wrong outcome, in hundredths of a percent.
     pub sealed_wrong_power_cut_bps: u64,
     /// Most bytes of a memo.
@@ -188,6 +192,8 @@ impl Default for Params {
             sealed_jobs_max: 100_000,
             sealed_callback_gas_max: 10_000_000,
             sealed_closed_max: 128,
+            sealed_result_bytes_max: 16 << 20,
+            sealed_result_blocks: 100_000,
             sealed_wrong_power_cut_bps: 0,
             memo_bytes_max: 256,
             signatures_max: 7,
@@ -220,6 +226,8 @@ impl Params {
         bounded("sealed_jobs_max", self.sealed_jobs_max, 1, 10_000_000)?;
         bounded("sealed_callback_gas_max", self.sealed_callback_gas_max, 0, 1_000_000_000)?;
         bounded("sealed_closed_max", self.sealed_closed_max, 1, 1_000)?;
+        bounded("sealed_result_bytes_max", self.sealed_result_bytes_max, 0, RESULT_BYTES_MAX as u64)?;
+        bounded("sealed_result_blocks", self.sealed_result_blocks, 1, 10_000_000)?;
         bounded("sealed_wrong_power_cut_bps", self.sealed_wrong_power_cut_bps, 0, WHOLE_BPS)?;
         bounded("signatures_max", self.signatures_max, 1, 100)?;
         bounded("validators_min", self.validators_min, 1, 1_000)?;

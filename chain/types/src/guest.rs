@@ -250,6 +250,14 @@ pub enum AcesoQuery {
         /// The grant.
         grant: String,
     },
+    /// What were reads of an owner's open images charged to a contract, whatever became of the transactions, the running one
+    /// included? Answered by a number in text, in the chain's coin.
+    Spent {
+        /// The contract that read.
+        payer: String,
+        /// Whose images.
+        owner: String,
+    },
 }
 
 /// Answer to [`AcesoQuery::Image`].

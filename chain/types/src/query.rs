@@ -27,8 +27,8 @@ mod validators;
 
 pub use sealed::{
     ConductRow, Disputed, GrantRow, GrantRows, JobRow, JobRows, JobStatus, MemberRow, QueryConduct, QueryGrant,
-    QueryGrants, QueryJob, QueryJobs, QueryReader, QueryRecord, QueryRecords, QueryReviews, QueryRoot, ReaderRow,
-    RecordRow, RecordRows, ReviewRow, ReviewRows, RootRow,
+    QueryGrants, QueryJob, QueryJobs, QueryReader, QueryRecord, QueryRecords, QueryResults, QueryReviews, QueryRoot,
+    ReaderRow, RecordRow, RecordRows, ResultRow, ResultRows, ReviewRow, ReviewRows, RootRow,
 };
 pub use validators::{
     MisbehaviorRow, QueryUpgrade, QueryValidator, QueryValidators, UpgradeDone, UpgradeRow, ValidatorRow, ValidatorRows,
@@ -121,6 +121,9 @@ pub struct ModelRow {
     /// Height of the registration.
     #[prost(uint64, tag = "9")]
     pub height: u64,
+    /// Bytes of a sealed result of it: [`crate::sealed::result_bytes`].
+    #[prost(uint64, tag = "10")]
+    pub result_bytes: u64,
 }
 
 /// Models.

@@ -270,7 +270,7 @@ impl Receipt {
         let findings: &[Answered] = match &read.outcome {
             sealed::Outcome::Open { .. } => &self.outcome.findings,
             sealed::Outcome::Predicate { findings, .. } => findings,
-            sealed::Outcome::Failed(_) | sealed::Outcome::Sealed { .. } => &[],
+            sealed::Outcome::Failed(_) | sealed::Outcome::Sealed { .. } | sealed::Outcome::Stored { .. } => &[],
         };
         if self.outcome.findings != findings {
             return Err(Disagreement::Disclosed("findings"));

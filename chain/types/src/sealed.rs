@@ -32,6 +32,12 @@ pub const STATEMENT_BYTES_MAX: usize = 8 << 10;
 pub const OUTCOME_BYTES_MAX: usize = (4 << 10) + 512;
 /// Most bytes of outputs that an outcome carries.
 pub const OUTPUT_BYTES_MAX: usize = 4 << 10;
+/// Most bytes of an encrypted result that stands in the outcome; a longer one is a blob that the outcome names.
+pub const INLINE_BYTES_MAX: usize = OUTPUT_BYTES_MAX + 256;
+/// Most bytes of an encrypted result, whatever a chain's parameters say: a few of the largest tensors.
+pub const RESULT_BYTES_MAX: usize = 32 << 20;
+/// Bytes of the tag at the end of an encrypted result.
+const TAG_BYTES: usize = 16;
 /// Most findings that a predicate discloses in one read.
 pub const PREDICATE_MAX: usize = 2;
 /// Grants that were passed on this often are passed on no further.
@@ -311,6 +317,17 @@ pub enum Outcome {
         #[serde(with = "crate::cbor_bytes")]
         ciphertext: Vec<u8>,
     },
+    /// The same where it is too long to stand here: members keep it.
+    Stored {
+        /// What is known of the input.
+        input: Input,
+        /// [`commitment`] to the outputs.
+        commitment: Digest,
+        /// The outputs, encrypted, as a file.
+        blob: BlobId,
+        /// Its bytes: [`result_bytes`].
+        size: u64,
+    },
 }
 
 /// What is said of the input of a read that was computed.
@@ -371,7 +388,18 @@ impl Outcome {
     pub fn input(&self) -> Option<&Input> {
         match self {
             Self::Failed(_) => None,
-            Self::Open { input, .. } | Self::Predicate { input, .. } | Self::Sealed { input, .. } => Some(input),
+            Self::Open { input, .. }
+            | Self::Predicate { input, .. }
+            | Self::Sealed { input, .. }
+            | Self::Stored { input, .. } => Some(input),
+        }
+    }
+
+    /// What it commits to, where the outputs are for who holds the record's key.
+    pub fn commitment(&self) -> Option<&Digest> {
+        match self {
+            Self::Sealed { commitment, .. } | Self::Stored { commitment, .. } => Some(commitment),
+            Self::Failed(_) | Self::Open { .. } | Self::Predicate { .. } => None,
         }
     }
 
@@ -385,12 +413,19 @@ impl Outcome {
             (Self::Predicate { findings, .. }, Disclosure::Predicate(asked)) => {
                 findings.iter().map(|one| &one.id).eq(asked.iter())
             }
-            (Self::Sealed { ciphertext, .. }, Disclosure::Sealed) => {
-                (1..=OUTPUT_BYTES_MAX + 256).contains(&ciphertext.len())
+            (Self::Sealed { ciphertext, .. }, Disclosure::Sealed) => (1..=INLINE_BYTES_MAX).contains(&ciphertext.len()),
+            // One outputs' length has one form.
+            (Self::Stored { size, .. }, Disclosure::Sealed) => {
+                (INLINE_BYTES_MAX as u64 + 1..=RESULT_BYTES_MAX as u64).contains(size)
             }
             _ => false,
         }
     }
+}
+
+/// Bytes of an encrypted result with outputs of these shapes, whatever is in them: dag-cbor, and a tag.
+pub fn result_bytes(outputs: &[Tensor]) -> u64 {
+    (encode(&outputs).len() + TAG_BYTES) as u64
 }
 
 /// An input's identity for one who asks: the same whenever the same pixels are read for the same requester, another one

@@ -11,7 +11,7 @@ use aceso_types::{
         Acceptance, JobOutcome, MsgBreakGlass, MsgDispute, MsgGrant, MsgRegisterReader, MsgRegisterSealed,
         MsgRequestRead, MsgRetireSealed, MsgRevokeGrant, PassedOn, Recipient, SealedFile, SignedOrigin,
     },
-    query::{Disputed, GrantRow, JobRow, MemberRow, ReaderRow, RecordRow, ReviewRow},
+    query::{Disputed, GrantRow, JobRow, MemberRow, ReaderRow, RecordRow, ResultRow, ReviewRow},
 };
 use prost::Message;
 
@@ -99,6 +99,7 @@ fn messages() -> Vec<(&'static str, Vec<u8>)> {
                 deadline: 13,
                 callback_gas: 14,
                 reason: t(15),
+                identify: true,
             }
             .encode_to_vec(),
         ),
@@ -174,8 +175,14 @@ fn rows() -> Vec<(&'static str, Vec<u8>)> {
                 closed: 17,
                 outcome: Some(JobOutcome { job: 1, outcome: vec![2], signers: vec![3], signature: vec![4] }),
                 disputed: Some(Disputed { sender: t(1), height: 2, wrong: true, outcome: vec![4], marked: 5 }),
+                keep: t(20),
+                result_bytes: 21,
             }
             .encode_to_vec(),
+        ),
+        (
+            "ResultRow",
+            ResultRow { job: 1, record: 2, cid: t(3), size: 4, expires: 5, operators: vec![t(6)] }.encode_to_vec(),
         ),
     ]
 }

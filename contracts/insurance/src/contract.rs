@@ -1,36 +1,41 @@
 //! Entry points, then what each message does.
 //!
 //! A read is one transaction in two steps: [`request_read`] checks what can be known before, sets the cost aside and
-//! asks the image's guard; after its yes [`read_and_pay`] reads, checks what the read has shown, pays, and writes the
-//! claim down. A sealed read takes another way, in `sealed`: its answer comes in a later block, to [`sudo`].
+//! asks the image's guard; after its yes [`read_and_pay`] reads, checks what the read has shown, pays or refuses, and
+//! writes that down. A sealed read takes another way, in `sealed`: its answer comes in a later block, to [`sudo`].
 
 use aceso_contract::{Callback, Query};
 use aceso_interface::{
     Image, Model, address,
     consent::GuardExecuteMsg,
-    insurance::{Claim, Cover, Payment, Policy, SealedClaim, Terms},
+    insurance::{Answer, Claim, Cover, Policy, Refusal, Refused, SealedClaim, Terms},
     limit,
 };
+use aceso_types::guest::ReadInfo;
 #[cfg(not(feature = "library"))]
 use cosmwasm_std::entry_point;
 use cosmwasm_std::{
     BankMsg, Binary, Coin, Deps, DepsMut, Empty, Env, Event, MessageInfo, Order, Reply, Response, StdError, StdResult,
     Storage, SubMsg, Uint128, from_json, to_json_binary, wasm_execute,
 };
-use cw_storage_plus::Bound;
+use cw_storage_plus::{Bound, Map};
+use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
+    books::{bear, bear_what_is_there, borne, escrow, give_back, lost, set_aside},
     error::ContractError,
     helpers::{
         Seen, bounded_list, check_split, claim, cost, has_origin, image_not_paid_before, in_force, no_coins,
-        not_paid_before, only_insurer, payments, vouched, write_down,
+        only_insurer, payments, refusal, words, write_down, write_refused,
     },
     msg::{
-        ClaimsResponse, Config, DueResponse, EscrowResponse, ExecuteMsg, InstantiateMsg, MigrateMsg, PoliciesResponse,
-        QueryMsg, SealedClaimsResponse,
+        ClaimsResponse, Config, DueResponse, EscrowResponse, ExecuteMsg, InstantiateMsg, LostResponse, MigrateMsg,
+        PoliciesResponse, QueryMsg, RefusedReadsResponse, SealedClaimsResponse,
     },
     sealed,
-    state::{BY_MEMBER, CLAIMS, CONFIG, DUE, ESCROW, LAST, POLICIES, RESERVED, Request, SEALED, SEALED_BY_POLICY},
+    state::{
+        BY_MEMBER, CLAIMS, CONFIG, DUE, ESCROW, LAST, POLICIES, REFUSED, RESERVED, Request, SEALED, SEALED_BY_POLICY,
+    },
 };
 
 /// The contract's name in its version record.
@@ -108,7 +113,7 @@ pub fn reply(deps: DepsMut<'_, Query>, env: Env, reply: Reply) -> Result<Respons
 
 /// Answers a question.
 #[cfg_attr(not(feature = "library"), entry_point)]
-pub fn query(deps: Deps<'_, Query>, _env: Env, msg: QueryMsg) -> StdResult<Binary> {
+pub fn query(deps: Deps<'_, Query>, env: Env, msg: QueryMsg) -> StdResult<Binary> {
     match msg {
         QueryMsg::Config {} => to_json_binary(&CONFIG.load(deps.storage)?),
         QueryMsg::Policy { policy } => to_json_binary(&load(deps.storage, policy).map_err(sentence)?),
@@ -121,6 +126,11 @@ pub fn query(deps: Deps<'_, Query>, _env: Env, msg: QueryMsg) -> StdResult<Binar
             to_json_binary(&EscrowResponse { amount, reserved })
         }
         QueryMsg::Claim { policy, read } => to_json_binary(&CLAIMS.load(deps.storage, (policy, read))?),
+        QueryMsg::RefusedRead { policy, read } => to_json_binary(&REFUSED.load(deps.storage, (policy, read))?),
+        QueryMsg::RefusedReads { policy, start_after, limit } => {
+            to_json_binary(&RefusedReadsResponse { refused: page(deps, &REFUSED, policy, start_after, limit)? })
+        }
+        QueryMsg::Lost { member } => to_json_binary(&LostResponse { amount: lost(deps, &env, &member)? }),
         QueryMsg::SealedClaim { job } => to_json_binary(&sealed::load(deps.storage, job).map_err(sentence)?),
         QueryMsg::SealedClaims { policy, start_after, limit } => {
             to_json_binary(&SealedClaimsResponse { claims: list_sealed(deps, policy, start_after, limit)? })
@@ -129,7 +139,7 @@ pub fn query(deps: Deps<'_, Query>, _env: Env, msg: QueryMsg) -> StdResult<Binar
             to_json_binary(&DueResponse { amount: DUE.may_load(deps.storage, &account)?.unwrap_or_default() })
         }
         QueryMsg::Claims { policy, start_after, limit } => {
-            to_json_binary(&ClaimsResponse { claims: list_claims(deps, policy, start_after, limit)? })
+            to_json_binary(&ClaimsResponse { claims: page(deps, &CLAIMS, policy, start_after, limit)? })
         }
     }
 }
@@ -226,7 +236,7 @@ fn fund(deps: DepsMut<'_, Query>, info: MessageInfo, id: u64) -> Result<Response
 }
 
 /// Sends what is left after the period to the insurer. Before, it is promised to the member.
-fn withdraw(deps: DepsMut<'_, Query>, env: Env, info: MessageInfo, id: u64) -> Result<Response, ContractError> {
+fn withdraw(mut deps: DepsMut<'_, Query>, env: Env, info: MessageInfo, id: u64) -> Result<Response, ContractError> {
     let config = CONFIG.load(deps.storage)?;
     only_insurer(&config, &info)?;
     let policy = load(deps.storage, id)?;
@@ -234,6 +244,7 @@ fn withdraw(deps: DepsMut<'_, Query>, env: Env, info: MessageInfo, id: u64) -> R
     if now < not_after {
         return Err(ContractError::InForce { policy: id, not_after, now });
     }
+    bear_what_is_there(deps.branch(), &env, &policy)?;
     let amount = escrow(deps.storage, id)?;
     if amount.is_zero() {
         return Err(ContractError::Empty(id));
@@ -249,7 +260,7 @@ fn withdraw(deps: DepsMut<'_, Query>, env: Env, info: MessageInfo, id: u64) -> R
 
 /// Checks a request, sets its cost aside and asks the guard.
 fn request_read(
-    deps: DepsMut<'_, Query>,
+    mut deps: DepsMut<'_, Query>,
     env: Env,
     info: MessageInfo,
     policy: u64,
@@ -270,6 +281,7 @@ fn request_read(
     let price = cover.ok_or(ContractError::NotCovered { policy: policy.id, model })?.price;
     has_origin(&policy, image, &known)?;
     image_not_paid_before(deps.storage, &policy, image, model)?;
+    bear(deps.branch(), &env, &policy)?;
 
     let fee = aceso_contract::model_info(&deps.querier, &model)?.ok_or(ContractError::UnknownModel(model))?.price;
     let fee = Uint128::from(fee.amount);
@@ -288,42 +300,75 @@ fn request_read(
         .add_attribute("model", model.to_string()))
 }
 
-pub(crate) fn set_aside(storage: &mut dyn Storage, policy: u64, costs: Uint128) -> Result<(), ContractError> {
-    let holds = escrow(storage, policy)?;
-    let rest = holds.checked_sub(costs).map_err(|_| ContractError::EscrowTooLow { policy, holds, costs })?;
-    Ok(ESCROW.save(storage, policy, &rest)?)
-}
-
-/// Reads with the permit that the guard has given, checks what was seen, pays, and writes the claim down.
+/// Reads with the permit that the guard has given, checks what was seen, and pays or says why not. Nothing that a read can
+/// show fails the transaction: the chain keeps the fee in any case, and the books have to know of it.
 fn read_and_pay(deps: DepsMut<'_, Query>, env: Env, request: Request) -> Result<Response, ContractError> {
     let config = CONFIG.load(deps.storage)?;
     let policy = load(deps.storage, request.policy)?;
     let read = aceso_contract::read(&request.model, &request.image, &request.purpose)?;
-    vouched(&policy, &read)?;
-    not_paid_before(deps.storage, &env, &policy, &read)?;
     if read.fee != request.fee.to_string() {
         return Err(ContractError::FeeChanged { expected: request.fee, got: read.fee });
+    }
+    borne(deps.storage, &policy.terms.member, request.fee)?;
+    if let Some(reason) = refusal(deps.storage, &env, &policy, &read)? {
+        return refuse(deps, &env, &policy, request, &read, reason);
     }
 
     let payments = payments(&config, &policy.terms.split, request.price, request.fee, &Seen::of(&read))?;
     let claim = claim(&env, request, read, payments);
     write_down(deps.storage, &env, &policy, &claim)?;
-    let sends = claim.paid.iter().map(|payment| send(&config, payment)).collect::<Vec<_>>();
+    let sends =
+        claim.paid.iter().map(|payment| sealed::send_or_owe(&config, payment)).collect::<StdResult<Vec<_>>>()?;
     Ok(Response::new()
-        .add_messages(sends)
+        .add_submessages(sends)
         .add_attribute("action", "claim")
         .add_event(event(&claim))
-        .set_data(to_json_binary(&claim)?))
+        .set_data(to_json_binary(&Answer::Paid(Box::new(claim)))?))
+}
+
+/// Writes down why a read is not paid for. What was set aside is the policy's again, but for the read's fee.
+fn refuse(
+    deps: DepsMut<'_, Query>,
+    env: &Env,
+    policy: &Policy,
+    request: Request,
+    read: &ReadInfo,
+    reason: Refusal,
+) -> Result<Response, ContractError> {
+    let cost = cost(&policy.terms.split, request.price, request.fee)?;
+    give_back(deps.storage, policy.id, cost.checked_sub(request.fee).map_err(StdError::from)?)?;
+    let refused = Refused {
+        policy: policy.id,
+        read: read.read.0,
+        image: request.image,
+        pixels: read.pixels.into(),
+        model: request.model,
+        actor: request.actor,
+        purpose: request.purpose,
+        reason,
+        fee: request.fee,
+        height: env.block.height,
+        time: env.block.time.seconds(),
+    };
+    write_refused(deps.storage, env, policy, &refused)?;
+    let event = Event::new("refused")
+        .add_attribute("policy", refused.policy.to_string())
+        .add_attribute("read", refused.read.to_string())
+        .add_attribute("image", refused.image.to_string())
+        .add_attribute("pixels", refused.pixels.to_string())
+        .add_attribute("model", refused.model.to_string())
+        .add_attribute("actor", &refused.actor)
+        .add_attribute("fee", refused.fee)
+        .add_attribute("reason", words(&refused));
+    Ok(Response::new()
+        .add_attribute("action", "refuse")
+        .add_event(event)
+        .set_data(to_json_binary(&Answer::Refused(Box::new(refused)))?))
 }
 
 /// A policy by its number.
 pub(crate) fn load(storage: &dyn Storage, id: u64) -> Result<Policy, ContractError> {
     POLICIES.may_load(storage, id)?.ok_or(ContractError::UnknownPolicy(id))
-}
-
-/// What a policy's escrow holds.
-pub(crate) fn escrow(storage: &dyn Storage, id: u64) -> Result<Uint128, ContractError> {
-    ESCROW.may_load(storage, id)?.ok_or(ContractError::UnknownPolicy(id))
 }
 
 fn list_policies(
@@ -347,13 +392,15 @@ fn list_policies(
     numbers.into_iter().map(|number| POLICIES.load(deps.storage, number)).collect()
 }
 
-fn list_claims(
+/// A page of a policy's reads.
+fn page<T: Serialize + DeserializeOwned>(
     deps: Deps<'_, Query>,
+    reads: &Map<(u64, u64), T>,
     policy: u64,
     start_after: Option<u64>,
     asked: Option<u32>,
-) -> StdResult<Vec<Claim>> {
-    let rows = CLAIMS.prefix(policy).range(deps.storage, start_after.map(Bound::exclusive), None, Order::Ascending);
+) -> StdResult<Vec<T>> {
+    let rows = reads.prefix(policy).range(deps.storage, start_after.map(Bound::exclusive), None, Order::Ascending);
     rows.take(limit(asked)).map(|row| Ok(row?.1)).collect()
 }
 
@@ -370,10 +417,6 @@ fn list_sealed(
 
 fn sentence(error: ContractError) -> StdError {
     StdError::msg(error.to_string())
-}
-
-pub(crate) fn send(config: &Config, payment: &Payment) -> BankMsg {
-    BankMsg::Send { to_address: payment.to.clone(), amount: vec![Coin::new(payment.amount, config.denom.clone())] }
 }
 
 fn event(claim: &Claim) -> Event {

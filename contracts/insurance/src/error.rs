@@ -1,7 +1,7 @@
 //! Why a message did nothing.
 
 use aceso_contract::{ReadError, RequestError};
-use aceso_interface::{Image, Model, NotAnAddress, Pixels, Study};
+use aceso_interface::{Image, Model, NotAnAddress};
 use cosmwasm_std::{StdError, Uint128};
 
 /// Why a message did nothing.
@@ -178,28 +178,24 @@ pub enum ContractError {
         /// What the claim would cost.
         costs: Uint128,
     },
+    /// Reads that failed have cost more than is there.
+    #[error(
+        "the escrow of policy {policy} holds {holds}, and reads of its member's images that failed have cost {lost}"
+    )]
+    LostMore {
+        /// The policy.
+        policy: u64,
+        /// What it holds.
+        holds: Uint128,
+        /// What they have cost that no policy has borne.
+        lost: Uint128,
+    },
     /// A reply that nobody waits for.
     #[error("reply {0} is not expected")]
     UnknownReply(u64),
-    /// The institution's word is about other pixels, or no longer there.
-    #[error("the institution's word does not hold for what read {0} saw")]
-    OriginUnproven(u64),
-    /// The same pixels were paid for, under whatever CID.
-    #[error("pixels {pixels} are already paid, by read {read}")]
-    PixelsPaid {
-        /// The pixels.
-        pixels: Pixels,
-        /// The read.
-        read: u64,
-    },
-    /// The same study was paid for.
-    #[error("study {study} is already paid, by read {read}")]
-    StudyPaid {
-        /// The hashed study.
-        study: Study,
-        /// The read.
-        read: u64,
-    },
+    /// A share is an institution's, and the read names none.
+    #[error("read {0} names no institution, and one has a share")]
+    NoInstitution(u64),
     /// The chain took something else than the model's price.
     #[error("the read cost {got}, and the model's price is {expected}")]
     FeeChanged {
@@ -230,11 +226,9 @@ pub enum ContractError {
         /// The job.
         job: u64,
     },
-    /// The findings were disclosed before, to somebody.
-    #[error(
-        "these findings are known from an earlier read, which does not say whose pixels it saw: claim under a policy with sealed disclosure"
-    )]
-    AnswerKnown,
+    /// The chain has answered without a committee, and so without the pixels' identity.
+    #[error("the chain has made no job for the request, and nothing can be claimed without one")]
+    NoJob,
     /// An acceptance that cannot be met, or accepts nobody's word.
     #[error("a policy accepts committees of 1 to 128 members with at most 10000 ten-thousandths of the power")]
     Acceptance,

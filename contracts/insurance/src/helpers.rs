@@ -7,7 +7,7 @@
 use aceso_contract::Query;
 use aceso_interface::{
     Image, Model, address,
-    insurance::{Claim, Finding, Party, Payment, Policy, Score, Share, WHOLE},
+    insurance::{Claim, Finding, Party, Payment, Policy, Refusal, Refused, Score, Share, WHOLE},
 };
 use aceso_types::{
     Digest, PixelDigest,
@@ -19,7 +19,7 @@ use cosmwasm_std::{Deps, Env, MessageInfo, StdError, StdResult, Storage, Uint128
 use crate::{
     error::ContractError,
     msg::Config,
-    state::{CLAIMS, LIST_MAX, PAID_CLAIMS, PAID_IMAGES, PAID_STUDIES, Paid, Request, SHARES_MAX},
+    state::{CLAIMS, LIST_MAX, PAID_CLAIMS, PAID_IMAGES, PAID_STUDIES, Paid, REFUSED, Request, SHARES_MAX},
 };
 
 /// Whether a policy pays at this time.
@@ -39,13 +39,6 @@ pub(crate) fn has_origin(policy: &Policy, image: Image, known: &ImageInfo) -> Re
     let accepted = &policy.terms.origin;
     let given = known.origin.as_ref().is_some_and(|origin| accepted.contains(&origin.institution));
     if accepted.is_empty() || given { Ok(()) } else { Err(ContractError::NoOrigin { policy: policy.id, image }) }
-}
-
-/// After the read: is it about these pixels? The chain tells an origin only where it is.
-pub(crate) fn vouched(policy: &Policy, read: &ReadInfo) -> Result<(), ContractError> {
-    let accepted = &policy.terms.origin;
-    let given = read.origin.as_ref().is_some_and(|origin| accepted.contains(&origin.institution));
-    if accepted.is_empty() || given { Ok(()) } else { Err(ContractError::OriginUnproven(read.read.0)) }
 }
 
 /// Before the read: was this very file paid for? Only spares the member a use of her grant; what counts are the pixels,
@@ -95,22 +88,47 @@ pub(crate) fn study_paid(
     Ok(still(PAID_STUDIES.may_load(storage, key)?, policy))
 }
 
-/// Never twice for the same pixels, nor for the same study where an institution vouches for it.
-pub(crate) fn not_paid_before(
+/// After the read: why it is not paid for. An institution's word has to be about these pixels (the chain tells an origin
+/// only where it is), and nothing is paid twice for the same pixels, nor for the same study where an institution vouches
+/// for it.
+pub(crate) fn refusal(
     storage: &dyn Storage,
     env: &Env,
     policy: &Policy,
     read: &ReadInfo,
-) -> Result<(), ContractError> {
-    if let Some(paid) = claim_paid(storage, policy, read.model.into(), &identity(env, &read.pixels))? {
-        return Err(ContractError::PixelsPaid { pixels: read.pixels.into(), read: paid.read });
+) -> StdResult<Option<Refusal>> {
+    let (accepted, model) = (&policy.terms.origin, read.model.into());
+    let given = read.origin.as_ref().is_some_and(|origin| accepted.contains(&origin.institution));
+    if !accepted.is_empty() && !given {
+        return Ok(Some(Refusal::Unvouched {}));
     }
-    if let Some(origin) = &read.origin
-        && let Some(paid) = study_paid(storage, policy, read.model.into(), &origin.study)?
-    {
-        return Err(ContractError::StudyPaid { study: origin.study.into(), read: paid.read });
+    if let Some(paid) = claim_paid(storage, policy, model, &identity(env, &read.pixels))? {
+        return Ok(Some(Refusal::PixelsPaid { read: paid.read }));
     }
-    Ok(())
+    let Some(origin) = &read.origin else { return Ok(None) };
+    let paid = study_paid(storage, policy, model, &origin.study)?;
+    Ok(paid.map(|paid| Refusal::StudyPaid { study: origin.study.into(), read: paid.read }))
+}
+
+/// The sentence for it.
+pub(crate) fn words(refused: &Refused) -> String {
+    match &refused.reason {
+        Refusal::PixelsPaid { read } => format!("pixels {} are already paid, by read {read}", refused.pixels),
+        Refusal::StudyPaid { study, read } => format!("study {study} is already paid, by read {read}"),
+        Refusal::Unvouched {} => {
+            format!("the institution's word does not hold for what read {} saw", refused.read)
+        }
+    }
+}
+
+/// Remembers a read that is not paid for. Of a file whose pixels were paid it is known from now on, so that nobody reads it
+/// for nothing again.
+pub(crate) fn write_refused(storage: &mut dyn Storage, env: &Env, policy: &Policy, refused: &Refused) -> StdResult<()> {
+    let (member, model) = (policy.terms.member.as_str(), refused.model.as_bytes().as_slice());
+    if let Some(paid) = claim_paid(storage, policy, refused.model, &identity(env, &refused.pixels))? {
+        PAID_IMAGES.save(storage, (member, model, &refused.image.to_bytes()), &paid)?;
+    }
+    REFUSED.save(storage, (refused.policy, refused.read), refused)
 }
 
 /// What is remembered of a read that is paid.
@@ -230,7 +248,7 @@ pub(crate) fn payments(
             _ => part,
         };
         let to = match &share.to {
-            Party::Institution {} => seen.institution.ok_or(ContractError::OriginUnproven(seen.read))?.into(),
+            Party::Institution {} => seen.institution.ok_or(ContractError::NoInstitution(seen.read))?.into(),
             Party::Author {} => seen.author.into(),
             Party::Subject {} => seen.owner.into(),
             Party::Treasury {} => config.treasury.clone(),

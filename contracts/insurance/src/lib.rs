@@ -3,8 +3,9 @@
 //!
 //! A physician asks with [`msg::ExecuteMsg::RequestRead`]. The price leaves the policy's escrow, the image's guard is
 //! asked for a permit, and in the `reply` the chain reads the image. Only then is the price paid, by the policy's split,
-//! and the claim written down. An error anywhere undoes all of it; what the chain itself took for a read that was made
-//! (its fee and the use of the grant) stays taken.
+//! and the claim written down. Where the read shows that nothing is to be paid, that is written down instead, and the policy
+//! bears the read's fee. An error anywhere undoes all of it; what the chain itself took for a read that was made (its fee
+//! and the use of the grant) stays taken, and the member's policies bear it all the same (`books`).
 //!
 //! Once paid means: a member's pixels, or her study where an institution vouches for one, under one model, in policies
 //! whose periods overlap. Another file with the same pixels is the same image.
@@ -16,6 +17,7 @@
 //!
 //! Start at [`contract::execute`]; what was paid before and who gets how much is in `helpers`.
 
+mod books;
 pub mod contract;
 pub mod error;
 mod helpers;

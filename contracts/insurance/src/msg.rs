@@ -3,7 +3,7 @@
 use aceso_interface::{
     Image, Model,
     consent::Opening,
-    insurance::{Claim, Policy, SealedClaim, Terms},
+    insurance::{Claim, Policy, Refused, SealedClaim, Terms},
 };
 use cosmwasm_schema::{QueryResponses, cw_serde};
 use cosmwasm_std::{Binary, Uint128};
@@ -41,8 +41,9 @@ pub enum ExecuteMsg {
         /// The policy.
         policy: u64,
     },
-    /// For physicians, or whomever else the image's guard lets read. Reads the image, pays by the policy and answers
-    /// the [`Claim`] as data. The sender is the actor whom the guard is asked about.
+    /// For physicians, or whomever else the image's guard lets read. Reads the image, pays by the policy, and answers as
+    /// data an [`Answer`](aceso_interface::insurance::Answer): the claim, or why what was read is not paid for. Then the
+    /// policy bears what the chain took for the read, and nothing else. The sender is the actor whom the guard is asked about.
     RequestRead {
         /// The policy.
         policy: u64,
@@ -127,6 +128,31 @@ pub enum QueryMsg {
         /// The read's number on the chain.
         read: u64,
     },
+    /// One read that was refused after it was made.
+    #[returns(Refused)]
+    RefusedRead {
+        /// The policy.
+        policy: u64,
+        /// The read's number on the chain.
+        read: u64,
+    },
+    /// A policy's reads that were refused after they were made, in their order.
+    #[returns(RefusedReadsResponse)]
+    RefusedReads {
+        /// The policy.
+        policy: u64,
+        /// Only reads with a higher number than this.
+        start_after: Option<u64>,
+        /// How many; 30 if not said, at most 100.
+        limit: Option<u32>,
+    },
+    /// What the chain has taken for reads of a member's images in transactions that failed, and none of her policies has
+    /// borne yet. The next policy of hers that is used or emptied does.
+    #[returns(LostResponse)]
+    Lost {
+        /// The member.
+        member: String,
+    },
     /// One claim for a sealed image.
     #[returns(SealedClaim)]
     SealedClaim {
@@ -207,4 +233,18 @@ pub struct DueResponse {
 pub struct ClaimsResponse {
     /// The page.
     pub claims: Vec<Claim>,
+}
+
+/// Answer to [`QueryMsg::RefusedReads`].
+#[cw_serde]
+pub struct RefusedReadsResponse {
+    /// The page.
+    pub refused: Vec<Refused>,
+}
+
+/// Answer to [`QueryMsg::Lost`].
+#[cw_serde]
+pub struct LostResponse {
+    /// How much, in the contract's coin.
+    pub amount: Uint128,
 }

@@ -20,22 +20,21 @@ use aceso_interface::{
 };
 use aceso_types::{Height, msg, sealed};
 use cosmwasm_std::{
-    Binary, Coin, CosmosMsg, Deps, DepsMut, Empty, Env, MessageInfo, Order, Response, StdError, StdResult, Storage,
-    SubMsg, SubMsgResult, Uint128, to_json_binary, wasm_execute,
+    BankMsg, Binary, Coin, CosmosMsg, Deps, DepsMut, Empty, Env, MessageInfo, Order, Response, StdError, StdResult,
+    Storage, SubMsg, SubMsgResult, Uint128, to_json_binary, wasm_execute,
 };
 use cw_storage_plus::Bound;
 
 use crate::{
-    contract::{REPLY_NOT_SENT, REPLY_REQUESTED, escrow, load as policy, send, set_aside},
+    books::{bear, give_back, set_aside},
+    contract::{REPLY_NOT_SENT, REPLY_REQUESTED, load as policy},
     error::ContractError,
     helpers::{
         Seen, at_most, claim_paid, cost, has_origin, image_not_paid_before, in_force, never_again, only_insurer,
         payments, study_paid,
     },
     msg::Config,
-    state::{
-        Asked, CONFIG, DUE, ESCROW, OPEN_IMAGES, OPERATORS_MAX, RELEASE_BLOCKS, RESERVED, SEALED, SEALED_BY_POLICY,
-    },
+    state::{Asked, CONFIG, DUE, OPEN_IMAGES, OPERATORS_MAX, RELEASE_BLOCKS, RESERVED, SEALED, SEALED_BY_POLICY},
 };
 
 /// What the patient's two grants need to be used: the chain's, which wraps the key, and a hidden one of the guard.
@@ -81,7 +80,7 @@ pub(crate) fn check_plan(deps: Deps<'_, Query>, plan: &Sealed, covers: &[Cover])
 /// Checks a claim, asks the guard, and asks the chain for the read.
 #[allow(clippy::too_many_arguments, reason = "the fields of the message, each once")]
 pub(crate) fn claim(
-    deps: DepsMut<'_, Query>,
+    mut deps: DepsMut<'_, Query>,
     env: Env,
     info: MessageInfo,
     id: u64,
@@ -106,6 +105,7 @@ pub(crate) fn claim(
     if let Some(job) = OPEN_IMAGES.may_load(deps.storage, (member, model.as_bytes(), &image.to_bytes()))? {
         return Err(ContractError::ClaimOpen { image, job });
     }
+    bear(deps.branch(), &env, &policy)?;
     let fee = aceso_contract::model_info(&deps.querier, &model)?.ok_or(ContractError::UnknownModel(model))?.price;
 
     let actor = info.sender.to_string();
@@ -144,6 +144,8 @@ pub(crate) fn claim(
         deadline: Height(deadline),
         callback_gas: plan.callback_gas,
         reason: String::new(),
+        // A bit that somebody else has let out is no reason to pay: whose pixels it is about only a committee can say here.
+        identify: true,
     };
     let request = aceso_contract::request_read(&env.contract.address, request)?;
     let request = SubMsg::reply_on_success(CosmosMsg::Any(request), REPLY_REQUESTED);
@@ -167,7 +169,7 @@ pub(crate) fn requested(
 ) -> Result<Response, ContractError> {
     let answer = result.into_result().map_err(StdError::msg)?;
     let answer = aceso_contract::requested(&answer.msg_responses)?;
-    let job = answer.job.ok_or(ContractError::AnswerKnown)?;
+    let job = answer.job.ok_or(ContractError::NoJob)?;
     let policy = policy(deps.storage, asked.policy)?;
     let held = Uint128::new(answer.fee);
     let author_fee = asked.author_fee.min(held);
@@ -299,17 +301,16 @@ fn pay(
     paid: &[Payment],
 ) -> Result<Vec<SubMsg>, ContractError> {
     match policy.terms.sealed.as_ref().map(|plan| &plan.payout) {
-        Some(Payout::PerClaim) => {
-            let send = |payment: &Payment| {
-                let payload = to_json_binary(payment)?;
-                Ok::<_, ContractError>(
-                    SubMsg::reply_on_error(send(config, payment), REPLY_NOT_SENT).with_payload(payload),
-                )
-            };
-            paid.iter().map(send).collect()
-        }
+        Some(Payout::PerClaim) => Ok(paid.iter().map(|one| send_or_owe(config, one)).collect::<StdResult<_>>()?),
         _ => paid.iter().try_for_each(|payment| owe(storage, payment)).map(|()| Vec::new()),
     }
+}
+
+/// Sends a share now. To whom it cannot be sent it is owed: [`not_sent`].
+pub(crate) fn send_or_owe(config: &Config, payment: &Payment) -> StdResult<SubMsg> {
+    let amount = vec![Coin::new(payment.amount, config.denom.clone())];
+    let send = BankMsg::Send { to_address: payment.to.clone(), amount };
+    Ok(SubMsg::reply_on_error(send, REPLY_NOT_SENT).with_payload(to_json_binary(payment)?))
 }
 
 fn owe(storage: &mut dyn Storage, payment: &Payment) -> Result<(), ContractError> {
@@ -327,8 +328,7 @@ pub(crate) fn not_sent(deps: DepsMut<'_, Query>, payment: &Payment) -> Result<Re
 /// Ends a claim that has cost `spent`: what else was set aside for it is the policy's again.
 fn close(storage: &mut dyn Storage, policy: &Policy, claim: &SealedClaim, spent: Uint128) -> Result<(), ContractError> {
     let back = claim.reserved.checked_sub(spent).map_err(StdError::from)?;
-    let holds = escrow(storage, policy.id)?.checked_add(back).map_err(StdError::from)?;
-    ESCROW.save(storage, policy.id, &holds)?;
+    give_back(storage, policy.id, back)?;
     let kept = RESERVED.load(storage, policy.id)?.checked_sub(claim.reserved).map_err(StdError::from)?;
     RESERVED.save(storage, policy.id, &kept)?;
     OPEN_IMAGES.remove(storage, open_key(policy, claim, &claim.image.to_bytes()));
@@ -352,7 +352,7 @@ pub(crate) fn settle(
     for (to, amount) in due {
         DUE.remove(deps.storage, &to);
         let amount = vec![Coin::new(amount, config.denom.clone())];
-        response = response.add_message(cosmwasm_std::BankMsg::Send { to_address: to, amount });
+        response = response.add_message(BankMsg::Send { to_address: to, amount });
     }
     Ok(response)
 }

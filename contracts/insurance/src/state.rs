@@ -2,7 +2,7 @@
 
 use aceso_interface::{
     Image, Model,
-    insurance::{Claim, Policy, SealedClaim},
+    insurance::{Claim, Policy, Refused, SealedClaim},
 };
 use cosmwasm_schema::cw_serde;
 use cosmwasm_std::{Addr, Empty, Uint128};
@@ -23,7 +23,7 @@ pub const POLICIES: Map<u64, Policy> = Map::new("policies");
 pub const BY_MEMBER: Map<(&Addr, u64), Empty> = Map::new("by_member");
 
 /// Number → what the policy's escrow holds for claims to come. With [`RESERVED`] and [`DUE`] that is what the contract
-/// holds, and what the chain holds for its open jobs.
+/// holds, what the chain holds for its open jobs, and what the chain took that is not in [`BORNE`].
 pub const ESCROW: Map<u64, Uint128> = Map::new("escrow");
 
 /// Number → what is kept for the policy's open claims.
@@ -43,6 +43,12 @@ pub const OPEN_IMAGES: Map<(&str, &[u8], &[u8]), u64> = Map::new("open_images");
 
 /// Policy, read → claim.
 pub const CLAIMS: Map<(u64, u64), Claim> = Map::new("claims");
+
+/// Policy, read → why it was not paid for.
+pub const REFUSED: Map<(u64, u64), Refused> = Map::new("refused");
+
+/// Member → what of the chain's fees for reads of her open images her policies have borne.
+pub const BORNE: Map<&str, Uint128> = Map::new("borne");
 
 /// Member, model, image (binary CID) → what was paid.
 pub const PAID_IMAGES: Map<(&str, &[u8], &[u8]), Paid> = Map::new("paid_images");

@@ -274,6 +274,61 @@ pub struct Claim {
     pub time: u64,
 }
 
+/// What came of a request for an open read that was made.
+#[cw_serde]
+pub enum Answer {
+    /// It was paid.
+    Paid(Box<Claim>),
+    /// What the read has shown is not paid for.
+    Refused(Box<Refused>),
+}
+
+/// A read after which nothing was paid, since it showed why. The policy bears what the chain took for it.
+#[cw_serde]
+pub struct Refused {
+    /// The policy.
+    pub policy: u64,
+    /// The receipt's number on the chain.
+    pub read: u64,
+    /// The image.
+    pub image: Image,
+    /// Its identity for payment.
+    pub pixels: Pixels,
+    /// The model.
+    pub model: Model,
+    /// Who asked for the read.
+    pub actor: String,
+    /// Why it was asked for.
+    pub purpose: String,
+    /// Why it is not paid for.
+    pub reason: Refusal,
+    /// What the chain took for the read and gave to the model's author.
+    pub fee: Uint128,
+    /// The block's height.
+    pub height: u64,
+    /// The block's time (Unix time in seconds).
+    pub time: u64,
+}
+
+/// Why a read is not paid for.
+#[cw_serde]
+pub enum Refusal {
+    /// The same pixels were paid for, under whatever CID.
+    PixelsPaid {
+        /// By this read.
+        read: u64,
+    },
+    /// The same study was paid for.
+    StudyPaid {
+        /// The hashed study.
+        study: Study,
+        /// By this read.
+        read: u64,
+    },
+    /// The institution's word is about other pixels, or no longer there.
+    Unvouched {},
+}
+
 /// A yes-or-no question, answered.
 #[cw_serde]
 pub struct Finding {

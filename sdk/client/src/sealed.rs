@@ -220,23 +220,7 @@ mod tests {
     }
 
     fn terms() -> Terms {
-        Terms {
-            version: VERSION,
-            salt: Digest([1; 32]),
-            actors: vec![],
-            anybody: false,
-            via: vec![],
-            purposes: vec![],
-            models: vec![],
-            not_before: 0,
-            uses: 0,
-            open: false,
-            sealed: false,
-            findings: vec![],
-            bits: 0,
-            rewrap: true,
-            emergency: false,
-        }
+        aceso_test_support::terms(&["aceso1physician"])
     }
 
     fn row(number: u8, account: &str) -> ReaderRow {

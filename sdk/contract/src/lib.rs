@@ -12,7 +12,7 @@
 //! [`read()`] is the whole of it for most contracts; [`Graph`] and [`Context`] are its steps, for tensors that the
 //! contract holds itself. A guarded image needs a permit first, which its guard mints with [`permit`] in the same
 //! transaction. What the chain knows of images, models and grants is asked through [`image_info`], [`sealed_info`],
-//! [`model_info`] and [`uses`], by contracts whose `Deps` carry [`Query`].
+//! [`model_info`], [`uses`] and [`spent`], by contracts whose `Deps` carry [`Query`].
 //!
 //! A sealed record is read by a committee: [`request_read`], [`requested`], and a [`Callback`] in `sudo`.
 //!
@@ -38,6 +38,6 @@ pub use aceso_types::{
 };
 pub use errno::Errno;
 pub use nn::{Context, Graph};
-pub use query::{Query, image_info, model_info, sealed_info, uses};
+pub use query::{Query, image_info, model_info, sealed_info, spent, uses};
 pub use read::{ReadError, blob_size, permit, read};
 pub use sealed::{ReadRequest, RequestError, Requested, request_read, requested};

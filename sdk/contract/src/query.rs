@@ -4,7 +4,7 @@ use aceso_types::{
     BlobId, ModelId,
     guest::{AcesoQuery, ImageInfo, ModelInfo},
 };
-use cosmwasm_std::{CustomQuery, QuerierWrapper, QueryRequest, StdResult};
+use cosmwasm_std::{CustomQuery, QuerierWrapper, QueryRequest, StdResult, Uint128};
 use serde::{Deserialize, Serialize};
 
 /// The custom query of this chain: a contract that asks takes `Deps<Query>` and `DepsMut<Query>`.
@@ -45,6 +45,16 @@ pub fn model_info(querier: &QuerierWrapper<'_, Query>, model: &ModelId) -> StdRe
 /// Where the chain does not know this query.
 pub fn uses(querier: &QuerierWrapper<'_, Query>, guard: &str, grant: &str) -> StdResult<u32> {
     let query = AcesoQuery::Uses { guard: guard.into(), grant: grant.into() };
+    querier.query(&QueryRequest::Custom(Query(query)))
+}
+
+/// What reads of an owner's open images were charged to a contract, in the chain's coin: also those of transactions that
+/// failed, of which the contract's own state knows nothing, and those of the transaction that runs.
+///
+/// # Errors
+/// Where the chain does not know this query.
+pub fn spent(querier: &QuerierWrapper<'_, Query>, payer: &str, owner: &str) -> StdResult<Uint128> {
+    let query = AcesoQuery::Spent { payer: payer.into(), owner: owner.into() };
     querier.query(&QueryRequest::Custom(Query(query)))
 }
 

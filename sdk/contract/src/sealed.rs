@@ -55,13 +55,16 @@ pub struct ReadRequest {
     pub callback_gas: u64,
     /// Why, in words, where the grant is for emergencies; public for ever.
     pub reason: String,
+    /// Whether the contract wants to know the image's identity for it (`claim` in its callback) even where all findings are
+    /// known: then there is always a job, and it costs what a job costs.
+    pub identify: bool,
 }
 
 /// The answer to a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Requested {
-    /// The job's number; none where the findings were disclosed before. Then the callback comes at the end of this block,
-    /// with job 0.
+    /// The job's number; none where the findings were disclosed before and nothing else was asked for. Then the callback comes
+    /// at the end of this block, with job 0.
     pub job: Option<u64>,
     /// What was taken for it, in the chain's smallest coin.
     pub fee: u128,
@@ -112,6 +115,7 @@ pub fn request_read(requester: &Addr, request: ReadRequest) -> Result<AnyMsg, Re
         deadline: request.deadline.0,
         callback_gas: request.callback_gas,
         reason: request.reason,
+        identify: request.identify,
     };
     Ok(AnyMsg { type_url: MsgRequestRead::TYPE_URL.into(), value: msg.encode_to_vec().into() })
 }
@@ -135,23 +139,7 @@ mod tests {
     use super::*;
 
     fn request(disclosure: Disclosure) -> ReadRequest {
-        let terms = Terms {
-            version: 1,
-            salt: Default::default(),
-            actors: vec!["physician".into()],
-            anybody: false,
-            via: vec![],
-            purposes: vec!["TREAT".into()],
-            models: vec![],
-            not_before: 0,
-            uses: 1,
-            open: false,
-            sealed: true,
-            findings: vec![],
-            bits: 0,
-            rewrap: false,
-            emergency: false,
-        };
+        let terms = aceso_test_support::terms(&["physician"]);
         let accept = Acceptance { members_min: 2, power_min_bps: 500, required: vec!["a".into()], excluded: vec![] };
         ReadRequest {
             actor: "physician".into(),
@@ -167,6 +155,7 @@ mod tests {
             deadline: Height(99),
             callback_gas: 5,
             reason: String::new(),
+            identify: false,
         }
     }
 

@@ -24,23 +24,7 @@ struct Stage {
 }
 
 fn terms() -> Terms {
-    Terms {
-        version: 1,
-        salt: Digest([1; 32]),
-        actors: vec!["actor".into()],
-        anybody: false,
-        via: vec![],
-        purposes: vec!["TREAT".into()],
-        models: vec![],
-        not_before: 0,
-        uses: 9,
-        open: true,
-        sealed: true,
-        findings: vec!["finding".into()],
-        bits: 1,
-        rewrap: false,
-        emergency: false,
-    }
+    Terms { uses: 9, findings: vec!["finding".into()], bits: 1, ..aceso_test_support::terms(&["actor"]) }
 }
 
 impl Stage {
@@ -71,6 +55,7 @@ impl Stage {
             deadline: Height(100),
             callback_gas: 1,
             reason: String::new(),
+            identify: false,
         };
         change(&mut request);
         let any = request_read(&Addr::unchecked("contract"), request).unwrap();

@@ -106,7 +106,8 @@ function proven(
     "failed" in result
       ? [h("p", { className: "finding" }, `It could not be read: ${sentences.failure(result.failed)}.`)]
       : [];
-  const kept = "sealed" in result ? [h("p", {}, "The outcome is sealed for who holds the record’s key.")] : [];
+  const isKept = "sealed" in result || "stored" in result;
+  const kept = isKept ? [h("p", {}, "The outcome is sealed for who holds the record’s key.")] : [];
   return [
     ...failed,
     ...kept,
@@ -114,7 +115,7 @@ function proven(
     opened,
     h("p", {}, restsOn(verified, pinned)),
     h("p", { className: "soft" }, sentences.discloses(receipt.disclosure)),
-    h("div", { className: "row" }, ...("sealed" in result ? [show] : []), here, save, roots, ...exports),
+    h("div", { className: "row" }, ...(isKept ? [show] : []), here, save, roots, ...exports),
     says,
     details(receipt, verified, pinned),
     sentences.clinical(),
@@ -179,7 +180,9 @@ async function sources({ receipt }: Of) {
 /** The outcome as whoever holds the key reads it. */
 async function outputs(of: Of): Promise<{ digest: string } & Receipt["outcome"]> {
   const { aceso, model, record } = await sources(of);
-  return withPoint(aceso, record, (point) => aceso.verifier.outputs(of.row.receipt, model.encoded, point));
+  const result = of.receipt.sealed?.outcome;
+  const file = result && "stored" in result ? await aceso.getBlob(result.stored.blob) : undefined;
+  return withPoint(aceso, record, (point) => aceso.verifier.outputs(of.row.receipt, model.encoded, point, file));
 }
 
 /** The whole of it again, from the sealed file: opened with her key, run by the model, compared to the bit. */

@@ -1,5 +1,5 @@
 /** Who learns what, and what a guard can do. Said wherever something is granted, asked or shown. */
-import type { Closed, JobStatement, PaidSealed, SealedTerms } from "@aceso/sdk";
+import type { Closed, JobStatement, PaidSealed, Refused, SealedTerms } from "@aceso/sdk";
 
 import { h } from "./dom.js";
 
@@ -22,6 +22,14 @@ const sealed = (): HTMLElement =>
       "Everyone learns: that there is a sealed file of yours, its length, whom you let open it and until when, and of each read " +
       "which file, which model, who asked, and the payout. What came out is for everyone, for one bit of it, or for who holds the key, as you say below.",
   );
+
+/** Why a read that was made is not paid for. */
+function refusal({ reason, pixels }: Refused): string {
+  if ("pixels_paid" in reason) return `pixels ${short(pixels)} are already paid, by read ${reason.pixels_paid.read}`;
+  if ("study_paid" in reason)
+    return `study ${short(reason.study_paid.study)} is already paid, by read ${reason.study_paid.read}`;
+  return "no accepted institution vouches for what was read";
+}
 
 /** What taking back does, and what it cannot. */
 const revoke =
@@ -110,7 +118,7 @@ function closed(reason: Closed): string {
   return `the contract says ${JSON.stringify(reason)}`;
 }
 
-export const sentences = { learns, clinical, sealed, revoke, erase, terms, discloses, failure, accepts, closed };
+export const sentences = { learns, refusal, clinical, sealed, revoke, erase, terms, discloses, failure, accepts, closed };
 
 /** Purposes that a patient is offered, by their code in HL7 v3 ActReason. */
 export const PURPOSES: [code: string, label: string][] = [

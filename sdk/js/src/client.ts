@@ -26,6 +26,7 @@ import type {
   Manifest,
   Origin,
   Policy,
+  Refused,
   Rule,
   SealedClaim,
   Terms,
@@ -53,6 +54,9 @@ export interface Model {
   /** The manifest in dag-cbor, for `Verifier.recompute`. */
   encoded: Uint8Array;
 }
+
+/** What came of a read through the insurance contract. */
+export type Answer = { paid: Claim; refused?: undefined } | { refused: Refused; paid?: undefined };
 
 export interface Options {
   /** The RPC port, such as `http://127.0.0.1:26657`. */
@@ -295,6 +299,12 @@ export class Aceso extends Sealing {
     return BigInt(attribute(result.events, "wasm", "job") ?? "0");
   }
 
+  /** Reads of a policy that were made and not paid for, since they showed why. */
+  async refusedReads(insurance: string, policy: number): Promise<Refused[]> {
+    const question = { refused_reads: { policy, start_after: null, limit: 100 } };
+    return (await this.smart<{ refused: Refused[] }>(insurance, question)).refused;
+  }
+
   async createPolicy(insurance: string, terms: Terms): Promise<number> {
     const result = await this.execute(insurance, { create_policy: { terms } });
     return Number(attribute(result.events, "wasm", "policy"));
@@ -304,13 +314,16 @@ export class Aceso extends Sealing {
     return this.execute(insurance, { fund: { policy } }, amount);
   }
 
-  /** Asks for a read through the insurance contract: consent, read and payment in one transaction. */
+  /**
+   * Asks for a read through the insurance contract: consent, read and payment in one transaction. What the read shows may
+   * not be paid for; then the answer says why, and the policy bears the read's fee.
+   */
   async requestRead(
     insurance: string,
     request: { policy: number; image: string; model: string; purpose: string },
-  ): Promise<TxResult & { claim: Claim }> {
+  ): Promise<TxResult & Answer> {
     const result = await this.execute(insurance, { request_read: request }, 0n, READ_GAS);
-    return { ...result, claim: JSON.parse(new TextDecoder().decode(result.data)) as Claim };
+    return { ...result, ...(JSON.parse(new TextDecoder().decode(result.data)) as Answer) };
   }
 
   // Receipts

@@ -23,7 +23,8 @@ export type CompactOutcome =
   | { failed: string }
   | { open: { input: SealedInput; outputs: { ty: string; dims: number[]; data: string }[] } }
   | { predicate: { input: SealedInput; findings: { id: string; present: boolean }[] } }
-  | { sealed: { input: SealedInput; commitment: string; ciphertext: string } };
+  | { sealed: { input: SealedInput; commitment: string; ciphertext: string } }
+  | { stored: { input: SealedInput; commitment: string; blob: string; size: number } };
 
 /** A compact receipt. */
 export interface Compact {

@@ -252,6 +252,27 @@ export interface Policy {
   terms: Terms;
 }
 
+/** An open read after which nothing was paid: the policy bears its fee. */
+export interface Refused {
+  policy: number;
+  read: number;
+  image: string;
+  pixels: string;
+  model: string;
+  actor: string;
+  purpose: string;
+  reason: Refusal;
+  fee: string;
+  height: number;
+  time: number;
+}
+
+/** Why nothing was paid for a read. */
+export type Refusal =
+  | { pixels_paid: { read: number } }
+  | { study_paid: { study: string; read: number } }
+  | { unvouched: Record<string, never> };
+
 export interface Claim {
   policy: number;
   read: number;

@@ -155,6 +155,7 @@ export interface MsgRequestRead {
   deadline: bigint;
   callbackGas: bigint;
   reason: string;
+  identify: boolean;
 }
 export const MsgRequestRead = codec<MsgRequestRead>({
   requester: text(1),
@@ -172,6 +173,7 @@ export const MsgRequestRead = codec<MsgRequestRead>({
   deadline: u64(13),
   callbackGas: u64(14),
   reason: text(15),
+  identify: bool(16),
 });
 
 /** What became of a request. */
@@ -379,6 +381,10 @@ export interface JobRow {
   closed: bigint;
   outcome: JobOutcome | undefined;
   disputed: Disputed | undefined;
+  /** What is held for keeping a result that does not stand in its outcome; empty where it does. */
+  keep: string;
+  /** Bytes of a sealed result. */
+  resultBytes: bigint;
 }
 export const JobRow = codec<JobRow>({
   job: u64(1),
@@ -400,6 +406,27 @@ export const JobRow = codec<JobRow>({
   closed: u64(17),
   outcome: message(18, JobOutcome),
   disputed: message(19, Disputed),
+  keep: text(20),
+  resultBytes: u64(21),
+});
+
+/** The encrypted result of a job, as a file that the members who signed it keep. */
+export interface ResultRow {
+  job: bigint;
+  record: bigint;
+  cid: string;
+  size: bigint;
+  /** The height at which its term is over. */
+  expires: bigint;
+  operators: string[];
+}
+export const ResultRow = codec<ResultRow>({
+  job: u64(1),
+  record: u64(2),
+  cid: text(3),
+  size: u64(4),
+  expires: u64(5),
+  operators: list(text(6)),
 });
 
 /** A validator. */
@@ -483,5 +510,14 @@ export const sealedQueries = {
       page: message(3, Page),
     }),
     answer: rows<JobRow>(JobRow),
+  },
+  results: {
+    path: "/aceso.reads.v1.Query/Results",
+    ask: codec<{ operator: string; cid: string; page: Page | undefined }>({
+      operator: text(1),
+      cid: text(2),
+      page: message(3, Page),
+    }),
+    answer: rows<ResultRow>(ResultRow),
   },
 } as const;

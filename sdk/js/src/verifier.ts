@@ -91,8 +91,13 @@ export class Verifier {
   }
 
   /** What a sealed read came to, opened with its record's content point. Nothing is computed. */
-  outputs(receipt: Uint8Array, manifest: Uint8Array, point: Uint8Array): OpenedOutcome {
-    return this.#call("outputs", receipt, manifest, point).ok as OpenedOutcome;
+  outputs(
+    receipt: Uint8Array,
+    manifest: Uint8Array,
+    point: Uint8Array,
+    file: Uint8Array = new Uint8Array(),
+  ): OpenedOutcome {
+    return this.#call("outputs", receipt, manifest, point, file).ok as OpenedOutcome;
   }
 
   /** A receipt file of its parts; `commit` and `validators` are the RPC's results. */

@@ -155,6 +155,7 @@ const outcomes = {
     return { predicate: { input: { claim, vouched }, findings } };
   },
   s: ([claim, vouched, commitment, ciphertext]) => ({ sealed: { input: { claim, vouched }, commitment, ciphertext } }),
+  b: ([claim, vouched, commitment, blob, size]) => ({ stored: { input: { claim, vouched }, commitment, blob, size } }),
 };
 
 /** What was signed by whom, from a receipt's bytes and a root. */

@@ -6,7 +6,7 @@ use aceso_types::sealed::Outcome;
 use aceso_types::{Digest, sealed::Failure};
 use aceso_verify::grant::ContentPoint;
 #[cfg(feature = "recompute")]
-use aceso_verify::outcome::{self, Case, RECORD_BYTES_MAX};
+use aceso_verify::outcome::{self, Came, Case, RECORD_BYTES_MAX};
 use zeroize::Zeroizing;
 
 use crate::{Header, Inner, SealError, open};
@@ -60,10 +60,10 @@ pub fn open_registered(
 /// What a job comes to, given its sealed file of `size` bytes as [`open_registered`] takes it: the one way there is from
 /// sealed bytes to an outcome, for members of a committee and in disputes over what they signed.
 #[cfg(feature = "recompute")]
-pub fn outcome(about: &Registered<'_>, case: &Case<'_>, content: &ContentPoint, file: &[u8], size: u64) -> Outcome {
+pub fn outcome(about: &Registered<'_>, case: &Case<'_>, content: &ContentPoint, file: &[u8], size: u64) -> Came {
     match open_registered(about, content, file, size, RECORD_BYTES_MAX) {
         Ok((inner, record)) => outcome::outcome(case, content, &inner.tags, &record),
-        Err(failure) => Outcome::Failed(failure),
+        Err(failure) => Outcome::Failed(failure).into(),
     }
 }
 

@@ -16,7 +16,7 @@ use aceso_types::{
 
 use crate::{
     grant::ContentPoint,
-    outcome::{Case, outcome},
+    outcome::{Came, Case, outcome},
 };
 
 /// Why a receipt's outcome is not what image and model give.
@@ -141,8 +141,8 @@ pub struct Opened<'a> {
     pub vouched: Option<PixelDigest>,
 }
 
-/// Computes the outcome of a sealed read's receipt again and answers with it, as its committee signed it; one that differs
-/// in one bit is an error.
+/// Computes the outcome of a sealed read's receipt again and answers with it, as its committee signed it, and with the file
+/// that it may name; one that differs in one bit is an error.
 ///
 /// # Errors
 /// [`RecomputeError`], by what differs. That the record does not open is no error here: who has it has opened it.
@@ -151,19 +151,19 @@ pub fn recompute_sealed(
     manifest: &[u8],
     onnx: &[u8],
     opened: &Opened<'_>,
-) -> Result<sealed::Outcome, RecomputeError> {
+) -> Result<Came, RecomputeError> {
     let manifest = named(receipt, manifest, onnx)?;
     let (Some(read), Some(compact)) = (&receipt.sealed, receipt.compact()) else { return Err(RecomputeError::Open) };
     let model = admit(onnx, &manifest).map_err(|refused| RecomputeError::Refused(Box::new(refused)))?;
     let statement = compact.statement.of(receipt.committee.digest);
     let Opened { content, tags, record, modality, body_part, vouched } = *opened;
     let case = Case { statement: &statement, manifest: &manifest, model: &model, modality, body_part, vouched };
-    let outcome = outcome(&case, content, tags, record);
-    if outcome == read.outcome {
-        return Ok(outcome);
+    let came = outcome(&case, content, tags, record);
+    if came.outcome == read.outcome {
+        return Ok(came);
     }
     let shown = |outcome: &sealed::Outcome| alloc::format!("{:?}", statement.sign_bytes(outcome));
-    Err(RecomputeError::Outcome { got: shown(&outcome), want: shown(&read.outcome) })
+    Err(RecomputeError::Outcome { got: shown(&came.outcome), want: shown(&read.outcome) })
 }
 
 /// The manifest that a receipt names, with the ONNX file that it names.

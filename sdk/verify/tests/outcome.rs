@@ -7,16 +7,20 @@
 use std::{collections::BTreeMap, sync::LazyLock};
 
 use aceso_inference::{Kernels, Model, admit, admit_with, image};
-use aceso_test_support::{picture, repository};
+use aceso_test_support::{picture, repository, with_maps};
 use aceso_types::{
     BlobId, Digest, Height, Manifest, PixelDigest, ReadId, Receipt, Tensor, TxIndex,
+    manifest::Onnx,
     receipt::{self, Committee, Consent, SealedRead},
-    sealed::{Disclosure, Failure, Outcome, Statement, claim, commitment, consent_digest},
+    sealed::{Disclosure, Failure, Outcome, Statement, claim, commitment, consent_digest, result_bytes},
 };
 use aceso_verify::{
     Opened, RecomputeError,
     grant::ContentPoint,
-    outcome::{BODY_PART, Case, MODALITY, OutputsError, blind, open_outputs, outcome, read, seal_outputs},
+    outcome::{
+        BODY_PART, Came, Case, MODALITY, OutputsError, blind, open_outputs, open_result, outcome as came, read,
+        seal_outputs,
+    },
     recompute_sealed,
 };
 use expect_test::expect;
@@ -50,6 +54,10 @@ fn statement(disclosure: Disclosure) -> Statement {
 
 fn case<'a>(statement: &'a Statement, model: &'a Model) -> Case<'a> {
     Case { statement, manifest: &FILES.0, model, modality: "DX", body_part: "CHEST", vouched: None }
+}
+
+fn outcome(case: &Case<'_>, content: &ContentPoint, tags: &BTreeMap<String, String>, record: &[u8]) -> Outcome {
+    came(case, content, tags, record).outcome
 }
 
 fn came_to(disclosure: Disclosure) -> Outcome {
@@ -190,6 +198,90 @@ fn a_second_plaintext_under_a_jobs_key_tells_nothing() {
     assert_eq!(open_outputs(&content(1), &about, &right, &other), Err(OutputsError::Commitment { want: right }));
 }
 
+/// The bundled model with the maps of its first layer beside its answer.
+static MAPS: LazyLock<(Manifest, Vec<u8>)> = LazyLock::new(|| {
+    let onnx = with_maps(&FILES.1);
+    (Manifest { onnx: Onnx::of(BlobId::of_raw(&onnx), &onnx), ..FILES.0.clone() }, onnx)
+});
+
+/// What a member whose kernels are these makes of the picture with that model.
+fn with_a_file(kernels: Kernels) -> Came {
+    let model = admit_with(&MAPS.1, &MAPS.0, kernels).unwrap();
+    let about = statement(Disclosure::Sealed);
+    let case = Case { manifest: &MAPS.0, ..case(&about, &model) };
+    came(&case, &content(1), &BTreeMap::new(), &picture(1))
+}
+
+#[test]
+fn a_result_that_is_too_long_for_an_outcome_is_a_file_that_the_outcome_names() {
+    let (about, came) = (statement(Disclosure::Sealed), with_a_file(Kernels::default()));
+    assert_eq!(with_a_file(Kernels::default()), came, "every member makes the same bytes");
+    let file = came.file.as_deref().unwrap();
+    let Outcome::Stored { commitment, blob, size, .. } = &came.outcome else { panic!("{:?}", came.outcome) };
+    assert_eq!((blob, *size), (&BlobId::of_raw(file), file.len() as u64));
+    assert!(came.outcome.encode().len() < 300 && came.outcome.fits(&Disclosure::Sealed));
+    let outputs = open_result(&content(1), &about, &came.outcome, Some(file)).unwrap();
+    assert_eq!(outputs.len(), 2);
+    assert_eq!(outputs[0], self::outputs()[0], "what the model says is the same");
+    assert!(outputs[1].data().len() > 4_096 && outputs[1].data().iter().any(|one| *one != outputs[1].data()[0]));
+    // As many bytes as the model's shapes say, whatever is in them.
+    let zeros =
+        outputs.iter().map(|one| Tensor::new(one.ty(), one.dims().to_vec(), vec![0; one.data().len()]).unwrap());
+    assert_eq!(result_bytes(&zeros.collect::<Vec<_>>()), *size);
+
+    let refused = |about: &Statement, outcome: &Outcome, file: Option<&[u8]>| {
+        open_result(&content(1), about, outcome, file).unwrap_err()
+    };
+    assert_eq!(refused(&about, &came.outcome, None), OutputsError::Elsewhere(*blob));
+    let cut = &file[..file.len() - 1];
+    assert_eq!(refused(&about, &came.outcome, Some(cut)), OutputsError::Size { want: *size, got: *size - 1 });
+    for at in [0, file.len() / 2, file.len() - 1] {
+        let mut changed = file.to_vec();
+        changed[at] ^= 1;
+        assert_eq!(refused(&about, &came.outcome, Some(&changed)), OutputsError::Cipher, "byte {at}");
+    }
+    let other = Statement { job: 8, ..about.clone() };
+    assert_eq!(refused(&other, &came.outcome, Some(file)), OutputsError::Cipher);
+    assert_eq!(open_result(&content(2), &about, &came.outcome, Some(file)), Err(OutputsError::Cipher));
+    let lie = Outcome::Stored {
+        input: *came.outcome.input().unwrap(),
+        commitment: Digest([9; 32]),
+        blob: *blob,
+        size: *size,
+    };
+    assert_eq!(refused(&about, &lie, Some(file)), OutputsError::Commitment { want: Digest([9; 32]) });
+    assert_ne!(commitment, &Digest([9; 32]));
+    assert_eq!(refused(&about, &Outcome::Failed(Failure::Leaf), Some(file)), OutputsError::NotSealed);
+    // What is told everyone stays short.
+    let model = admit(&MAPS.1, &MAPS.0).unwrap();
+    let open = statement(Disclosure::Open);
+    let case = Case { manifest: &MAPS.0, ..case(&open, &model) };
+    let told = outcome(&case, &content(1), &BTreeMap::new(), &picture(1));
+    assert_eq!(told, Outcome::Failed(Failure::Inference));
+}
+
+/// Members that differ in one bit sign another name: no two texts go by one, and what a machine that errs has encrypted
+/// under the job's key tells nobody more than that it differs.
+#[test]
+fn a_second_text_of_a_long_result_has_another_name() {
+    fn faulty(output: &mut [u8]) {
+        output[0] ^= 0x10;
+    }
+    let (right, wrong) = (with_a_file(Kernels::default()), with_a_file(Kernels::default().altered(faulty)));
+    let (Outcome::Stored { blob: a, size: one, .. }, Outcome::Stored { blob: b, size: other, .. }) =
+        (&right.outcome, &wrong.outcome)
+    else {
+        panic!("{:?} {:?}", right.outcome, wrong.outcome)
+    };
+    assert!(a != b && one == other);
+    let (one, other) = (right.file.unwrap(), wrong.file.unwrap());
+    let same = one.iter().zip(&other).filter(|(a, b)| a == b).count();
+    assert!(same < one.len() / 64, "{same} of {} bytes are equal", one.len());
+    let about = statement(Disclosure::Sealed);
+    let crossed = open_result(&content(1), &about, &right.outcome, Some(&other));
+    assert!(matches!(crossed, Err(OutputsError::Commitment { .. })), "{crossed:?}");
+}
+
 #[test]
 fn a_receipt_is_computed_again_by_who_can_open_the_record() {
     let (manifest, onnx) = (FILES.0.encode(), &FILES.1);
@@ -232,7 +324,9 @@ fn a_receipt_is_computed_again_by_who_can_open_the_record() {
     let (key, other, tags, picture) = (content(1), content(2), BTreeMap::new(), picture(1));
     let opened =
         Opened { content: &key, tags: &tags, record: &picture, modality: "DX", body_part: "CHEST", vouched: None };
-    let again = |receipt: &Receipt, opened: &Opened<'_>| recompute_sealed(receipt, &manifest, onnx, opened);
+    let again = |receipt: &Receipt, opened: &Opened<'_>| {
+        recompute_sealed(receipt, &manifest, onnx, opened).map(|came| came.outcome)
+    };
     assert_eq!(again(&receipt, &opened).unwrap(), came_to);
     let another = aceso_test_support::picture(2);
     for differs in

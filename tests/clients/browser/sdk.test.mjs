@@ -77,7 +77,7 @@ test("put, register, grant", async () => {
 
 test("request, receipt, verify, recompute", async () => {
   const { author, patient, physician, verifier } = { ...stage.parties, verifier: stage.parties.patient.verifier };
-  const { claim } = await physician.requestRead(stage.insurance, request());
+  const { paid: claim } = await physician.requestRead(stage.insurance, request());
   assert.deepEqual(await patient.claims(stage.insurance, policy), [claim]);
   const { verified } = await physician.proven(claim.read, await author.trust());
   assert.deepEqual(verified.receipt.outcome.findings, claim.findings);

@@ -1,7 +1,9 @@
 //! What must be refused, each with its code and its sentence; and that nothing changes by it but fee, sequence and the
 //! journal.
 
+use aceso_client::{ClientError, TxResult};
 use aceso_consent::msg as consent;
+use aceso_insurance::msg as insurance;
 use aceso_interface::{
     consent::{Decision, Rule},
     insurance::Party as Payee,
@@ -18,7 +20,7 @@ use crate::{
     float_model,
     parties::Party,
     play::{self, PRICE, SPLIT, Scene, create_policy, grant, image_message, origin, register_image, request, rule},
-    report::{Expected, Report, came},
+    report::{Came, Expected, Report, came},
     sample::{self, Again},
 };
 
@@ -75,6 +77,9 @@ pub(crate) fn all(report: &mut Report, scene: &Scene, contracts: &std::path::Pat
     // Where the read itself ran, its fee has gone from the contract to the author and the use is counted: both are
     // the journal's. What the two own together stays.
     let journalled = || Ledger::read(scene, [&probe, &freelook], last_grant.get(), true);
+    // Where the read has shown that nothing is to be paid, the counter says so and the policy bears the read's fee.
+    let policies = [scene.policy, second_policy, poor_policy, strict_policy];
+    let unpaid = || Unpaid::read(scene, &policies);
 
     let (used, _) = image(18)?;
     grant(patient, consent, &[used], rule(physician, &both)?)?;
@@ -101,7 +106,7 @@ pub(crate) fn all(report: &mut Report, scene: &Scene, contracts: &std::path::Pat
     report.refusal("a contract that reads without a permit", &expected, ledger, || {
         let read = serde_json::json!({"model": model, "image": scene.image, "purpose": "TREAT"});
         let result = physician.try_execute(&probe, &serde_json::json!({"take": {"steps": [{"read": read}]}}));
-        if let Err(aceso_client::ClientError::Refused { gas_used, .. }) = &result {
+        if let Err(ClientError::Refused { gas_used, .. }) = &result {
             ensure!(*gas_used < loading + NOTHING, "it used {gas_used} gas, and loading the model alone {loading}");
         }
         came(result)
@@ -151,9 +156,9 @@ pub(crate) fn all(report: &mut Report, scene: &Scene, contracts: &std::path::Pat
 
     let again = rewrapped(scene)?;
     granted(again)?;
-    let expected = Expected { code: CONTRACT, words: "are already paid, by read" };
-    report.refusal("claim on an image already paid, under another CID", &expected, journalled, || {
-        came(request(physician, insurance, scene.policy, again, *model))
+    let expected = Expected { code: None, words: "are already paid, by read" };
+    report.refusal("claim on an image already paid, under another CID", &expected, unpaid, || {
+        refused(request(physician, insurance, scene.policy, again, *model))
     })?;
 
     let nobodys = sample::synthetic(24)?.file;
@@ -172,9 +177,9 @@ pub(crate) fn all(report: &mut Report, scene: &Scene, contracts: &std::path::Pat
         patient.put_blob(&file[..])?.0
     };
     granted(other_word)?;
-    let expected = Expected { code: CONTRACT, words: "word does not hold" };
-    report.refusal("an origin that speaks of other pixels", &expected, journalled, || {
-        came(request(physician, insurance, strict_policy, other_word, *model))
+    let expected = Expected { code: None, words: "word does not hold" };
+    report.refusal("an origin that speaks of other pixels", &expected, unpaid, || {
+        refused(request(physician, insurance, strict_policy, other_word, *model))
     })?;
 
     let same_study = {
@@ -184,9 +189,9 @@ pub(crate) fn all(report: &mut Report, scene: &Scene, contracts: &std::path::Pat
         patient.put_blob(&file[..])?.0
     };
     granted(same_study)?;
-    let expected = Expected { code: CONTRACT, words: "study" };
-    report.refusal("another image of a study already paid", &expected, journalled, || {
-        came(request(physician, insurance, scene.policy, same_study, *model))
+    let expected = Expected { code: None, words: "study" };
+    report.refusal("another image of a study already paid", &expected, unpaid, || {
+        refused(request(physician, insurance, scene.policy, same_study, *model))
     })?;
 
     let missing = mismatched(scene)?;
@@ -278,6 +283,41 @@ impl Ledger {
         }
         let uses = (1..=grants).map(|grant| play_uses(asks, &scene.consent, grant)).collect::<Result<_>>()?;
         Ok(Self { rows, balances: [payers, rest].concat(), uses })
+    }
+}
+
+/// What may not change where a read was made and is not paid for: who is paid owns the same, and what the counter owns beyond
+/// its policies' escrows too.
+#[derive(PartialEq)]
+struct Unpaid {
+    paid: Vec<u128>,
+    beyond: i128,
+}
+
+impl Unpaid {
+    fn read(scene: &Scene, policies: &[u64]) -> Result<Self> {
+        let cast = &scene.cast;
+        let asks = &cast.insurer;
+        let paid = [&cast.hospital, &cast.patient, &cast.treasury, &cast.insurer];
+        let paid = paid.iter().map(|party| Ok(asks.balance(&party.address)?)).collect::<Result<_>>()?;
+        let mut beyond = i128::try_from(asks.balance(&scene.insurance)?)?;
+        for &policy in policies {
+            let escrow: insurance::EscrowResponse =
+                asks.smart(&scene.insurance, &insurance::QueryMsg::Escrow { policy })?;
+            beyond -= i128::try_from(escrow.amount.u128())?;
+        }
+        let member = cast.patient.address.clone();
+        let lost: insurance::LostResponse = asks.smart(&scene.insurance, &insurance::QueryMsg::Lost { member })?;
+        Ok(Self { paid, beyond: beyond + i128::try_from(lost.amount.u128())? })
+    }
+}
+
+/// How a read that was made is refused: in a transaction that succeeds, by an event.
+fn refused(result: Result<TxResult, ClientError>) -> Result<Came> {
+    let reason = |tx: &TxResult| tx.attribute("wasm-refused", "reason").map(str::to_owned);
+    match &result {
+        Ok(tx) if let Some(message) = reason(tx) => Ok(Came { code: None, message }),
+        _ => came(result),
     }
 }
 

@@ -15,7 +15,7 @@ use aceso_types::{
     BlobId, Digest, ModelId,
     msg::{MsgRegisterSealedResponse, MsgRequestRead, SealedFile},
     query::{QueryReader, QueryRecord, QueryValidators, ReaderRow},
-    sealed::{Disclosure, Terms, VERSION},
+    sealed::{Disclosure, Terms},
 };
 use aceso_verify::grant::ContentPoint;
 use anyhow::{Context, Result, ensure};
@@ -152,21 +152,14 @@ impl Ward {
 
 fn terms(physician: &str, clinic: &Clinic) -> Result<Terms> {
     Ok(Terms {
-        version: VERSION,
         salt: Digest(random()?),
-        actors: vec![physician.into()],
-        anybody: false,
-        via: Vec::new(),
-        purposes: vec!["TREAT".into()],
         models: vec![clinic.model],
         not_before: now()? - DAY,
         uses: USES,
-        open: true,
-        sealed: true,
         findings: vec![clinic.finding.clone()],
         bits: 1,
         rewrap: false,
-        emergency: false,
+        ..aceso_test_support::terms(&[physician])
     })
 }
 

@@ -1,5 +1,5 @@
-//! What tests across the workspace share: where built contracts and sample data lie, contracts and pictures that need no
-//! build, and how a node is started.
+//! What tests across the workspace share: where built contracts and sample data lie, contracts, pictures and terms that need
+//! no build, and how a node is started.
 //!
 //! The test command says so in the environment, `ACESO_CONTRACTS` and `ACESO_DATA`. Nothing is built, fetched or
 //! guessed here.
@@ -15,6 +15,32 @@ use std::{
     env, fs,
     path::{Path, PathBuf},
 };
+
+use aceso_types::{
+    Digest,
+    sealed::{Terms, VERSION},
+};
+
+/// Terms that let these accounts do whatever terms can let somebody do, for ever; a test takes away what it is about.
+pub fn terms(actors: &[&str]) -> Terms {
+    Terms {
+        version: VERSION,
+        salt: Digest([5; 32]),
+        actors: actors.iter().map(ToString::to_string).collect(),
+        anybody: false,
+        via: Vec::new(),
+        purposes: vec!["TREAT".into()],
+        models: Vec::new(),
+        not_before: 0,
+        uses: 1_000,
+        open: true,
+        sealed: true,
+        findings: Vec::new(),
+        bits: 8,
+        rewrap: true,
+        emergency: false,
+    }
+}
 
 /// A contract's code, `<name>.wasm`, from the folder that `ACESO_CONTRACTS` names.
 ///
@@ -34,16 +60,36 @@ fn contract_in(folder: &Path, name: &str) -> Vec<u8> {
 
 /// A grey picture of 40 × 32 pixels, as PNG; every `seed` another one.
 pub fn picture(seed: u8) -> Vec<u8> {
+    png_of(seed, png::Compression::default())
+}
+
+/// The pixels of [`picture`] in another file.
+pub fn rewrapped(seed: u8) -> Vec<u8> {
+    png_of(seed, png::Compression::NoCompression)
+}
+
+fn png_of(seed: u8, compression: png::Compression) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut encoder = png::Encoder::new(&mut bytes, 40, 32);
     encoder.set_color(png::ColorType::Grayscale);
     encoder.set_depth(png::BitDepth::Eight);
+    encoder.set_compression(compression);
     let pixels: Vec<u8> = (0..40 * 32_u32).map(|n| (n.wrapping_mul(31) % 251) as u8 ^ seed).collect();
     let written = encoder.write_header().and_then(|mut writer| writer.write_image_data(&pixels));
     if let Err(error) = written {
         panic!("no picture: {error}");
     }
     bytes
+}
+
+/// The bundled model `models/pneumonia`, made to answer with what its first layer sees as well: 16 maps of 28 × 28,
+/// too much for an outcome. Protobuf merges what is appended, so one more output of the graph is all there is to add.
+pub fn with_maps(onnx: &[u8]) -> Vec<u8> {
+    /// `ModelProto.graph`, `GraphProto.output`, `ValueInfoProto.name`, each length-delimited.
+    const TAGS: [u8; 3] = [7 << 3 | 2, 12 << 3 | 2, 1 << 3 | 2];
+    let wrap = |inner: Vec<u8>, tag: u8| [vec![tag, inner.len() as u8], inner].concat();
+    let output = TAGS.into_iter().rev().fold(b"r0".to_vec(), wrap);
+    [onnx, &output].concat()
 }
 
 /// The folder of sample data, if there is one: what `ACESO_DATA` names, else `shared/data` beside the repository.

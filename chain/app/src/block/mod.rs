@@ -109,6 +109,7 @@ fn end(
     events.extend(blobs::end_block(state, height)?);
     events.extend(models::end_block(state, host, script, height)?);
     events.extend(sealed::close::expire(state, chain, height)?);
+    sealed::results::expire(state, chain, height)?;
     events.extend(sealed::sweep::end_block(state, chain, height)?);
     events.extend(sealed::roots::end_block(state, chain, changed.table)?);
     // Last, so that whatever contracts do to it is settled with the next block.

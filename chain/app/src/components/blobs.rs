@@ -285,7 +285,7 @@ fn register(run: &mut Run<'_>, owner: &str, cid: &BlobId, size: u64, term: u64) 
 }
 
 /// What a term costs: a price per started KiB and block, the sum rounded up to whole coins.
-fn price(chain: &Chain, size: u64, term: u64) -> u128 {
+pub(crate) fn price(chain: &Chain, size: u64, term: u64) -> u128 {
     let kib = u128::from(size).div_ceil(KIB);
     let micro = kib.saturating_mul(u128::from(term)).saturating_mul(u128::from(chain.params.blob_price_micro));
     micro.div_ceil(MICRO)

@@ -9,10 +9,11 @@ use std::sync::Arc;
 
 use aceso_inference::{Model, meter};
 use aceso_types::{
-    BlobId, Gas, Manifest, ModelId,
+    BlobId, Gas, Manifest, ModelId, Tensor,
     guest::ModelInfo,
     msg::{MsgRegisterModel, MsgRegisterModelResponse},
     query::{BlobStatus, ModelRow, ModelStatus},
+    sealed,
 };
 use aceso_vm::{ModelFacts, TensorSpec};
 
@@ -171,7 +172,18 @@ fn admit_row(
     row.macs = facts.macs;
     row.load_gas = Gas::from_wasm(meter::load(&facts)).0;
     row.run_gas = Gas::from_wasm(meter::run(&facts)).0;
+    row.result_bytes = result_bytes(model)?;
     Ok(())
+}
+
+/// Bytes of what a model's outputs become for who holds a record's key: the same whatever is in them.
+fn result_bytes(model: &Model) -> Outcome<u64> {
+    let zeros = |spec: &aceso_inference::TensorSpec| {
+        let bytes = Tensor::bytes(spec.ty, &spec.dims).unwrap_or_default();
+        Tensor::new(spec.ty, spec.dims.clone(), vec![0; bytes]).map_err(|e| AppError::Host(e.to_string()))
+    };
+    let outputs = model.outputs().iter().map(zeros).collect::<Result<Vec<_>, _>>()?;
+    Ok(sealed::result_bytes(&outputs))
 }
 
 fn verdict(row: &ModelRow) -> Event {

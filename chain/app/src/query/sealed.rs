@@ -2,13 +2,13 @@
 
 use aceso_types::query::{
     Asked, GrantRows, JobRows, Page, QueryConduct, QueryGrant, QueryGrants, QueryJob, QueryJobs, QueryReader,
-    QueryRecord, QueryRecords, QueryReviews, QueryRoot, RecordRows, ReviewRow, ReviewRows,
+    QueryRecord, QueryRecords, QueryResults, QueryReviews, QueryRoot, RecordRows, ResultRows, ReviewRow, ReviewRows,
 };
 
 use crate::{
     components::{
         SEALED,
-        sealed::{conduct, grants, jobs, lists, readers, records, roots},
+        sealed::{conduct, grants, jobs, lists, readers, records, results, roots},
     },
     query::{
         Answered, decode, encode,
@@ -33,6 +33,7 @@ pub(super) fn answer(state: &mut impl Read, path: &str, data: &[u8]) -> Option<A
         QueryJob::PATH => job(state, data),
         QueryJobs::PATH => job_list(state, data),
         QueryRoot::PATH => root(state, data),
+        QueryResults::PATH => result_list(state, data),
         QueryConduct::PATH => member_conduct(state, data),
         _ => return None,
     })
@@ -102,6 +103,19 @@ fn review_list(state: &mut impl Read, data: &[u8]) -> Answered {
         Ok(Some(store::decode::<ReviewRow>(SEALED, key, row)?))
     })?;
     encode(&ReviewRows { rows, next })
+}
+
+fn result_list(state: &mut impl Read, data: &[u8]) -> Answered {
+    let QueryResults { operator, cid, page } = decode(data)?;
+    if operator.is_empty() {
+        let cid = cid_of(&cid)?.to_string();
+        return encode(&ResultRows { rows: results::get(state, &cid)?.into_iter().collect(), next: Vec::new() });
+    }
+    let (rows, next) = rows(state, lists::results_of(&operator), page, |state, (key, cid)| {
+        let cid = std::str::from_utf8(cid).map_err(|_| crate::error::Stop::from(store::damaged(SEALED, key)))?;
+        Ok(results::get(state, cid)?)
+    })?;
+    encode(&ResultRows { rows, next })
 }
 
 fn job(state: &mut impl Read, data: &[u8]) -> Answered {

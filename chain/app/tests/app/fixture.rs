@@ -65,7 +65,7 @@ impl Reopen for Members {
         let Shown { statement, manifest, model, commitment, modality, body_part, vouched, file, .. } = *shown;
         let about = Registered { owner: &statement.owner, commitment };
         let case = Case { statement, manifest, model, modality, body_part, vouched };
-        aceso_seal::outcome(&about, &case, &content, file, file.len() as u64)
+        aceso_seal::outcome(&about, &case, &content, file, file.len() as u64).outcome
     }
 }
 

@@ -220,6 +220,7 @@ impl Hospital {
             deadline: self.ward.net.height + 50,
             callback_gas: 0,
             reason: String::new(),
+            identify: false,
         }
     }
 

@@ -1,6 +1,8 @@
-//! Claims for sealed images at the insurance and consent contracts of this repository, as they are built: what is set
-//! aside, what the callback pays and costs, and who cannot be paid twice, too early, or by whom it is not told.
+//! Claims at the insurance and consent contracts of this repository, as they are built. For sealed images: what is set
+//! aside, what the callback pays and costs, and who cannot be paid twice, too early, or by whom it is not told. For open
+//! ones: that the books know of each coin that the chain takes, whatever becomes of the transaction.
 
+use aceso_test_support::rewrapped;
 use aceso_types::{
     Digest, PixelDigest,
     guest::{Ended, Origin},
@@ -21,6 +23,7 @@ use tendermint::{abci::types::ExecTxResult, v0_38::abci::response};
 use crate::{
     fixture::{CHAIN, DENOM, Key, alice, bob, code, ours, sdk, text, told},
     hospital::{Hospital, author, eve, usual},
+    reads::{picture, register_image},
     shipped::{answered, ship},
     ward::{Kept, LATER, START, cid, dave},
 };
@@ -114,7 +117,7 @@ impl Counter {
         let grant = self.hospital.grant_of(&kept, number.into(), self.grants, &members);
         self.hospital.net().ok(&alice(), vec![grant]);
         let rule = json!({
-            "decision": {"permit": {"max_uses": 100}}, "actors": [eve().address()], "via": [self.insurance],
+            "decision": {"permit": {"max_uses": 100}}, "actors": [eve().address()], "via": [],
             "purposes": ["TREAT"], "models": [], "not_before": START, "not_after": LATER,
         });
         let msg = json!({"grant": {"images": [cid(number.into())], "rule": rule, "sealed": true}});
@@ -247,6 +250,44 @@ fn a_claim_is_paid_by_a_bit_or_by_nothing_that_others_can_read() {
     let after = [author(), dave()].map(|who| counter.hospital.balance(&who));
     assert_eq!([after[0] - before[0], after[1] - before[1]], [owed[1], owed[2]]);
     assert_eq!(counter.due(&alice().address()), 0);
+}
+
+/// Another insurer has asked before, so that the bit is known to everybody. The chain keeps no name of the pixels that it
+/// could tell this one, for one that fits all would match the patient's records: a claim asks members again.
+#[test]
+fn a_bit_that_another_payer_let_out_is_claimed_by_what_members_see() {
+    let mut counter = Counter::open(1);
+    let msg = json!({"treasury": dave().address(), "denom": DENOM}).to_string();
+    let other = ship(counter.hospital.net(), "insurance", &msg);
+    let finding = counter.hospital.manifest.output.findings[0].id.clone();
+    let bit = with(plan(1), "disclosure", json!({"predicate": {"findings": [finding]}}));
+    let everybody = counter.everybody();
+    [2, 3].into_iter().for_each(|number| counter.seal(number, None, &everybody));
+    let read = |counter: &mut Counter, policy, number, pixels| {
+        let job = counter.claim(policy, number);
+        counter.see(job, Disclose::Predicate, pixels, false);
+        callback(&counter.hospital.block(vec![]));
+        counter.standing(job)
+    };
+    let ours = std::mem::replace(&mut counter.insurance, other);
+    let first = counter.policy(bit.clone());
+    let theirs = read(&mut counter, first, 2, 7)["paid"].clone();
+    counter.insurance = ours;
+
+    // A claim is never answered from the state: members say by which name this insurer knows the pixels.
+    let policy = counter.policy(bit.clone());
+    let paid = read(&mut counter, policy, 2, 7)["paid"].clone();
+    assert_eq!(paid["findings"], json!([{"id": finding, "present": true}]));
+    let name = |insurance: &str, pixels| json!(claim(CHAIN, insurance, &PixelDigest(Digest([pixels; 32]))));
+    assert_eq!(paid["claim"], name(&counter.insurance, 7));
+    assert_ne!(paid["claim"], theirs["claim"]);
+    // By that it knows them again, sealed anew.
+    let again = read(&mut counter, policy, 3, 7);
+    assert_eq!(again["closed"]["reason"], json!({"paid_before": {"read": paid["read"]}}));
+    // And where it was itself told the bit before, of pixels that are not paid yet.
+    let later = counter.policy(bit);
+    assert_eq!(read(&mut counter, later, 3, 8)["paid"]["claim"], name(&counter.insurance, 8));
+    counter.balanced(&[policy, later]);
 }
 
 #[test]
@@ -447,5 +488,152 @@ fn word(institution: &Key, number: u8) -> SignedOrigin {
         subject: origin.subject.0.to_vec(),
         public_key: institution.public(),
         signature: institution.sign(&origin.sign_bytes(CHAIN).0),
+    }
+}
+
+impl Counter {
+    /// An open picture of alice's, guarded by the consent contract; eve may read it.
+    fn picture(&mut self, bytes: &[u8]) -> String {
+        let net = self.hospital.net();
+        let image = net.put(bytes);
+        net.ok(&alice(), vec![ours(&register_image(&alice(), &image, bytes.len(), &self.consent))]);
+        while self.hospital.net().app.expects_blocks() {
+            self.hospital.block(vec![]);
+        }
+        let rule = json!({
+            "decision": {"permit": {"max_uses": 100}}, "actors": [eve().address()], "via": [],
+            "purposes": ["TREAT"], "models": [], "not_before": START, "not_after": LATER,
+        });
+        let (consent, image) = (self.consent.clone(), image.to_string());
+        let granted = self.execute(&alice(), &consent, &json!({"grant": {"images": [image], "rule": rule}}), 0);
+        assert!(granted.code.is_ok(), "{}", granted.log);
+        image
+    }
+
+    /// Eve asks for a read of it; in the same transaction something may fail afterwards.
+    fn request(&mut self, policy: u64, image: &str, fails: bool) -> ExecTxResult {
+        let msg = json!({"request_read": {
+            "policy": policy, "image": image, "model": self.hospital.model, "purpose": "TREAT",
+        }});
+        let message = |msg: Value| {
+            sdk(&MsgExecuteContract {
+                sender: eve().address(),
+                contract: self.insurance.clone(),
+                msg: msg.to_string().into_bytes(),
+                funds: vec![],
+            })
+        };
+        let mut msgs = vec![message(msg)];
+        if fails {
+            msgs.push(message(json!({"release": {"job": 1}})));
+        }
+        let net = self.hospital.net();
+        let mut draft = net.draft(&[&eve()], msgs);
+        draft.gas = 90_000_000;
+        net.deliver(draft.sign())
+    }
+
+    fn lost(&self) -> u128 {
+        amount(&self.ask(json!({"lost": {"member": alice().address()}}))["amount"])
+    }
+
+    /// What the contract holds, and the chain holds for its open claims, is what it has put down and knows to be lost.
+    fn balanced(&self, policies: &[u64]) {
+        let mut books = 0;
+        for &policy in policies {
+            let (free, reserved) = self.escrow(policy);
+            books += free + reserved;
+            let claims = self.ask(json!({"sealed_claims": {"policy": policy, "limit": 100}}));
+            let open = claims["claims"].as_array().unwrap().iter().filter(|one| one["status"] == json!({"open": {}}));
+            books -= open.map(|one| amount(&one["held"])).sum::<u128>();
+        }
+        let due: u128 = [alice(), author(), dave()].iter().map(|who| self.due(&who.address())).sum();
+        assert_eq!(self.holds() + self.lost(), books + due);
+    }
+}
+
+#[test]
+fn a_read_that_shows_paid_pixels_is_refused_and_the_policy_bears_its_fee() {
+    let mut counter = Counter::open(1);
+    let (policy, fee) = (counter.policy(plan(1)), u128::from(counter.hospital.manifest.price.amount));
+    let (bytes, again) = (picture(0), rewrapped(0));
+    let (first, again) = (counter.picture(&bytes), counter.picture(&again));
+    let paid: Value = serde_json::from_slice(&answered(&counter.request(policy, &first, false))).unwrap();
+    assert!(paid["paid"]["read"].is_u64(), "{paid}");
+    let (had, escrow, patient) = (counter.holds(), counter.escrow(policy).0, counter.hospital.balance(&alice()));
+    let result = counter.request(policy, &again, false);
+    let refused: Value = serde_json::from_slice(&answered(&result)).unwrap();
+    assert_eq!(refused["refused"]["reason"], json!({"pixels_paid": {"read": paid["paid"]["read"]}}));
+    let event = told(&result).into_iter().find(|line| line.starts_with("wasm-refused")).unwrap();
+    assert!(event.contains("are already paid, by read"), "{event}");
+    let read = refused["refused"]["read"].as_u64().unwrap();
+    assert_eq!(counter.ask(json!({"refused_read": {"policy": policy, "read": read}})), refused["refused"]);
+    // The author has the read's fee from this policy's escrow, and nobody anything else.
+    assert_eq!((had - counter.holds(), escrow - counter.escrow(policy).0), (fee, fee));
+    assert_eq!(counter.hospital.balance(&alice()), patient);
+    counter.balanced(&[policy]);
+}
+
+#[test]
+fn the_books_are_the_balance_at_every_block_whatever_is_asked() {
+    let mut counter = Counter::open(1);
+    let fee = u128::from(counter.hospital.manifest.price.amount);
+    let policies = [counter.policy(plan(1)), counter.policy(plan(1))];
+    let files = [picture(0), rewrapped(0), picture(1), rewrapped(1)].map(|bytes| counter.picture(&bytes));
+    let everybody = counter.everybody();
+    (2..=5).for_each(|number| counter.seal(number, None, &everybody));
+    // One who reads and errs on purpose lowers what stands behind the member's own policies, and nobody else's.
+    let escrow = counter.escrow(policies[0]).0;
+    let failed = counter.request(policies[0], &files[0], true);
+    assert!(code(&failed) == ("wasm", 5) && failed.log.contains("is not the insurer"), "{}", failed.log);
+    assert_eq!((counter.escrow(policies[0]).0, counter.lost()), (escrow, fee));
+    counter.balanced(&policies);
+
+    let mut next = Draws(7);
+    let (mut made, mut refused, mut undone, mut claimed) = (0, 0, 0, 0);
+    for _ in 0..48 {
+        let policy = policies[next.below(2)];
+        match next.below(5) {
+            0..=1 => {
+                let (file, fails) = (&files[next.below(4)], next.below(3) == 0);
+                let result = counter.request(policy, file, fails);
+                if result.code.is_ok() {
+                    let told = String::from_utf8(answered(&result)).unwrap();
+                    if told.starts_with("{\"paid\"") { made += 1 } else { refused += 1 }
+                } else {
+                    undone += 1;
+                }
+            }
+            2..=3 => {
+                let number = u8::try_from(2 + next.below(4)).unwrap();
+                let result = counter.try_claim(policy, number);
+                if result.code.is_ok() {
+                    let job = serde_json::from_slice(&answered(&result)).unwrap();
+                    counter.see(job, Disclose::Sealed, number % 3, false);
+                    claimed += 1;
+                }
+            }
+            _ => {
+                let _ = counter.insure(&eve(), &json!({"settle": {}}), 0);
+            }
+        }
+        counter.balanced(&policies);
+        if next.below(2) == 0 {
+            counter.hospital.block(vec![]);
+            counter.balanced(&policies);
+        }
+    }
+    assert!(made > 0 && refused > 0 && undone > 0 && claimed > 0, "{made} {refused} {undone} {claimed}");
+}
+
+/// Numbers that look like chance and are the same each time: SplitMix64.
+struct Draws(u64);
+
+impl Draws {
+    fn below(&mut self, end: u64) -> usize {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        usize::try_from((mixed ^ (mixed >> 31)) % end).unwrap()
     }
 }

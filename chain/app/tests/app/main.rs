@@ -24,6 +24,7 @@ mod sealed_hostile;
 mod sealed_jobs;
 mod sealed_observer;
 mod sealed_refusals;
+mod sealed_results;
 mod shipped;
 mod signing;
 mod spoiled;

@@ -187,6 +187,9 @@ fn lie(outcome: Outcome) -> Outcome {
             ciphertext[0] ^= 1;
             Outcome::Sealed { input, commitment, ciphertext }
         }
+        Outcome::Stored { input, commitment, blob, size } => {
+            Outcome::Stored { input: other(input), commitment, blob, size }
+        }
         Outcome::Failed(_) => Outcome::Failed(Failure::Owner),
     }
 }

@@ -167,6 +167,10 @@ fn bits_are_counted_over_all_requests_and_bisection_ends() {
     let grant = hospital.grant(2);
     hospital.net().ok(&alice(), vec![grant]);
     assert_eq!(hospital.ask(&MsgRequestRead { grant: 2, ..asking.clone() }), 0);
+    // Whoever wants to know whose pixels it was asks members again, and no bit is counted for it.
+    assert_eq!(hospital.ask(&MsgRequestRead { identify: true, ..asking.clone() }), 3);
+    hospital.block(vec![]);
+    assert_eq!(hospital.ask(&asking), 0);
     assert_eq!(findings.len(), 4);
     for other in findings.iter().skip(1) {
         let asking = MsgRequestRead { findings: vec![other.clone()], ..asking.clone() };

@@ -94,23 +94,7 @@ impl Kept {
 }
 
 pub(crate) fn terms() -> Terms {
-    Terms {
-        version: VERSION,
-        salt: Digest([5; 32]),
-        actors: vec![bob().address()],
-        anybody: false,
-        via: vec![],
-        purposes: vec!["TREAT".into()],
-        models: vec![],
-        not_before: 0,
-        uses: 1,
-        open: true,
-        sealed: false,
-        findings: vec![],
-        bits: 0,
-        rewrap: true,
-        emergency: false,
-    }
+    Terms { uses: 1, sealed: false, bits: 0, ..aceso_test_support::terms(&[&bob().address()]) }
 }
 
 /// A grant before its proof is made.

@@ -1,5 +1,5 @@
-//! What can wait: sealed files of records that somebody let this operator's committees read are fetched and kept, and
-//! opener keys that nothing is wrapped for any more are destroyed.
+//! What can wait: sealed files of records that somebody let this operator's committees read are fetched and kept, so are the
+//! results that it has signed, and opener keys that nothing is wrapped for any more are destroyed.
 
 use std::{
     collections::BTreeSet,
@@ -11,7 +11,7 @@ use aceso_app::{Fetch, kept, lasting};
 use aceso_blobs::BlobStore;
 use aceso_types::{
     BlobId,
-    query::{GrantRow, Page, QueryGrants, QueryReader, QueryRecord, QueryValidator, RecordRow},
+    query::{GrantRow, Page, QueryGrants, QueryReader, QueryRecord, QueryResults, QueryValidator, RecordRow},
 };
 use tendermint::Time;
 
@@ -29,7 +29,8 @@ const PAGE: u32 = 100;
 /// How long an opener key stays after it has expired: this machine's clock and the chain's may differ, in seconds.
 const GRACE: u64 = 3600;
 
-/// Sealed files that are kept though nobody pays for their term: records with a grant that holds name this operator.
+/// Sealed files that are kept though they are no blobs of the chain's: of records with a grant that names this operator and
+/// holds, and results that it has signed.
 #[derive(Default)]
 pub(crate) struct Pins(RwLock<Option<BTreeSet<BlobId>>>);
 
@@ -108,7 +109,8 @@ impl Chores {
             self.pins.set(BTreeSet::new());
             return Ok(());
         };
-        let found = self.look(&operator, now)?;
+        let mut found = self.look(&operator, now)?;
+        self.results(&operator, &mut found)?;
         self.pins.set(found.files.iter().map(|(id, _)| *id).collect());
         self.destroy(&operator, &found.epochs, now)?;
         for (id, size) in &found.files {
@@ -134,6 +136,27 @@ impl Chores {
             }
             if rows.next.is_empty() {
                 return Ok(found);
+            }
+            after = rows.next;
+        }
+    }
+
+    /// Goes through the results that an operator keeps. Of a record that has ended nothing is kept.
+    fn results(&self, operator: &str, found: &mut Found) -> Result<(), ChoreError> {
+        let mut after = Vec::new();
+        loop {
+            let page = Some(Page { after, limit: PAGE, reverse: false });
+            let question = QueryResults { operator: operator.into(), cid: String::new(), page };
+            let rows = self.queries.ask(&question)?.unwrap_or_default();
+            for row in rows.rows {
+                let question = QueryRecord { record: row.record, ..QueryRecord::default() };
+                let holds = self.queries.ask(&question)?.is_some_and(|record: RecordRow| record.retired == 0);
+                if let (true, Ok(id)) = (holds, row.cid.parse()) {
+                    found.files.push((id, row.size));
+                }
+            }
+            if rows.next.is_empty() {
+                return Ok(());
             }
             after = rows.next;
         }

@@ -3,10 +3,10 @@
 
 use aceso_inference::Model;
 use aceso_seal::{Registered, outcome, sealed_bytes_max};
-use aceso_types::{msg::Recipient, sealed::Outcome};
+use aceso_types::msg::Recipient;
 use aceso_verify::{
     grant::{Ciphertext, GrantError, SecretKey},
-    outcome::{Case, RECORD_BYTES_MAX},
+    outcome::{Came, Case, RECORD_BYTES_MAX},
 };
 
 use super::{
@@ -59,8 +59,8 @@ pub(super) fn file_bytes_max() -> u64 {
     sealed_bytes_max(RECORD_BYTES_MAX)
 }
 
-/// Computes a job's outcome from the sealed file. All memory that it frees is wiped.
-pub(crate) fn compute(job: &Job, key: &SecretKey, model: &Model, file: &[u8]) -> Result<Outcome, Unable> {
+/// Computes a job's outcome, with the file that it may name, from the sealed file. All memory that it frees is wiped.
+pub(crate) fn compute(job: &Job, key: &SecretKey, model: &Model, file: &[u8]) -> Result<Came, Unable> {
     privately(|| {
         // A wrong key would attest that the wrap is wrong.
         if key.public().to_bytes()[..] != job.reader_key[..] {

@@ -1,12 +1,15 @@
 //! What a node and a worker process say to each other, and how it is framed: a byte that says what it is, the length in
-//! four bytes, big-endian, and so many bytes. Nothing of it is secret: sealed files, models, outcomes.
+//! four bytes, big-endian, and so many bytes. Nothing of it is secret: sealed files, models, outcomes, results that only who holds the key can read.
 
 use std::io::{self, Read, Write};
 
-use aceso_types::{manifest::ONNX_BYTES_MAX, sealed::OUTCOME_BYTES_MAX};
+use aceso_types::{
+    manifest::ONNX_BYTES_MAX,
+    sealed::{OUTCOME_BYTES_MAX, RESULT_BYTES_MAX},
+};
 
 /// The protocol's version, which a worker process says first.
-pub(super) const VERSION: u8 = 1;
+pub(super) const VERSION: u8 = 2;
 
 /// A kind of frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,10 +29,13 @@ pub(super) enum Kind {
     Outcome = 6,
     /// Either: why there is nothing, in words.
     Unable = 7,
+    /// From the worker, after an outcome that names a file: the file.
+    Result = 8,
 }
 
 impl Kind {
-    const ALL: [Self; 7] = [Self::Hello, Self::Job, Self::File, Self::Want, Self::Model, Self::Outcome, Self::Unable];
+    const ALL: [Self; 8] =
+        [Self::Hello, Self::Job, Self::File, Self::Want, Self::Model, Self::Outcome, Self::Unable, Self::Result];
 
     /// Most bytes of such a frame. A sealed file is longer than the record that a model reads by little.
     fn most(self) -> u64 {
@@ -41,6 +47,7 @@ impl Kind {
             Self::Model => ONNX_BYTES_MAX,
             Self::Outcome => OUTCOME_BYTES_MAX as u64,
             Self::Unable => 1 << 10,
+            Self::Result => RESULT_BYTES_MAX as u64,
         }
     }
 }
@@ -98,7 +105,7 @@ mod tests {
         assert!(send(&mut Vec::new(), Kind::Outcome, &vec![0; OUTCOME_BYTES_MAX + 1]).is_err());
         for (bytes, word) in [
             (&[0, 0, 0, 0, 0][..], "no frame 0"),
-            (&[8, 0, 0, 0, 0], "no frame 8"),
+            (&[9, 0, 0, 0, 0], "no frame 9"),
             (&[1, 0, 0, 0, 2, 1, 1], "too long"),
             (&[3, 255, 255, 255, 255], "too long"),
         ] {

@@ -4,6 +4,7 @@ use std::{io::Read, sync::Arc, time::Instant};
 
 use aceso_seal::LEAF;
 use aceso_types::sealed::Outcome;
+use aceso_verify::outcome::Came;
 
 use super::{
     compute::{Unable, compute, file_bytes_max},
@@ -22,13 +23,8 @@ pub(super) trait Computes {
         true
     }
 
-    /// The outcome of a job, given its sealed file and what reads the model's bytes.
-    fn outcome(
-        &mut self,
-        job: &Job,
-        file: &[u8],
-        onnx: &dyn Fn() -> Result<Vec<u8>, String>,
-    ) -> Result<Outcome, Unable>;
+    /// The outcome of a job and the file that it may name, given its sealed file and what reads the model's bytes.
+    fn outcome(&mut self, job: &Job, file: &[u8], onnx: &dyn Fn() -> Result<Vec<u8>, String>) -> Result<Came, Unable>;
 }
 
 /// This process, with the opener keys of a home.
@@ -44,12 +40,7 @@ impl Here {
 }
 
 impl Computes for Here {
-    fn outcome(
-        &mut self,
-        job: &Job,
-        file: &[u8],
-        onnx: &dyn Fn() -> Result<Vec<u8>, String>,
-    ) -> Result<Outcome, Unable> {
+    fn outcome(&mut self, job: &Job, file: &[u8], onnx: &dyn Fn() -> Result<Vec<u8>, String>) -> Result<Came, Unable> {
         let key = privately(|| self.home.opener(job.epoch))?.ok_or(Unable::NoKey(job.epoch))?;
         let model = self.models.get(&job.manifest, onnx)?;
         compute(job, &key, &model, file)
@@ -85,14 +76,14 @@ fn one(work: &Work, computes: &mut dyn Computes, taken: Taken<'_>, job: Job) -> 
     // Names what stands on the chain, and nothing of what is in the record.
     let span = tracing::info_span!("sealed", job = number, %model, %image, came_to = tracing::field::Empty);
     let word = match span.in_scope(|| attempt(work, job, computes)) {
-        Ok(outcome) if taken.is_closed() => {
-            drop(outcome);
+        Ok(came) if taken.is_closed() => {
+            drop(came);
             taken.done();
             "late"
         }
-        Ok(outcome) => {
-            let word = if matches!(outcome, Outcome::Failed(_)) { "failed" } else { "opened" };
-            let settled = work.settle(&statement, &outcome);
+        Ok(came) => {
+            let word = if matches!(came.outcome, Outcome::Failed(_)) { "failed" } else { "opened" };
+            let settled = work.settle(&statement, &came);
             taken.done();
             if settled { word } else { "kept" }
         }
@@ -112,7 +103,7 @@ fn one(work: &Work, computes: &mut dyn Computes, taken: Taken<'_>, job: Job) -> 
     Ok(word)
 }
 
-fn attempt(work: &Work, job: Job, computes: &mut dyn Computes) -> Result<Outcome, Unable> {
+fn attempt(work: &Work, job: Job, computes: &mut dyn Computes) -> Result<Came, Unable> {
     let (file, size) = sealed(work, &job)?;
     let job = Job { size, ..job };
     let onnx = &job.manifest.onnx;

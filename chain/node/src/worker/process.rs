@@ -8,6 +8,7 @@ use std::{
     time::Duration,
 };
 
+use aceso_verify::outcome::Came;
 use serde_json::json;
 
 use super::{
@@ -112,7 +113,12 @@ pub(super) fn converse(stream: &UnixStream, here: &mut Here) -> io::Result<()> {
             (kind, _) => return Err(wrong(format!("{kind:?} came instead of a file"))),
         };
         match here.outcome(&job, &file, &|| model(stream)) {
-            Ok(outcome) => send(&mut wire, Kind::Outcome, &outcome.encode())?,
+            Ok(Came { outcome, file }) => {
+                send(&mut wire, Kind::Outcome, &outcome.encode())?;
+                if let Some(file) = file {
+                    send(&mut wire, Kind::Result, &file)?;
+                }
+            }
             Err(Unable::Gone(e)) => return Err(e),
             Err(e) => {
                 tracing::warn!(job = job.number(), "{e}");

@@ -17,6 +17,6 @@ impl Reopen for Reopening {
         let Ok(content) = ContentPoint::from_bytes(point) else { return Outcome::Failed(Failure::Key) };
         let about = Registered { owner: &statement.owner, commitment };
         let case = Case { statement, manifest, model, modality, body_part, vouched };
-        outcome(&about, &case, &content, file, file.len() as u64)
+        outcome(&about, &case, &content, file, file.len() as u64).outcome
     }
 }

@@ -16,8 +16,9 @@ use std::{
 };
 
 use aceso_app::attest::AttestKey;
+use aceso_blobs::BlobError;
 use aceso_types::{
-    Digest,
+    BlobId, Digest,
     msg::Share,
     sealed::{OUTCOME_BYTES_MAX, Outcome, Statement},
 };
@@ -50,6 +51,12 @@ pub(crate) enum ShareError {
     /// It cannot be written down.
     #[error(transparent)]
     Home(#[from] HomeError),
+    /// Whoever computed it has not said what it names.
+    #[error("the outcome names {0}, and no file came with it")]
+    NoFile(BlobId),
+    /// The file cannot be kept, or is not the one that the outcome names.
+    #[error("the result cannot be kept: {0}")]
+    Blob(#[from] BlobError),
 }
 
 #[derive(Serialize, Deserialize)]
@@ -123,6 +130,16 @@ impl Shares {
         write_new(&self.file(job), &bytes, true)?;
         said.insert(job, Said::Outcome { digest: now, outcome: note.outcome, share: None });
         Ok(())
+    }
+
+    /// The file that a job's outcome names, if it does.
+    pub(crate) fn file_of(&self, job: u64) -> Option<BlobId> {
+        let said = self.lock();
+        let Some(Said::Outcome { outcome, .. }) = said.get(&job) else { return None };
+        match Outcome::decode(outcome) {
+            Ok(Outcome::Stored { blob, .. }) => Some(blob),
+            _ => None,
+        }
     }
 
     /// The share of a job as its member signs it; none where nothing was settled.

@@ -24,6 +24,7 @@ use std::{
 };
 
 use aceso_types::sealed::Outcome;
+use aceso_verify::outcome::Came;
 
 use super::{
     compute::Unable,
@@ -121,10 +122,17 @@ impl Remote {
                 },
                 (Kind::Outcome, bytes) => {
                     let outcome = Outcome::decode(&bytes).map_err(|e| wrong(e.to_string()))?;
-                    if outcome.fits(&job.statement.disclosure) {
-                        return Ok(Answer::Outcome(outcome));
+                    if !outcome.fits(&job.statement.disclosure) {
+                        return Err(wrong("its outcome is no answer to what was asked".into()));
                     }
-                    return Err(wrong("its outcome is no answer to what was asked".into()));
+                    let file = match &outcome {
+                        Outcome::Stored { .. } => match receive(&mut wire)? {
+                            (Kind::Result, file) => Some(file),
+                            (kind, _) => return Err(wrong(format!("{kind:?} came instead of a result"))),
+                        },
+                        _ => None,
+                    };
+                    return Ok(Answer::Came(Came { outcome, file }));
                 }
                 (Kind::Unable, bytes) => return Ok(Answer::Unable(String::from_utf8_lossy(&bytes).into_owned())),
                 (kind, _) => return Err(wrong(format!("{kind:?} is nothing that a worker process says"))),
@@ -134,7 +142,7 @@ impl Remote {
 }
 
 enum Answer {
-    Outcome(Outcome),
+    Came(Came),
     Unable(String),
 }
 
@@ -150,14 +158,9 @@ impl Computes for Remote {
         silent(&self.0).unwrap_or(false)
     }
 
-    fn outcome(
-        &mut self,
-        job: &Job,
-        file: &[u8],
-        onnx: &dyn Fn() -> Result<Vec<u8>, String>,
-    ) -> Result<Outcome, Unable> {
+    fn outcome(&mut self, job: &Job, file: &[u8], onnx: &dyn Fn() -> Result<Vec<u8>, String>) -> Result<Came, Unable> {
         match self.ask(job, file, onnx) {
-            Ok(Answer::Outcome(outcome)) => Ok(outcome),
+            Ok(Answer::Came(came)) => Ok(came),
             Ok(Answer::Unable(reason)) => Err(Unable::Told(reason)),
             Err(e) => Err(Unable::Gone(e)),
         }

@@ -16,16 +16,17 @@ use std::{
 use aceso_app::{OpenJob, TASKS_PAGE, Task, WantedBlob, attest::AttestKey};
 use aceso_blobs::BlobStore;
 use aceso_inference::{Kernels, image};
-use aceso_test_support::{picture, repository};
+use aceso_test_support::{picture, repository, with_maps};
 use aceso_types::{
     BlobId, Digest, Height, Manifest,
+    manifest::Onnx,
     msg::{Recipient, SealedFile, Share},
     query::{Asked, JobRow, JobStatus, QueryJob, QueryReader, ReaderRow, RecordRow},
     sealed::{Disclosure, Failure, Outcome, Statement},
 };
 use aceso_verify::{
     grant::{ContentPoint, Granted, PublicKey, Registered, Registration, SecretKey, Wrap},
-    outcome::open_outputs,
+    outcome::{Came, open_outputs},
 };
 use prost::Message;
 use tendermint::v0_38::abci::{request, response};
@@ -127,7 +128,7 @@ pub(super) fn job(number: u64) -> Job {
 fn computed(job: &Job, key: &SecretKey, file: &[u8]) -> Result<Outcome, Unable> {
     let models = Models::new(Kernels::default());
     let model = models.get(&job.manifest, || Ok(MODEL.1.clone())).unwrap();
-    compute(&Job { size: file.len() as u64, ..job.clone() }, key, &model, file)
+    compute(&Job { size: file.len() as u64, ..job.clone() }, key, &model, file).map(|came| came.outcome)
 }
 
 #[test]
@@ -159,7 +160,7 @@ fn every_failure_is_an_outcome_and_what_is_wrong_here_is_none() {
     let huge = Job { size: 1 << 30, ..job.clone() };
     let models = Models::new(Kernels::default());
     let model = models.get(&job.manifest, || Ok(MODEL.1.clone())).unwrap();
-    assert_eq!(compute(&huge, &opener(), &model, &good).unwrap(), Outcome::Failed(Failure::Record));
+    assert_eq!(compute(&huge, &opener(), &model, &good).unwrap(), Outcome::Failed(Failure::Record).into());
 
     // A member whose key file is another one says nothing: it would say that the patient's wrap is wrong.
     let other = SecretKey::derive(&[9; 32], b"test", b"1").unwrap();
@@ -365,6 +366,85 @@ fn jobs_become_shares_until_they_are_closed() {
     wait("the share of before", || again.word().0.len() == 1);
     assert_eq!(again.word().0, shares[1..]);
     again.stop();
+}
+
+/// A job whose model answers with more than an outcome holds.
+fn long_job(number: u64) -> Job {
+    let (usual, onnx) = (job(number), with_maps(&MODEL.1));
+    let manifest = Manifest { onnx: Onnx::of(BlobId::of_raw(&onnx), &onnx), ..MODEL.0.clone() };
+    Job { statement: Statement { model: manifest.id(), ..usual.statement }, manifest, ..usual }
+}
+
+/// What every good machine makes of it.
+fn long_result(job: &Job) -> Came {
+    let models = Models::new(Kernels::default());
+    let model = models.get(&job.manifest, || Ok(with_maps(&MODEL.1))).unwrap();
+    compute(job, &opener(), &model, &sealed(OWNER, &picture(1))).unwrap()
+}
+
+#[test]
+fn a_long_result_is_kept_before_its_name_is_signed_and_a_second_one_never() {
+    let (place, state) = (Place::new(), State::with(&[]));
+    let job = long_job(7);
+    state.open.lock().unwrap().push(task(&job));
+    let came = long_result(&job);
+    let Outcome::Stored { blob, size, .. } = came.outcome else { panic!("{:?}", came.outcome) };
+    // Stopped when the outcome was written down and the file was not: nothing is signed of what is not here.
+    let idle = Config { worker_threads: 0, ..Config::default() };
+    let work = place.work(&state, &idle);
+    let nothing = Came { outcome: came.outcome.clone(), file: None };
+    assert!(!work.settle(&job.statement, &nothing));
+    work.look();
+    assert!(work.word().0.is_empty() && work.queue.has(7) && !place.blobs.has(&blob).unwrap());
+    work.stop();
+    // The next run computes the same once more.
+    place.blobs.put(&with_maps(&MODEL.1)[..], 1 << 30).unwrap();
+    let work = place.work(&state, &Config::default());
+    wait("the share", || work.word().0.len() == 1);
+    assert_eq!(Outcome::decode(&work.word().0[0].outcome).unwrap(), came.outcome);
+    assert_eq!(place.blobs.read(&blob, size).unwrap(), came.file.clone().unwrap());
+
+    // A machine that errs the second time keeps nothing of it, and says what it has said.
+    let mut second = came.file.clone().unwrap();
+    second[0] ^= 1;
+    let other = BlobId::of_raw(&second);
+    let input = *came.outcome.input().unwrap();
+    let outcome = Outcome::Stored { input, commitment: Digest([9; 32]), blob: other, size };
+    assert!(!work.settle(&job.statement, &Came { outcome, file: Some(second.clone()) }));
+    // Neither does one that was handed another file than its outcome names.
+    let lied = Came { outcome: came.outcome.clone(), file: Some(second) };
+    place.blobs.remove(&blob).unwrap();
+    assert!(!work.settle(&job.statement, &lied));
+    assert!(!place.blobs.has(&other).unwrap() && !place.blobs.has(&blob).unwrap());
+    assert_eq!(Outcome::decode(&work.word().0[0].outcome).unwrap(), came.outcome);
+    work.stop();
+}
+
+#[test]
+fn a_worker_process_hands_a_long_result_over() {
+    let (place, state) = (Place::new(), State::with(&[]));
+    let job = long_job(7);
+    state.open.lock().unwrap().push(task(&job));
+    place.blobs.put(&with_maps(&MODEL.1)[..], 1 << 30).unwrap();
+    let config = Config { worker_threads: 0, worker_socket: "w.sock".into(), ..Config::default() };
+    let work = place.work(&state, &config);
+    let path = place.home.path().join("w.sock");
+    // One that names a file and does not send it is no worker.
+    let mut liar = &connect(&path);
+    send(&mut liar, Kind::Hello, &[VERSION]).unwrap();
+    (0..2).for_each(|_| drop(receive(&mut liar).unwrap()));
+    let came = long_result(&job);
+    send(&mut liar, Kind::Outcome, &came.outcome.encode()).unwrap();
+    send(&mut liar, Kind::Unable, b"no").unwrap();
+    wait("its end", || work.meters.outcomes.counted("gone") == 1);
+    assert!(work.word().0.is_empty());
+    let mut here = Here::new(place.home.clone(), Arc::new(Models::new(Kernels::default())));
+    let worker = std::thread::spawn(move || converse(&connect(&path), &mut here));
+    wait("the share", || work.word().0.len() == 1);
+    let Outcome::Stored { blob, size, .. } = came.outcome else { panic!("{:?}", came.outcome) };
+    assert_eq!(place.blobs.read(&blob, size).unwrap(), came.file.unwrap());
+    work.stop();
+    drop(worker);
 }
 
 #[test]

@@ -18,6 +18,7 @@ use aceso_types::{
     query::{JobStatus, QueryJob, QueryReader},
     sealed::{Outcome, Statement},
 };
+use aceso_verify::outcome::Came;
 
 use super::{
     chores::Chores,
@@ -171,9 +172,10 @@ impl Work {
         self.stopped.load(Ordering::Relaxed)
     }
 
-    /// Writes an outcome down and has it signed. Answers false where another one stands.
-    pub(super) fn settle(&self, statement: &Statement, outcome: &Outcome) -> bool {
-        let settled = self.shares.settle(statement, outcome);
+    /// Writes an outcome down, keeps the file that it names, and has it signed. Answers false where another one stands: then
+    /// nothing of what came now is kept, so that of one job there is one text whatever this machine computes.
+    pub(super) fn settle(&self, statement: &Statement, came: &Came) -> bool {
+        let settled = self.shares.settle(statement, &came.outcome).and_then(|()| self.store(came));
         match &settled {
             Ok(()) => self.bell.ring(),
             Err(error @ (ShareError::Another { .. } | ShareError::Damaged(_))) => {
@@ -183,6 +185,22 @@ impl Work {
             Err(error) => tracing::error!(job = statement.job, "nothing is signed: {error}"),
         }
         settled.is_ok()
+    }
+
+    /// Keeps the file that an outcome names.
+    fn store(&self, came: &Came) -> Result<(), ShareError> {
+        let Came { outcome: Outcome::Stored { blob, size, .. }, file } = came else { return Ok(()) };
+        let file = file.as_deref().ok_or(ShareError::NoFile(*blob))?;
+        self.blobs.put_as(blob, *size, file)?;
+        Ok(())
+    }
+
+    /// Whether the file that an outcome names is here, without which nothing is signed.
+    fn has_file_of(&self, job: u64) -> bool {
+        match self.shares.file_of(job) {
+            Some(blob) => self.blobs.has(&blob).unwrap_or(false),
+            None => true,
+        }
     }
 
     /// Looks for a blob here and, if it is not, with others.
@@ -207,9 +225,10 @@ impl Work {
                 let public = key.public();
                 for OpenJob { job, fee } in self.open_jobs(&public) {
                     open.insert(job);
-                    if self.shares.has(job) {
+                    if self.shares.has(job) && self.has_file_of(job) {
                         self.shares.sign(job, key);
                     } else {
+                        // Also where this node was stopped between the two: it computes the same once more.
                         wanted.insert(job, fee);
                     }
                 }

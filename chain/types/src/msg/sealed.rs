@@ -311,6 +311,10 @@ pub struct MsgRequestRead {
     /// Why, in words, where the grant is for emergencies; at most 1024 bytes, public for ever.
     #[prost(string, tag = "15")]
     pub reason: String,
+    /// Whether the input's identity for the requester is wanted too. Then a committee is asked, and paid, even where all
+    /// findings are known: nothing on the chain says it to one who was not told it.
+    #[prost(bool, tag = "16")]
+    pub identify: bool,
 }
 
 /// Answer to [`MsgRequestRead`].

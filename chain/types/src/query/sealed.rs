@@ -15,6 +15,7 @@ asked! {
     QueryJob => "/aceso.reads.v1.Query/Job", JobRow;
     QueryJobs => "/aceso.reads.v1.Query/Jobs", JobRows;
     QueryRoot => "/aceso.reads.v1.Query/Root", RootRow;
+    QueryResults => "/aceso.reads.v1.Query/Results", ResultRows;
     QueryConduct => "/aceso.reads.v1.Query/Conduct", ConductRow;
 }
 
@@ -354,6 +355,60 @@ pub struct JobRow {
     /// What a dispute has found, if there was one.
     #[prost(message, optional, tag = "19")]
     pub disputed: Option<Disputed>,
+    /// What is held for keeping a result that does not stand in its outcome, for all members together.
+    #[prost(string, tag = "20")]
+    pub keep: String,
+    /// Bytes of the result, where it is sealed.
+    #[prost(uint64, tag = "21")]
+    pub result_bytes: u64,
+}
+
+/// Results that members keep: one by its file's CID, or those of an operator.
+#[derive(Clone, PartialEq, Eq, prost::Message)]
+pub struct QueryResults {
+    /// The operator; empty to look for a file.
+    #[prost(string, tag = "1")]
+    pub operator: String,
+    /// The file's CID.
+    #[prost(string, tag = "2")]
+    pub cid: String,
+    /// Which part of an operator's.
+    #[prost(message, optional, tag = "3")]
+    pub page: Option<Page>,
+}
+
+/// The encrypted result of a job, as a file that the members who signed it keep.
+#[derive(Clone, PartialEq, Eq, prost::Message)]
+pub struct ResultRow {
+    /// The job.
+    #[prost(uint64, tag = "1")]
+    pub job: u64,
+    /// The record that was read: once its owner ends it, nothing of it is kept.
+    #[prost(uint64, tag = "2")]
+    pub record: u64,
+    /// The file's CID.
+    #[prost(string, tag = "3")]
+    pub cid: String,
+    /// Its bytes.
+    #[prost(uint64, tag = "4")]
+    pub size: u64,
+    /// The height at which its term is over.
+    #[prost(uint64, tag = "5")]
+    pub expires: u64,
+    /// The operators of those who signed it.
+    #[prost(string, repeated, tag = "6")]
+    pub operators: Vec<String>,
+}
+
+/// Results.
+#[derive(Clone, PartialEq, Eq, prost::Message)]
+pub struct ResultRows {
+    /// The rows.
+    #[prost(message, repeated, tag = "1")]
+    pub rows: Vec<ResultRow>,
+    /// What to ask after; empty at the end.
+    #[prost(bytes = "vec", tag = "2")]
+    pub next: Vec<u8>,
 }
 
 /// What everybody has found who computed a job again.

@@ -153,6 +153,8 @@ enum ShortOutcome {
     Predicate(Digest, bool, Vec<(String, bool)>),
     #[serde(rename = "s")]
     Sealed(Digest, bool, Digest, Bytes),
+    #[serde(rename = "b")]
+    Stored(Digest, bool, Digest, BlobId, u64),
 }
 
 impl From<Compact> for Wire {
@@ -184,6 +186,9 @@ impl From<Compact> for Wire {
             }
             Outcome::Sealed { input: Input { claim, vouched }, commitment, ciphertext } => {
                 ShortOutcome::Sealed(claim, vouched, commitment, Bytes(ciphertext))
+            }
+            Outcome::Stored { input: Input { claim, vouched }, commitment, blob, size } => {
+                ShortOutcome::Stored(claim, vouched, commitment, blob, size)
             }
         };
         (
@@ -225,6 +230,9 @@ impl From<Wire> for Compact {
             }
             ShortOutcome::Sealed(claim, vouched, commitment, Bytes(ciphertext)) => {
                 Outcome::Sealed { input: Input { claim, vouched }, commitment, ciphertext }
+            }
+            ShortOutcome::Stored(claim, vouched, commitment, blob, size) => {
+                Outcome::Stored { input: Input { claim, vouched }, commitment, blob, size }
             }
         };
         let statement = CompactStatement {

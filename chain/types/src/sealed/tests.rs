@@ -140,6 +140,14 @@ fn outcomes_fit_what_was_asked_for() {
     let sealed = |length| Outcome::Sealed { input, commitment: Digest::default(), ciphertext: vec![0; length] };
     assert!(sealed(100).fits(&Disclosure::Sealed) && !sealed(0).fits(&Disclosure::Sealed));
     assert!(!sealed(5000).fits(&Disclosure::Sealed));
+    // A length has one place: what stands in the outcome, or a file that it names.
+    let stored = |size| Outcome::Stored { input, commitment: Digest::default(), blob: BlobId::of_raw(b"r"), size };
+    let (inline, most) = (INLINE_BYTES_MAX, RESULT_BYTES_MAX as u64);
+    assert!(sealed(inline).fits(&Disclosure::Sealed) && !sealed(inline + 1).fits(&Disclosure::Sealed));
+    assert!(!stored(inline as u64).fits(&Disclosure::Sealed) && stored(inline as u64 + 1).fits(&Disclosure::Sealed));
+    assert!(stored(most).fits(&Disclosure::Sealed) && !stored(most + 1).fits(&Disclosure::Sealed));
+    assert!(!stored(most).fits(&Disclosure::Open));
+    assert_eq!(Outcome::decode(&stored(most).encode()), Ok(stored(most)));
 }
 
 fn compact(outcome: Outcome, disclosure: Disclosure) -> Compact {
@@ -150,7 +158,7 @@ fn compact(outcome: Outcome, disclosure: Disclosure) -> Compact {
     Compact { version: VERSION, root: 0, members: vec![1, 2, 4], statement, outcome, signers, signature }
 }
 
-fn compacts() -> [Compact; 4] {
+fn compacts() -> [Compact; 5] {
     let input = Input { claim: Digest([5; 32]), vouched: false };
     let outputs = vec![Tensor::new(ElementType::I8, vec![1, 2], vec![1, 2]).unwrap()];
     let (commitment, ciphertext) = (Digest([6; 32]), vec![7; 40]);
@@ -159,6 +167,10 @@ fn compacts() -> [Compact; 4] {
         compact(Outcome::Open { input, outputs }, Disclosure::Open),
         compact(Outcome::Sealed { input, commitment, ciphertext }, Disclosure::Sealed),
         compact(Outcome::Failed(Failure::Unsuitable), Disclosure::Sealed),
+        compact(
+            Outcome::Stored { input, commitment, blob: BlobId::of_raw(b"result"), size: 1 << 20 },
+            Disclosure::Sealed,
+        ),
     ]
 }
 

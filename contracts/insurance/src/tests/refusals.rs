@@ -3,14 +3,18 @@
 use aceso_contract::testing::Script;
 use aceso_interface::{
     Model,
-    insurance::{Cover, Party, Terms},
+    insurance::{Cover, Party, Refusal, Refused, Terms},
 };
 use aceso_types::{BlobId, Digest, ModelId, PixelDigest};
 use cosmwasm_std::{Uint128, coins, testing::message_info, to_json_binary};
 use expect_test::{Expect, expect};
 
 use super::stage::{FEE, NOW, PRICE, Stage, account, origin, refused, share};
-use crate::{contract::REPLY_PERMITTED, msg::ExecuteMsg, state::Request};
+use crate::{
+    contract::REPLY_PERMITTED,
+    msg::{DueResponse, ExecuteMsg, QueryMsg, RefusedReadsResponse},
+    state::Request,
+};
 
 fn policy_refused(change: impl FnOnce(&mut Terms), sentence: Expect) {
     refused(Stage::new().policy(change), sentence);
@@ -216,8 +220,10 @@ fn a_policy_that_asks_for_an_origin_gets_one() {
     );
     assert!(stage.host.journal().is_empty());
     refused(stage.request(1, elsewhere), expect!["the institution's word does not hold for what read 1 saw"]);
-    // The read was made: its fee and the use stay taken, nothing is paid.
-    assert_eq!((stage.holds("author"), stage.holds("hospital"), stage.escrow(1)), (i128::from(FEE), 0, 10 * PRICE));
+    // The read was made: the policy bears its fee, nothing is paid.
+    let left = 10 * PRICE - u128::from(FEE);
+    assert_eq!((stage.holds("author"), stage.holds("hospital"), stage.escrow(1)), (i128::from(FEE), 0, left));
+    assert_eq!((stage.holds("insurance"), stage.lost("patient")), (i128::try_from(left).unwrap(), 0));
     assert_eq!(stage.host.uses(account("consent").as_str(), "4"), 1);
 }
 
@@ -244,7 +250,104 @@ fn nothing_is_paid_twice() {
         stage.request(1, lateral),
         expect!["study 39bd3a835e78d9a33eab066210cc6b1c08029b5aebacfbb1ca6f036fc0b4829a is already paid, by read 1"],
     );
-    assert_eq!((stage.escrow(1), stage.holds("patient")), (9 * PRICE, 400));
+    // Nothing is paid, and the policy bears what the chain took for the two reads.
+    let left = 9 * PRICE - 2 * u128::from(FEE);
+    assert_eq!((stage.escrow(1), stage.holds("patient"), stage.lost("patient")), (left, 400, 0));
+    assert_eq!(stage.holds("insurance"), i128::try_from(left).unwrap());
+    let page = |start_after| QueryMsg::RefusedReads { policy: 1, start_after, limit: None };
+    let told = stage.query::<RefusedReadsResponse>(page(None)).refused;
+    let study = origin("hospital", Script::pixels(b""), "1.2.3").study.into();
+    let reasons = [Refusal::PixelsPaid { read: 1 }, Refusal::StudyPaid { study, read: 1 }];
+    assert_eq!(told.iter().map(|one| (one.read, one.image)).collect::<Vec<_>>(), [(2, wrapped), (3, lateral)]);
+    assert_eq!(told.iter().map(|one| one.reason.clone()).collect::<Vec<_>>(), reasons);
+    assert_eq!(stage.query::<Refused>(QueryMsg::RefusedRead { policy: 1, read: 3 }), told[1]);
+    assert_eq!(stage.query::<RefusedReadsResponse>(page(Some(2))).refused, told[1..]);
+    // The file whose pixels were paid is known from now on, and is not read again.
+    let used = stage.host.journal().len();
+    let again = stage.request(1, wrapped).unwrap_err();
+    assert!(again.ends_with("is already paid, by read 1"), "{again}");
+    assert_eq!(stage.host.journal().len(), used);
+}
+
+/// Whoever fails a transaction after its read has not lowered what stands behind another's policy: the chain keeps the
+/// fee, and the member's own policy bears it before anything else is asked of it.
+#[test]
+fn a_read_that_its_transaction_undoes_is_borne_by_the_members_policy() {
+    let mut stage = Stage::insured();
+    let (fee, image) = (u128::from(FEE), stage.image);
+    stage.fails = true;
+    for times in 1..=3 {
+        refused(stage.request(1, image), expect!["a later message failed"]);
+        // Each is borne within the next, and undone with it.
+        assert_eq!((stage.escrow(1), stage.lost("patient")), (10 * PRICE, times * fee));
+    }
+    stage.fails = false;
+    stage.request(1, image).unwrap();
+    assert_eq!((stage.escrow(1), stage.lost("patient")), (9 * PRICE - 3 * fee, 0));
+    assert_eq!(stage.holds("insurance"), i128::try_from(stage.escrow(1)).unwrap());
+}
+
+#[test]
+fn no_policy_lends_to_another_members_reads() {
+    let mut stage = Stage::new();
+    stage.grant(100);
+    let image = stage.image;
+    let mine = stage.policy(|_| ()).unwrap();
+    let others = stage.policy(|terms| terms.member = account("other").into()).unwrap();
+    stage.fund(mine, PRICE + 150).unwrap();
+    stage.fund(others, 10 * PRICE).unwrap();
+    stage.fails = true;
+    for _ in 0..2 {
+        stage.request(mine, image).unwrap_err();
+    }
+    let used = stage.host.journal().len();
+    refused(stage.request(mine, image), expect!["the escrow of policy 1 holds 950, and a read costs 1000"]);
+    assert_eq!(stage.host.journal().len(), used, "nothing was asked of the chain");
+    // What is gone is gone from her policy only, and the insurer gets what is there.
+    stage.fails = false;
+    stage.at(NOW + 100);
+    stage.send(message_info(&account("insurer"), &[]), ExecuteMsg::Withdraw { policy: mine }).unwrap();
+    assert_eq!((stage.holds("insurer"), stage.lost("patient")), (950, 0));
+    assert_eq!((stage.escrow(others), stage.holds("insurance")), (10 * PRICE, 10_000));
+}
+
+#[test]
+fn a_policy_that_cannot_bear_what_was_lost_asks_for_nothing() {
+    let mut stage = Stage::insured();
+    let (image, fee) = (stage.image, u128::from(FEE));
+    let poor = stage.policy(|_| ()).unwrap();
+    stage.fund(poor, fee).unwrap();
+    stage.fails = true;
+    for _ in 0..2 {
+        stage.request(1, image).unwrap_err();
+    }
+    stage.fails = false;
+    refused(
+        stage.request(poor, image),
+        expect!["the escrow of policy 2 holds 100, and reads of its member's images that failed have cost 200"],
+    );
+    // Where the poor one is emptied first, it bears what it holds and the other one the rest.
+    stage.at(NOW + 100);
+    let withdraw =
+        |stage: &mut Stage, policy| stage.send(message_info(&account("insurer"), &[]), ExecuteMsg::Withdraw { policy });
+    refused(withdraw(&mut stage, poor), expect!["the escrow of policy 2 is empty"]);
+    withdraw(&mut stage, 1).unwrap();
+    assert_eq!(stage.holds("insurer"), i128::try_from(10 * PRICE - 2 * fee).unwrap());
+    assert_eq!((stage.holds("insurance"), stage.escrow(poor), stage.lost("patient")), (100, 100, 0));
+}
+
+#[test]
+fn a_share_that_cannot_be_sent_is_owed() {
+    let mut stage = Stage::insured();
+    let image = stage.image;
+    stage.refuses = Some(account("treasury").into());
+    stage.request(1, image).unwrap();
+    let due = |stage: &Stage| stage.query::<DueResponse>(QueryMsg::Due { account: account("treasury").into() });
+    assert_eq!((due(&stage).amount.u128(), stage.holds("treasury"), stage.holds("patient")), (50, 0, 400));
+    stage.refuses = None;
+    let settle = ExecuteMsg::Settle { start_after: None, limit: None };
+    stage.send(message_info(&account("anybody"), &[]), settle).unwrap();
+    assert_eq!((due(&stage).amount.u128(), stage.holds("treasury")), (0, 50));
 }
 
 #[test]

@@ -8,7 +8,7 @@ use aceso_contract::{
 use aceso_interface::{
     Image,
     consent::{Decision, Opening, Rule, hidden_image, hidden_rule},
-    insurance::{Acceptance, ClaimStatus, Closed, Disclosure, Party, Payout, Sealed, SealedClaim, Terms},
+    insurance::{Acceptance, Claim, ClaimStatus, Closed, Disclosure, Party, Payout, Sealed, SealedClaim, Terms},
 };
 use aceso_types::{BlobId, Digest, guest::Origin};
 use cosmwasm_std::{Response, Uint128, from_json, testing::message_info};
@@ -16,7 +16,10 @@ use expect_test::{Expect, expect};
 use proptest::prelude::*;
 
 use super::stage::{FEE, NOW, PRICE, Stage, account, origin, refused, share};
-use crate::msg::{DueResponse, EscrowResponse, ExecuteMsg, QueryMsg, SealedClaimsResponse};
+use crate::{
+    helpers::identity,
+    msg::{ClaimsResponse, DueResponse, EscrowResponse, ExecuteMsg, QueryMsg, SealedClaimsResponse},
+};
 
 const REWARD: u64 = 10;
 /// What the chain takes: the model's price and three members' reward.
@@ -36,21 +39,9 @@ fn plan() -> Sealed {
 
 fn terms() -> GrantTerms {
     GrantTerms {
-        version: 1,
-        salt: Digest([5; 32]),
-        actors: vec![account("physician").into()],
-        anybody: false,
-        via: vec![],
-        purposes: vec!["TREAT".into()],
-        models: vec![],
-        not_before: 0,
-        uses: 1_000,
         open: false,
-        sealed: true,
         findings: vec!["finding".into()],
-        bits: 8,
-        rewrap: false,
-        emergency: false,
+        ..aceso_test_support::terms(&[account("physician").as_str()])
     }
 }
 
@@ -163,7 +154,8 @@ impl Stage {
         let books: u128 = (1..=policies).map(|policy| self.escrow_and_reserved(policy)).map(|(a, b)| a + b).sum();
         let due: u128 = ["hospital", "author", "patient", "treasury", "other"].iter().map(|name| self.due(name)).sum();
         let jobs = self.ledger.get("jobs").copied().unwrap_or_default();
-        assert_eq!(self.holds("insurance") + jobs, i128::try_from(books + due).unwrap());
+        let lost = self.lost("patient");
+        assert_eq!(self.holds("insurance") + jobs, i128::try_from(books + due - lost).unwrap());
     }
 }
 
@@ -215,7 +207,7 @@ fn a_sealed_read_is_paid_by_the_split_once_its_outcome_is_there() {
 }
 
 #[test]
-fn a_predicate_tells_the_finding_and_a_known_one_pays_nobody() {
+fn a_predicate_tells_the_finding_and_a_known_one_is_claimed_by_what_members_see() {
     let findings = vec!["finding".to_owned()];
     let mut stage = Stage::with(|plan| plan.disclosure = Disclosure::Predicate { findings });
     let image = stage.seal("file", "chest");
@@ -223,7 +215,7 @@ fn a_predicate_tells_the_finding_and_a_known_one_pays_nobody() {
     stage.finish(job, Ended::Done).unwrap();
     let ClaimStatus::Paid(paid) = stage.sealed_claim(job).status else { panic!() };
     assert_eq!((paid.findings.len(), paid.findings[0].present, paid.commitment), (1, true, None));
-    // A later policy, which may pay again, learns nothing new from a bit that is known.
+    // A later policy may pay again. The bit is known, but not whose pixels it is about: members are asked, and paid.
     let later = stage
         .policy(|terms| {
             (terms.not_before, terms.not_after) = (NOW + 100, NOW + 200);
@@ -233,12 +225,11 @@ fn a_predicate_tells_the_finding_and_a_known_one_pays_nobody() {
         .unwrap();
     stage.fund(later, 10 * RESERVED).unwrap();
     stage.at(NOW + 100);
-    refused(
-        stage.claim(later, image),
-        expect![
-            "these findings are known from an earlier read, which does not say whose pixels it saw: claim under a policy with sealed disclosure"
-        ],
-    );
+    let again = stage.claim(later, image).unwrap();
+    assert_eq!((again, stage.sealed_claim(again).held.u128()), (job + 1, HELD));
+    stage.finish(again, Ended::Done).unwrap();
+    let ClaimStatus::Paid(again) = stage.sealed_claim(again).status else { panic!() };
+    assert_eq!((again.claim, again.findings), (paid.claim, paid.findings));
     stage.balanced(2);
 }
 
@@ -630,13 +621,32 @@ fn an_authors_fee_above_the_share_and_the_reward_are_the_escrows() {
 /// What may happen next.
 #[derive(Clone, Debug)]
 enum Step {
-    Claim { policy: u64, file: usize },
-    End { which: usize, ended: Ended },
+    Claim {
+        policy: u64,
+        file: usize,
+    },
+    /// An open read, in a transaction that may fail after it.
+    Read {
+        policy: u64,
+        file: usize,
+        fails: bool,
+    },
+    End {
+        which: usize,
+        ended: Ended,
+    },
     Settle,
-    Fund { policy: u64, amount: u128 },
-    Release { which: usize },
+    Fund {
+        policy: u64,
+        amount: u128,
+    },
+    Release {
+        which: usize,
+    },
     Later,
-    Withdraw { policy: u64 },
+    Withdraw {
+        policy: u64,
+    },
 }
 
 fn steps() -> impl Strategy<Value = Step> {
@@ -649,6 +659,7 @@ fn steps() -> impl Strategy<Value = Step> {
     ];
     prop_oneof![
         6 => (1_u64..=2, 0_usize..6).prop_map(|(policy, file)| Step::Claim { policy, file }),
+        5 => (1_u64..=2, 0_usize..6, any::<bool>()).prop_map(|(policy, file, fails)| Step::Read { policy, file, fails }),
         5 => (any::<usize>(), ended).prop_map(|(which, ended)| Step::End { which, ended }),
         1 => Just(Step::Settle),
         1 => (1_u64..=2, 1_u128..3_000).prop_map(|(policy, amount)| Step::Fund { policy, amount }),
@@ -674,20 +685,35 @@ proptest! {
                 terms.sealed = Some(Sealed { payout: payout.clone(), ..plan() });
             }).unwrap();
         }
-        // Six files of three pictures, in one study each.
+        // A third policy is another member's: whatever happens to the two, its coins are there.
+        stage.policy(|terms| terms.member = account("other").into()).unwrap();
+        stage.fund(3, 5_000).unwrap();
+        // Six files of three pictures, in one study each, sealed; and six open files of two of them and of another one.
+        let open: Vec<Image> = (0..6).map(|at| {
+            let picture = 1 + at % 3;
+            let word = origin("hospital", Script::pixels(format!("{picture}").as_bytes()), &format!("{picture}"));
+            let image = stage.register(&format!("{picture}|open {at}"), Some(word));
+            stage.grant_image(image, 1_000);
+            image
+        }).collect();
         let files: Vec<Image> = (0..6).map(|at| stage.seal_as(
             "patient", &format!("file {at}"), &format!("{}|{at}", at % 3),
             Some(origin("hospital", Script::pixels(format!("{}", at % 3).as_bytes()), &format!("{}", at % 3))),
         )).collect();
-        let mut funded = 0_i128;
+        let mut funded = 5_000_i128;
         let mut released = 0_i128;
         let mut now = NOW;
         for step in steps {
-            let open = stage.host.open_jobs();
+            let jobs = stage.host.open_jobs();
             match step {
                 Step::Claim { policy, file } => { let _ = stage.claim(policy, files[file]); }
-                Step::End { which, ended } => if !open.is_empty() {
-                    let job = open[which % open.len()];
+                Step::Read { policy, file, fails } => {
+                    stage.fails = fails;
+                    let _ = stage.request(policy, open[file]);
+                    stage.fails = false;
+                }
+                Step::End { which, ended } => if !jobs.is_empty() {
+                    let job = jobs[which % jobs.len()];
                     let told = stage.end(job, ended);
                     let aceso_contract::Callback::AcesoRead(done) = told;
                     let fee: i128 = done.fee.parse().unwrap();
@@ -703,8 +729,8 @@ proptest! {
                     stage.fund(policy, amount).unwrap();
                     funded += i128::try_from(amount).unwrap();
                 }
-                Step::Release { which } => if !open.is_empty() {
-                    let job = open[which % open.len()];
+                Step::Release { which } => if !jobs.is_empty() {
+                    let job = jobs[which % jobs.len()];
                     let _ = stage.release("insurer", job);
                 },
                 Step::Later => {
@@ -716,7 +742,7 @@ proptest! {
                     let _ = stage.send(message_info(&account("insurer"), &[]), ExecuteMsg::Withdraw { policy });
                 }
             }
-            let mut books = 0_u128;
+            let (mut books, mut most) = (stage.escrow(3), 0);
             for policy in 1..=2 {
                 let (free, reserved) = stage.escrow_and_reserved(policy);
                 let page: SealedClaimsResponse =
@@ -725,17 +751,22 @@ proptest! {
                     .map(|one| one.reserved).sum();
                 prop_assert_eq!(of_open.u128(), reserved);
                 books += free + reserved;
+                most = most.max(free);
             }
             let due: u128 = ["hospital", "author", "patient", "treasury"].iter().map(|name| stage.due(name)).sum();
             // Jobs of released claims are the chain's alone.
             let theirs: u128 = stage.host.open_jobs().into_iter().map(|job| stage.sealed_claim(job))
                 .filter(|one| one.status != ClaimStatus::Open {}).map(|one| one.held.u128()).sum();
             let jobs = stage.ledger.get("jobs").copied().unwrap_or_default() - i128::try_from(theirs).unwrap();
-            prop_assert_eq!(stage.holds("insurance") + jobs - released, i128::try_from(books + due).unwrap());
+            // What the chain took for reads whose transactions failed is known, and in an escrow of the member's.
+            let lost = stage.lost("patient");
+            prop_assert!(lost <= most, "{lost} of {most}");
+            prop_assert_eq!(stage.holds("insurance") + jobs - released, i128::try_from(books + due - lost).unwrap());
+            prop_assert_eq!((stage.escrow(3), stage.lost("other")), (5_000, 0));
             // Nothing comes from nowhere.
             prop_assert_eq!(stage.ledger.values().sum::<i128>(), funded);
         }
-        // Each of the three pictures is paid once at most: both policies' periods overlap.
+        // Each of the four pictures is paid once at most, open or sealed: both policies' periods overlap.
         let mut paid = Vec::new();
         for policy in 1..=2 {
             let page: SealedClaimsResponse =
@@ -743,6 +774,10 @@ proptest! {
             for claim in page.claims {
                 if let ClaimStatus::Paid(one) = claim.status { paid.push(one.claim.to_string()); }
             }
+            let page: ClaimsResponse =
+                stage.query(QueryMsg::Claims { policy, start_after: None, limit: Some(100) });
+            let identity = |claim: &Claim| identity(&stage.env("insurance"), &claim.pixels).to_string();
+            paid.extend(page.claims.iter().map(identity));
         }
         let all = paid.len();
         paid.sort();

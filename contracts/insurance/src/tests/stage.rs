@@ -11,7 +11,7 @@ use aceso_contract::{
 use aceso_interface::{
     Image, Model,
     consent::{Decision, GuardExecuteMsg, Rule},
-    insurance::{Claim, Cover, Party, Share, Terms},
+    insurance::{Answer, Claim, Cover, Party, Share, Terms},
 };
 use aceso_types::{PixelDigest, guest::Origin};
 use cosmwasm_std::{
@@ -23,7 +23,8 @@ use expect_test::Expect;
 
 use crate::{
     contract::{execute, instantiate, query, reply, sudo},
-    msg::{EscrowResponse, ExecuteMsg, InstantiateMsg, QueryMsg},
+    helpers::words,
+    msg::{EscrowResponse, ExecuteMsg, InstantiateMsg, LostResponse, QueryMsg},
 };
 
 pub(super) const NOW: u64 = 1_000_000;
@@ -40,6 +41,8 @@ pub(super) struct Stage {
     /// An account that takes no coins.
     pub(super) refuses: Option<String>,
     pub(super) height: u64,
+    /// Whether something in the transaction fails after the counter has done its work.
+    pub(super) fails: bool,
     /// Jobs that were open after the last transaction, and what the running one has left with the chain for a job.
     asked: Vec<u64>,
     held: u64,
@@ -90,6 +93,7 @@ impl Stage {
             image: aceso_types::BlobId::of_raw(b"").into(),
             refuses: None,
             height: mock_env().block.height,
+            fails: false,
             asked: vec![],
             held: 0,
             now: NOW,
@@ -144,6 +148,10 @@ impl Stage {
     }
 
     pub(super) fn grant_image(&mut self, image: Image, max_uses: u32) {
+        self.grant_image_as("patient", image, max_uses);
+    }
+
+    pub(super) fn grant_image_as(&mut self, owner: &str, image: Image, max_uses: u32) {
         let rule = Rule {
             decision: Decision::Permit { max_uses },
             actors: vec![account("physician").into()],
@@ -154,7 +162,7 @@ impl Stage {
             not_after: self.now + 1_000_000,
         };
         let msg = consent::ExecuteMsg::Grant { images: vec![image], rule, sealed: false };
-        let info = message_info(&account("patient"), &[]);
+        let info = message_info(&account(owner), &[]);
         let env = self.env("consent");
         aceso_consent::contract::execute(self.consent.as_mut(), env, info, msg).unwrap();
     }
@@ -202,7 +210,14 @@ impl Stage {
     ) -> Result<Claim, String> {
         let msg = ExecuteMsg::RequestRead { policy, image, model, purpose: purpose.into() };
         let response = self.send(message_info(&account(sender), &[]), msg)?;
-        Ok(from_json(response.data.unwrap()).unwrap())
+        match from_json(response.data.unwrap()).unwrap() {
+            Answer::Paid(claim) => Ok(*claim),
+            Answer::Refused(refused) => Err(words(&refused)),
+        }
+    }
+
+    pub(super) fn lost(&self, member: &str) -> u128 {
+        self.query::<LostResponse>(QueryMsg::Lost { member: account(member).into() }).amount.u128()
     }
 
     pub(super) fn escrow(&self, policy: u64) -> u128 {
@@ -224,7 +239,10 @@ impl Stage {
         self.host.transaction(&[info.sender.as_str()]);
         let may_pay = u64::try_from(self.holds("insurance")).unwrap();
         self.host.set_coins(account("insurance").as_str(), may_pay);
-        let result = self.deliver(info, msg);
+        let result = match self.deliver(info, msg) {
+            Ok(_) if self.fails => Err("a later message failed".into()),
+            other => other,
+        };
         if result.is_err() {
             (self.insurance.storage, self.consent.storage, self.ledger) = before;
         }

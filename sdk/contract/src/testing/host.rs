@@ -85,6 +85,8 @@ pub(crate) struct Chain {
     pub(crate) models: BTreeMap<ModelId, Model>,
     pub(crate) images: BTreeMap<BlobId, Image>,
     pub(crate) uses: BTreeMap<(String, String), u32>,
+    /// What contracts were charged, by contract and the image's owner.
+    pub(crate) spent: BTreeMap<(String, String), u128>,
     /// What each contract may still pay reads with in this transaction.
     pub(crate) coins: BTreeMap<String, u64>,
     pub(crate) journal: Vec<Entry>,
@@ -141,6 +143,7 @@ impl Host {
             models: BTreeMap::new(),
             images: BTreeMap::new(),
             uses: BTreeMap::new(),
+            spent: BTreeMap::new(),
             coins: BTreeMap::new(),
             journal: Vec::new(),
             reads: 0,
@@ -251,6 +254,10 @@ impl Chain {
                 findings: model.manifest.output.findings.iter().map(|finding| finding.id.clone()).collect(),
             })),
             AcesoQuery::Uses { guard, grant } => to_json_binary(&self.uses_of(guard, grant)),
+            AcesoQuery::Spent { payer, owner } => {
+                let spent = self.spent.get(&(payer.clone(), owner.clone())).copied().unwrap_or_default();
+                to_json_binary(&spent.to_string())
+            }
         };
         match json {
             Ok(json) => SystemResult::Ok(ContractResult::Ok(json)),

@@ -183,6 +183,8 @@ impl Chain {
             }
         };
         self.coins.insert(contract.clone(), rest);
+        let owner = self.images.get(id).map(|image| image.registration.owner.clone()).unwrap_or_default();
+        *self.spent.entry((contract.clone(), owner)).or_default() += u128::from(fee);
         self.write(*id, *model, contract, Event::Read { guard, grant, r#use: used, fee, author });
         Ok(next_read(self))
     }

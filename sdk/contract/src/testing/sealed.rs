@@ -156,6 +156,7 @@ impl Chain {
         let bit = |id: &String| self.jobs.bits.get(&(owner.clone(), image, model, id.clone())).copied();
         let bits: Option<Vec<(bool, ReadId)>> = msg.findings.iter().map(bit).collect();
         if msg.disclose() == Disclose::Predicate
+            && !msg.identify
             && let Some(bits) = bits
         {
             let findings = msg.findings.iter().zip(&bits);

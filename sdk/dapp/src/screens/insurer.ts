@@ -1,5 +1,5 @@
 /** The insurer: policies with their escrow, and claims as they are paid or refused, for open reads and for sealed ones. */
-import { type Aceso, type Claim, type PaidSealed, type Policy, type SealedClaim, subscribe } from "@aceso/sdk";
+import { type Aceso, type Claim, type PaidSealed, type Policy, type Refused, type SealedClaim, subscribe } from "@aceso/sdk";
 
 import { accountInput, modelSelect } from "../controls.js";
 import { button, choose, field, fill, form, h, id, line, table, upper, when } from "../dom.js";
@@ -28,6 +28,7 @@ export async function insurer(main: HTMLElement): Promise<{ refresh: () => Promi
   const policies = h("div", {});
   const claims = h("div", {});
   const sealed = h("div", {});
+  const refused = h("div", {});
   const state = h("p", { className: "soft live", role: "status", id: "live" }, "connecting …");
   const target = h("select", { id: "fund-policy", required: true });
   const amount = h("input", {
@@ -66,6 +67,9 @@ export async function insurer(main: HTMLElement): Promise<{ refresh: () => Promi
       h("h2", { id: "claims-h" }, "Claims"),
       state,
       claims,
+      h("h3", {}, "Read, and not paid for"),
+      h("p", { className: "soft" }, "The policy bears what the chain took for the read, and nothing else."),
+      refused,
       sentences.clinical(),
     ),
     h(
@@ -114,6 +118,14 @@ export async function insurer(main: HTMLElement): Promise<{ refresh: () => Promi
       claimTable(
         paid.sort((one, other) => other.read - one.read),
         badges,
+        aceso.chain.denom,
+      ),
+    );
+    const unpaid = (await Promise.all(all.map((policy) => aceso.refusedReads(at, policy.id)))).flat();
+    fill(
+      refused,
+      refusedTable(
+        unpaid.sort((one, other) => other.read - one.read),
         aceso.chain.denom,
       ),
     );
@@ -230,6 +242,18 @@ function settling(aceso: Aceso, at: string): HTMLElement {
     return "What was owed is sent: one transfer for each account.";
   });
   return h("div", {}, h("div", { className: "row" }, settle), says);
+}
+
+function refusedTable(refused: Refused[], denom: string): HTMLElement {
+  const rows = refused.map((one) => [
+    one.read,
+    one.policy,
+    sentences.refusal(one),
+    coins(one.fee, denom),
+    id(one.actor),
+    when(one.time),
+  ]);
+  return table(["Read", "Policy", "Why", "Fee", "Asked by", "When"], rows, "Nothing was refused after its read.");
 }
 
 async function making(aceso: Aceso, at: string, refresh: () => Promise<void>): Promise<HTMLElement> {

@@ -164,14 +164,15 @@ async function requesting(
     async () => {
       const chosen = offered[Number(cover.value)];
       if (!chosen) throw new Error("No policy of this patient covers a model that the chain has.");
-      const { claim, height } = await aceso.requestRead(insurance, {
+      const { paid, refused, height } = await aceso.requestRead(insurance, {
         policy: chosen.policy,
         image,
         model: chosen.model,
         purpose: purpose.value,
       });
-      await done(claim.read);
-      return `Read ${claim.read} ran in block ${height}, and the policy paid for it.`;
+      await done((paid ?? refused).read);
+      if (refused) return `Read ${refused.read} ran in block ${height}. Nothing was paid: ${sentences.refusal(refused)}.`;
+      return `Read ${paid.read} ran in block ${height}, and the policy paid for it.`;
     },
   );
 }

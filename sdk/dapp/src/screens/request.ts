@@ -80,6 +80,7 @@ export async function request(
         accept: undefined,
         deadline: BigInt(height + TERM),
         callbackGas: 0n,
+        identify: false,
         reason: terms.emergency ? reason.value.trim() : "",
       });
       const read = attribute(events, "request_read", "read");

@@ -101,8 +101,9 @@ exports! {
     /// A sealed read's receipt, manifest, model, content point, what is registered in JSON, the file → its outcome, computed
     /// here.
     aceso_recompute_sealed(receipt, manifest, onnx, point, about, file) => receipts::recompute_sealed;
-    /// A sealed read's receipt, manifest, content point → its outcome, with outputs that were kept for who has the point.
-    aceso_outputs(receipt, manifest, point) => receipts::outputs;
+    /// A sealed read's receipt, manifest, content point, the file that its outcome names (empty where it names none) → its
+    /// outcome, with outputs that were kept for who has the point.
+    aceso_outputs(receipt, manifest, point, file) => receipts::outputs;
     /// The parts of a receipt file, header and validators as the RPC's JSON → the file.
     aceso_evidence(receipt, component_proof, app_proof, commit, validators) => receipts::evidence;
     /// A compact receipt, a roots file, what is demanded of the committee in JSON → the read, proven.

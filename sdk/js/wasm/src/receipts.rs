@@ -6,7 +6,7 @@ use aceso_types::{Digest, Manifest, PixelDigest, Receipt, Tensor, sealed::Outcom
 use aceso_verify::{
     Evidence, Opened, RecomputeError, Trust,
     grant::ContentPoint,
-    outcome::{RECORD_BYTES_MAX, open_outputs},
+    outcome::{Came, RECORD_BYTES_MAX, open_result},
 };
 use prost::Message;
 use serde::Deserialize;
@@ -67,7 +67,7 @@ pub(crate) fn recompute_sealed(
     let About { owner, commitment, modality, body_part, vouched } = read(about, "registration")?;
     let registered = Registered { owner: &owner, commitment: &commitment };
     let size = u64::try_from(file.len()).unwrap_or(u64::MAX);
-    let outcome = match open_registered(&registered, &content, file, size, RECORD_BYTES_MAX) {
+    let Came { outcome, file } = match open_registered(&registered, &content, file, size, RECORD_BYTES_MAX) {
         Ok((inner, record)) => {
             let opened = Opened {
                 content: &content,
@@ -85,32 +85,40 @@ pub(crate) fn recompute_sealed(
                 let words = "the record does not open here, and its committee has opened it";
                 return Err(format!("{words}: {failure:?}").into());
             }
-            want.outcome.clone()
+            want.outcome.clone().into()
         }
     };
-    Ok(Answer::json(&told(&receipt, manifest, &content, &outcome)?)?)
+    Ok(Answer::json(&told(&receipt, manifest, &content, &outcome, file.as_deref())?)?)
 }
 
 /// What a sealed read came to, for who has the record's content point: outputs that were kept for her are opened, and
-/// compared with what the committee committed to. Nothing is computed again.
-pub(crate) fn outputs(receipt: &[u8], manifest: &[u8], point: &[u8]) -> Result<Answer, Refusal> {
+/// compared with what the committee committed to. `file` is the one that the outcome names, and empty where it names none.
+/// Nothing is computed again.
+pub(crate) fn outputs(receipt: &[u8], manifest: &[u8], point: &[u8], file: &[u8]) -> Result<Answer, Refusal> {
     let receipt = Receipt::decode(receipt).map_err(|e| e.to_string())?;
     let sealed = receipt.sealed.as_ref().ok_or_else(|| RecomputeError::Open.to_string())?;
-    Ok(Answer::json(&told(&receipt, manifest, &ContentPoint::from_bytes(point)?, &sealed.outcome)?)?)
+    let file = Some(file).filter(|file| !file.is_empty());
+    Ok(Answer::json(&told(&receipt, manifest, &ContentPoint::from_bytes(point)?, &sealed.outcome, file)?)?)
 }
 
 /// An outcome's digest, with scores and findings as far as it has them for who holds the key.
-fn told(receipt: &Receipt, manifest: &[u8], content: &ContentPoint, outcome: &Outcome) -> Result<Value, String> {
+fn told(
+    receipt: &Receipt,
+    manifest: &[u8],
+    content: &ContentPoint,
+    outcome: &Outcome,
+    file: Option<&[u8]>,
+) -> Result<Value, String> {
     let manifest = Manifest::decode(manifest).map_err(|e| e.to_string())?;
     if manifest.id() != receipt.model {
         let (got, want) = (manifest.id(), receipt.model);
         return Err(RecomputeError::Model { got, want }.to_string());
     }
     let tensors: Vec<Tensor> = match outcome {
-        Outcome::Sealed { commitment, ciphertext, .. } => {
+        Outcome::Sealed { .. } | Outcome::Stored { .. } => {
             let compact = receipt.compact().ok_or_else(|| RecomputeError::Open.to_string())?;
             let statement = compact.statement.of(receipt.committee.digest);
-            open_outputs(content, &statement, commitment, ciphertext).map_err(|e| e.to_string())?
+            open_result(content, &statement, outcome, file).map_err(|e| e.to_string())?
         }
         Outcome::Open { outputs, .. } => outputs.clone(),
         Outcome::Predicate { .. } | Outcome::Failed(_) => Vec::new(),
@@ -173,7 +181,7 @@ mod tests {
         let words = |refused: Result<Answer, Refusal>| format!("{:?}", refused.unwrap_err());
         let refused = words(recompute_sealed(b"x", b"", b"", b"", b"", b""));
         assert!(refused.contains("the receipt does not decode"), "{refused}");
-        assert!(words(outputs(b"x", b"", b"")).contains("the receipt does not decode"));
+        assert!(words(outputs(b"x", b"", b"", b"")).contains("the receipt does not decode"));
         let about = br#"{"owner":"a","commitment":"00","modality":"","body_part":"","vouched":null}"#;
         assert!(read::<About>(about, "registration").is_err());
         let about = format!(

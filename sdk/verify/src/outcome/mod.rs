@@ -11,5 +11,5 @@ mod read;
 mod secret;
 
 #[cfg(feature = "recompute")]
-pub use read::{BODY_PART, Case, MODALITY, RECORD_BYTES_MAX, Read, outcome, read};
-pub use secret::{OutputsError, blind, open_outputs, seal_outputs};
+pub use read::{BODY_PART, Came, Case, MODALITY, RECORD_BYTES_MAX, Read, outcome, read};
+pub use secret::{OutputsError, blind, open_outputs, open_result, seal_outputs};

@@ -11,13 +11,14 @@
 //! The nonce is the same because the key is used for one job only. Members whose machine errs encrypt other outputs under
 //! the same key and nonce; with this cipher (RFC 8452) that tells nobody anything but that they differ, where plain GCM
 //! would give away both and its authentication key. A model's outputs always have the same shapes and so the ciphertext
-//! has always the same length.
+//! has always the same length. One that is too long for an outcome is a file of its own, named by the outcome that members
+//! sign: members that differ in one bit differ in the name.
 
 use alloc::vec::Vec;
 
 use aceso_types::{
-    Digest, Tensor,
-    sealed::{OUTPUT_BYTES_MAX, Statement, commitment},
+    BlobId, Digest, Tensor,
+    sealed::{Outcome, RESULT_BYTES_MAX, Statement, commitment},
 };
 use aes_gcm_siv::{Aes256GcmSiv, KeyInit, Nonce, aead::Aead};
 use zeroize::{Zeroize, Zeroizing};
@@ -26,9 +27,6 @@ use crate::grant::ContentPoint;
 
 const BLIND: &[u8] = b"aceso/blind/1";
 const RESULT: &[u8] = b"aceso/result/1";
-/// Most bytes of a ciphertext: outputs, their shapes, and the tag.
-const CIPHERTEXT_MAX: usize = OUTPUT_BYTES_MAX + 256;
-
 /// Why a sealed outcome does not open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -40,6 +38,20 @@ pub enum OutputsError {
         most: usize,
         /// How many there are.
         got: usize,
+    },
+    /// The outcome is open, a predicate's, or a failure.
+    #[error("the outcome has nothing that was kept for who holds the key")]
+    NotSealed,
+    /// The outputs are in a file that was not given.
+    #[error("the outputs are in {0}, which members of the committee keep")]
+    Elsewhere(BlobId),
+    /// The file was cut, or is another one.
+    #[error("the result has {want} bytes, and the file has {got}")]
+    Size {
+        /// What the outcome says.
+        want: u64,
+        /// What was given.
+        got: u64,
     },
     /// The key, the chain or the job is another one, or a byte was changed.
     #[error("the outcome is not of this job, or the key is not the record's")]
@@ -78,8 +90,8 @@ pub fn open_outputs(
     want: &Digest,
     ciphertext: &[u8],
 ) -> Result<Vec<Tensor>, OutputsError> {
-    if ciphertext.len() > CIPHERTEXT_MAX {
-        return Err(OutputsError::Long { most: CIPHERTEXT_MAX, got: ciphertext.len() });
+    if ciphertext.len() > RESULT_BYTES_MAX {
+        return Err(OutputsError::Long { most: RESULT_BYTES_MAX, got: ciphertext.len() });
     }
     let plain = cipher(content, about).decrypt(&Nonce::default(), ciphertext).map_err(|_| OutputsError::Cipher)?;
     let plain = Zeroizing::new(plain);
@@ -91,6 +103,28 @@ pub fn open_outputs(
         Ok(outputs)
     } else {
         Err(OutputsError::Commitment { want: *want })
+    }
+}
+
+/// Opens what an outcome has kept for who holds the record's key. `file` is the blob that a [`Outcome::Stored`] names; of a
+/// result that stands in the outcome there is none.
+///
+/// # Errors
+/// [`OutputsError`]. Bytes of another file, or of another job, are [`OutputsError::Cipher`].
+pub fn open_result(
+    content: &ContentPoint,
+    about: &Statement,
+    outcome: &Outcome,
+    file: Option<&[u8]>,
+) -> Result<Vec<Tensor>, OutputsError> {
+    match (outcome, file) {
+        (Outcome::Sealed { commitment, ciphertext, .. }, _) => open_outputs(content, about, commitment, ciphertext),
+        (Outcome::Stored { blob, .. }, None) => Err(OutputsError::Elsewhere(*blob)),
+        (Outcome::Stored { size, .. }, Some(file)) if file.len() as u64 != *size => {
+            Err(OutputsError::Size { want: *size, got: file.len() as u64 })
+        }
+        (Outcome::Stored { commitment, .. }, Some(file)) => open_outputs(content, about, commitment, file),
+        _ => Err(OutputsError::NotSealed),
     }
 }
 

@@ -83,7 +83,7 @@ fn recorded(compact: Compact, signed: &Signed) -> RecordedResponse {
         Outcome::Predicate { findings, .. } => (findings.into_iter().map(|one| (one.id, one.present)).collect(), None),
         Outcome::Failed(failure) => (Vec::new(), Some(format!("{failure:?}").to_lowercase())),
         // What the outputs mean stands in the model's manifest.
-        Outcome::Open { .. } | Outcome::Sealed { .. } => (Vec::new(), None),
+        Outcome::Open { .. } | Outcome::Sealed { .. } | Outcome::Stored { .. } => (Vec::new(), None),
     };
     RecordedResponse {
         image: compact.statement.image.to_string(),

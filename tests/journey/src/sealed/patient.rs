@@ -14,7 +14,7 @@ use aceso_types::{
     BlobId, Digest, ModelId,
     msg::{MsgRegisterSealed, MsgRegisterSealedResponse, SealedFile, SignedOrigin},
     query::{QueryReader, QueryRecord, QueryValidators, ReaderRow, RecordRow},
-    sealed::{Terms, VERSION},
+    sealed::Terms,
 };
 use aceso_verify::grant::{ContentPoint, SecretKey};
 use anyhow::{Context, Result, ensure};
@@ -128,21 +128,15 @@ pub(super) fn committee(asks: &Party) -> Result<Vec<ReaderRow>> {
 /// Reads by a committee for one physician, TREAT, one model: as many as wanted, one bit of it for everyone.
 pub(super) fn terms(physician: &str, model: ModelId, finding: &str, uses: u32) -> Result<Terms> {
     Ok(Terms {
-        version: VERSION,
         salt: Digest(random()?),
-        actors: vec![physician.into()],
-        anybody: false,
-        via: Vec::new(),
-        purposes: vec!["TREAT".into()],
         models: vec![model],
         not_before: now()? - 3600,
         uses,
         open: false,
-        sealed: true,
         findings: vec![finding.into()],
         bits: 1,
         rewrap: false,
-        emergency: false,
+        ..aceso_test_support::terms(&[physician])
     })
 }
 

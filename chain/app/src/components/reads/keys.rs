@@ -25,6 +25,11 @@ pub(crate) fn uses(guard: &str, grant: &str) -> Vec<u8> {
     format!("uses/{guard}/{grant}").into_bytes()
 }
 
+/// `spent/aceso1…payer/aceso1…owner`: what reads of an owner's images were charged to a contract, 16 bytes big-endian.
+pub(crate) fn spent(payer: &str, owner: &str) -> Vec<u8> {
+    format!("spent/{payer}/{owner}").into_bytes()
+}
+
 /// `journal/bafkrei…/00000000000000000007` — the entry's number on the chain
 pub(crate) fn journal(cid: &str, number: u64) -> Vec<u8> {
     format!("journal/{cid}/{number:020}").into_bytes()
@@ -92,6 +97,7 @@ fn keys_do_not_change() {
         image("c"),
         owned("o", "c"),
         uses("g", "1"),
+        spent("p", "o"),
         journal("c", 7),
         receipt(7),
         receipt_of("c", 7),
@@ -104,6 +110,7 @@ fn keys_do_not_change() {
         image/c
         owner/o/c
         uses/g/1
+        spent/p/o
         journal/c/00000000000000000007
         receipt/00000000000000000007
         receipt-of/c/00000000000000000007

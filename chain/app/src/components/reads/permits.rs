@@ -18,7 +18,7 @@ use crate::{
     error::Outcome,
     event::Event,
     run::{Mode, Run},
-    store::{Bare, Read, Write},
+    store::{Bare, Read, Write, damaged},
 };
 
 /// Permits that one transaction may hold.
@@ -48,6 +48,8 @@ pub(crate) struct Journal {
     uses: BTreeMap<(String, String), u32>,
     /// What is owed for reads, by payer.
     owed: BTreeMap<String, u128>,
+    /// The same by payer and the image's owner.
+    spent: BTreeMap<(String, String), u128>,
 }
 
 impl Journal {
@@ -79,6 +81,24 @@ impl Journal {
         }
         self.entries.push(entry);
     }
+
+    /// Remembers whose image it was that a payer owes a fee for.
+    pub(crate) fn spend(&mut self, payer: &str, owner: &str, fee: u64) {
+        if fee > 0 {
+            *self.spent.entry((payer.into(), owner.into())).or_default() += u128::from(fee);
+        }
+    }
+}
+
+/// What reads of an owner's images were charged to a contract, up to and within the running transaction.
+pub(crate) fn spent(state: &mut impl Read, journal: &Journal, payer: &str, owner: &str) -> Outcome<u128> {
+    let fresh = journal.spent.get(&(payer.into(), owner.into())).copied().unwrap_or(0);
+    Ok(stored(state, &keys::spent(payer, owner))?.saturating_add(fresh))
+}
+
+fn stored(state: &mut impl Read, key: &[u8]) -> Outcome<u128> {
+    let Some(row) = state.get(READS, key)? else { return Ok(0) };
+    Ok(row.as_slice().try_into().map(u128::from_be_bytes).map_err(|_| damaged(READS, key))?)
 }
 
 /// How often a grant was used, up to and within the running transaction.
@@ -228,6 +248,11 @@ pub(crate) fn write_journal(state: &mut impl Write, journal: &Journal, events: &
         let key = keys::uses(guard, grant);
         let used = state.counter(READS, &key)?.saturating_add(u64::from(*fresh));
         state.set(READS, key, used.to_be_bytes().into())?;
+    }
+    for ((payer, owner), fresh) in &journal.spent {
+        let key = keys::spent(payer, owner);
+        let total = stored(state, &key)?.saturating_add(*fresh);
+        state.set(READS, key, total.to_be_bytes().into())?;
     }
     for entry in &journal.entries {
         let number = state.count(READS, keys::entries())?;

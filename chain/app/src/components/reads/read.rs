@@ -115,6 +115,7 @@ pub(crate) fn start(
         };
         let author = wanted.row.author.clone();
         note(run, reader, wanted.cid, *model, What::Read { guard, grant, r#use, fee, author });
+        run.tx.journal.spend(reader, &wanted.image.owner, fee);
     }
     let Wanted { cid, image, row, manifest, .. } = wanted;
     let handle = u32::try_from(run.tx.reads.len()).unwrap_or(u32::MAX);

@@ -5,7 +5,7 @@ use aceso_types::{
     guest::PURPOSE_MAX,
     msg::{Disclose, MsgRequestRead},
     query::{GrantRow, ModelRow, ModelStatus, RecordRow},
-    sealed::{Disclosure, PREDICATE_MAX, Terms},
+    sealed::{Disclosure, INLINE_BYTES_MAX, PREDICATE_MAX, Terms},
 };
 
 use crate::{
@@ -70,7 +70,9 @@ pub(super) fn check(run: &mut Run<'_>, msg: &MsgRequestRead) -> Outcome<Allowed>
     let admitted = models::get(run, &model)?.filter(|row| row.status() == ModelStatus::Admitted);
     let Some(row) = admitted else { return Err(refuse(format!("model {model} is not admitted")).into()) };
     let manifest = models::manifest(&row)?;
-    let disclosure = disclosure(msg, &terms, &manifest, &name)?;
+    let most = run.chain.params.sealed_result_bytes_max;
+    let result = (row.result_bytes, INLINE_BYTES_MAX as u64, most.max(INLINE_BYTES_MAX as u64));
+    let disclosure = disclosure(msg, &terms, &manifest, &name, result)?;
     limits(run, msg, &requester)?;
     Ok(Allowed { requester, actor, image, model, row, manifest, grant, record, terms, disclosure })
 }
@@ -115,8 +117,15 @@ fn by_terms(terms: &Terms, asks: &Asks<'_>, reason: &str) -> Result<(), String> 
     Ok(())
 }
 
-/// Who may know the outcome, as the terms allow it and the model has it.
-fn disclosure(msg: &MsgRequestRead, terms: &Terms, manifest: &Manifest, name: &str) -> Result<Disclosure, Fault> {
+/// Who may know the outcome, as the terms allow it and the model has it: `result` are the bytes of the model's outputs, and
+/// how many may be told to everyone and to who holds the key.
+fn disclosure(
+    msg: &MsgRequestRead,
+    terms: &Terms,
+    manifest: &Manifest,
+    name: &str,
+    result: (u64, u64, u64),
+) -> Result<Disclosure, Fault> {
     let forbid = |words: &str| Err(Code::TermsForbid.because(format_args!("grant {name}: {words}")));
     let refuse = |words: String| Err(Code::RequestRefused.because(words));
     let Ok(disclose) = Disclose::try_from(msg.disclose) else {
@@ -124,6 +133,14 @@ fn disclosure(msg: &MsgRequestRead, terms: &Terms, manifest: &Manifest, name: &s
     };
     if disclose != Disclose::Predicate && !msg.findings.is_empty() {
         return refuse("findings are named where they are not what is disclosed".into());
+    }
+    let (bytes, open, sealed) = result;
+    if disclose == Disclose::Open && bytes > open {
+        let words = "are more than an outcome tells everyone; ask for them sealed";
+        return refuse(format!("the model's outputs of {bytes} bytes {words}"));
+    }
+    if disclose == Disclose::Sealed && bytes > sealed {
+        return refuse(format!("a sealed result of the model has {bytes} bytes, and at most {sealed} are kept"));
     }
     match disclose {
         Disclose::Open if terms.open => Ok(Disclosure::Open),

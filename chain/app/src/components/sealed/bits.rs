@@ -60,7 +60,7 @@ pub(super) fn known(
     Ok((latest > 0).then_some((answers, latest)))
 }
 
-/// Counts the findings that a new job asks for, and refuses more than `most` in all.
+/// Counts the findings that a new job asks for, and refuses new ones beyond `most` in all.
 pub(super) fn ask(state: &mut impl Write, about: About<'_>, findings: &[String], most: u32) -> Outcome<()> {
     let before = state.counter(SEALED, &about.count())?;
     let mut count = before;
@@ -72,7 +72,7 @@ pub(super) fn ask(state: &mut impl Write, about: About<'_>, findings: &[String],
         let asked = bit.asked.saturating_add(1);
         state.put(SEALED, key, &Bit { asked, ..bit })?;
     }
-    if count > u64::from(most) {
+    if count > before.max(u64::from(most)) {
         let words = format_args!(
             "{most} bits of {} with model {} may be disclosed, {before} are, and this would make them {count}",
             about.cid, about.model

@@ -21,7 +21,7 @@ use crate::{
             conduct::Notes,
             grants, jobs, keys,
             outcomes::{Against, Checked, Settled},
-            roots,
+            results, roots,
             tell::{self, Telling},
         },
     },
@@ -115,6 +115,9 @@ fn with_outcome(
         _ => Ended::Done,
     };
     events.push(ended_event(&row, &statement.requester, &ended, fee, chain).with("read", read.to_string()));
+    if let Came::Stored { blob, size, .. } = &outcome {
+        events.push(results::keep(state, chain, height, &row, &places, (blob, *size))?);
+    }
     let row = JobRow { status: JobStatus::Done.into(), read: read.0, closed: height, outcome: Some(said), ..row };
     jobs::close(state, &row)?;
     if row.callback_gas == 0 {
@@ -125,10 +128,7 @@ fn with_outcome(
         true => tell::vouched(state, row.record)?,
         false => None,
     };
-    let commitment = match &outcome {
-        Came::Sealed { commitment, .. } => Some(*commitment),
-        _ => None,
-    };
+    let commitment = outcome.commitment().copied();
     let done = ReadDone {
         read: Some(read),
         claim: input.map(|input| input.claim),
@@ -172,8 +172,11 @@ fn pay(
     (places, failed): (&[usize], bool),
     events: &mut Vec<Event>,
 ) -> Outcome<u128> {
-    let (price, reward) = jobs::held(row)?;
-    let each = reward.checked_div(row.members.len() as u128).unwrap_or_default();
+    let (price, reward, keep) = jobs::held(row)?;
+    let all = reward.saturating_add(keep);
+    // Of what cannot be read nothing is kept.
+    let earned = if failed { reward } else { all };
+    let each = earned.checked_div(row.members.len() as u128).unwrap_or_default();
     let mut shares: BTreeMap<&str, u128> = BTreeMap::new();
     for member in places.iter().filter_map(|place| row.members.get(*place)) {
         *shares.entry(&member.operator).or_default() += each;
@@ -182,7 +185,7 @@ fn pay(
         *shares.entry(author).or_default() += price;
     }
     let fee: u128 = shares.values().sum();
-    *shares.entry(requester).or_default() += price.saturating_add(reward).saturating_sub(fee);
+    *shares.entry(requester).or_default() += price.saturating_add(all).saturating_sub(fee);
     for (to, amount) in shares {
         events.extend(bank::pay(state, &chain.escrow, &chain.address(to)?, &chain.denom, amount)?);
     }
@@ -202,9 +205,9 @@ pub(super) fn without_outcome(
         let (cid, model) = (statement.image.to_string(), statement.model.to_string());
         bits::give_back(state, About { owner: &statement.owner, cid: &cid, model: &model }, asked)?;
     }
-    let (price, reward) = jobs::held(&row)?;
+    let (price, reward, keep) = jobs::held(&row)?;
     let requester = chain.address(&statement.requester)?;
-    let amount = price.saturating_add(reward);
+    let amount = price.saturating_add(reward).saturating_add(keep);
     let mut events = bank::pay(state, &chain.escrow, &requester, &chain.denom, amount)?;
     events.push(ended_event(&row, requester.as_str(), &ended, 0, chain));
     let row = JobRow { status: status.into(), closed: height, ..row };

@@ -160,7 +160,7 @@ impl Group {
             *powers.entry(&share.outcome).or_default() += power;
         }
         let bytes = powers.into_iter().find(|(_, power)| jobs::is_enough(&row, *power))?.0.to_vec();
-        let outcome = Came::decode(&bytes).ok().filter(|outcome| outcome.fits(&statement.disclosure))?;
+        let outcome = Came::decode(&bytes).ok().filter(|outcome| outcomes::is_answer(&row, &statement, outcome))?;
         let (same, others): (BTreeMap<_, _>, BTreeMap<_, _>) =
             words.into_iter().partition(|(_, share)| share.outcome == bytes);
         let signatures = same.into_iter().map(|(place, share)| (place, share.signature)).collect();

@@ -66,14 +66,15 @@ pub(crate) fn open(state: &mut impl Write, row: &JobRow, requester: &str) -> Out
 
 /// What a job pays to those who work for it and to the model's author: members serve first who pays more.
 fn fee(row: &JobRow) -> Outcome<u128> {
-    let (price, reward) = held(row)?;
-    Ok(price.saturating_add(reward))
+    let (price, reward, keep) = held(row)?;
+    Ok(price.saturating_add(reward).saturating_add(keep))
 }
 
-/// What is held for the author and for the members.
-pub(super) fn held(row: &JobRow) -> Outcome<(u128, u128)> {
+/// What is held for the author, for the members, and for keeping the result.
+pub(super) fn held(row: &JobRow) -> Outcome<(u128, u128, u128)> {
     let amount = |text: &str| text.parse::<u128>().map_err(|_| damaged(SEALED, &keys::job(row.job)));
-    Ok((amount(&row.price)?, amount(&row.reward)?))
+    let keep = if row.keep.is_empty() { 0 } else { amount(&row.keep)? };
+    Ok((amount(&row.price)?, amount(&row.reward)?, keep))
 }
 
 /// The open jobs after a number that have the holder of an attestation key as a member, oldest first, at most so many:

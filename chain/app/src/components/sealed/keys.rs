@@ -187,6 +187,31 @@ pub(crate) fn wrong(job: u64, place: u32) -> Vec<u8> {
     format!("wrong/{job:020}/{place:08}").into_bytes()
 }
 
+/// `result/bafkrei…`: a result that members keep.
+pub(crate) fn result(cid: &str) -> Vec<u8> {
+    format!("result/{cid}").into_bytes()
+}
+
+/// `result-of/aceso1…/00000000000000000009`: the CID of a result that an operator keeps: operator, job
+pub(crate) fn result_of(operator: &str, job: u64) -> Vec<u8> {
+    format!("result-of/{operator}/{job:020}").into_bytes()
+}
+
+/// `result-of/aceso1…/`
+pub(crate) fn results_of(operator: &str) -> Vec<u8> {
+    format!("result-of/{operator}/").into_bytes()
+}
+
+/// `result-ends/00000000000000001234/00000000000000000009`: the CID of a result whose term ends then: height, job
+pub(crate) fn result_ends(height: u64, job: u64) -> Vec<u8> {
+    format!("result-ends/{height:020}/{job:020}").into_bytes()
+}
+
+/// `result-ends/`
+pub(crate) fn results_end() -> Vec<u8> {
+    b"result-ends/".to_vec()
+}
+
 /// `told/00000000000000000003`: what a contract is still to be told at a block's end, in the order of their numbers.
 pub(crate) fn told(number: u64) -> Vec<u8> {
     format!("told/{number:020}").into_bytes()
@@ -242,7 +267,7 @@ pub(crate) fn job_of(key: &[u8]) -> Option<u64> {
     std::str::from_utf8(key).ok()?.rsplit('/').next()?.parse().ok()
 }
 
-/// The height in a key of [`deadline`], and the job in one of [`share`].
+/// The height in a key of [`deadline`] or [`result_ends`], and the job in one of [`share`].
 pub(crate) fn second_of(key: &[u8]) -> Option<u64> {
     std::str::from_utf8(key).ok()?.split('/').nth(1)?.parse().ok()
 }
@@ -275,6 +300,9 @@ fn keys_do_not_change() {
         asked("r", 9),
         share(9, 4),
         wrong(9, 4),
+        result("c"),
+        result_of("a", 9),
+        result_ends(1234, 9),
         told(3),
         tellings(),
         sweep(),
@@ -309,6 +337,9 @@ fn keys_do_not_change() {
         asked/r/00000000000000000009
         share/00000000000000000009/00000004
         wrong/00000000000000000009/00000004
+        result/c
+        result-of/a/00000000000000000009
+        result-ends/00000000000000001234/00000000000000000009
         told/00000000000000000003
         tellings
         sweep

@@ -9,7 +9,7 @@ use aceso_types::{
     guest::{Answered, Score},
     msg::{Conflict, JobOutcome, MsgAttest, RootSigned},
     query::{JobRow, JobStatus},
-    sealed::{Outcome as Came, Statement},
+    sealed::{INLINE_BYTES_MAX, Outcome as Came, Statement},
     signers::places,
 };
 
@@ -141,6 +141,17 @@ pub(super) fn closable(
     Ok((statement.chain_id == chain.id).then_some((row, statement)))
 }
 
+/// Whether an outcome is an answer to what was asked, as far as that can be seen without the input: a result has the length
+/// that the model gives it, and stands where one of that length stands.
+pub(super) fn is_answer(row: &JobRow, statement: &Statement, outcome: &Came) -> bool {
+    let stands = match outcome {
+        Came::Sealed { .. } => row.result_bytes <= INLINE_BYTES_MAX as u64,
+        Came::Stored { size, .. } => *size == row.result_bytes,
+        _ => true,
+    };
+    stands && outcome.fits(&statement.disclosure)
+}
+
 /// One outcome, all but its signature.
 fn settled(state: &mut impl Read, chain: &Chain, height: u64, said: &JobOutcome) -> Outcome<(Settled, Signed)> {
     let refuse = |what: String| refuse(format_args!("job {}: {what}", said.job));
@@ -148,7 +159,7 @@ fn settled(state: &mut impl Read, chain: &Chain, height: u64, said: &JobOutcome)
         return Err(refuse("not open".into()).into());
     };
     let outcome = Came::decode(&said.outcome).map_err(|e| refuse(e.to_string()))?;
-    if !outcome.fits(&statement.disclosure) {
+    if !is_answer(&row, &statement, &outcome) {
         return Err(refuse("the outcome is no answer to what was asked".into()).into());
     }
     let Some(places) = places(&said.signers, row.members.len()) else {
@@ -174,7 +185,7 @@ fn told(manifest: &Manifest, outcome: &Came) -> Result<(Vec<Score>, Vec<Answered
             aceso_inference::scores(manifest, first).map_err(|e| e.to_string())
         }
         Came::Predicate { findings, .. } => Ok((Vec::new(), findings.clone())),
-        Came::Failed(_) | Came::Sealed { .. } => Ok(Default::default()),
+        Came::Failed(_) | Came::Sealed { .. } | Came::Stored { .. } => Ok(Default::default()),
     }
 }
 

@@ -22,7 +22,7 @@ use crate::{
             authorise::{self, Allowed},
             bits::{self, About},
             committee::Committee,
-            grants, jobs, keys, reviews, tell,
+            grants, jobs, keys, results, reviews, tell,
         },
     },
     error::Outcome,
@@ -42,7 +42,9 @@ pub(crate) fn request(run: &mut Run<'_>, msg: &MsgRequestRead) -> Outcome<MsgReq
     if let Disclosure::Predicate(findings) = &allowed.disclosure {
         let (cid, model) = (allowed.image.to_string(), allowed.model.to_string());
         let about = About { owner: &allowed.record.owner, cid: &cid, model: &model };
-        if let Some(known) = bits::known(run, about, findings)? {
+        // Whoever wants to know whose pixels it was has to be told by members: the input goes by another name for each
+        // requester, so that nobody matches records, and the chain cannot make one of another.
+        if let Some(known) = bits::known(run, about, findings)?.filter(|_| !msg.identify) {
             return answer(run, msg, allowed, &consent, known);
         }
         bits::ask(run, about, findings, allowed.terms.bits)?;
@@ -120,7 +122,12 @@ fn open(
     };
     let price = u128::from(allowed.manifest.price.amount);
     let reward = u128::from(chain.params.sealed_reward).saturating_mul(committee.members.len() as u128);
-    let held = Coins::one(&chain.denom, price.saturating_add(reward));
+    let keep = match results::is_kept(&allowed) {
+        true => results::price(&chain, allowed.row.result_bytes).saturating_mul(committee.members.len() as u128),
+        false => 0,
+    };
+    let amount = price.saturating_add(reward).saturating_add(keep);
+    let held = Coins::one(&chain.denom, amount);
     if !held.is_empty() {
         bank::send(run, &allowed.requester, &chain.escrow, &held)?;
     }
@@ -144,11 +151,12 @@ fn open(
         closed: 0,
         outcome: None,
         disputed: None,
+        keep: if keep == 0 { String::new() } else { keep.to_string() },
+        result_bytes: if allowed.disclosure == Disclosure::Sealed { allowed.row.result_bytes } else { 0 },
     };
     jobs::open(run, &row, allowed.requester.as_str())?;
     review(run, msg, &mut allowed, job)?;
     journal(run, &allowed, consent, job)?;
-    let amount = price.saturating_add(reward);
     let fee = format!("{amount}{}", chain.denom);
     let event = event(&allowed, consent, job)
         .with("members", row.members.len().to_string())

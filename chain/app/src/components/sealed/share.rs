@@ -62,7 +62,7 @@ fn lay_down(run: &mut Run<'_>, msg: &MsgSubmitShare) -> Outcome<()> {
         return Err(refuse(format!("{operator} is a validator, whose share comes with its vote")).into());
     }
     let outcome = Came::decode(&share.outcome).map_err(|e| refuse(e.to_string()))?;
-    if !outcome.fits(&statement.disclosure) {
+    if !outcomes::is_answer(&row, &statement, &outcome) {
         return Err(refuse("the outcome is no answer to what was asked".into()).into());
     }
     let message = statement.sign_bytes(&outcome);

@@ -208,6 +208,12 @@ fn custom(run: &mut Run<'_>, query: AcesoQuery) -> Outcome<Heard> {
             run.tx.journal = journal;
             ok(&uses?)
         }
+        AcesoQuery::Spent { payer, owner } => {
+            let journal = std::mem::take(&mut run.tx.journal);
+            let spent = reads::spent(run, &journal, &payer, &owner);
+            run.tx.journal = journal;
+            ok(&spent?.to_string())
+        }
     }
 }
 

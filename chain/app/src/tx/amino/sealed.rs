@@ -91,6 +91,7 @@ pub(super) fn request_read(m: &MsgRequestRead) -> Fields {
         .number("deadline", m.deadline)
         .number("callback_gas", m.callback_gas)
         .text("reason", &m.reason)
+        .flag("identify", m.identify)
 }
 
 pub(super) fn submit_share(m: &MsgSubmitShare) -> Fields {
@@ -204,8 +205,9 @@ mod tests {
             deadline: 70,
             callback_gas: 400_000,
             reason: "why".into(),
+            identify: true,
         };
-        expect_test::expect![[r#"{"accept":{"excluded":["x","y"],"members_min":3,"power_min_bps":2500,"required":["r"]},"actor":"a","callback_gas":"400000","deadline":"70","disclose":1,"findings":["f"],"grant":"4","granter":"g","image":"bafk","model":"AQ==","owner":"o","purpose":"TREAT","reason":"why","requester":"contract","terms":"Ag=="}"#]].assert_eq(&request_read(&msg).into_value().to_string());
+        expect_test::expect![[r#"{"accept":{"excluded":["x","y"],"members_min":3,"power_min_bps":2500,"required":["r"]},"actor":"a","callback_gas":"400000","deadline":"70","disclose":1,"findings":["f"],"grant":"4","granter":"g","identify":true,"image":"bafk","model":"AQ==","owner":"o","purpose":"TREAT","reason":"why","requester":"contract","terms":"Ag=="}"#]].assert_eq(&request_read(&msg).into_value().to_string());
         // What is empty is not shown: a request for all of it, for everybody, of any committee, by nobody's contract.
         let msg = MsgRequestRead {
             disclose: Disclose::Open.into(),
@@ -213,6 +215,7 @@ mod tests {
             accept: Some(Acceptance::default()),
             callback_gas: 0,
             reason: String::new(),
+            identify: false,
             ..msg
         };
         expect_test::expect![[r#"{"accept":{},"actor":"a","deadline":"70","grant":"4","granter":"g","image":"bafk","model":"AQ==","owner":"o","purpose":"TREAT","requester":"contract","terms":"Ag=="}"#]].assert_eq(&request_read(&msg).into_value().to_string());

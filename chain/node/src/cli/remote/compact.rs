@@ -105,6 +105,9 @@ fn checked(verified: &Verified, demanded: &Acceptance) -> Result<Checked> {
             .map(|finding| format!("  {} is {}", finding.id, if finding.present { "present" } else { "absent" }))
             .collect(),
         Outcome::Sealed { commitment, .. } => vec![format!("  kept for who holds the key, commitment {commitment}")],
+        Outcome::Stored { commitment, blob, size, .. } => {
+            vec![format!("  kept for who holds the key in {blob} ({size} bytes), commitment {commitment}")]
+        }
     };
     Ok(Checked { object, text: [vec![head, asked], told].concat().join("\n") })
 }

@@ -102,7 +102,8 @@ impl Request {
             "ok": true, "tx": tx.hash, "height": tx.height, "gas_used": tx.gas_used, "job": job, "read": row.read,
             "members": row.members.len(), "outcome": shown,
         });
-        desk.output.print(&object, || format!("read {}, by a committee of {}: {text}", row.read, row.members.len()))
+        desk.output
+            .print(&object, || format!("job {job}, read {}, by a committee of {}: {text}", row.read, row.members.len()))
     }
 }
 
@@ -124,6 +125,10 @@ fn told(job: u64, outcome: &Outcome) -> (Value, String) {
         Outcome::Sealed { commitment, .. } => {
             let shown = json!({"kind": "sealed", "commitment": commitment});
             (shown, format!("committed to {commitment}; who holds the key opens it with `aceso sealed result {job}`"))
+        }
+        Outcome::Stored { commitment, blob, size, .. } => {
+            let shown = json!({"kind": "sealed", "commitment": commitment, "file": blob, "bytes": size});
+            (shown, format!("for who holds the key, in {blob} ({size} bytes); committed to {commitment}"))
         }
         Outcome::Failed(failure) => {
             (json!({"kind": "failed", "failure": failure}), format!("it cannot be read: {}", why(*failure)))

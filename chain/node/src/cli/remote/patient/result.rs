@@ -1,12 +1,16 @@
-//! `aceso sealed result`: what a committee has kept for who holds a record's key is opened.
+//! `aceso sealed result`: what a committee has kept for who holds a record's key is opened, be it in the outcome or in a file
+//! that the outcome names.
 
+use std::path::{Path, PathBuf};
+
+use aceso_blobs::import;
 use aceso_inference::scores;
 use aceso_types::{
-    Manifest, Tensor,
+    BlobId, Manifest, Tensor,
     query::{JobRow, JobStatus, QueryGrants, QueryJob, QueryModel, RecordRow},
-    sealed::{Outcome, Statement},
+    sealed::{Outcome, RESULT_BYTES_MAX, Statement},
 };
-use aceso_verify::{grant::ContentPoint, outcome::open_outputs};
+use aceso_verify::{grant::ContentPoint, outcome::open_result};
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 use serde_json::json;
@@ -15,8 +19,9 @@ use super::{
     Desk,
     keyring::{Keyring, KeyringArg},
     open::{Held, owned, why},
+    write_fresh,
 };
-use crate::cli::remote::read::lines_of;
+use crate::{cli::remote::read::lines_of, home};
 
 /// Opens what a committee found, for you who hold the record's key: as its owner, or as a reader to whom it was granted.
 #[derive(Args, Debug)]
@@ -27,6 +32,12 @@ pub(crate) struct Opened {
     /// The grant by which you hold the key, such as aceso1…/3; looked for where it is not given.
     #[arg(long)]
     grant: Option<String>,
+    /// The file that the outcome names, where it names one; asked of the node where it is not given.
+    #[arg(long, value_name = "FILE")]
+    file: Option<PathBuf>,
+    /// Where the outputs go: FOLDER/1, FOLDER/2 and so on, each tensor's elements row by row, little-endian.
+    #[arg(long, short, value_name = "FOLDER")]
+    out: Option<PathBuf>,
     #[command(flatten)]
     keyring: KeyringArg,
 }
@@ -39,9 +50,13 @@ impl Opened {
         let said = row.outcome.as_ref().with_context(|| format!("job {job} has no outcome"))?;
         let statement = Statement::decode(&row.statement)?;
         let outputs = match Outcome::decode(&said.outcome)? {
-            Outcome::Sealed { commitment, ciphertext, .. } => {
+            outcome @ (Outcome::Sealed { .. } | Outcome::Stored { .. }) => {
                 let content = self.content(desk, &row)?;
-                open_outputs(&content, &statement, &commitment, &ciphertext)
+                let file = match &outcome {
+                    Outcome::Stored { blob, size, .. } => Some(kept(desk, blob, *size, self.file.as_deref())?),
+                    _ => None,
+                };
+                open_result(&content, &statement, &outcome, file.as_deref())
                     .with_context(|| format!("job {job} does not open"))?
             }
             Outcome::Open { outputs, .. } => outputs,
@@ -53,7 +68,8 @@ impl Opened {
         let model = statement.model.to_string();
         let known = desk.client.ask(&QueryModel { model: model.clone() })?;
         let known = known.with_context(|| format!("the chain has no model {model}"))?;
-        show(desk, &row, &Manifest::decode(&known.manifest)?, &outputs)
+        let files = self.out.as_deref().map(|folder| written(folder, &outputs)).transpose()?.unwrap_or_default();
+        show(desk, &row, &Manifest::decode(&known.manifest)?, &outputs, &files)
     }
 
     /// The point of the job's record, by whatever this desk has.
@@ -68,6 +84,38 @@ impl Opened {
         ensure!(same, "the key is not the one that record {} was registered with", record.record);
         Ok(content)
     }
+}
+
+/// The file of a result: from this machine, else from the node, which has to be the one that its committee has named.
+fn kept(desk: &Desk<'_>, blob: &BlobId, size: u64, file: Option<&Path>) -> Result<Vec<u8>> {
+    let bytes = match file {
+        Some(path) => home::read(path, RESULT_BYTES_MAX as u64)?,
+        None => {
+            let got = desk.client.get_blob(blob);
+            let hint =
+                || format!("the node does not hand out {blob}: those who signed it do, for its term; or give --file");
+            got.with_context(hint)?.with_context(hint)?
+        }
+    };
+    let named = import(bytes.as_slice(), RESULT_BYTES_MAX as u64, |_, _| Ok(()))?;
+    ensure!(
+        named.id == *blob,
+        "the file is {}, of {} bytes, and the outcome names {blob}, of {size}",
+        named.id,
+        named.size
+    );
+    Ok(bytes)
+}
+
+/// Writes each output to a file of its own, and answers which.
+fn written(folder: &Path, outputs: &[Tensor]) -> Result<Vec<PathBuf>> {
+    std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    let each = (1_u32..).zip(outputs).map(|(number, output)| {
+        let path = folder.join(number.to_string());
+        write_fresh(&path, output.data())?;
+        Ok(path)
+    });
+    each.collect()
 }
 
 fn granted(desk: &Desk<'_>, ring: &Keyring, record: &RecordRow, grant: &str) -> Result<ContentPoint> {
@@ -95,17 +143,29 @@ fn naming(desk: &Desk<'_>, record: &RecordRow) -> Result<String> {
     })
 }
 
-fn show(desk: &Desk<'_>, row: &JobRow, manifest: &Manifest, outputs: &[Tensor]) -> Result<()> {
+fn show(desk: &Desk<'_>, row: &JobRow, manifest: &Manifest, outputs: &[Tensor], files: &[PathBuf]) -> Result<()> {
     let (scores, findings) = match outputs.first() {
         Some(output) => scores(manifest, output)?,
         None => Default::default(),
     };
+    // In full where they are short, or where nobody asked for files.
+    let shown = outputs.iter().enumerate().map(|(at, one)| {
+        let mut object = json!({"type": one.ty(), "dims": one.dims(), "bytes": one.data().len()});
+        match files.get(at) {
+            Some(file) => object["file"] = json!(file),
+            None => object["data"] = json!(hex::encode(one.data())),
+        }
+        object
+    });
     let object = json!({
         "ok": true, "job": row.job, "read": row.read, "record": row.record, "model": manifest.name, "scores": scores,
-        "findings": findings, "outputs": outputs.iter().map(|one| hex::encode(one.data())).collect::<Vec<_>>(),
+        "findings": findings, "outputs": shown.collect::<Vec<_>>(),
     });
     desk.output.print(&object, || {
         let head = format!("read {} by {}, as its committee has committed to it", row.read, manifest.name);
-        std::iter::once(head).chain(lines_of(&scores, &findings)).collect::<Vec<_>>().join("\n")
+        let places =
+            files.iter().zip(outputs).map(|(file, one)| format!("{} {:?} in {}", one.ty(), one.dims(), file.display()));
+        let lines = std::iter::once(head).chain(lines_of(&scores, &findings)).chain(places);
+        lines.collect::<Vec<_>>().join("\n")
     })
 }
