@@ -386,7 +386,7 @@ fn long_result(job: &Job) -> Came {
 fn a_long_result_is_kept_before_its_name_is_signed_and_a_second_one_never() {
     let (place, state) = (Place::new(), State::with(&[]));
     let job = long_job(7);
-    state.open.lock().unwrap().push(task(&job));
+    state.open.lock().unwrap().insert(7, task(&job));
     let came = long_result(&job);
     let Outcome::Stored { blob, size, .. } = came.outcome else { panic!("{:?}", came.outcome) };
     // Stopped when the outcome was written down and the file was not: nothing is signed of what is not here.
@@ -395,7 +395,7 @@ fn a_long_result_is_kept_before_its_name_is_signed_and_a_second_one_never() {
     let nothing = Came { outcome: came.outcome.clone(), file: None };
     assert!(!work.settle(&job.statement, &nothing));
     work.look();
-    assert!(work.word().0.is_empty() && work.queue.has(7) && !place.blobs.has(&blob).unwrap());
+    assert!(work.word().0.is_empty() && work.queue.len() == 1 && !place.blobs.has(&blob).unwrap());
     work.stop();
     // The next run computes the same once more.
     place.blobs.put(&with_maps(&MODEL.1)[..], 1 << 30).unwrap();
@@ -424,7 +424,7 @@ fn a_long_result_is_kept_before_its_name_is_signed_and_a_second_one_never() {
 fn a_worker_process_hands_a_long_result_over() {
     let (place, state) = (Place::new(), State::with(&[]));
     let job = long_job(7);
-    state.open.lock().unwrap().push(task(&job));
+    state.open.lock().unwrap().insert(7, task(&job));
     place.blobs.put(&with_maps(&MODEL.1)[..], 1 << 30).unwrap();
     let config = Config { worker_threads: 0, worker_socket: "w.sock".into(), ..Config::default() };
     let work = place.work(&state, &config);
