@@ -185,8 +185,10 @@ fn compact_receipts_come_back_in_both_encodings() {
         assert_eq!(serde_json::from_str::<Compact>(&json).unwrap(), compact);
         bytes.len()
     });
-    expect_test::expect!["[358, 357, 409, 308]"].assert_eq(&format!("{lengths:?}"));
-    let digest = compacts().map(|compact| compact.encode()).concat();
+    expect_test::expect!["[358, 357, 409, 308]"].assert_eq(&format!("{:?}", &lengths[..4]));
+    // A result that is kept as a file is named in fewer bytes than one that stands here may have.
+    assert!(lengths[4] < 500, "{lengths:?}");
+    let digest = compacts()[..4].iter().map(Compact::encode).collect::<Vec<_>>().concat();
     expect_test::expect!["6d95ca0bd6646cdb228bd3b77cbd44e4e8549ce1cadb98267922207969708b05"]
         .assert_eq(&Digest::sha3("golden", &[&digest]).to_string());
 }
