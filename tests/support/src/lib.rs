@@ -87,7 +87,8 @@ fn png_of(seed: u8, compression: png::Compression) -> Vec<u8> {
 pub fn with_maps(onnx: &[u8]) -> Vec<u8> {
     /// `ModelProto.graph`, `GraphProto.output`, `ValueInfoProto.name`, each length-delimited.
     const TAGS: [u8; 3] = [7 << 3 | 2, 12 << 3 | 2, 1 << 3 | 2];
-    let wrap = |inner: Vec<u8>, tag: u8| [vec![tag, inner.len() as u8], inner].concat();
+    let length = |inner: &[u8]| u8::try_from(inner.len()).unwrap_or(u8::MAX);
+    let wrap = |inner: Vec<u8>, tag: u8| [vec![tag, length(&inner)], inner].concat();
     let output = TAGS.into_iter().rev().fold(b"r0".to_vec(), wrap);
     [onnx, &output].concat()
 }

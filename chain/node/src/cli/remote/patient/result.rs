@@ -133,8 +133,9 @@ fn naming(desk: &Desk<'_>, record: &RecordRow) -> Result<String> {
         Ok((answer.rows, answer.next))
     })?;
     let named = rows.into_iter().filter(|row| row.revoked == 0).filter_map(|row| row.grant);
-    let mine = named.filter(|said| !said.committee && said.recipients.iter().any(|one| one.account == desk.address));
-    let latest = mine.last().map(|said| format!("{}/{}", said.granter, said.grant));
+    let mut mine =
+        named.filter(|said| !said.committee && said.recipients.iter().any(|one| one.account == desk.address));
+    let latest = mine.next_back().map(|said| format!("{}/{}", said.granter, said.grant));
     latest.with_context(|| {
         format!(
             "no grant that holds gives {} the key of record {}: its owner grants it with `aceso sealed grant {} --to {}`",
