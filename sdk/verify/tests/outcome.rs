@@ -12,7 +12,9 @@ use aceso_types::{
     BlobId, Digest, Height, Manifest, PixelDigest, ReadId, Receipt, Tensor, TxIndex,
     manifest::Onnx,
     receipt::{self, Committee, Consent, SealedRead},
-    sealed::{Disclosure, Failure, Outcome, Statement, claim, commitment, consent_digest, result_bytes},
+    sealed::{
+        Disclosure, Failure, Outcome, RESULT_BYTES_MAX, Statement, claim, commitment, consent_digest, result_bytes,
+    },
 };
 use aceso_verify::{
     Opened, RecomputeError,
@@ -167,7 +169,8 @@ fn only_the_keys_holder_opens_a_sealed_outcome() {
         assert_eq!(refused(&content(1), &about, &changed), OutputsError::Cipher);
     }
     assert_eq!(refused(&content(1), &about, &[]), OutputsError::Cipher);
-    assert_eq!(refused(&content(1), &about, &[0; 5000]), OutputsError::Long { most: 4352, got: 5000 });
+    let (most, long) = (RESULT_BYTES_MAX, vec![0; RESULT_BYTES_MAX + 1]);
+    assert_eq!(refused(&content(1), &about, &long), OutputsError::Long { most, got: most + 1 });
     let lie = Digest([3; 32]);
     assert_eq!(open_outputs(&content(1), &about, &lie, &ciphertext), Err(OutputsError::Commitment { want: lie }));
     // Neither its length nor its bytes depend on what is in the picture's file but the pixels.

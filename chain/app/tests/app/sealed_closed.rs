@@ -37,6 +37,21 @@ const AUTHORISE: &[Refusal] = &[
         "allows 1 uses and has had 1",
     ),
     ("model {model} is not admitted", "requests_that_are_refused", "is not admitted"),
+    (
+        "the model's outputs of {bytes} bytes {words}",
+        "what_cannot_be_read_is_not_kept_and_what_is_too_long_not_asked_for",
+        "921",
+    ),
+    (
+        "are more than an outcome tells everyone; ask for them sealed",
+        "what_cannot_be_read_is_not_kept_and_what_is_too_long_not_asked_for",
+        "ask for them sealed",
+    ),
+    (
+        "a sealed result of the model has {bytes} bytes, and at most {sealed} are kept",
+        "what_cannot_be_read_is_not_kept_and_what_is_too_long_not_asked_for",
+        "and at most 5000 are kept",
+    ),
     ("{actor} is not named", "requests_that_are_refused", "is not named"),
     (
         "it is for emergencies and needs a reason that everybody may read",
