@@ -92,10 +92,18 @@ pub(crate) fn mean(sum: f32, count: usize, scale: f32, range: Range) -> u8 {
     byte(round_half_even(value.max(float(range.lo)).min(float(range.hi))))
 }
 
-/// `quantise(f32(weight) / f32(whole))`: one of the shares of softmax.
-#[inline(always)]
-pub(crate) fn share(weight: u32, whole: u64, scale: f32, range: Range) -> u8 {
-    byte(quantise(float(weight) / float(whole), scale, range))
+/// `f32(weight) / f32(whole)` for each weight: the shares of softmax.
+pub(crate) fn shares(weights: &[i32], whole: i64, shares: &mut [f32]) {
+    let whole = float(whole);
+    shares.iter_mut().zip(weights).for_each(|(share, &weight)| *share = float(weight) / whole);
+}
+
+/// Each value quantised.
+pub(crate) fn quantise_row(values: &[f32], scale: f32, range: Range, y: &mut [u8]) {
+    let [lo, hi] = range.bounds();
+    for (y, &value) in y.iter_mut().zip(values) {
+        *y = byte(round_half_even((value / scale).max(lo).min(hi)) + range.zero);
+    }
 }
 
 /// What the weights of softmax are for elements `0..=255` steps below the largest.
@@ -119,11 +127,12 @@ pub(crate) fn deviation(variance: i64, epsilon: f64) -> f64 {
     (variance as f64 + epsilon).sqrt()
 }
 
-/// `f32(f64(d) / deviation) · γ + β`.
-#[inline(always)]
-#[allow(clippy::cast_precision_loss, reason = "admission bounds it")]
-pub(crate) fn normalised(difference: i64, deviation: f64, gamma: f32, beta: f32) -> f32 {
-    narrow(difference as f64 / deviation) * gamma + beta
+/// `f32(f64(d) / deviation) · γ + β` for each element of a row.
+pub(crate) fn normalised(differences: &[i32], deviation: f64, (gamma, beta): (&[f32], &[f32]), values: &mut [f32]) {
+    let parameters = gamma.iter().zip(beta);
+    for ((value, &difference), (gamma, beta)) in values.iter_mut().zip(differences).zip(parameters) {
+        *value = narrow(f64::from(difference) / deviation) * gamma + beta;
+    }
 }
 
 /// Between four neighbours: `((a·(u·l) + b·(u·r)) + c·(d·l)) + d·(d·r)` with `u = 1 − d` and `l = 1 − r`.
@@ -326,7 +335,7 @@ macro_rules! to_float {
     )* };
 }
 
-to_float!(i32, u32, u64, usize);
+to_float!(i32, u32, i64, usize);
 
 #[inline(always)]
 fn float(value: impl ToFloat) -> f32 {

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Writes whole families of networks as onnxruntime's quantiser leaves them: `families.py FOLDER [SIDE [NAME…]]`.
+"""Writes the networks that `cargo xtask bench inference` measures: `families.py FOLDER SIDE NAME…`.
 
 Float graphs of the published shapes (torchvision's, exported for inference: batch normalisations folded into
-convolutions where they follow one) with weights from a seed, quantised statically over eight images of noise, as QDQ and
-as QOperator. SIDE is that of the image, 224 by default. Beside each `NAME.FORMAT.onnx` lies what ONNX Runtime computes
-from one image of noise, in `NAME.FORMAT.json`: every output of the graph, and every quantised tensor that can be asked
-for, as SHA-256. Needs onnx, onnxruntime and numpy.
+convolutions where they follow one) with weights from a seed and a head of ten classes, quantised statically by
+onnxruntime over eight images of noise, as QDQ and as QOperator: `NAME.FORMAT.onnx`. SIDE is that of the image. The same
+seed gives the same file. Needs onnx, onnxruntime and numpy.
 """
+import logging
 import sys
 from pathlib import Path
 
@@ -237,11 +237,12 @@ class Noise(CalibrationDataReader):
 
 
 if __name__ == "__main__":
-    folder, side = Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 224
-    for name in sys.argv[3:] or FAMILIES:
-        save(FAMILIES[name](name, side), folder / f"{name}.float.onnx")
+    logging.getLogger().setLevel(logging.ERROR)
+    folder, side = Path(sys.argv[1]), int(sys.argv[2])
+    for name in sys.argv[3:]:
+        whole = folder / f"{name}.float.onnx"
+        save(FAMILIES[name](name, side), whole)
         for fmt in QuantFormat:
-            quantize_static(folder / f"{name}.float.onnx", folder / f"{name}.{fmt.name}.onnx", Noise(side),
-                            quant_format=fmt, per_channel=True, activation_type=QuantType.QUInt8,
-                            weight_type=QuantType.QInt8)
-            print(name, fmt.name, flush=True)
+            quantize_static(whole, folder / f"{name}.{fmt.name}.onnx", Noise(side), quant_format=fmt, per_channel=True,
+                            activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8)
+        whole.unlink()

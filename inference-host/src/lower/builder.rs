@@ -7,7 +7,7 @@ use super::{
 use crate::{
     error::NodeFault,
     formula::{self, Range},
-    ir::{ChannelTable, Concat, Graph, Op, Pick, Step, Transpose, Value, ValueId},
+    ir::{Centre, ChannelTable, Concat, Graph, Mul, Op, Pick, Step, Transpose, Value, ValueId},
 };
 
 /// Most bytes of one value, and of one operation's working memory.
@@ -79,6 +79,54 @@ impl Builder {
         let output = self.value(signed, dims, None)?;
         self.graph.steps.push(Step { op, inputs, output });
         Ok(output)
+    }
+
+    /// The tensor of which `id` is a table, byte by byte, and the table.
+    fn as_table(&self, id: ValueId) -> Option<(ValueId, &[u8; 256])> {
+        let step = self.graph.steps.iter().rev().find(|step| step.output == id)?;
+        match (&step.op, &step.inputs[..]) {
+            (Op::Table(table), &[input]) => Some((input, table)),
+            _ => None,
+        }
+    }
+
+    /// The product of a tensor and a table of the same tensor, which is a table: `x · sigmoid(x)`, for one.
+    pub(super) fn own_product(
+        &mut self,
+        a: Operand,
+        b: Operand,
+        mul: Mul,
+        signed: bool,
+    ) -> Option<Result<ValueId, NodeFault>> {
+        let (x, first, second) = match (self.as_table(a.id), self.as_table(b.id)) {
+            (_, Some((input, table))) if input == a.id => (a.id, None, Some(*table)),
+            (Some((input, table)), _) if input == b.id => (b.id, Some(*table), None),
+            _ => return None,
+        };
+        let of = |side: Option<[u8; 256]>, centre: Centre, byte: u8| {
+            formula::number(centre.signed, side.map_or(byte, |table| table[usize::from(byte)])) - centre.zero
+        };
+        let mut table = [0; 256];
+        for (entry, byte) in table.iter_mut().zip(0..=u8::MAX) {
+            *entry = formula::requantise(of(first, mul.a, byte) * of(second, mul.b, byte), mul.scale, mul.range);
+        }
+        Some(self.table(x, signed, table))
+    }
+
+    /// Takes out what no output of the graph is made of.
+    pub(super) fn prune(&mut self, outputs: &[ValueId]) {
+        let storage = |graph: &Graph, id: ValueId| graph.values[id].storage;
+        let mut needed = vec![false; self.graph.values.len()];
+        for &output in outputs {
+            needed[storage(&self.graph, output)] = true;
+        }
+        for step in self.graph.steps.iter().rev() {
+            if needed[storage(&self.graph, step.output)] {
+                step.inputs.iter().for_each(|&input| needed[storage(&self.graph, input)] = true);
+            }
+        }
+        let values = &self.graph.values;
+        self.graph.steps.retain(|step| needed[values[step.output].storage]);
     }
 
     /// Each value of `id` through a table.

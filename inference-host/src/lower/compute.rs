@@ -268,6 +268,9 @@ impl Compute {
             Self::Mul { a, b } => {
                 let scale = formula::multiplier(a.scale, b.scale, y.scale)?;
                 let op = ir::Mul { a: centre(builder, *a), b: centre(builder, *b), scale, range: y.range };
+                if let Some(table) = builder.own_product(*a, *b, op, y.signed) {
+                    return table;
+                }
                 (Op::Mul(op), vec![a.id, b.id], builder.dims(a.id).to_vec())
             }
             Self::Product { a, b, sizes: [rows, depth, columns], dims } => {

@@ -102,7 +102,8 @@ pub(crate) fn lower(source: Source, pipeline: &Pipeline) -> Result<Lowered, Mode
             compare(&declared, data_type, &computed.dims).map_err(refused)?;
             Ok(Output { name: declared.name, id, meaning })
         })
-        .collect::<Result<_, ModelRefused>>()?;
+        .collect::<Result<Vec<_>, ModelRefused>>()?;
+    builder.prune(&outputs.iter().map(|output| output.id).collect::<Vec<_>>());
     Ok(Lowered { graph: builder.graph, input: image.id, input_name: input.name, outputs })
 }
 

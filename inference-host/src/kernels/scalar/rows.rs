@@ -43,34 +43,39 @@ impl Run for Product {
     }
 }
 
+/// Step by step over the whole row, so that the compiler can take several elements at once.
 impl Run for Softmax {
-    fn run(&self, inputs: &[&[u8]], y: &mut [u8], _: &mut Scratch) {
+    fn run(&self, inputs: &[&[u8]], y: &mut [u8], scratch: &mut Scratch) {
         // With the top bit flipped, signed bytes sort like unsigned ones.
         let flip = if self.signed { 0x80 } else { 0 };
+        let (weights, shares) = (room(&mut scratch.sums, self.size), room(&mut scratch.floats, self.size));
         for (x, y) in inputs[0].chunks_exact(self.size).zip(y.chunks_exact_mut(self.size)) {
             let most = x.iter().map(|x| x ^ flip).max().unwrap_or(0);
-            let weight = |x: &u8| self.weights[usize::from(most - (x ^ flip))];
-            let whole = x.iter().map(|x| u64::from(weight(x))).sum();
-            for (y, x) in y.iter_mut().zip(x) {
-                *y = formula::share(weight(x), whole, self.scale, self.range);
+            for (weight, x) in weights.iter_mut().zip(x) {
+                // At most 2^30.
+                *weight = self.weights[usize::from(most - (x ^ flip))].cast_signed();
             }
+            let whole = weights.iter().map(|weight| i64::from(*weight)).sum::<i64>();
+            formula::shares(weights, whole, shares);
+            formula::quantise_row(shares, self.scale, self.range, y);
         }
     }
 }
 
 impl Run for Normalise {
-    fn run(&self, inputs: &[&[u8]], y: &mut [u8], _: &mut Scratch) {
+    fn run(&self, inputs: &[&[u8]], y: &mut [u8], scratch: &mut Scratch) {
         let size = self.gamma.len();
-        let count = i64::try_from(size).unwrap_or(i64::MAX);
+        let (count, length) = (i64::try_from(size).unwrap_or(i64::MAX), i32::try_from(size).unwrap_or(i32::MAX));
+        let (differences, values) = (room(&mut scratch.sums, size), room(&mut scratch.floats, size));
         for (x, y) in inputs[0].chunks_exact(size).zip(y.chunks_exact_mut(size)) {
-            let numbers = || x.iter().map(|&x| i64::from(number(self.signed, x)));
-            let (sum, squares) = numbers().fold((0, 0), |(sum, squares), x| (sum + x, squares + x * x));
-            let deviation = formula::deviation(count * squares - sum * sum, self.epsilon);
-            let parameters = self.gamma.iter().zip(&self.beta);
-            for ((y, x), (&gamma, &beta)) in y.iter_mut().zip(numbers()).zip(parameters) {
-                let value = formula::normalised(count * x - sum, deviation, gamma, beta);
-                *y = formula::byte(formula::quantise(value, self.scale, self.range));
-            }
+            let numbers = || x.iter().map(|&x| number(self.signed, x));
+            let sum = numbers().sum::<i32>();
+            let squares = numbers().map(|x| i64::from(x * x)).sum::<i64>();
+            let deviation = formula::deviation(count * squares - i64::from(sum) * i64::from(sum), self.epsilon);
+            // Rows have at most 2^16 elements, so all of it fits 32 bits.
+            differences.iter_mut().zip(numbers()).for_each(|(to, x)| *to = length * x - sum);
+            formula::normalised(differences, deviation, (&self.gamma, &self.beta), values);
+            formula::quantise_row(values, self.scale, self.range, y);
         }
     }
 }

@@ -1,8 +1,8 @@
 //! Sets for processors with vectors.
 //!
 //! One description serves them all: what a processor has is a vocabulary of vectors ([`lanes::Lanes`]), and products
-//! ([`panels`]), convolutions of single channels ([`depthwise`]) and sums ([`sums`]) are written in it once. The files
-//! named after processors hold the vocabulary, in the processor's own instructions.
+//! ([`panels`]), convolutions of single channels ([`depthwise`]), sums ([`sums`]) and products of computed tensors ([`muls`])
+//! are written in it once. The files named after processors hold the vocabulary, in the processor's own instructions.
 //!
 //! Products are of two kinds. Where an instruction multiplies four unsigned bytes with four signed ones and adds all of
 //! it to 32 bits without saturating (VNNI), numbers stay bytes. Elsewhere they are widened to 16 bits and multiplied in
@@ -17,6 +17,7 @@ mod avx2;
 mod avx512;
 mod depthwise;
 mod lanes;
+mod muls;
 #[cfg(target_arch = "aarch64")]
 mod neon;
 mod panels;
@@ -24,6 +25,8 @@ mod plane;
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
 mod simd128;
 mod sums;
+#[cfg(target_arch = "x86_64")]
+mod tables;
 
 use std::marker::PhantomData;
 
@@ -95,6 +98,10 @@ impl<L: Lanes> Set for Vectors<L> {
             Op::Conv(conv) => self.conv(conv),
             Op::MatMul(matmul) => self.matmul(matmul),
             Op::Add(tables) => Some(sums::prepare::<L>(tables)),
+            Op::Mul(op) => Some(muls::bytes::<L>(*op)),
+            Op::Product(op) => Some(muls::matrices::<L>(*op)),
+            #[cfg(target_arch = "x86_64")]
+            Op::Table(table) => Some(tables::avx2(table.clone())),
             _ => None,
         };
         faster.unwrap_or_else(|| Scalar.prepare(op))
@@ -113,6 +120,10 @@ impl<A: Lanes, B: Lanes> Set for Bytes<A, B> {
             Op::Conv(conv) => self.0.conv(conv).or_else(|| self.1.conv(conv)),
             Op::MatMul(matmul) => self.0.matmul(matmul).or_else(|| self.1.matmul(matmul)),
             Op::Add(tables) => Some(sums::prepare::<A>(tables)),
+            Op::Mul(op) => Some(muls::bytes::<A>(*op)),
+            // Both sides are centred while it runs, and need not fit 8 bits then.
+            Op::Product(op) => Some(muls::matrices::<B>(*op)),
+            Op::Table(table) => Some(tables::avx512(table.clone())),
             _ => None,
         };
         faster.unwrap_or_else(|| Scalar.prepare(op))
