@@ -1,4 +1,5 @@
-//! Every floating-point operation of this crate, as SPEC.md writes them down.
+//! Every floating-point operation that runs, as SPEC.md writes them down; the functions that admission makes tables of are
+//! in `lower/curve.rs`.
 //!
 //! Single IEEE 754 operations in a fixed order, none fused with another, none reordered, rounding to nearest even.
 //! Rust neither fuses nor reorders float operations by itself; [`rounding_is_default`] makes sure of the mode.
