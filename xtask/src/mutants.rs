@@ -36,6 +36,7 @@ struct Mutant {
 const CONSENT: &str = "consent/src/helpers.rs";
 const INSURANCE: &str = "insurance/src/helpers.rs";
 const COUNTER: &str = "insurance/src/contract.rs";
+const BOOKS: &str = "insurance/src/books.rs";
 const SEALED: &str = "insurance/src/sealed.rs";
 
 const MUTANTS: &[Mutant] = &[
@@ -133,7 +134,7 @@ const MUTANTS: &[Mutant] = &[
     Mutant {
         noticed: "escrow too low",
         contract: "insurance",
-        file: COUNTER,
+        file: BOOKS,
         check: "holds.checked_sub(costs).map_err(|_| ContractError::EscrowTooLow { policy, holds, costs })?",
         becomes: "holds.saturating_sub(costs)",
     },

@@ -74,7 +74,7 @@ function everyMessage(address) {
   const grant = { granter: address, grant: 3n, record: 4n, from, recipients, committee: true, nonce: fill(16, 1), expires: 9n, terms: fill(32, 2), wrap: fill(192, 3), sourceTerms: fill(9, 4) };
   const request = {
     requester: address, actor: address, model: fill(32, 1), owner: address, image: CID, granter: address, grant: 3n, terms: fill(9, 2),
-    purpose: "TREAT", disclose: 1, findings: ["a", "b"], accept, deadline: 90n, callbackGas: 100_000n, reason: "Überall <b>&</b>",
+    purpose: "TREAT", disclose: 1, findings: ["a", "b"], accept, deadline: 90n, callbackGas: 100_000n, reason: "Überall <b>&</b>", identify: true,
   };
   return {
     "/aceso.blobs.v1.MsgRegisterBlob": { owner: address, cid: CID, size: 2n ** 60n, term: 8n },
@@ -88,7 +88,7 @@ function everyMessage(address) {
     "/aceso.reads.v1.MsgBreakGlass": { actor: address, epoch: 1n, granter: address, grant: 9n, terms: fill(9, 1), reason: "a < b & c" },
     "/aceso.reads.v1.MsgRequestRead": request,
     "/aceso.reads.v1.MsgSubmitShare": { operator: address, share: { job: 7n, outcome: fill(3, 1), signature: fill(96, 2) } },
-    "/aceso.reads.v1.MsgDispute": { sender: address, job: 7n, point: fill(48, 1) },
+    "/aceso.reads.v1.MsgDispute": { sender: address, job: 7n, point: fill(48, 1), from, proof: fill(64, 2) },
     "/aceso.validators.v1.MsgSetValidator": { authority: address, consensusKey: fill(32, 1), power: 3n, operator: address, name: "n" },
     "/aceso.validators.v1.MsgRegisterAttester": { operator: address, consensusKey: fill(32, 1), blsKey: fill(48, 2), epoch: 1n, possession: fill(96, 3) },
     "/aceso.validators.v1.MsgUpdateParams": { authority: address, params: utf8('{"b":1,"a":["<"]}'), consensus: utf8('{"block_gas":-1}') },
