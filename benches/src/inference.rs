@@ -26,8 +26,9 @@ const NETWORKS: [(u32, &[&str]); 2] = [
 /// Formats of the quantiser; as the second one it leaves ConvTranspose float, which is refused.
 const FORMATS: [&str; 2] = ["QDQ", "QOperator"];
 const REFUSED: [&str; 1] = ["unet.QOperator"];
-/// What ONNX Runtime computes in float, so that its bytes differ (SPEC.md, "Beside ONNX Runtime").
-const DIFFERENT: [&str; 1] = ["vit.QDQ"];
+/// What ONNX Runtime computes in float, so that its bytes differ (SPEC.md, "Beside ONNX Runtime"): products of computed
+/// matrices, and sigmoids by an approximation.
+const DIFFERENT: [&str; 3] = ["vit.QDQ", "efficientnet_b0.QDQ", "efficientnet_b0.QOperator"];
 /// Time of one turn, so that the clock's grain of some 4 ms does not matter, and most runs in it.
 const TURN: Duration = Duration::from_millis(200);
 const RUNS_MAX: u32 = 5000;
@@ -100,13 +101,12 @@ fn network(
         let once_micros = Duration::from_secs_f64(once.seconds).as_micros().max(1);
         let runs = u32::try_from(TURN.as_micros() / once_micros).unwrap_or(RUNS_MAX).clamp(1, RUNS_MAX);
         let mut against = peer.as_deref_mut().filter(|_| index == 0);
-        let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+        let (mut ours, mut theirs, mut unexplained) = (Vec::new(), Vec::new(), false);
         for _ in 0..if set == KernelSet::Scalar { rounds.min(5) } else { rounds } {
             ours.push(turn(&model, &image, runs)?.seconds * 1e3);
             if let Some(peer) = &mut against {
                 let turn = peer.run(runs)?;
-                let same = turn.output == of_peer(&model, &once.output);
-                ensure!(same || DIFFERENT.contains(&name), "{name}: ONNX Runtime gives other bytes");
+                unexplained |= turn.output != of_peer(&model, &once.output) && !DIFFERENT.contains(&name);
                 theirs.push(turn.seconds * 1e3);
             }
         }
@@ -118,6 +118,10 @@ fn network(
                 "ratio": ratio,
             }));
         };
+        if unexplained {
+            row(format!("{name}: ONNX Runtime gives other bytes, so no ratio"), f64::NAN, None, "", None);
+            theirs.clear();
+        }
         let theirs = (!theirs.is_empty()).then(|| median(theirs));
         row(
             format!("{name}, run, {set}"),
