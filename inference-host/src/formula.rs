@@ -172,15 +172,6 @@ pub(crate) fn check_bias(bias: f32, x: f32, w: f32) -> Result<(), NodeFault> {
     if difference <= f64::from(want) / 1_048_576.0 { Ok(()) } else { Err(NodeFault::BiasScale { want, got: bias }) }
 }
 
-/// The table of a function of one quantised value: dequantise, clamp to `low ..= high`, quantise.
-pub(crate) fn table(x: (bool, f32, i32), clamp: (f32, f32), scale: f32, range: Range) -> [u8; 256] {
-    let (signed, x_scale, x_zero) = x;
-    from_bytes(|b| {
-        let value = dequantise(number(signed, b), x_scale, x_zero).max(clamp.0).min(clamp.1);
-        byte(quantise(value, scale, range))
-    })
-}
-
 /// The table of one channel of an image: `((f32(v) / 255 − mean) / deviation)`, quantised.
 pub(crate) fn image_table(mean: i32, deviation: u32, scale: f32, range: Range) -> [u8; 256] {
     let unit = float(aceso_types::manifest::MICRO);

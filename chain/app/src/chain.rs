@@ -74,6 +74,25 @@ pub(crate) struct Consensus {
     pub(crate) extensions_from: u64,
 }
 
+#[cfg(test)]
+impl Chain {
+    /// A chain of this name, for tests: parameters as they are by default, and nobody decides.
+    #[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+    pub(crate) fn named(id: &str) -> Self {
+        let settings =
+            Settings { chain_id: id.into(), prefix: "aceso".into(), denom: "uaceso".into(), authority: String::new() };
+        let consensus = Consensus {
+            block_bytes: 1,
+            block_gas: -1,
+            evidence_age_blocks: 1,
+            evidence_age_seconds: 1,
+            evidence_bytes: 0,
+            extensions_from: 1,
+        };
+        Self::new(settings, Params::default(), consensus).unwrap()
+    }
+}
+
 impl Chain {
     pub(crate) fn new(settings: Settings, params: Params, consensus: Consensus) -> Result<Self, Fault> {
         let Settings { chain_id, prefix, denom, authority } = settings;

@@ -231,14 +231,13 @@ pub(crate) fn fault(stop: Stop) -> Result<Fault, Stop> {
 mod tests {
     use aceso_blobs::BlobStore;
     use aceso_state::{Options, Store};
-    use aceso_types::{BlobId, ModelId, genesis::Params, journal::Event as What};
+    use aceso_types::{BlobId, ModelId, journal::Event as What};
     use aceso_vm::{Vm, VmConfig};
 
     use super::*;
     use crate::{
         COMPONENTS,
         address::Address,
-        chain::{Consensus, Settings},
         coin::Coins,
         components::bank,
         host::{ModelCache, Reopen, Shown},
@@ -272,21 +271,7 @@ mod tests {
             models: ModelCache::new(0, Default::default()),
             good_signatures: Default::default(),
         };
-        let settings = Settings {
-            chain_id: "chain".into(),
-            prefix: "aceso".into(),
-            denom: DENOM.into(),
-            authority: String::new(),
-        };
-        let consensus = Consensus {
-            block_bytes: 1,
-            block_gas: -1,
-            evidence_age_blocks: 1,
-            evidence_age_seconds: 1,
-            evidence_bytes: 0,
-            extensions_from: 1,
-        };
-        let chain = Arc::new(Chain::new(settings, Params::default(), consensus).unwrap());
+        let chain = Arc::new(Chain::named("chain"));
         let mut delta = Delta::new(store.snapshot());
         for seed in [1, 2] {
             bank::mint(&mut store::Bare(&mut delta), &account(seed), DENOM, 100).unwrap();

@@ -83,7 +83,9 @@ impl Builder {
 
     /// The tensor of which `id` is a table, byte by byte, and the table.
     fn as_table(&self, id: ValueId) -> Option<(ValueId, &[u8; 256])> {
-        let step = self.graph.steps.iter().rev().find(|step| step.output == id)?;
+        // Steps stand in the order of their outputs.
+        let at = self.graph.steps.binary_search_by_key(&id, |step| step.output).ok()?;
+        let step = &self.graph.steps[at];
         match (&step.op, &step.inputs[..]) {
             (Op::Table(table), &[input]) => Some((input, table)),
             _ => None,
@@ -146,8 +148,7 @@ impl Builder {
         if same && x.clip == Clip::NONE && y.range == Range::of(signed, x.zero) {
             return Ok(x.id);
         }
-        let clamp = (x.clip.low, x.clip.high);
-        self.table(x.id, y.signed, formula::table((signed, x.scale, x.zero), clamp, y.scale, y.range))
+        self.curve(&Curve::of(x, signed), y)
     }
 
     /// The positions `places` of each dimension.

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use super::{
     builder::Builder,
     node::Node,
-    value::{Clip, Curve, Real, Value},
+    value::{Clip, Curve, Value},
 };
 use crate::{error::NodeFault, formula, onnx::constant::Data, real};
 
@@ -18,14 +18,11 @@ use crate::{error::NodeFault, formula, onnx::constant::Data, real};
 pub(super) fn curve(node: &Node<'_>, builder: &Builder, index: usize) -> Result<Arc<Curve>, NodeFault> {
     match node.value(index, "X")? {
         Value::Curve(curve) => Ok(curve.clone()),
-        _ => Ok(Arc::new(of_real(builder, node.real(index, "X")?))),
+        _ => {
+            let real = node.real(index, "X")?;
+            Ok(Arc::new(Curve::of(real, builder.signed(real.id))))
+        }
     }
-}
-
-fn of_real(builder: &Builder, Real { id, scale, zero, clip }: Real) -> Curve {
-    let mut reals = *formula::reals(builder.signed(id), scale, zero);
-    reals.iter_mut().for_each(|real| *real = clip.of(*real));
-    Curve { id, reals: vec![reals] }
 }
 
 /// A function of input 0.

@@ -44,6 +44,15 @@ pub(super) struct Curve {
     pub(super) reals: Vec<[f32; 256]>,
 }
 
+impl Curve {
+    /// What dequantised integers of a type stand for, clipped.
+    pub(super) fn of(Real { id, scale, zero, clip }: Real, signed: bool) -> Self {
+        let mut reals = *formula::reals(signed, scale, zero);
+        reals.iter_mut().for_each(|real| *real = clip.of(*real));
+        Self { id, reals: vec![reals] }
+    }
+}
+
 /// A constant with its scales.
 pub(super) struct RealConstant {
     pub(super) source: Arc<Constant>,

@@ -33,7 +33,7 @@ impl Set for Scalar {
             Op::AveragePool(op) => Box::new(op),
             Op::GlobalAveragePool(op) => Box::new(op),
             Op::Transpose(op) => Box::new(op),
-            Op::Pick(op) => Box::new(op),
+            Op::Pick(op) => Box::new(moves::Picked::new(op)),
             Op::Concat(op) => Box::new(op),
             Op::Pad(op) => Box::new(op),
         }

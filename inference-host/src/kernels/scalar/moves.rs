@@ -57,25 +57,33 @@ fn swapped(x: &[u8], y: &mut [u8], rows: usize, columns: usize, stride: usize) {
     }
 }
 
-impl Run for Pick {
-    fn run(&self, inputs: &[&[u8]], y: &mut [u8], _: &mut Scratch) {
-        pick(&self.input, &self.places, inputs[0], y);
+/// Positions that are taken; the last dimensions, as far as they are taken as they are, went into one run.
+#[derive(Debug)]
+pub(super) struct Picked(Pick);
+
+impl Picked {
+    pub(super) fn new(Pick { mut input, mut places }: Pick) -> Self {
+        let whole = |(&width, own): (&usize, &Vec<usize>)| own.iter().copied().eq(0..width);
+        let kept = input.iter().zip(&places).rposition(|one| !whole(one)).map_or(0, |last| last + 1);
+        input.truncate(kept);
+        places.truncate(kept);
+        Self(Pick { input, places })
     }
 }
 
-/// Takes the positions `places` of a block of shape `input`, dimension by dimension.
+impl Run for Picked {
+    fn run(&self, inputs: &[&[u8]], y: &mut [u8], _: &mut Scratch) {
+        pick(&self.0.input, &self.0.places, inputs[0], y);
+    }
+}
+
+/// Takes the positions `places` of a block of shape `input`, dimension by dimension; what is left then are runs.
 fn pick(input: &[usize], places: &[Vec<usize>], x: &[u8], y: &mut [u8]) {
     let (Some((&width, input)), Some((own, places))) = (input.split_first(), places.split_first()) else {
         return y.copy_from_slice(x);
     };
-    // What is taken as it is, is taken at once.
-    let whole =
-        |width: usize, own: &[usize]| own.len() == width && own.iter().enumerate().all(|(at, &from)| at == from);
-    if whole(width, own) && input.iter().zip(places).all(|(&width, own)| whole(width, own)) {
-        return y.copy_from_slice(x);
-    }
     let (from, to) = (x.len() / width, y.len() / own.len());
-    if input.is_empty() {
+    if input.is_empty() && from == 1 {
         y.iter_mut().zip(own).for_each(|(y, &at)| *y = x[at]);
         return;
     }

@@ -123,27 +123,7 @@ mod tests {
     use aceso_types::genesis::{Attester, Params};
 
     use super::*;
-    use crate::{
-        COMPONENTS,
-        address::Address,
-        attest::AttestKey,
-        chain::{Consensus, Settings},
-        store::Bare,
-    };
-
-    fn chain(id: &str) -> Chain {
-        let settings =
-            Settings { chain_id: id.into(), prefix: "aceso".into(), denom: "uaceso".into(), authority: String::new() };
-        let consensus = Consensus {
-            block_bytes: 1,
-            block_gas: -1,
-            evidence_age_blocks: 1,
-            evidence_age_seconds: 1,
-            evidence_bytes: 0,
-            extensions_from: 1,
-        };
-        Chain::new(settings, Params::default(), consensus).unwrap()
-    }
+    use crate::{COMPONENTS, address::Address, attest::AttestKey, store::Bare};
 
     #[test]
     #[allow(clippy::disallowed_methods, reason = "what is measured is shown and decides nothing")]
@@ -166,7 +146,7 @@ mod tests {
         let attesters: Vec<Attester> = (1..=100).map(attester).collect();
         let powers: Vec<(Vec<u8>, u64)> = attesters.iter().map(|one| (one.consensus_key.clone(), 10)).collect();
         validators::found(state, 1, &powers, &attesters, &Params::default(), "aceso").unwrap();
-        let (first, second) = (chain("one"), chain("two"));
+        let (first, second) = (Chain::named("one"), Chain::named("two"));
         assert!(end_block(state, &first, false).unwrap().is_some(), "a chain begins with a root");
         let mut timed = |changed| {
             let begun = std::time::Instant::now();

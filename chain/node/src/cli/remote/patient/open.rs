@@ -118,6 +118,15 @@ pub(super) fn terms_of(path: &PathBuf, grant: &str, said: &MsgGrant) -> Result<T
     Ok(terms)
 }
 
+/// A file's bytes: from this machine, else from the node, or a sentence that says who else has it.
+pub(super) fn brought(desk: &Desk<'_>, id: &BlobId, most: u64, file: Option<&Path>, others: &str) -> Result<Vec<u8>> {
+    if let Some(path) = file {
+        return Ok(home::read(path, most)?);
+    }
+    let hint = || format!("the node does not hand out {id}: {others}; or give --file");
+    desk.client.get_blob(id).with_context(hint)?.with_context(hint)
+}
+
 /// A file of a record, opened: from this machine, else from the node.
 pub(super) fn unsealed(
     desk: &Desk<'_>,
@@ -127,15 +136,8 @@ pub(super) fn unsealed(
     file: Option<&Path>,
 ) -> Result<(Inner, Zeroizing<Vec<u8>>)> {
     let known = row.files.get(place).with_context(|| format!("record {} has {} files", row.record, row.files.len()))?;
-    let bytes = match file {
-        Some(path) => home::read(path, sealed_bytes_max(RECORD_MAX))?,
-        None => {
-            let cid: BlobId = known.cid.parse()?;
-            let got = desk.client.get_blob(&cid);
-            let hint = || format!("the node does not hand out {cid}: members of its committees do; or give --file");
-            got.with_context(hint)?.with_context(hint)?
-        }
-    };
+    let cid: BlobId = known.cid.parse()?;
+    let bytes = brought(desk, &cid, sealed_bytes_max(RECORD_MAX), file, "members of its committees do")?;
     let commitment = Digest::try_from(row.commitment.as_slice()).ok().context("the record's commitment is damaged")?;
     let about = Registered { owner: &row.owner, commitment: &commitment };
     let opened = open_registered(&about, content, &bytes, bytes.len() as u64, RECORD_MAX);

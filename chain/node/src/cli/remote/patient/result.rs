@@ -18,10 +18,10 @@ use serde_json::json;
 use super::{
     Desk,
     keyring::{Keyring, KeyringArg},
-    open::{Held, owned, why},
+    open::{Held, brought, owned, why},
     write_fresh,
 };
-use crate::{cli::remote::read::lines_of, home};
+use crate::cli::remote::read::lines_of;
 
 /// Opens what a committee found, for you who hold the record's key: as its owner, or as a reader to whom it was granted.
 #[derive(Args, Debug)]
@@ -88,15 +88,7 @@ impl Opened {
 
 /// The file of a result: from this machine, else from the node, which has to be the one that its committee has named.
 fn kept(desk: &Desk<'_>, blob: &BlobId, size: u64, file: Option<&Path>) -> Result<Vec<u8>> {
-    let bytes = match file {
-        Some(path) => home::read(path, RESULT_BYTES_MAX as u64)?,
-        None => {
-            let got = desk.client.get_blob(blob);
-            let hint =
-                || format!("the node does not hand out {blob}: those who signed it do, for its term; or give --file");
-            got.with_context(hint)?.with_context(hint)?
-        }
-    };
+    let bytes = brought(desk, blob, RESULT_BYTES_MAX as u64, file, "those who signed it do, for its term")?;
     let named = import(bytes.as_slice(), RESULT_BYTES_MAX as u64, |_, _| Ok(()))?;
     ensure!(
         named.id == *blob,
