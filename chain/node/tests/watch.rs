@@ -52,6 +52,22 @@ fn send(node: &Node, wallet: &Wallet) -> u64 {
     sent["height"].as_str().unwrap().parse().unwrap()
 }
 
+fn metrics(node: &Node) -> String {
+    ureq::get(format!("{}/metrics", node.rest)).call().unwrap().body_mut().read_to_string().unwrap()
+}
+
+/// Waits until such a line is among the metrics.
+fn until(node: &Node, wanted: impl Fn(&str) -> bool) {
+    let there = || metrics(node).lines().any(&wanted);
+    let found = (0..200).any(|_| {
+        there() || {
+            std::thread::park_timeout(Duration::from_millis(50));
+            false
+        }
+    });
+    assert!(found, "it is not in\n{}", metrics(node));
+}
+
 fn attribute<'a>(span: &'a Value, key: &str) -> &'a Value {
     let mut attributes = span["attributes"].as_array().unwrap().iter();
     attributes.find(|one| one["key"] == key).map_or(&Value::Null, |one| &one["value"])
@@ -66,12 +82,14 @@ fn a_block_is_logged_counted_and_traced() {
     let wallet = Wallet::open(fund.split('=').next().unwrap().as_ref());
     let more = ["--fund", &fund, "--log", "info", "--log-format", "json"];
     let mut node = Node::run(aceso(&dev(home.path(), &more))).unwrap();
+    // The node registers its opener key by itself, once it answers.
+    until(&node, |line| line == "aceso_transactions_total{outcome=\"done\"} 1");
     let height = send(&node, &wallet);
     let put = ureq::post(format!("{}/aceso/blobs/v1", node.rest)).send("a picture").unwrap();
     assert_eq!(put.status(), 200);
-    let page = ureq::get(format!("{}/metrics", node.rest)).call().unwrap().body_mut().read_to_string().unwrap();
+    let page = metrics(&node);
     for line in
-        ["aceso_transactions_total{outcome=\"done\"} 1", "aceso_blobs_unregistered 1", "aceso_mempool_transactions 0"]
+        ["aceso_transactions_total{outcome=\"done\"} 2", "aceso_blobs_unregistered 1", "aceso_mempool_transactions 0"]
     {
         assert!(page.lines().any(|one| one == line), "no {line} in\n{page}");
     }
@@ -81,15 +99,17 @@ fn a_block_is_logged_counted_and_traced() {
     let mut text = String::new();
     log.read_to_string(&mut text).unwrap();
     let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    let block = lines.iter().find(|line| line["message"] == "committed block" && line["txs"] == 1).unwrap();
-    assert_eq!((&block["height"], &block["failed"], &block["level"]), (&json!(height), &json!(0), &json!("INFO")));
+    let committed = |line: &&Value| line["message"] == "committed block" && line["height"] == height;
+    let block = lines.iter().find(committed).unwrap();
+    assert_eq!((&block["txs"], &block["failed"], &block["level"]), (&json!(1), &json!(0), &json!("INFO")));
     assert_eq!((&block["spans"][0]["name"], &block["spans"][0]["height"]), (&json!("block"), &json!(height)));
 
     // The node has ended, so everything is here.
     let spans: Vec<Value> = spans.try_iter().flatten().collect();
     let named = |name: &str| spans.iter().filter(|span| span["name"] == name).collect::<Vec<_>>();
-    let block = named("block").into_iter().find(|span| attribute(span, "txs")["intValue"] == "1").unwrap();
-    assert_eq!(attribute(block, "height")["intValue"], height.to_string());
+    let at_height = |span: &&Value| attribute(span, "height")["intValue"] == height.to_string();
+    let block = named("block").into_iter().find(at_height).unwrap();
+    assert_eq!(attribute(block, "txs")["intValue"], "1");
     let within = |name: &str, parent: &Value| {
         let found = named(name).into_iter().find(|span| span["parentSpanId"] == parent["spanId"]);
         let found = found.unwrap_or_else(|| panic!("no {name} in {parent}: {spans:#?}"));
@@ -120,15 +140,7 @@ fn an_absent_collector_stops_nobody() {
     let wallet = Wallet::open(fund.split('=').next().unwrap().as_ref());
     let node = Node::start(home.path(), &["--fund", &fund]);
     send(&node, &wallet);
-    let dropped = || {
-        let page = ureq::get(format!("{}/metrics", node.rest)).call().unwrap().body_mut().read_to_string().unwrap();
-        page.contains("aceso_spans_dropped_total{reason=\"collector\"}")
-    };
-    let found = (0..100).any(|_| {
-        std::thread::park_timeout(Duration::from_millis(50));
-        dropped()
-    });
-    assert!(found, "nobody counts the spans that were dropped");
+    until(&node, |line| line.starts_with("aceso_spans_dropped_total{reason=\"collector\"}"));
     send(&node, &wallet);
     assert_eq!(node.stop(), 0);
 }
