@@ -12,7 +12,6 @@ mod engine;
 mod first;
 mod grants;
 mod inference;
-mod random;
 mod reads;
 mod reads_compact;
 mod reads_kept;

@@ -10,6 +10,7 @@ use std::collections::BTreeSet;
 
 use aceso_app::kept;
 use aceso_client::sealed::{Giving, register, register_reader};
+use aceso_test_support::random::Random;
 use aceso_types::{
     BlobId, Digest,
     msg::{MsgGrant, MsgRegisterSealed, SealedFile},
@@ -20,7 +21,7 @@ use anyhow::{Context, Result};
 use prost::Message;
 use serde_json::Value;
 
-use crate::{beside_must, random::Random};
+use crate::beside_must;
 
 const VALIDATORS: usize = 100;
 const STUDIES: usize = 1_000;
@@ -86,7 +87,7 @@ struct Town {
 
 impl Town {
     fn new(record: &RecordRow, grant: &GrantRow, weight: &dyn Fn(usize) -> f64) -> Result<Self> {
-        let mut draw = Draw(Random(7));
+        let mut draw = Draw(Random::new(7));
         let (mut studies, mut bytes, mut state) = (Vec::with_capacity(STUDIES), 0, 0);
         let kinds = KINDS.iter().flat_map(|kind| std::iter::repeat_n(kind, kind.1));
         for (number, (_, _, files, size)) in (1..).zip(kinds) {

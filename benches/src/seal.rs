@@ -19,12 +19,11 @@ use std::{
 
 use aceso_blobs::{BlobStore, Options};
 use aceso_seal::{LEAF, Opener, seal};
+use aceso_test_support::random::Random;
 use aceso_types::Digest;
 use aceso_verify::grant::{ContentPoint, Granted, PublicKey, Registered, Registration, SecretKey, Wrap};
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
-
-use crate::random::Random;
 
 /// What boxo was seen to take for 500 MB, synced, in seconds; what we may take of it, and of memory, in MB.
 const PEER_SECONDS: f64 = 2.2;
@@ -108,14 +107,14 @@ fn one_leaf(leaves: usize) -> Result<(f64, f64)> {
     let content = ContentPoint::generate(&[1; 64]);
     let megabytes = leaves as f64 * LEAF as f64 / 1e6;
     let mut record = vec![0; leaves * LEAF];
-    Random(3).fill(&mut record);
+    Random::new(3).fill(&mut record);
     let about = ("application/pdf", BTreeMap::new());
     let start = Instant::now();
     let file = seal(&content, "aceso1patient", [7; 32], about, &record[..], record.len() as u64, Vec::new())?;
     let sealed = megabytes / start.elapsed().as_secs_f64();
 
     let opener = Opener::new(&content, &file, file.len() as u64)?;
-    let (mut noise, mut opened) = (Random(4), 0);
+    let (mut noise, mut opened) = (Random::new(4), 0);
     let start = Instant::now();
     for _ in 0..leaves {
         let number = u32::try_from(noise.next() % u64::from(opener.leaves()))?;
@@ -185,7 +184,7 @@ fn median(times: &mut [f64]) -> f64 {
 /// Writes megabytes and leaves them in the page cache.
 fn write_record(path: &Path, megabytes: u64, fill: Fill) -> Result<()> {
     let mut file = BufWriter::new(File::create(path)?);
-    let (mut noise, mut piece) = (Random(1), vec![0; 1_000_000]);
+    let (mut noise, mut piece) = (Random::new(1), vec![0; 1_000_000]);
     for at in 0..megabytes {
         fill(&mut noise, at * 1_000_000, &mut piece);
         file.write_all(&piece)?;

@@ -8,10 +8,9 @@ use std::path::Path;
 use std::time::Instant;
 
 use aceso_state::{Changes, Options, Order, Snapshot, Store, verify};
+use aceso_test_support::random::Random;
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
-
-use crate::random::Random;
 
 const COMPONENTS: &[&str] = &["bank", "wasm"];
 
@@ -47,7 +46,7 @@ pub(crate) fn run(dir: &Path, quick: bool, mut emit: impl FnMut(Value)) -> Resul
         commit(&writes(first..(first + 100_000).min(keys), 0)?)?;
     }
 
-    let (mut random, mut known, mut spent) = (Random(7), keys, (0.0, 0.0));
+    let (mut random, mut known, mut spent) = (Random::new(7), keys, (0.0, 0.0));
     // Pruning begins once the window is full, and the files of genesis have been merged by then.
     for block in 0..KEEP + blocks {
         let picked = (0..block_keys).map(|n| {
@@ -115,7 +114,7 @@ fn writes(places: impl IntoIterator<Item = u64>, salt: u64) -> Result<Changes> {
     let mut changes = Changes::new();
     for place in places {
         let (component, key) = key(place);
-        let mut random = Random(place ^ (salt << 40));
+        let mut random = Random::new(place ^ (salt << 40));
         let len = 5 + random.next() % 15;
         let value = (0..len).flat_map(|_| random.next().to_le_bytes()).collect();
         changes.set(component, key, value)?;
@@ -125,7 +124,7 @@ fn writes(places: impl IntoIterator<Item = u64>, salt: u64) -> Result<Changes> {
 
 /// Component and key of the i-th entry: twenty bytes like an address under a short prefix.
 fn key(place: u64) -> (&'static str, Vec<u8>) {
-    let mut random = Random(place ^ 0xace5_0000_0000_0000);
+    let mut random = Random::new(place ^ 0xace5_0000_0000_0000);
     let mut key = b"balance/".to_vec();
     key.extend((0..3).flat_map(|_| random.next().to_be_bytes()).take(20));
     (if place.is_multiple_of(2) { "bank" } else { "wasm" }, key)

@@ -82,7 +82,7 @@ fn run_child(home: &Path, (die_at, die_when): (u64, &str), kill_after: Duration)
 #[test]
 fn thirty_kills_lose_nothing_that_was_committed() {
     let dir = tempfile::tempdir().unwrap();
-    let mut random = Random(20);
+    let mut random = Random::new(20);
     let (mut model, mut height) = (Model::default(), 0);
     for kill in 0..30 {
         let die_at = if kill % 2 == 1 { height + 1 + random.below(4) } else { 0 };
@@ -189,7 +189,7 @@ fn power_lost_before_the_flush_leaves_the_height_before() {
     let (begin, end) = (written(&std::fs::read(flushed.join(name)).unwrap()), written(&after));
     assert!(end > begin + 1_000);
 
-    let mut random = Random(8);
+    let mut random = Random::new(8);
     for attempt in 0..12 {
         let image = dir.path().join(format!("image-{attempt}"));
         copy(&flushed, &image);

@@ -113,7 +113,7 @@ fn a_damaged_end_is_a_committed_height_or_a_sentence() {
     let (image, models) = home(dir.path());
     assert_eq!(look(&image, &models).unwrap(), HEIGHT);
     let damaged = dir.path().join("damaged");
-    let mut random = Random(6);
+    let mut random = Random::new(6);
     let (mut back, mut refused) = (0, 0);
     for file in files(&image) {
         let name = file.strip_prefix(&image).unwrap();

@@ -11,9 +11,10 @@
 use std::{
     path::PathBuf,
     process::ExitCode,
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
+use aceso_test_support::random::{self, Random};
 use anyhow::{Context, Result};
 use serde_json::json;
 
@@ -25,14 +26,12 @@ mod load;
 mod net;
 mod pace;
 mod proxy;
-mod random;
 mod scenario;
 mod space;
 mod ward;
 mod wire;
 
 use net::Programs;
-use random::Random;
 use scenario::soak;
 
 const HELP: &str = "\
@@ -123,7 +122,7 @@ fn run(arguments: &Arguments) -> Result<bool> {
         })?;
         return Ok(true);
     }
-    let seed = arguments.seed.unwrap_or_else(random::seed);
+    let seed = arguments.seed.unwrap_or_else(seed);
     if let Some(minutes) = arguments.soak {
         let work = |random: &mut Random| soak::run_for(&programs, Duration::from_secs(60 * minutes), random);
         return Ok(told(arguments, "soak", &format!("a load of {minutes} minutes"), seed, work));
@@ -136,6 +135,11 @@ fn run(arguments: &Arguments) -> Result<bool> {
         well &= told(arguments, one.name, one.about, seed, |random| (one.run)(&programs, arguments.quick, random));
     }
     Ok(well)
+}
+
+/// A seed that nobody has chosen.
+fn seed() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(1, |now| now.as_secs())
 }
 
 /// Runs one scenario and says what came of it; true if it went as it should.

@@ -1,5 +1,5 @@
 //! What tests across the workspace share: where built contracts and sample data lie, contracts, pictures and terms that need
-//! no build, and how a node is started.
+//! no build, numbers from a seed, and how a node is started.
 //!
 //! The test command says so in the environment, `ACESO_CONTRACTS` and `ACESO_DATA`. Nothing is built, fetched or
 //! guessed here.
@@ -10,6 +10,7 @@
 pub mod dev;
 pub mod guests;
 pub mod npz;
+pub mod random;
 
 use std::{
     env, fs,

@@ -2,7 +2,7 @@
 //! aside, what the callback pays and costs, and who cannot be paid twice, too early, or by whom it is not told. For open
 //! ones: that the books know of each coin that the chain takes, whatever becomes of the transaction.
 
-use aceso_test_support::rewrapped;
+use aceso_test_support::{random::Random, rewrapped};
 use aceso_types::{
     Digest, PixelDigest,
     guest::{Ended, Origin},
@@ -589,13 +589,14 @@ fn the_books_are_the_balance_at_every_block_whatever_is_asked() {
     assert_eq!((counter.escrow(policies[0]).0, counter.lost()), (escrow, fee));
     counter.balanced(&policies);
 
-    let mut next = Draws(7);
+    let mut random = Random::new(7);
+    let mut below = |end: u64| usize::try_from(random.below(end)).unwrap();
     let (mut made, mut refused, mut undone, mut claimed) = (0, 0, 0, 0);
     for _ in 0..48 {
-        let policy = policies[next.below(2)];
-        match next.below(5) {
+        let policy = policies[below(2)];
+        match below(5) {
             0..=1 => {
-                let (file, fails) = (&files[next.below(4)], next.below(3) == 0);
+                let (file, fails) = (&files[below(4)], below(3) == 0);
                 let result = counter.request(policy, file, fails);
                 if result.code.is_ok() {
                     let told = String::from_utf8(answered(&result)).unwrap();
@@ -605,7 +606,7 @@ fn the_books_are_the_balance_at_every_block_whatever_is_asked() {
                 }
             }
             2..=3 => {
-                let number = u8::try_from(2 + next.below(4)).unwrap();
+                let number = u8::try_from(2 + below(4)).unwrap();
                 let result = counter.try_claim(policy, number);
                 if result.code.is_ok() {
                     let job = serde_json::from_slice(&answered(&result)).unwrap();
@@ -618,22 +619,10 @@ fn the_books_are_the_balance_at_every_block_whatever_is_asked() {
             }
         }
         counter.balanced(&policies);
-        if next.below(2) == 0 {
+        if below(2) == 0 {
             counter.hospital.block(vec![]);
             counter.balanced(&policies);
         }
     }
     assert!(made > 0 && refused > 0 && undone > 0 && claimed > 0, "{made} {refused} {undone} {claimed}");
-}
-
-/// Numbers that look like chance and are the same each time: SplitMix64.
-struct Draws(u64);
-
-impl Draws {
-    fn below(&mut self, end: u64) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        usize::try_from((mixed ^ (mixed >> 31)) % end).unwrap()
-    }
 }

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use aceso_state::{Changes, EMPTY_ROOT, Options, Order, SENTINEL_KEY, Store};
+pub(crate) use aceso_test_support::random::Random;
 use sha2::{Digest as _, Sha256};
 
 /// Two components, one the prefix of nothing in the other.
@@ -99,26 +100,9 @@ pub(crate) fn open(dir: &std::path::Path, keep: u64) -> Store {
     Store::open(dir, Options { cache_bytes: 8 << 20, ..Options::new(COMPONENTS, keep) }).unwrap()
 }
 
-/// splitmix64.
-pub(crate) struct Random(pub u64);
-
-impl Random {
-    pub(crate) fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    pub(crate) fn below(&mut self, bound: u64) -> u64 {
-        self.next() % bound
-    }
-}
-
 /// The changes of one height of a deterministic chain: new, changed and removed keys in both components.
 pub(crate) fn block(version: u64) -> Changes {
-    let mut random = Random(version);
+    let mut random = Random::new(version);
     let mut changes = Changes::new();
     for _ in 0..40 {
         let component = COMPONENTS[usize::try_from(random.below(2)).unwrap()];
