@@ -394,7 +394,7 @@ pub(crate) mod tests {
     }
 
     /// A peer that answers a request by its first line.
-    pub(super) fn peer_with(answer: impl Fn(&str) -> Vec<u8> + Send + 'static) -> String {
+    pub(crate) fn peer_with(answer: impl Fn(&str) -> Vec<u8> + Send + 'static) -> String {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         std::thread::spawn(move || {
@@ -416,7 +416,7 @@ pub(crate) mod tests {
         url
     }
 
-    pub(super) fn sends(body: &[u8]) -> Vec<u8> {
+    pub(crate) fn sends(body: &[u8]) -> Vec<u8> {
         let head = format!("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {}\r\n\r\n", body.len());
         [head.as_bytes(), body].concat()
     }

@@ -7,7 +7,11 @@
 
 mod common;
 
-use std::fs;
+use std::{
+    fs,
+    io::{Read, Write},
+    net::TcpListener,
+};
 
 use aceso_test_support::{contract, picture};
 use common::ward::Ward;
@@ -79,6 +83,57 @@ fn a_sealed_result_is_opened_by_who_holds_the_key_and_the_key_is_passed_on() {
     ward.ok("patient", &["sealed", "revoke", &seen]);
     let ended = ward.refused("physician", &["sealed", "result", &job, "--grant", &seen]);
     assert!(ended.contains("was taken back"), "{ended}");
+}
+
+/// A REST port that answers everything with the same.
+fn port(answer: Vec<u8>) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().map_while(Result::ok) {
+            // The other side may have had enough of it.
+            let _ = stream.read(&mut [0; 4096]).and_then(|_| stream.write_all(&answer));
+        }
+    });
+    url
+}
+
+#[test]
+fn a_long_result_is_asked_of_the_next_where_a_member_has_lost_it_or_sends_another() {
+    let ward = Ward::open();
+    let model = ward.long_model();
+    ward.readers(&["physician"]);
+    ward.ok("patient", &["sealed", "keys", "new"]);
+    let (record, cid) = ward.record("scan.png", 3);
+    let physician = ward.address("physician");
+    let (asked, terms) = ward.grant("ask", &record, &["--committee", "--actor", &physician, "--sealed"]);
+    ward.grant("see", &record, &["--to", &physician]);
+    let ask = ["sealed", "request", &asked, "--terms", &terms, "--image", &cid, "--model", &model, "--sealed"];
+    let job = ward.ok("physician", &ask);
+    assert!(job["outcome"]["file"].is_string(), "{job}");
+    let job = job["job"].to_string();
+    let result = ["sealed", "result", &job];
+    let opened = ward.ok("physician", &result)["outputs"].clone();
+    assert_eq!(opened.as_array().unwrap().len(), 2);
+
+    let http = |status: &str, body: &[u8]| {
+        let head = format!("HTTP/1.1 {status}\r\nConnection: close\r\nContent-Length: {}\r\n\r\n", body.len());
+        [head.as_bytes(), body].concat()
+    };
+    let (lost, other) = (port(http("404 Not Found", b"")), port(http("200 OK", &[7; 5_000])));
+    let refused = |more: &[&str]| ward.refused("physician", &[&result[..], more].concat());
+    let none = refused(&["--rest", &lost]);
+    assert!(none.contains("those who signed it do, for its term; ask one with --member"), "{none}");
+    let lied = refused(&["--rest", &other]);
+    assert!(lied.contains("of 5000 bytes, and the outcome names"), "{lied}");
+    let nobody = refused(&["--rest", &lost, "--member", &other, "--member", &lost]);
+    assert!(nobody.contains("nobody who was asked gives the file of job"), "{nobody}");
+    assert!(nobody.contains(&format!("{other}: the file is")), "{nobody}");
+    assert!(nobody.contains(&format!("{lost}: it has not got the file")), "{nobody}");
+    for first in [&lost, &other] {
+        let asked = ["--rest", first, "--member", &lost, "--member", &other, "--member", ward.rest()];
+        assert_eq!(ward.ok("physician", &[&result[..], &asked].concat())["outputs"], opened);
+    }
 }
 
 #[test]

@@ -13,6 +13,9 @@ const ANSWER_MAX: u64 = 64 << 20;
 /// Most characters of a refusal's body that are shown.
 const SHOWN: usize = 2000;
 
+/// How long the body of an answer may take from a node that others can stand in for.
+const HASTE: Duration = Duration::from_secs(300);
+
 /// One port of a node.
 #[derive(Clone, Debug)]
 pub(crate) struct Endpoint {
@@ -23,11 +26,21 @@ pub(crate) struct Endpoint {
 impl Endpoint {
     /// `http://host:port`, or `host:port`.
     pub(crate) fn new(url: &str) -> Self {
+        Self::with(url, None)
+    }
+
+    /// One that has to send its answers within a time.
+    pub(crate) fn hasty(url: &str) -> Self {
+        Self::with(url, Some(HASTE))
+    }
+
+    fn with(url: &str, body: Option<Duration>) -> Self {
         let scheme = if url.contains("://") { "" } else { "http://" };
         let config = Agent::config_builder()
             .http_status_as_error(false)
             .timeout_connect(Some(Duration::from_secs(5)))
             .timeout_recv_response(Some(Duration::from_secs(60)))
+            .timeout_recv_body(body)
             .build();
         Self { url: format!("{scheme}{}", url.trim_end_matches('/')), agent: config.into() }
     }

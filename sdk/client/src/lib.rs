@@ -56,6 +56,12 @@ impl Client {
         Ok(Self { rpc, rest: Endpoint::new(rest), chain })
     }
 
+    /// The same chain, with another node's REST port: a member's, say, that keeps what the first node has not got. Whatever
+    /// comes from there has to be there within minutes, since the next one can be asked.
+    pub fn at(&self, rest: &str) -> Self {
+        Self { rest: Endpoint::hasty(rest), ..self.clone() }
+    }
+
     /// The chain that the node is on.
     pub fn chain(&self) -> &Chain {
         &self.chain

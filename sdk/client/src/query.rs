@@ -166,8 +166,8 @@ impl Client {
         Ok((put.cid.parse()?, size))
     }
 
-    /// A blob's bytes; none where the node does not have it. They are what the CID names: see
-    /// [`BlobId`] and `aceso blob stat`.
+    /// A blob's bytes; none where the node does not have it. Nothing is checked here: of another's node whoever opens or
+    /// hashes them sees whether they are what the CID names.
     pub fn get_blob(&self, id: &BlobId) -> Result<Option<Vec<u8>>, ClientError> {
         self.rest.get(&format!("/ipfs/{id}"), &[])
     }

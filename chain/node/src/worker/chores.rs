@@ -102,7 +102,7 @@ impl Chores {
     }
 
     /// One round at a time in Unix seconds.
-    fn round(&self, now: u64) -> Result<(), ChoreError> {
+    pub(super) fn round(&self, now: u64) -> Result<(), ChoreError> {
         let name = hex::encode(self.home.validator()?.verification_key().to_bytes());
         let operator = self.queries.ask(&QueryValidator { validator: name })?.map(|row| row.operator);
         let Some(operator) = operator.filter(|operator| !operator.is_empty()) else {

@@ -21,7 +21,10 @@ use aceso_types::{
     BlobId, Digest, Height, Manifest,
     manifest::Onnx,
     msg::{Recipient, SealedFile, Share},
-    query::{Asked, JobRow, JobStatus, QueryJob, QueryReader, ReaderRow, RecordRow},
+    query::{
+        Asked, GrantRows, JobRow, JobStatus, QueryGrants, QueryJob, QueryReader, QueryRecord, QueryResults,
+        QueryValidator, ReaderRow, RecordRow, ResultRow, ResultRows, ValidatorRow,
+    },
     sealed::{Disclosure, Failure, Outcome, Statement},
 };
 use aceso_verify::{
@@ -46,10 +49,16 @@ use crate::{
     application::{Application, Fault},
     home::{Home, config::Config},
     metrics::meters,
+    peers::{
+        Peers,
+        tests::{peer_with, sends},
+    },
 };
 
 const OWNER: &str = "aceso1patient";
 const OPERATOR: &str = "aceso1operator";
+/// A record whose owner has ended it.
+const ENDED: u64 = 2;
 /// How long a test waits for what has to come.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -178,6 +187,8 @@ struct State {
     expired: Mutex<Vec<u64>>,
     /// The jobs that were begun, one after the other.
     begun: Mutex<Vec<u64>>,
+    /// Results that the operator has signed; of nobody else is anything known.
+    results: Mutex<Vec<ResultRow>>,
     /// Whether it knows the operator's reader key.
     knows: AtomicBool,
 }
@@ -245,6 +256,20 @@ impl Application for State {
                 let is_closed = self.expired.lock().unwrap().contains(&job);
                 let status = if is_closed { JobStatus::Expired } else { JobStatus::Open } as i32;
                 Some(JobRow { job, status, ..JobRow::default() }.encode_to_vec())
+            }
+            QueryValidator::PATH if !self.results.lock().unwrap().is_empty() => {
+                Some(ValidatorRow { operator: OPERATOR.into(), ..ValidatorRow::default() }.encode_to_vec())
+            }
+            QueryGrants::PATH => Some(GrantRows::default().encode_to_vec()),
+            QueryResults::PATH => {
+                assert_eq!(QueryResults::decode(request.data).unwrap().operator, OPERATOR);
+                let rows = self.results.lock().unwrap().clone();
+                Some(ResultRows { rows, ..ResultRows::default() }.encode_to_vec())
+            }
+            QueryRecord::PATH => {
+                let record = QueryRecord::decode(request.data).unwrap().record;
+                let retired = if record == ENDED { 9 } else { 0 };
+                Some(RecordRow { record, retired, ..RecordRow::default() }.encode_to_vec())
             }
             _ => None,
         };
@@ -445,6 +470,43 @@ fn a_worker_process_hands_a_long_result_over() {
     assert_eq!(place.blobs.read(&blob, size).unwrap(), came.file.unwrap());
     work.stop();
     drop(worker);
+}
+
+/// What this operator has signed for lies here again, whatever became of its disk. Who sends something else is not believed,
+/// and of a record that has ended nothing is asked for.
+#[test]
+fn a_result_that_was_lost_is_fetched_from_another_member() {
+    let (place, state) = (Place::new(), State::with(&[]));
+    let [kept, ended] = [&b"a result"[..], b"of a record that has ended"].map(|file| (BlobId::of_raw(file), file));
+    let row = |(id, file): (BlobId, &[u8]), record| ResultRow {
+        job: record,
+        record,
+        cid: id.to_string(),
+        size: file.len() as u64,
+        ..ResultRow::default()
+    };
+    state.results.lock().unwrap().extend([row(kept, 1), row(ended, ENDED)]);
+    let honest =
+        move |line: &str| sends([kept, ended].iter().find(|(id, _)| line.contains(&id.to_string())).unwrap().1);
+    let urls = [peer_with(|_| sends(b"another!")), peer_with(honest)];
+    let keys = || vec![AttestKey::generate(&[1; 32]).unwrap()];
+    let peers = Peers::new(&urls, "test-1", keys, Arc::clone(&place.blobs), Duration::ZERO);
+    let pins = Arc::new(Pins::default());
+    let app: Arc<dyn Application> = Arc::clone(&state) as _;
+    let chores = Chores {
+        home: place.home.clone(),
+        queries: Queries::new(app),
+        blobs: Arc::clone(&place.blobs),
+        fetch: Some(Arc::new(peers)),
+        pins: Arc::clone(&pins),
+    };
+    for _ in 0..2 {
+        chores.round(0).unwrap();
+        assert_eq!(place.blobs.read(&kept.0, 100).unwrap(), kept.1);
+        assert!(pins.knows(&kept.0) && !pins.knows(&ended.0));
+        assert!(!place.blobs.has(&ended.0).unwrap());
+        place.blobs.remove(&kept.0).unwrap();
+    }
 }
 
 #[test]

@@ -2,7 +2,8 @@
 
 use std::{fs, path::PathBuf};
 
-use aceso_test_support::{picture, repository};
+use aceso_test_support::{picture, repository, with_maps};
+use aceso_types::{BlobId, Manifest, manifest::Onnx};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -33,6 +34,11 @@ impl Ward {
         Self { home, node }
     }
 
+    /// Where the node hands out blobs.
+    pub(crate) fn rest(&self) -> &str {
+        &self.node.rest
+    }
+
     pub(crate) fn file(&self, name: &str) -> PathBuf {
         self.home.path().join(name)
     }
@@ -45,7 +51,10 @@ impl Ward {
     pub(crate) fn run(&self, who: &str, arguments: &[&str]) -> (i32, String, String) {
         let (words, keys) = (self.text(&format!("keys/{who}.mnemonic")), self.text(&format!("{who}.keys")));
         let mut all = arguments.to_vec();
-        all.extend(["--json", "--from", &words, "--node", &self.node.rpc, "--rest", &self.node.rest]);
+        all.extend(["--json", "--from", &words, "--node", &self.node.rpc]);
+        if !arguments.contains(&"--rest") {
+            all.extend(["--rest", self.rest()]);
+        }
         let keyless = ["request", "revoke", "reviews", "break-glass", "job", "retire", "records"];
         let keyed = match arguments {
             ["sealed", verb, ..] => !keyless.contains(verb),
@@ -103,6 +112,21 @@ impl Ward {
         let model = self.ok("physician", &register)["model"].as_str().unwrap().to_owned();
         let manifest: Value = serde_json::from_str(&fs::read_to_string(file("manifest.json")).unwrap()).unwrap();
         (model, manifest["output"]["findings"][0]["id"].as_str().unwrap().to_owned())
+    }
+
+    /// Registers one whose result no outcome holds; answers its id.
+    pub(crate) fn long_model(&self) -> String {
+        let folder = repository().join("models/pneumonia");
+        let onnx = with_maps(&fs::read(folder.join("model.onnx")).unwrap());
+        let usual: Manifest = serde_json::from_slice(&fs::read(folder.join("manifest.json")).unwrap()).unwrap();
+        let manifest = Manifest { onnx: Onnx::of(BlobId::of_raw(&onnx), &onnx), ..usual };
+        fs::write(self.file("long.onnx"), &onnx).unwrap();
+        fs::write(self.file("long.json"), serde_json::to_vec(&manifest).unwrap()).unwrap();
+        let (onnx, manifest) = (self.text("long.onnx"), self.text("long.json"));
+        self.ok("physician", &["model", "register", &onnx, "--manifest", &manifest])["model"]
+            .as_str()
+            .unwrap()
+            .to_owned()
     }
 
     /// Makes keys for people, and registers one for each to read with.

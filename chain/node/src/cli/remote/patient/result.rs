@@ -1,5 +1,8 @@
 //! `aceso sealed result`: what a committee has kept for who holds a record's key is opened, be it in the outcome or in a file
 //! that the outcome names.
+//!
+//! Such a file is asked for where the desk is, then of each member that was named: what has not the name that the committee
+//! has signed is not believed, whoever sends it.
 
 use std::path::{Path, PathBuf};
 
@@ -35,6 +38,10 @@ pub(crate) struct Opened {
     /// The file that the outcome names, where it names one; asked of the node where it is not given.
     #[arg(long, value_name = "FILE")]
     file: Option<PathBuf>,
+    /// The REST port of a member that signed, such as http://10.0.0.2:1317, asked for the file where the node does not give
+    /// it; may be given more than once.
+    #[arg(long, value_name = "URL", conflicts_with = "file")]
+    member: Vec<String>,
     /// Where the outputs go: FOLDER/1, FOLDER/2 and so on, each tensor's elements row by row, little-endian.
     #[arg(long, short, value_name = "FOLDER")]
     out: Option<PathBuf>,
@@ -53,7 +60,7 @@ impl Opened {
             outcome @ (Outcome::Sealed { .. } | Outcome::Stored { .. }) => {
                 let content = self.content(desk, &row)?;
                 let file = match &outcome {
-                    Outcome::Stored { blob, size, .. } => Some(kept(desk, blob, *size, self.file.as_deref())?),
+                    Outcome::Stored { blob, size, .. } => Some(self.kept(desk, blob, *size)?),
                     _ => None,
                 };
                 open_result(&content, &statement, &outcome, file.as_deref())
@@ -84,18 +91,31 @@ impl Opened {
         ensure!(same, "the key is not the one that record {} was registered with", record.record);
         Ok(content)
     }
+
+    /// The file of a result: from this machine, else from the node, else from the first member that has it.
+    fn kept(&self, desk: &Desk<'_>, blob: &BlobId, size: u64) -> Result<Vec<u8>> {
+        const OTHERS: &str = "those who signed it do, for its term; ask one with --member";
+        let first = brought(desk, blob, RESULT_BYTES_MAX as u64, self.file.as_deref(), OTHERS);
+        let mut refused = match first.and_then(|bytes| named(bytes, blob, size)) {
+            Ok(bytes) => return Ok(bytes),
+            Err(error) if self.member.is_empty() => return Err(error),
+            Err(error) => format!("{error:#}"),
+        };
+        for member in &self.member {
+            let sent = desk.client.at(member).get_blob(blob).map_err(anyhow::Error::from);
+            match sent.and_then(|bytes| named(bytes.context("it has not got the file")?, blob, size)) {
+                Ok(bytes) => return Ok(bytes),
+                Err(error) => refused.push_str(&format!("; {member}: {error:#}")),
+            }
+        }
+        bail!("nobody who was asked gives the file of job {}: {refused}", self.job)
+    }
 }
 
-/// The file of a result: from this machine, else from the node, which has to be the one that its committee has named.
-fn kept(desk: &Desk<'_>, blob: &BlobId, size: u64, file: Option<&Path>) -> Result<Vec<u8>> {
-    let bytes = brought(desk, blob, RESULT_BYTES_MAX as u64, file, "those who signed it do, for its term")?;
-    let named = import(bytes.as_slice(), RESULT_BYTES_MAX as u64, |_, _| Ok(()))?;
-    ensure!(
-        named.id == *blob,
-        "the file is {}, of {} bytes, and the outcome names {blob}, of {size}",
-        named.id,
-        named.size
-    );
+/// These bytes, which have to be the file that a committee has named.
+fn named(bytes: Vec<u8>, blob: &BlobId, size: u64) -> Result<Vec<u8>> {
+    let got = import(bytes.as_slice(), RESULT_BYTES_MAX as u64, |_, _| Ok(()))?;
+    ensure!(got.id == *blob, "the file is {}, of {} bytes, and the outcome names {blob}, of {size}", got.id, got.size);
     Ok(bytes)
 }
 
