@@ -497,6 +497,11 @@ impl App {
         table.members.into_iter().map(|member| member.bls_key).filter(|key| !key.is_empty()).collect()
     }
 
+    /// The kernels that models run with here: whoever computes for committees on this machine takes the same.
+    pub fn kernels(&self) -> Kernels {
+        self.host.models.kernels()
+    }
+
     /// What is held at this moment, for whoever watches the node.
     pub fn stats(&self) -> Stats {
         let engine = self.host.vm.stats();

@@ -131,6 +131,10 @@ impl ModelCache {
         Self { bytes_max, kernels, loaded: Mutex::default() }
     }
 
+    pub(crate) fn kernels(&self) -> Kernels {
+        self.kernels
+    }
+
     /// Admits a model for this machine's kernels; [`ModelCache::put`] keeps it.
     pub(crate) fn admit(&self, onnx: &[u8], manifest: &Manifest) -> Result<Model, ModelRefused> {
         admit_with(onnx, manifest, self.kernels)

@@ -4,6 +4,7 @@ use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use aceso_app::{App, Fetch};
 use aceso_blobs::{BlobStore, Recovery};
+use aceso_inference::Kernels;
 use serde_json::json;
 use tokio::sync::{Semaphore, mpsc, watch};
 
@@ -105,12 +106,13 @@ async fn serve(
         options.fail_point = args.deaths.fail_point();
         build(options);
     })?;
+    let kernels = app.kernels();
     let metrics = Arc::new(Metrics::new(app, meters));
     let app: Arc<dyn Application> = Arc::clone(&metrics) as Arc<dyn Application>;
 
     let (ended, mut engine_ended) = mpsc::channel(1);
     let (pulse, pins) = (Arc::new(Pulse::default()), Arc::new(Pins::default()));
-    let work = committees(home, config, meters, &app, &blobs, None, Some(Arc::clone(&pulse)), &pins)?;
+    let work = committees(home, config, kernels, meters, &app, &blobs, None, Some(Arc::clone(&pulse)), &pins)?;
     let chain = start(args, home, config, meters, &document, Arc::clone(&app), &blobs, rpc_at, &pulse, &work)?;
     let node = chain.node;
     let engine = std::thread::Builder::new()
@@ -205,6 +207,7 @@ pub(crate) fn open(
 pub(crate) fn committees(
     home: &Home,
     config: &Config,
+    kernels: Kernels,
     meters: &Meters,
     app: &Arc<dyn Application>,
     blobs: &Arc<BlobStore>,
@@ -216,7 +219,7 @@ pub(crate) fn committees(
     let queries = Queries::new(Arc::clone(&app));
     let chores = Chores { home: home.clone(), queries, blobs: Arc::clone(&blobs), fetch: fetch.clone(), pins };
     let meters = meters.sealed.clone();
-    let work = Work::open(work::Parts { app, blobs, fetch, home: home.clone(), meters, pulse }, config)?;
+    let work = Work::open(work::Parts { app, blobs, fetch, home: home.clone(), kernels, meters, pulse }, config)?;
     work.start(home, config, chores)?;
     Ok(work)
 }

@@ -95,10 +95,11 @@ pub(crate) fn run(args: Args, build: Build, output: Output, log: &LogArgs) -> an
     })?;
     let note = home.divergence_file();
     divergence::check_start(&app, &note)?;
+    let kernels = app.kernels();
     let metrics = Arc::new(Metrics::new(app, &meters));
     let app: Arc<dyn Application> = Arc::clone(&metrics) as Arc<dyn Application>;
     let (pins, fetch) = (Arc::new(Pins::default()), peers.clone().map(|peers| peers as Arc<dyn Fetch>));
-    let work = dev::committees(&home, &config, &meters, &app, &blobs, fetch, None, &pins)?;
+    let work = dev::committees(&home, &config, kernels, &meters, &app, &blobs, fetch, None, &pins)?;
     let voter = Voter::new(home.attest_keys()?, Arc::clone(&blobs)).working(Arc::clone(&work));
     let voter = Arc::new(voter.watched(meters.extension.clone()));
     let consensus = Consensus::new(Arc::clone(&app), voter);

@@ -339,6 +339,7 @@ impl Place {
             blobs: Arc::clone(&self.blobs),
             fetch: None,
             home: self.home.clone(),
+            kernels: Kernels::default(),
             meters: meters::Sealed::default(),
             pulse: None,
         };

@@ -12,6 +12,7 @@ use std::{
 
 use aceso_app::{Fetch, OpenJob, TASKS_PAGE, attest::AttestKey};
 use aceso_blobs::BlobStore;
+use aceso_inference::Kernels;
 use aceso_types::{
     BlobId, Digest,
     msg::{Recipient, RootShare, Share},
@@ -50,6 +51,8 @@ pub(crate) struct Parts {
     /// Where bytes come from that are not here.
     pub(crate) fetch: Option<Arc<dyn Fetch>>,
     pub(crate) home: Home,
+    /// What computes here: the application's.
+    pub(crate) kernels: Kernels,
     pub(crate) meters: meters::Sealed,
     /// Wakes the embedded engine when there is something to say.
     pub(crate) pulse: Option<Arc<Pulse>>,
@@ -62,6 +65,7 @@ pub(crate) struct Work {
     pub(super) blobs: Arc<BlobStore>,
     fetch: Option<Arc<dyn Fetch>>,
     pub(super) queue: Queue,
+    kernels: Kernels,
     shares: Shares,
     pub(super) meters: meters::Sealed,
     pulse: Option<Arc<Pulse>>,
@@ -96,13 +100,14 @@ impl Bell {
 impl Work {
     /// Takes up what an earlier run has left.
     pub(crate) fn open(parts: Parts, config: &Config) -> anyhow::Result<Arc<Self>> {
-        let Parts { app, blobs, fetch, home, meters, pulse } = parts;
+        let Parts { app, blobs, fetch, home, kernels, meters, pulse } = parts;
         Ok(Arc::new(Self {
             queries: Queries::new(Arc::clone(&app)),
             app,
             blobs,
             fetch,
             queue: Queue::new(config.worker_queue.max(1)),
+            kernels,
             shares: Shares::open(&home.shares_dir())?,
             meters,
             pulse,
@@ -116,7 +121,7 @@ impl Work {
 
     /// Starts its threads: one that follows the chain, the lanes, one that listens to worker processes, one for chores.
     pub(crate) fn start(self: &Arc<Self>, home: &Home, config: &Config, chores: Chores) -> anyhow::Result<()> {
-        let models = Arc::new(Models::new(config.kernels(home)?));
+        let models = Arc::new(Models::new(self.kernels));
         for number in 0..config.worker_threads {
             let (work, mut here) = (Arc::clone(self), Here::new(home.clone(), Arc::clone(&models)));
             let lane = move || {
