@@ -3,9 +3,10 @@
 use std::fs;
 
 use aceso_client::{Client, GasLimit, Key, TxResult, any};
-use aceso_test_support::{contract, repository};
+use aceso_test_support::{contract, repository, with_maps};
 use aceso_types::{
     BlobId, Manifest, ModelId, ReadId,
+    manifest::{Onnx, Price},
     msg::{MsgRegisterBlob, MsgRegisterImage, MsgRegisterModel, MsgRequestRead},
 };
 use anyhow::{Context, Result, ensure};
@@ -20,19 +21,21 @@ use crate::net::Node;
 const TERM: u64 = 1_000_000;
 /// Coins that reads are paid from.
 const PURSE: u128 = 100_000_000_000;
-/// Pixels of a row and of a column of the image.
-const SIDE: u32 = 28;
+/// Pixels of a row and of a column of what the model takes as it is.
+pub(crate) const SIDE: u32 = 28;
+/// How many times the usual price the dear model costs.
+const DEAR: u64 = 10;
 
 /// What its pictures are said to be.
 pub(crate) const MODALITY: &str = "DX";
 pub(crate) const BODY_PART: &str = "CHEST";
 
-/// A picture that the model takes.
-pub(crate) fn picture() -> Result<Vec<u8>> {
+/// A picture that the models take, of so many pixels a row and a column. The larger it is, the longer it takes.
+pub(crate) fn picture(side: u32) -> Result<Vec<u8>> {
     let mut png = Vec::new();
-    let mut encoder = png::Encoder::new(&mut png, SIDE, SIDE);
+    let mut encoder = png::Encoder::new(&mut png, side, side);
     encoder.set_color(png::ColorType::Grayscale);
-    encoder.write_header()?.write_image_data(&(0..SIDE * SIDE).map(|at| (at % 251) as u8).collect::<Vec<_>>())?;
+    encoder.write_header()?.write_image_data(&(0..side * side).map(|at| (at % 251) as u8).collect::<Vec<_>>())?;
     Ok(png)
 }
 
@@ -74,7 +77,7 @@ impl Visitor {
 
     /// A public picture, for so many blocks.
     fn image(&self, term: u64) -> Result<BlobId> {
-        let png = picture()?;
+        let png = picture(SIDE)?;
         let (cid, size) = self.client.put_blob(&png[..])?;
         ensure!(size == png.len() as u64, "{size} bytes were put");
         self.tx(any(&MsgRegisterImage {
@@ -117,13 +120,23 @@ impl Clinic {
         let reader = founder.deploy("probe", &json!({}))?;
         founder.tx(founder.client.msg_send(&founder.address, &reader, PURSE))?;
 
-        let folder = repository().join("models/pneumonia");
-        let manifest: Manifest = serde_json::from_slice(&fs::read(folder.join("manifest.json"))?)?;
-        founder.publish(&fs::read(folder.join("model.onnx"))?, term)?;
+        let (manifest, onnx) = bundled()?;
+        founder.publish(&onnx, term)?;
         founder.tx(any(&MsgRegisterModel { author: founder.address.clone(), manifest: manifest.encode() }))?;
         let image = founder.image(term)?;
         let finding = manifest.output.findings.first().context("the model has no finding")?.id.clone();
         Ok(Self { token, reader, model: manifest.id(), finding, image })
+    }
+
+    /// Registers a dear model: its reads pay ten times as much, and what it says is too long for an outcome.
+    pub(crate) fn dear(author: &Visitor) -> Result<ModelId> {
+        let (usual, onnx) = bundled()?;
+        let onnx = with_maps(&onnx);
+        let blob = author.publish(&onnx, TERM)?;
+        let price = Price { amount: usual.price.amount * DEAR, ..usual.price };
+        let manifest = Manifest { name: "dear".into(), onnx: Onnx::of(blob, &onnx), price, ..usual };
+        author.tx(any(&MsgRegisterModel { author: author.address.clone(), manifest: manifest.encode() }))?;
+        Ok(manifest.id())
     }
 
     /// Moves one token.
@@ -158,6 +171,12 @@ impl Clinic {
         let step = json!({"read": {"model": self.model, "image": self.image, "purpose": "TREAT"}});
         by.client.msg_execute(&by.address, &self.reader, &json!({"take": {"steps": [step]}}), 0)
     }
+}
+
+/// The model that reads chest images, and its graph.
+fn bundled() -> Result<(Manifest, Vec<u8>)> {
+    let folder = repository().join("models/pneumonia");
+    Ok((serde_json::from_slice(&fs::read(folder.join("manifest.json"))?)?, fs::read(folder.join("model.onnx"))?))
 }
 
 /// The read that a transaction has done.

@@ -20,6 +20,7 @@ use serde_json::json;
 
 mod bench;
 mod clinic;
+mod fake;
 mod home;
 mod judge;
 mod load;

@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use aceso_client::Client;
+use aceso_client::{Client, Key};
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 use serde_json::Value;
@@ -294,6 +294,12 @@ impl Node {
     /// Speaks to it as clients do.
     pub(crate) fn client(&self) -> Result<Client> {
         Ok(Client::connect(&self.rpc, &self.rest)?)
+    }
+
+    /// The account of its operator.
+    pub(crate) fn operator(&self) -> Result<String> {
+        let words = std::fs::read_to_string(self.home.join("keys/operator.mnemonic"))?;
+        Ok(Key::from_mnemonic(&words)?.address("aceso"))
     }
 
     /// Whether the application's log has a line with these words.

@@ -1,9 +1,14 @@
 //! How fast blocks come, by the times in their headers.
 
+use std::time::Duration;
+
 use anyhow::{Context, Result};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
-use crate::net::Node;
+use crate::net::{Net, Node};
+
+/// How long one block may take.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Milliseconds between two blocks.
 #[derive(Clone, Copy, Debug)]
@@ -22,6 +27,14 @@ pub(crate) fn blocks(node: &Node, first: u64, last: u64) -> Result<Pace> {
     }
     let mut between: Vec<f64> = times.windows(2).map(|pair| (pair[1] - pair[0]).as_seconds_f64() * 1000.0).collect();
     Ok(Pace { p50: percentile(&mut between, 50)?, p99: percentile(&mut between, 99)? })
+}
+
+/// The pace of so many blocks from now on.
+pub(crate) fn ahead(net: &Net, blocks: u32) -> Result<Pace> {
+    let first = net.top();
+    let last = first + u64::from(blocks);
+    net.wait_for(&net.all(), last, PATIENCE * blocks)?;
+    self::blocks(&net.nodes[0], first, last)
 }
 
 /// The smallest of these that so many hundredths of them do not pass.

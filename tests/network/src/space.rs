@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, bail};
 
 /// Address of this process on the bridge; validators have the ones from 1 on.
-const HERE: &str = "10.77.0.254";
+pub(crate) const HERE: &str = "10.77.0.254";
 
 /// The namespaces of a network. Dropping it removes them.
 #[derive(Debug)]

@@ -2,22 +2,26 @@
 
 use std::{
     collections::BTreeMap,
+    ops::RangeInclusive,
     process::{Child, Command, Stdio},
     time::{SystemTime, UNIX_EPOCH},
 };
 
 use aceso_client::{
-    SealedRead, any, random,
-    sealed::{Giving, register},
+    GasLimit, SealedRead, any, random,
+    sealed::{Giving, Opens, register},
 };
 use aceso_seal::KeyStore;
 use aceso_types::{
     BlobId, Digest, ModelId,
-    msg::{MsgRegisterSealedResponse, MsgRequestRead, SealedFile},
-    query::{QueryReader, QueryRecord, QueryValidators, ReaderRow},
-    sealed::{Disclosure, Terms},
+    msg::{
+        MsgDisputeResponse, MsgRegisterSealedResponse, MsgRequestRead, MsgRequestReadResponse, MsgRevokeGrant,
+        SealedFile,
+    },
+    query::{JobRow, JobStatus, QueryReader, QueryRecord, QueryValidators, ReaderRow, RecordRow},
+    sealed::{Disclosure, Outcome, Statement, Terms},
 };
-use aceso_verify::grant::ContentPoint;
+use aceso_verify::grant::{ContentPoint, SecretKey};
 use anyhow::{Context, Result, ensure};
 
 use crate::{
@@ -31,8 +35,15 @@ const DAY: u64 = 86_400;
 const USES: u32 = 1_000_000;
 /// What a patient's store calls her only image.
 const IMAGE: &str = "image";
+/// For how many blocks a file is everybody's that is disputed.
+const DISPUTED: u64 = 1_000;
 /// A patient's first grant.
 const GRANT: u64 = 1;
+/// Requests of one transaction, the gas that each of them is given, and that of the transaction itself: so many take nearly
+/// all that a block has.
+const MANY: u64 = 250;
+const ASK_GAS: u64 = 780_000;
+const TX_GAS: u64 = 200_000;
 
 /// Registers a key to open with for every validator's operator, as operators do it, all at once.
 pub(crate) fn staff(net: &Net) -> Result<()> {
@@ -60,13 +71,31 @@ pub(crate) fn staff(net: &Net) -> Result<()> {
 /// A sealed record of a patient's.
 pub(crate) struct Ward {
     patient: Visitor,
-    model: ModelId,
+    key: SecretKey,
+    pub(crate) content: ContentPoint,
+    record: RecordRow,
     /// The sealed file and its name.
     pub(crate) file: Vec<u8>,
     cid: BlobId,
     terms: Terms,
     /// What nobody but the patient and her committee may ever see, by its name.
     pub(crate) secrets: Vec<(&'static str, Vec<u8>)>,
+}
+
+/// What a committee has said of a job.
+pub(crate) struct Said {
+    pub(crate) row: JobRow,
+    pub(crate) statement: Statement,
+    pub(crate) outcome: Outcome,
+}
+
+impl Said {
+    /// What a job that is done came to.
+    pub(crate) fn of(row: JobRow) -> Result<Self> {
+        ensure!(row.status() == JobStatus::Done, "job {} is {:?}", row.job, row.status());
+        let outcome = row.outcome.as_ref().context("it has no outcome")?;
+        Ok(Self { statement: Statement::decode(&row.statement)?, outcome: Outcome::decode(&outcome.outcome)?, row })
+    }
 }
 
 impl Ward {
@@ -115,7 +144,7 @@ impl Ward {
             terms: &terms,
         };
         patient.tx(any(&giving.prove(&key, random()?, &random()?)?))?;
-        Ok(Self { patient, model: clinic.model, file, cid, terms, secrets })
+        Ok(Self { patient, key, content, record, file, cid, terms, secrets })
     }
 
     /// Puts the file where the committee finds it.
@@ -130,6 +159,7 @@ impl Ward {
         &self,
         requester: &str,
         actor: &str,
+        model: ModelId,
         disclosure: &Disclosure,
         deadline: u64,
     ) -> MsgRequestRead {
@@ -137,7 +167,7 @@ impl Ward {
         SealedRead {
             requester,
             actor,
-            model: self.model,
+            model,
             owner,
             image: self.cid,
             grant: (owner, GRANT),
@@ -148,12 +178,51 @@ impl Ward {
         }
         .message()
     }
+
+    /// Has somebody ask so often for the same, and not wait for it; answers with the jobs' numbers.
+    pub(crate) fn ask(
+        &self,
+        by: &Visitor,
+        model: ModelId,
+        disclosure: &Disclosure,
+        times: u64,
+        deadline: u64,
+    ) -> Result<RangeInclusive<u64>> {
+        let request = any(&self.request(&by.address, &by.address, model, disclosure, deadline));
+        let (mut left, mut first, mut last) = (times, None, 0);
+        while left > 0 {
+            let now = left.min(MANY);
+            let many = usize::try_from(now)?;
+            let sent = by.client.send(&by.key, vec![request.clone(); many], GasLimit::Fixed(TX_GAS + now * ASK_GAS))?;
+            let job = |at: usize| anyhow::Ok(sent.response::<MsgRequestReadResponse>(at)?.job);
+            first = first.or(Some(job(0)?));
+            last = job(many - 1)?;
+            left -= now;
+        }
+        Ok(first.context("nothing was asked")?..=last)
+    }
+
+    /// Has everybody compute a job again, for whom the file has to be there. The record's secrecy ends with it.
+    pub(crate) fn dispute(&self, by: &Visitor, job: u64) -> Result<MsgDisputeResponse> {
+        by.publish(&self.file, DISPUTED)?;
+        // No key of a grant is asked for: it is opened with the owner's own.
+        let opens = Opens::find(&self.record, None, &self.key, |_| Ok(Vec::new()))?;
+        let opens = opens.context("the key does not open the record")?;
+        let said = by.tx(any(&opens.dispute(&by.client.chain().id, &by.address, job, &random()?)))?;
+        Ok(said.response(0)?)
+    }
+
+    /// The patient takes the committee's grant back.
+    pub(crate) fn revoke(&self) -> Result<()> {
+        let (sender, granter) = (self.patient.address.clone(), self.patient.address.clone());
+        self.patient.tx(any(&MsgRevokeGrant { sender, granter, grant: GRANT }))?;
+        Ok(())
+    }
 }
 
 fn terms(physician: &str, clinic: &Clinic) -> Result<Terms> {
     Ok(Terms {
         salt: Digest(random()?),
-        models: vec![clinic.model],
         not_before: now()? - DAY,
         uses: USES,
         findings: vec![clinic.finding.clone()],

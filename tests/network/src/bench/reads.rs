@@ -6,9 +6,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use aceso_client::{GasLimit, any};
+use aceso_client::GasLimit;
 use aceso_types::{
-    msg::{MsgRequestRead, MsgRequestReadResponse},
+    msg::MsgRequestRead,
     query::{JobStatus, QueryJob},
     sealed::{Disclosure, Outcome},
 };
@@ -17,10 +17,10 @@ use serde_json::{Value, json};
 
 use crate::{
     bench::{LOOK, PATIENCE, VALIDATORS, network},
-    clinic::{Clinic, Visitor, picture},
-    net::{Net, Programs},
+    clinic::{Clinic, SIDE, Visitor, picture},
+    net::Programs,
     pace::{self, percentile},
-    ward::{Ward, staff},
+    ward::{Said, Ward, staff},
 };
 
 /// Most blocks between a request and its callback.
@@ -30,9 +30,6 @@ const WAITING_MUST: f64 = 1.3;
 /// Gas of a callback, and of a transaction with one request.
 const CALLBACK_GAS: u64 = 400_000;
 const ASK_GAS: u64 = 6_000_000;
-/// Requests of one transaction, and the gas that it is given: nearly all that a block has.
-const MANY: usize = 250;
-const MANY_GAS: u64 = 195_000_000;
 /// Blocks in which jobs are answered, and in which they wait.
 const SOON: u64 = 200;
 const LATE: u64 = 50_000;
@@ -54,7 +51,7 @@ pub(super) fn run(programs: &Programs, quick: bool, emit: &mut dyn FnMut(Value))
     let clinic = Clinic::found(&founder, &guests)?;
     let physician = Visitor::new(&net.nodes[2], physician.clone())?;
 
-    let ward = Ward::open(Visitor::new(&net.nodes[1], patient.clone())?, &physician.address, &clinic, &picture()?)?;
+    let ward = Ward::open(Visitor::new(&net.nodes[1], patient.clone())?, &physician.address, &clinic, &picture(SIDE)?)?;
     ward.store()?;
     let (mut blocks, mut times) = (Vec::new(), Vec::new());
     for _ in 0..if quick { 5 } else { 60 } {
@@ -70,10 +67,12 @@ pub(super) fn run(programs: &Programs, quick: bool, emit: &mut dyn FnMut(Value))
     // A file that nobody has: every job of it waits.
     let ward = Ward::open(Visitor::new(&net.nodes[1], other.clone())?, &physician.address, &clinic, b"a lost record")?;
     let (count, samples) = if quick { (1_000, 15) } else { (10_000, 100) };
-    let idle = interval(&net, samples)?;
-    let last = queue(&ward, &physician, &clinic, count)?;
+    let idle = pace::ahead(&net, samples)?.p50;
+    let one = Disclosure::Predicate(vec![clinic.finding.clone()]);
+    let deadline = physician.client.height()? + LATE;
+    let last = *ward.ask(&physician, clinic.model, &one, count, deadline)?.end();
     sleep(SETTLE);
-    let waiting = interval(&net, samples)?;
+    let waiting = pace::ahead(&net, samples)?.p50;
     let job = physician.client.ask(&QueryJob { job: last })?.context("the last job is not there")?;
     ensure!(job.status() == JobStatus::Open, "job {last} is {:?}", job.status());
     row("block interval, idle, p50", idle, "ms", None);
@@ -87,7 +86,7 @@ pub(super) fn run(programs: &Programs, quick: bool, emit: &mut dyn FnMut(Value))
 fn callback(clinic: &Clinic, ward: &Ward, physician: &Visitor) -> Result<(f64, f64)> {
     let begun = Instant::now();
     let deadline = physician.client.height()? + SOON;
-    let request = ward.request(&clinic.reader, &physician.address, &Disclosure::Open, deadline);
+    let request = ward.request(&clinic.reader, &physician.address, clinic.model, &Disclosure::Open, deadline);
     let request = MsgRequestRead { callback_gas: CALLBACK_GAS, ..request };
     let ask = clinic.ask_message(physician, &request);
     let asked = physician.client.send(&physician.key, vec![ask], GasLimit::Fixed(ASK_GAS))?;
@@ -100,30 +99,9 @@ fn callback(clinic: &Clinic, ward: &Ward, physician: &Visitor) -> Result<(f64, f
         sleep(LOOK);
     };
     let took = begun.elapsed().as_secs_f64() * 1e3;
-    let row = physician.client.ask(&QueryJob { job })?.context("the job is gone")?;
-    ensure!(row.status() == JobStatus::Done && row.members.len() == VALIDATORS, "{row:?}");
-    let outcome = Outcome::decode(&row.outcome.context("it has no outcome")?.outcome)?;
+    let Said { row, outcome, .. } = Said::of(physician.client.ask(&QueryJob { job })?.context("the job is gone")?)?;
+    ensure!(row.members.len() == VALIDATORS, "{row:?}");
     ensure!(matches!(outcome, Outcome::Open { .. }), "it came to {outcome:?}");
     let blocks = told.checked_sub(asked.height).context("the callback came before the request")?;
     Ok((f64::from(u32::try_from(blocks)?), took))
-}
-
-/// Has so many jobs made that wait; the last one's number.
-fn queue(ward: &Ward, physician: &Visitor, clinic: &Clinic, count: usize) -> Result<u64> {
-    let deadline = physician.client.height()? + LATE;
-    let one = Disclosure::Predicate(vec![clinic.finding.clone()]);
-    let request = any(&ward.request(&physician.address, &physician.address, &one, deadline));
-    let mut last = 0;
-    for _ in 0..count / MANY {
-        let sent = physician.client.send(&physician.key, vec![request.clone(); MANY], GasLimit::Fixed(MANY_GAS))?;
-        last = sent.response::<MsgRequestReadResponse>(MANY - 1)?.job;
-    }
-    Ok(last)
-}
-
-/// Milliseconds between blocks, the median of the next ones.
-fn interval(net: &Net, blocks: u64) -> Result<f64> {
-    let first = net.top();
-    net.wait_for(&net.all(), first + blocks, PATIENCE * 4)?;
-    Ok(pace::blocks(&net.nodes[0], first, first + blocks)?.p50)
 }

@@ -1,15 +1,6 @@
 //! Peers that lie: of snapshots to a node that joins, of blobs to a node that fetches. Both end up with the truth.
 
-use std::{
-    io::{Read, Write},
-    net::{TcpListener, TcpStream},
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-    thread::{self, sleep},
-    time::Duration,
-};
+use std::{sync::atomic::Ordering, thread::sleep, time::Duration};
 
 use anyhow::{Context, Result, ensure};
 use prost::Message;
@@ -18,6 +9,7 @@ use tendermint_proto::v0_38::abci::response::Value;
 
 use super::{Fill, paced, publish, slow_down, statesync::settings};
 use crate::{
+    fake::{Fake, endless, other_bytes, slow},
     judge::judge,
     load::{Accounts, Load},
     net::{Net, Programs},
@@ -25,6 +17,8 @@ use crate::{
     random::Random,
 };
 
+/// Where those listen that lie of blobs.
+const HERE: &str = "127.0.0.1";
 /// Those that lie of snapshots: together they have more peers for their tale than the honest one.
 const LIARS: [usize; 2] = [1, 2];
 /// The one that fetches blobs from liars. It offers no snapshots.
@@ -49,9 +43,9 @@ pub(crate) fn run(programs: &Programs, quick: bool, random: &mut Random) -> Resu
         net.configure(number, "snapshot_interval", &HEIGHT.to_string())?;
     }
     net.configure(FETCHER, "snapshot_interval", "0")?;
-    let mut fakes = vec![Fake::start(other_bytes)?, Fake::start(endless)?];
+    let mut fakes = vec![Fake::start(HERE, other_bytes)?, Fake::start(HERE, endless)?];
     if !quick {
-        fakes.push(Fake::start(slow)?);
+        fakes.push(Fake::start(HERE, slow)?);
     }
     let mut peers: Vec<&str> = fakes.iter().map(|fake| fake.url.as_str()).collect();
     peers.push(&net.nodes[0].rest);
@@ -124,52 +118,6 @@ fn blobs(net: &Net, accounts: &Accounts, fakes: &[Fake]) -> Result<String> {
     }
     ensure!(net.nodes[FETCHER].logs("is left alone for an hour"), "nobody was called a liar");
     Ok(format!("two blobs fetched past {} liars, each asked once", fakes.len()))
-}
-
-/// A REST port that answers everything in its way.
-struct Fake {
-    url: String,
-    asked: Arc<AtomicU64>,
-}
-
-impl Fake {
-    fn start(answer: fn(TcpStream) -> std::io::Result<()>) -> Result<Self> {
-        let listener = TcpListener::bind("127.0.0.1:0")?;
-        let (url, asked) = (format!("http://{}", listener.local_addr()?), Arc::new(AtomicU64::new(0)));
-        let counted = Arc::clone(&asked);
-        thread::spawn(move || {
-            for mut stream in listener.incoming().map_while(std::io::Result::ok) {
-                counted.fetch_add(1, Ordering::Relaxed);
-                thread::spawn(move || {
-                    let mut request = [0; 4096];
-                    // The other side may have had enough of it.
-                    let _ = stream.read(&mut request).and_then(|_| answer(stream));
-                });
-            }
-        });
-        Ok(Self { url, asked })
-    }
-}
-
-fn other_bytes(mut stream: TcpStream) -> std::io::Result<()> {
-    let body = vec![7; 300_000];
-    write!(stream, "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {}\r\n\r\n", body.len())?;
-    stream.write_all(&body)
-}
-
-fn endless(mut stream: TcpStream) -> std::io::Result<()> {
-    write!(stream, "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n")?;
-    loop {
-        stream.write_all(&[7; 4096])?;
-    }
-}
-
-fn slow(mut stream: TcpStream) -> std::io::Result<()> {
-    write!(stream, "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 300000\r\n\r\n")?;
-    loop {
-        stream.write_all(&[7])?;
-        sleep(Duration::from_secs(1));
-    }
 }
 
 /// A manifest, as far as it has to be known to forge one.

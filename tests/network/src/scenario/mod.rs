@@ -10,11 +10,11 @@ mod liars;
 mod partitions;
 mod replay;
 mod rollback;
+mod sealed;
 pub(crate) mod soak;
 mod statesync;
 mod torn;
 mod upgrade;
-mod wiretap;
 
 use aceso_types::BlobId;
 use anyhow::Result;
@@ -58,7 +58,11 @@ pub(crate) const ALL: &[Scenario] = &[
         about: "validators that differ in all that may differ; one errs in one bit",
         run: drill::run,
     },
-    Scenario { name: "wiretap", about: "a sealed read while all lines and disks are searched", run: wiretap::run },
+    Scenario {
+        name: "sealed",
+        about: "sealed reads: lines and disks are searched, members lose a result or err, cheap jobs before a dear one",
+        run: sealed::run,
+    },
     Scenario { name: "soak", about: "transfers, contract calls, reads and blobs side by side", run: soak::run },
 ];
 

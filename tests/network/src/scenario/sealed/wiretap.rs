@@ -1,31 +1,36 @@
-//! A sealed read by four validators while somebody listens on every line and reads every disk.
+//! Somebody listens on every line and reads every disk while two sealed reads are asked for, one of them with a result that
+//! is a file.
 //!
 //! The patient gives her file to one validator, the others fetch it from there; all open it, and nothing of what they open,
-//! nor a key, is in a packet, a file or a log, in bytes, hexadecimal or base64. That the listener hears is shown by the
-//! sealed bytes themselves.
+//! nor a key, nor what comes out, is in a packet, a file or a log, in bytes, hexadecimal or base64. That the listener hears
+//! is shown by the sealed bytes themselves.
 
-use std::{fs, path::Path, time::Duration};
+use std::{collections::BTreeSet, fs, path::Path, thread::sleep};
 
-use aceso_client::{GasLimit, any};
 use aceso_test_support::picture;
-use aceso_types::{msg::MsgRequestReadResponse, query::JobStatus, sealed::Disclosure};
+use aceso_types::{
+    ModelId,
+    sealed::{Disclosure, Outcome},
+};
+use aceso_verify::outcome::open_result;
 use anyhow::{Context, Result, bail, ensure};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::Value;
 
-use super::prepared;
+use super::{SEED, SOON};
 use crate::{
-    clinic::{Clinic, Visitor},
-    net::{Net, Node, Programs},
-    random::Random,
+    clinic::Visitor,
+    net::{Net, Node, POLL},
     space::address,
-    ward::{Ward, staff},
+    ward::{Said, Ward},
     wire::Wire,
 };
 
 /// Pixels of a row of the picture.
 const WIDTH: usize = 40;
-const PATIENCE: Duration = Duration::from_secs(60);
+/// Bytes of a result that are looked for, and how many of them have to differ: others have none like them.
+const PIECE: usize = 48;
+const DIFFERENT: usize = 16;
 
 /// Something that must not be seen.
 struct Needle {
@@ -33,37 +38,45 @@ struct Needle {
     bytes: Vec<u8>,
 }
 
-pub(crate) fn run(programs: &Programs, _quick: bool, _random: &mut Random) -> Result<Vec<String>> {
-    let (mut net, accounts) = prepared(programs, true)?;
-    let wire = Wire::tap()?;
-    net.start_all()?;
-    net.wait_for(&net.all(), 2, PATIENCE)?;
-    // She is physician and patient: what matters here goes between validators.
-    let [physician, patient] = [(); 2].map(|()| Visitor::new(&net.nodes[0], accounts.authority.clone()));
-    let (physician, patient) = (physician?, patient?);
-    let clinic = Clinic::found(&physician, &accounts.keys)?;
-    staff(&net)?;
-
-    let (picture, asking) = (picture(77), physician.address.as_str());
-    let ward = Ward::open(patient, asking, &clinic, &picture)?;
-    ward.store()?;
+/// Asks both models, listens until the long result was fetched, and answers with it.
+pub(super) fn run(
+    net: &Net,
+    wire: Wire,
+    physician: &Visitor,
+    ward: &Ward,
+    models: [ModelId; 2],
+) -> Result<(Said, Vec<String>)> {
     let client = &physician.client;
-    let request = ward.request(asking, asking, &Disclosure::Sealed, client.height()? + 200);
-    let asked = client.send(&physician.key, vec![any(&request)], GasLimit::Auto)?;
-    let job = client.wait_job(asked.response::<MsgRequestReadResponse>(0)?.job)?;
-    ensure!(job.status() == JobStatus::Done, "the job is {:?}", job.status());
+    let read = |model: ModelId| -> Result<Said> {
+        let deadline = client.height()? + SOON;
+        let job = *ward.ask(physician, model, &Disclosure::Sealed, 1, deadline)?.end();
+        Said::of(client.wait_job(job)?)
+    };
+    let [short, long] = models;
+    let (short, long) = (read(short)?, read(long)?);
+    ensure!(matches!(short.outcome, Outcome::Sealed { .. }), "the short read came to {:?}", short.outcome);
+    let Outcome::Stored { blob, .. } = &long.outcome else { bail!("the long read came to {:?}", long.outcome) };
+    let mut kept = net.nodes.iter().filter_map(|node| client.at(&node.rest).get_blob(blob).ok().flatten());
+    let result = kept.next().context("nobody has the long result")?;
+    let outputs = open_result(&ward.content, &long.statement, &long.outcome, Some(&result))?;
 
-    let mut needles = vec![Needle { name: "the picture's file".into(), bytes: picture[60..100].to_vec() }];
+    let mut needles = vec![Needle { name: "the picture's file".into(), bytes: picture(SEED)[60..100].to_vec() }];
     needles.extend(ward.secrets.iter().map(|(name, bytes)| Needle { name: (*name).into(), bytes: bytes.clone() }));
-    let pixel = |at: usize| u8::try_from((at * 31) % 251).unwrap_or_default() ^ 77;
+    let pixel = |at: usize| u8::try_from((at * 31) % 251).unwrap_or_default() ^ SEED;
     needles.extend((0..32).map(|row| Needle {
         name: format!("row {row} of the pixels"),
         bytes: (0..WIDTH).map(|at| pixel(row * WIDTH + at)).collect(),
     }));
+    let is_telling = |piece: &&[u8]| piece.iter().collect::<BTreeSet<_>>().len() >= DIFFERENT;
+    let telling = outputs.iter().find_map(|output| output.data().chunks_exact(PIECE).find(is_telling));
+    let telling = telling.context("the long result has no piece that is like no other")?;
+    needles.push(Needle { name: "the long result".into(), bytes: telling.to_vec() });
     // What a home holds of its own must be in no packet, and in no other file.
     let own: Vec<Needle> =
         net.nodes.iter().map(own_secrets).collect::<Result<Vec<_>>>()?.into_iter().flatten().collect();
 
+    // Who listens may be some packets behind.
+    sleep(POLL);
     let lines = wire.end()?;
     let bytes: usize = lines.values().map(Vec::len).sum();
     for needle in needles.iter().chain(&own) {
@@ -73,7 +86,9 @@ pub(crate) fn run(programs: &Programs, _quick: bool, _random: &mut Random) -> Re
             }
         }
     }
-    // The listener has heard the sealed bytes on their way from one validator to another.
+    // The listener has heard the result's sealed bytes on their way here, and the file's from one validator to another.
+    let middle = &result[result.len() / 2..][..64];
+    ensure!(lines.values().any(|stream| holds(stream, middle)), "nobody was heard fetching the long result");
     let sealed = &ward.file[ward.file.len() / 2..][..64];
     let validators: Vec<String> = (0..net.nodes.len()).map(address).collect();
     let between = |line: &crate::wire::Line| [line.0, line.2].iter().all(|at| validators.contains(&at.to_string()));
@@ -86,10 +101,11 @@ pub(crate) fn run(programs: &Programs, _quick: bool, _random: &mut Random) -> Re
     }
     ensure!(found.is_empty(), "{}", found.join("; "));
     search_control(&net, &needles)?;
-    Ok(vec![
+    let facts = vec![
         format!("{bytes} bytes of {} connections and {searched} files hold nothing of it", lines.len()),
         format!("the sealed file was fetched {fetched} times"),
-    ])
+    ];
+    Ok((long, facts))
 }
 
 /// The secrets that a validator keeps in files of its own.
