@@ -423,7 +423,7 @@ pub enum InferError {
         /// What was given.
         got: Vec<u32>,
     },
-    /// An output tensor that has not one element per label, or one beyond 32 bits.
+    /// An output tensor that is not what the labels describe: another number of elements or width, or one beyond 32 bits.
     #[error("an output tensor of {got} elements of {ty} has no scores by {labels} labels")]
     Scores {
         /// Labels of the manifest.

@@ -3,6 +3,7 @@
 use aceso_types::{
     ElementType, Manifest, Tensor,
     guest::{Answered, Score},
+    manifest::Label,
 };
 
 use crate::{error::InferError, formula};
@@ -10,17 +11,19 @@ use crate::{error::InferError, formula};
 /// Scores by label and answers by finding.
 ///
 /// `output` is the first output of the model that `manifest` describes. A label's probability is the entry of its table
-/// at the value's distance from the lowest value of its type, 0 where the manifest has no table because the output has
-/// more than 8 bits; a finding is present when its value reaches `at_least`.
+/// at the value's distance from the lowest value of its type; an output of more than 8 bits has no tables, and so no scores. A
+/// finding is present when its value reaches `at_least`.
 pub fn scores(manifest: &Manifest, output: &Tensor) -> Result<(Vec<Score>, Vec<Answered>), InferError> {
     let (labels, ty) = (&manifest.output.labels, output.ty());
     let refused = || InferError::Scores { labels: labels.len(), got: output.data().len() / ty.width(), ty };
     let values: Vec<i32> = values(output).ok_or_else(refused)?;
-    if values.len() != labels.len() {
+    let tables = |label: &Label| label.probability.is_empty() == (ty.width() > 1);
+    if values.len() != labels.len() || !labels.iter().all(tables) {
         return Err(refused());
     }
     let (lowest, _) = formula::limits(ty == ElementType::I8);
-    let scores = labels.iter().zip(&values).map(|(label, &value)| {
+    let known = labels.iter().zip(&values).filter(|(label, _)| !label.probability.is_empty());
+    let scores = known.map(|(label, &value)| {
         let entry = usize::try_from(i64::from(value) - i64::from(lowest)).ok().and_then(|at| label.probability.get(at));
         Score { label: label.name.clone(), value, probability: entry.copied().unwrap_or(0) }
     });
