@@ -11,9 +11,10 @@ use super::{
     builder::Builder,
     compute::{Compute, axis_of},
     curve,
-    node::{Node, settle},
+    node::{Node, WIDE, settle},
     qoperator, rows,
-    value::{Clip, Pending, Real, RealConstant, Target, Value},
+    value::{Clip, Curve, Pending, Real, RealConstant, Target, Value},
+    wide,
 };
 use crate::{
     error::{NodeFault, Site},
@@ -64,9 +65,15 @@ pub(super) fn dequantise(node: &Node<'_>, builder: &mut Builder) -> Result<Value
         builder.hold(4 * (scales.len() + zeros.len()) as u64)?;
         return Ok(Value::RealConstant(Arc::new(RealConstant { source: source.clone(), scales, zeros, axis })));
     }
+    if let Value::Wide(id) = *node.value(0, "x")? {
+        return wide::dequantise(node, builder, id, axis);
+    }
     let Value::Int(id) = *node.value(0, "x")? else {
         return Err(NodeFault::Operand { operand: "x", reason: "must be quantised, and is float" });
     };
+    if node.scales(1, "x_scale")?.len() > 1 {
+        return by_channel(node, builder, id, axis);
+    }
     let scale = node.scale(1, "x_scale")?;
     let zero = match node.optional(2) {
         None => 0,
@@ -79,6 +86,27 @@ pub(super) fn dequantise(node: &Node<'_>, builder: &mut Builder) -> Result<Value
         }
     };
     Ok(Value::Real(Real { id, scale, zero, clip: Clip::NONE }))
+}
+
+/// DequantizeLinear of a tensor whose channels have scales of their own.
+fn by_channel(node: &Node<'_>, builder: &mut Builder, id: usize, axis: i64) -> Result<Value, NodeFault> {
+    let (scales, signed) = (node.scales(1, "x_scale")?, builder.signed(id));
+    let zeros = match node.optional(2) {
+        None => vec![0],
+        Some(_) => match node.zeros(2, "x_zero_point")? {
+            (of_zeros, zeros) if of_zeros == signed => zeros,
+            _ => return Err(NodeFault::Operand { operand: "x_zero_point", reason: "must have the type of x" }),
+        },
+    };
+    let dims = builder.dims(id);
+    if axis_of(axis, dims.len())? != 1 || dims[1] != scales.len() || ![1, scales.len()].contains(&zeros.len()) {
+        let reason = "must be one number, or one for each channel (dimension 1)";
+        return Err(NodeFault::Operand { operand: "x_scale", reason });
+    }
+    builder.hold(scales.len() as u64 * 1024)?;
+    let reals =
+        scales.iter().enumerate().map(|(channel, &scale)| *formula::reals(signed, scale, zeros[channel % zeros.len()]));
+    Ok(Value::Curve(Arc::new(Curve { id, reals: reals.collect() })))
 }
 
 /// QuantizeLinear(x, y_scale, y_zero_point?)
@@ -125,7 +153,8 @@ pub(super) fn quantise(node: &Node<'_>, builder: &mut Builder, image: &ImageInpu
         Value::Pending(Pending { site, compute, clip }) => {
             compute.emit(builder, target.clipped(*clip)).map_err(|fault| Blamed { site: Some(site.clone()), fault })?
         }
-        Value::Int(_) | Value::Constant(_) | Value::RealConstant(_) => {
+        Value::Chain(chained) => wide::quantise(chained, builder, target)?,
+        Value::Int(_) | Value::Wide(_) | Value::Constant(_) | Value::RealConstant(_) => {
             return Err(NodeFault::Operand { operand: "x", reason: "must be float, and not a constant" }.into());
         }
     };
@@ -185,11 +214,9 @@ pub(super) fn gemm(node: &Node<'_>, builder: &mut Builder, site: Site) -> Result
     node.at_most(3)?;
     let transposed = qoperator::gemm_attributes(node, true)?;
     let x = node.operand(builder, 0, "A")?;
+    let x = qoperator::left(node, builder, x)?;
     let weights = node.real_weights(1, usize::from(!transposed))?;
     let bias = node.real_bias(2, x.scale, &weights)?;
-    if builder.dims(x.id).len() != 2 {
-        return Err(super::compute::shape("the left side must be a matrix", builder.dims(x.id)));
-    }
     Ok(pending(site, Compute::matmul(builder, x, weights, bias, transposed)?))
 }
 
@@ -197,7 +224,7 @@ pub(super) fn gemm(node: &Node<'_>, builder: &mut Builder, site: Site) -> Result
 pub(super) fn matmul(node: &Node<'_>, builder: &mut Builder, site: Site) -> Result<Value, NodeFault> {
     node.at_most(2)?;
     let x = node.operand(builder, 0, "A")?;
-    if matches!(node.value(1, "B")?, Value::Real(_)) {
+    if !qoperator::is_matrix(node.value(1, "B")?) {
         let b = node.operand(builder, 1, "B")?;
         return Ok(pending(site, Compute::product(builder, x, b)?));
     }
@@ -214,6 +241,17 @@ pub(super) fn binary(node: &Node<'_>, builder: &mut Builder, site: Site) -> Resu
         "Mul" => |a, b| a * b,
         _ => |a, b| a / b,
     };
+    for (index, operand) in [(0, "A"), (1, "B")] {
+        if matches!(node.value(index, operand)?, Value::Int(_) | Value::Wide(_)) {
+            return Err(NodeFault::Operand {
+                operand,
+                reason: "is integers, whose sums and products wrap; dequantise it",
+            });
+        }
+    }
+    if let Some(value) = wide::binary(node, builder, &site.op)? {
+        return Ok(value);
+    }
     if let Some(value) = curve::binary(node, builder, function)? {
         return Ok(value);
     }
@@ -261,6 +299,8 @@ pub(super) fn clip(value: &Value, next: Clip) -> Result<Value, NodeFault> {
     match value {
         Value::Real(real) => Ok(Value::Real(Real { clip: real.clip.then(next), ..*real })),
         Value::Curve(of) => curve::clip(of, next),
+        Value::Chain(of) => wide::clip(of, next),
+        Value::Wide(_) => Err(NodeFault::Operand { operand: "input", reason: WIDE }),
         Value::Pending(pending) => Ok(Value::Pending(Pending { clip: pending.clip.then(next), ..pending.clone() })),
         _ => Err(NodeFault::Float),
     }
@@ -269,7 +309,8 @@ pub(super) fn clip(value: &Value, next: Clip) -> Result<Value, NodeFault> {
 /// An output of the graph: integers, and what they stand for.
 pub(super) fn output(value: &Value, builder: &mut Builder) -> Option<(usize, Option<(f32, i32)>)> {
     match value {
-        Value::Int(id) => Some((*id, None)),
+        Value::Int(id) | Value::Wide(id) => Some((*id, None)),
+        Value::Chain(chained) => Some((chained.id, Some((chained.scale()?, 0)))),
         Value::Real(real) => {
             let settled = settle(builder, *real, "output").ok()?;
             Some((settled.id, Some((settled.scale, settled.zero))))
