@@ -84,10 +84,19 @@ fn two_of_three_guardians_bring_lost_keys_back() {
     let (deal, [one, two, three]) = (ward.text("keys.deal"), guardians.map(|who| ward.address(who)));
     let split = ["guardians", "split", "--threshold", "2", "--out", &deal];
     let named = ["--guardian", &one, "--guardian", &two, "--guardian", &three];
+    let many = ["guardians", "split", "--threshold", "4", "--out", &deal];
+    let before = fs::read(ward.file("patient.keys")).unwrap();
+    let refused = ward.refused("patient", &[&many[..], &named[..]].concat());
+    assert!(refused.contains('4') && refused.contains('3'), "{refused}");
+    assert!(fs::read(ward.file("patient.keys")).unwrap() == before && !ward.file("keys.deal").exists());
     let told = ward.ok("patient", &[&split[..], &named[..]].concat());
     assert_eq!(told["threshold"], 2);
     let shown = ward.ok("patient", &["sealed", "keys", "show"]);
-    assert_eq!(shown["dealt"], shown["version"]);
+    assert_eq!(shown["guarded"], true);
+    // What comes in afterwards is brought back by the same deal, from a later copy.
+    let (second, _) = ward.record("later.png", 6);
+    let copy = ward.text("copy.keys");
+    fs::copy(ward.file("patient.keys"), &copy).unwrap();
 
     // Her machine is gone; she has the words of her account.
     let (kept, lost) = (fs::read(ward.file("patient.keys")).unwrap(), ward.file("patient.keys"));
@@ -104,11 +113,24 @@ fn two_of_three_guardians_bring_lost_keys_back() {
     let stranger = ward.refused("physician", &["guardians", "recover", &deal, &a, &b, "--keys", &ward.text("x.keys")]);
     assert!(stranger.contains("is not the one that was dealt"), "{stranger}");
     assert!(!lost.exists() && !ward.file("x.keys").exists());
-    ward.ok("patient", &["guardians", "recover", &deal, &a, &b]);
+    let early = ward.ok("patient", &["guardians", "recover", &deal, &a, &b, "--keys", &ward.text("early.keys")]);
+    assert_eq!(early["names"], 1, "without a later copy it is what was dealt");
+    let note = ward.text("note.txt");
+    fs::write(&note, "no keyring").unwrap();
+    let recover = ["guardians", "recover", &deal, &a, &b, "--latest"];
+    assert!(ward.refused("patient", &[&recover[..], &[&note]].concat()).contains("is too short for a keyring"));
+    let theirs = ward.text("friend.keys");
+    let other = ward.refused("patient", &[&recover[..], &[&theirs]].concat());
+    assert!(other.contains("does not open with the key that was dealt"), "{other}");
+    assert!(!lost.exists());
+    ward.ok("patient", &[&recover[..], &[&copy]].concat());
     assert!(fs::read(&lost).unwrap() != kept && mode(&lost) == 0o600);
     let (sealed, seen) = (ward.text("scan.png.sealed"), ward.text("seen.png"));
     ward.ok("patient", &["sealed", "open", &record, "--file", &sealed, "--out", &seen]);
     assert_eq!(fs::read(&seen).unwrap(), picture(5));
+    let (sealed, seen) = (ward.text("later.png.sealed"), ward.text("later-seen.png"));
+    ward.ok("patient", &["sealed", "open", &second, "--file", &sealed, "--out", &seen]);
+    assert_eq!(fs::read(&seen).unwrap(), picture(6));
 
     let stranger = ward.refused("patient", &["guardians", "hand", &deal, "--to", &key, "--out", &ward.text("p.share")]);
     assert!(stranger.contains("is no guardian of this deal"), "{stranger}");

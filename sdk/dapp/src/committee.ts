@@ -3,15 +3,16 @@ import {
   type CompactVerified,
   NotProven,
   type OpenedOutcome,
+  type Output,
   type Receipt,
   type ReceiptRow,
   hex,
   reportOf,
 } from "@aceso/sdk";
 
-import { button, download, h, id, line, say, sentenceOf } from "./dom.js";
+import { button, download, field, fileOf, form, h, id, line, say, sentenceOf } from "./dom.js";
 import { exporting } from "./exporting.js";
-import { sealedFile, withPoint } from "./opening.js";
+import { type Stored, bringResult, keptBy, resultFile, sealedFile, withPoint } from "./opening.js";
 import { modelOf, outcome } from "./receipt.js";
 import { sentences } from "./sentences.js";
 import { type PinnedRoots, pinnedRoots, session } from "./session.js";
@@ -69,6 +70,8 @@ function proven(
   const says = line();
   const opened = h("div", {});
   const result = verified.compact.outcome;
+  const isKept = "sealed" in result || "stored" in result;
+  const long = "stored" in result ? longResult(receipt.read, result.stored, says) : undefined;
   const of = { receipt, row };
   const here = button(
     "Verify here",
@@ -76,7 +79,7 @@ function proven(
     async () => {
       const start = performance.now();
       const got = await recompute(of);
-      opened.replaceChildren(...outcome({ outcome: got }));
+      opened.replaceChildren(...outcome({ outcome: got }), ...elements(receipt.read, got.outputs));
       return `Opened and computed in this browser in ${Math.round(performance.now() - start)} ms: the same bits, outcome ${got.digest.slice(0, 16)}…`;
     },
     { id: `here-${receipt.read}` },
@@ -85,7 +88,8 @@ function proven(
     "Open the outcome",
     says,
     async () => {
-      opened.replaceChildren(...outcome({ outcome: await outputs(of) }));
+      const got = await outputs(of);
+      opened.replaceChildren(...outcome({ outcome: got }), ...elements(receipt.read, got.outputs));
       return "Opened in this browser, and compared with what the committee committed to.";
     },
     { id: `outcome-${receipt.read}` },
@@ -96,7 +100,7 @@ function proven(
   });
   const roots = button("Save the roots", says, async () => download("roots.json", pinned.roots));
   const report = async () => {
-    const [told, { manifest }] = await Promise.all(["sealed" in result ? outputs(of) : receipt.outcome, modelOf(receipt)]);
+    const [told, { manifest }] = await Promise.all([isKept ? outputs(of) : receipt.outcome, modelOf(receipt)]);
     const file = { name: `read-${receipt.read}.compact`, bytes: compact };
     const { findings, scores } = told;
     return reportOf(receipt, manifest, { findings, scores, issued: new Date(), rests: restsOn(verified, pinned), receipt: file });
@@ -106,7 +110,6 @@ function proven(
     "failed" in result
       ? [h("p", { className: "finding" }, `It could not be read: ${sentences.failure(result.failed)}.`)]
       : [];
-  const isKept = "sealed" in result || "stored" in result;
   const kept = isKept ? [h("p", {}, "The outcome is sealed for who holds the record’s key.")] : [];
   return [
     ...failed,
@@ -115,11 +118,44 @@ function proven(
     opened,
     h("p", {}, restsOn(verified, pinned)),
     h("p", { className: "soft" }, sentences.discloses(receipt.disclosure)),
-    h("div", { className: "row" }, ...(isKept ? [show] : []), here, save, roots, ...exports),
+    ...(long ? [long.keepers] : []),
+    h("div", { className: "row" }, ...(isKept ? [show] : []), here, ...(long ? [long.save] : []), save, roots, ...exports),
     says,
+    ...(long ? [long.bring] : []),
     details(receipt, verified, pinned),
     sentences.clinical(),
   ];
+}
+
+/** A result that is too long for its outcome: who keeps its file, that file as it is, and the file brought back. */
+function longResult(read: number, stored: Stored, says: HTMLElement): Record<"keepers" | "save" | "bring", HTMLElement> {
+  const keepers = h("p", { className: "soft" });
+  void (async () => (keepers.textContent = await keptBy(await session(), stored)))().catch(() => {});
+  const save = button("Save the result file", says, async () => {
+    download(`read-${read}.result`, await resultFile(await session(), stored));
+    return "It is sealed, and opens with the record’s key when nobody keeps it any more: bring it here, or aceso sealed result --file FILE.";
+  });
+  const file = h("input", { type: "file", id: `bring-result-${read}`, required: true });
+  const made = form("Bring it", [field("A result file that you have saved", file)], async () => {
+    await bringResult(stored, await fileOf(file));
+    return "It is in this browser now.";
+  });
+  return { keepers, save, bring: h("details", {}, h("summary", {}, "Bring the result file"), made) };
+}
+
+/** What the model computed, as files of elements. */
+function elements(read: number, outputs: readonly Output[]): HTMLElement[] {
+  if (outputs.length === 0) return [];
+  const says = line();
+  const rows = outputs.map(({ ty, dims, data }, at) => {
+    const save = button(`Save output ${at + 1}`, says, async () => {
+      download(`read-${read}-output-${at + 1}.${ty}`, data);
+      return "Its elements row by row, little-endian.";
+    });
+    return h("li", {}, `${dims.join(" × ")} elements of ${ty}, ${data.length} bytes `, save);
+  });
+  const list = h("ol", {}, ...rows);
+  return [h("details", {}, h("summary", {}, outputs.length === 1 ? "The output" : `The ${outputs.length} outputs`), list, says)];
 }
 
 function details(
@@ -178,10 +214,10 @@ async function sources({ receipt }: Of) {
 }
 
 /** The outcome as whoever holds the key reads it. */
-async function outputs(of: Of): Promise<{ digest: string } & Receipt["outcome"]> {
+async function outputs(of: Of): Promise<OpenedOutcome> {
   const { aceso, model, record } = await sources(of);
   const result = of.receipt.sealed?.outcome;
-  const file = result && "stored" in result ? await aceso.getBlob(result.stored.blob) : undefined;
+  const file = result && "stored" in result ? await resultFile(aceso, result.stored) : undefined;
   return withPoint(aceso, record, (point) => aceso.verifier.outputs(of.row.receipt, model.encoded, point, file));
 }
 
@@ -206,7 +242,7 @@ async function recompute(of: Of): Promise<OpenedOutcome> {
 }
 
 /** Results of sealed reads of a file, each drawn once; the newest first. */
-export function results(): { element: HTMLElement; take(rows: ReceiptRow[]): Promise<void> } {
+export function results(): { element: HTMLElement; has(read: bigint): boolean; take(rows: ReceiptRow[]): Promise<void> } {
   const element = h("div", {});
   const known = new Map<bigint, HTMLElement>();
   const take = async (rows: ReceiptRow[]) => {
@@ -224,5 +260,5 @@ export function results(): { element: HTMLElement; take(rows: ReceiptRow[]): Pro
     const cards = [...known.entries()].sort(([one], [other]) => Number(other - one)).map(([, card]) => card);
     if (cards.length !== element.childElementCount) element.replaceChildren(...cards);
   };
-  return { element, take };
+  return { element, has: (read) => known.has(read), take };
 }

@@ -1,5 +1,5 @@
 /** Sealed records opened in this browser: whose key fits, where the bytes come from, how they look. */
-import { type Aceso, type RecordInner, type RecordRow, hex } from "@aceso/sdk";
+import { type Aceso, NotProven, type RecordInner, type RecordRow, hex, named } from "@aceso/sdk";
 
 import { h } from "./dom.js";
 import * as files from "./files.js";
@@ -56,12 +56,50 @@ export async function sealedFile(aceso: Aceso, cid: string): Promise<Uint8Array>
   try {
     return await aceso.getBlob(cid);
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
     throw new Error(
-      `The sealed file is not in this browser, and the node does not hand it out (${why.replace(/\.$/, "")}). ` +
+      `The sealed file is not in this browser, and the node does not hand it out (${whyNot(error)}). ` +
         "Nodes hand out sealed files of committees that they serve, and look for new ones every minute: try again, or bring the sealed file.",
     );
   }
+}
+
+const whyNot = (error: unknown): string => (error instanceof Error ? error.message : String(error)).replace(/\.$/, "");
+
+/** A result that is too long for its outcome, as that names it. */
+export interface Stored {
+  blob: string;
+  size: number;
+}
+
+/** Who keeps the file of a long result, and for how long. */
+export async function keptBy(aceso: Aceso, { blob, size }: Stored): Promise<string> {
+  const row = await aceso.result(blob);
+  if (!row) return `It is a file of ${size} bytes whose term is over, or whose record has ended: nobody has to keep it any more.`;
+  const { operators, expires } = row;
+  const who = operators.length === 1 ? "1 member of the committee keeps" : `${operators.length} members of the committee keep`;
+  return `It is a file of ${size} bytes that ${who} until block ${expires}: ${operators.join(", ")}.`;
+}
+
+/** The file of a long result: from this browser, else from the node. What it says shows when it is opened. */
+export async function resultFile(aceso: Aceso, stored: Stored): Promise<Uint8Array> {
+  const kept = await files.get(stored.blob);
+  if (kept) return kept;
+  try {
+    return await aceso.getBlob(stored.blob);
+  } catch (error) {
+    if (error instanceof NotProven) throw error;
+    throw new Error(
+      `The result is not in this browser, and the node does not hand it out (${whyNot(error)}). ${await keptBy(aceso, stored)} ` +
+        "Try again, name the node of one who keeps it on the screen “Node”, or bring the file if you have saved it.",
+    );
+  }
+}
+
+/** Takes the file of a long result that was saved before. */
+export async function bringResult({ blob, size }: Stored, bytes: Uint8Array): Promise<void> {
+  if (bytes.length !== size || !named(blob, bytes))
+    throw new Error(`This is not the file that the committee has named: that is ${blob}, of ${size} bytes, and this has ${bytes.length}.`);
+  await files.put(blob, bytes);
 }
 
 /** Opens a file of a record. The record's bytes are the caller's to wipe. */

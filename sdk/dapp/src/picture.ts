@@ -1,5 +1,5 @@
 /** Pictures, drawn from what the verifier decodes; the browser's own decoders see no file of a stranger. */
-import type { Preview } from "@aceso/sdk";
+import type { ImageFacts, Preview } from "@aceso/sdk";
 
 import { h } from "./dom.js";
 import { session } from "./session.js";
@@ -20,7 +20,7 @@ export async function draw(file: Uint8Array): Promise<{ canvas: HTMLCanvasElemen
   return { canvas, facts };
 }
 
-export function describe(facts: Preview): string {
+export function describe(facts: ImageFacts): string {
   const what = [facts.modality, facts.body_part].filter(Boolean).join(" ") || "picture";
   return `${what}, ${facts.width} × ${facts.height}, ${facts.bits} bit, ${facts.format === "dicom" ? "DICOM" : "PNG"}`;
 }

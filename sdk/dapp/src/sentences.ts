@@ -1,5 +1,5 @@
 /** Who learns what, and what a guard can do. Said wherever something is granted, asked or shown. */
-import type { Closed, JobStatement, PaidSealed, Refused, SealedTerms } from "@aceso/sdk";
+import type { Closed, Disputed, JobStatement, PaidSealed, Refused, SealedTerms } from "@aceso/sdk";
 
 import { h } from "./dom.js";
 
@@ -40,6 +40,11 @@ const revoke =
 const erase =
   "No grant of it holds any more, and your key of it is erased: it follows from nothing that you still have. " +
   "Destroy older copies of your key store, and deal it to your guardians anew. Erasure binds nobody who kept the picture.";
+
+/** What sealing anew does, and what it cannot. */
+const reseal =
+  "It is sealed under a new key and new names, so who had the old key does not have this one. All grants of the old record end with it: " +
+  "grant anew to whom you still trust. Your old key is erased, so deal your key store to your guardians anew. Who has opened the record keeps what she saw.";
 
 const listed = (all: readonly string[], none: string): string => (all.length === 0 ? none : all.join(", "));
 const short = (text: string): string => (text.length > 20 ? `${text.slice(0, 10)}…${text.slice(-6)}` : text);
@@ -90,6 +95,16 @@ const FAILURES: Record<string, string> = {
 };
 const failure = (reason: string): string => FAILURES[reason] ?? reason;
 
+/** What came of a dispute, said behind where the job stands. */
+function disputed(of: Disputed | undefined): string {
+  if (!of) return "";
+  const { height, wrong, marked } = of;
+  const signers = marked === 1 ? "1 member that had signed it is marked" : `${marked} members that had signed it are marked`;
+  return wrong
+    ? ` Everybody computed it again in block ${height}, and it is FALSE: ${signers}. Do not rely on it.`
+    : ` It was disputed: everybody computed it again in block ${height}, and it is true.`;
+}
+
 /** On which terms a policy pays for reads of sealed images. */
 function accepts(of: PaidSealed | null | undefined): string {
   if (!of) return "not paid for";
@@ -114,11 +129,11 @@ function closed(reason: Closed): string {
   if ("broken" in reason) return "too few members of the committee were left";
   if ("unidentified" in reason) return "the chain does not say which pixels were read";
   if ("unvouched" in reason) return "no accepted institution vouches for what was read";
-  if ("released" in reason) return "you let go of it";
+  if ("released" in reason) return "the insurer let go of it";
   return `the contract says ${JSON.stringify(reason)}`;
 }
 
-export const sentences = { learns, refusal, clinical, sealed, revoke, erase, terms, discloses, failure, accepts, closed };
+export const sentences = { learns, refusal, clinical, sealed, revoke, erase, reseal, terms, discloses, failure, disputed, accepts, closed };
 
 /** Purposes that a patient is offered, by their code in HL7 v3 ActReason. */
 export const PURPOSES: [code: string, label: string][] = [

@@ -1,9 +1,11 @@
 /**
  * The form by which files come to the page: chosen, looked at, spoken for, handed over. Open images and sealed records share
- * it. Whatever is chosen is looked at again before it is used, one file in memory at a time.
+ * it. All that is chosen is looked at before any of it is used, one file in memory at a time; a browser reads no file that was
+ * changed on the disk since it was chosen.
  */
 import { type Child, field, fill, form, h, line, say, sentenceOf } from "./dom.js";
 import { describe, draw } from "./picture.js";
+import { session } from "./session.js";
 
 /** Files of a study that are drawn before they are sent. */
 const DRAWN = 4;
@@ -61,30 +63,34 @@ export function upload(
     spoken({ modality: false, part: false });
     say(says, "");
   };
-  // Only what was chosen last is drawn.
-  let latest = 0;
+  // What was chosen last, once all of it was looked at: only that is drawn, and used.
+  let latest: Promise<Chosen[]> | undefined;
   file.addEventListener("change", () => {
-    const mine = ++latest;
     clear();
-    void (async () => {
-      const chosen = choices(of, file);
-      const itself = { modality: true, part: true };
-      const drawn: HTMLElement[] = [];
-      for (const [at, one] of chosen.entries()) {
-        const { canvas, text, modality, part } = await looked(one, chosen.length > 1);
-        if (mine !== latest) return;
-        itself.modality &&= modality;
-        itself.part &&= part;
-        if (at < DRAWN) drawn.push(h("div", {}, canvas ?? null, h("p", { className: "soft" }, text)));
-      }
-      if (chosen.length > DRAWN) drawn.push(h("p", { className: "soft" }, `and ${chosen.length - DRAWN} more files.`));
-      spoken(itself);
-      fill(looks, ...drawn);
-    })().catch((error: unknown) => {
+    const mine = (latest = look());
+    mine.catch((error: unknown) => {
       if (mine !== latest) return;
       clear();
       say(says, `This file cannot be used: ${sentenceOf(error)}`, "bad");
     });
+    async function look(): Promise<Chosen[]> {
+      const chosen = choices(of, file);
+      const itself = { modality: true, part: true };
+      const drawn: HTMLElement[] = [];
+      for (const [at, one] of chosen.entries()) {
+        const { canvas, text, modality, part } = await looked(one, chosen.length > 1, at < DRAWN);
+        if (mine !== latest) return chosen;
+        itself.modality &&= modality;
+        itself.part &&= part;
+        if (at < DRAWN) drawn.push(h("div", {}, canvas ?? null, h("p", { className: "soft" }, text)));
+        else say(says, `Looked at ${at + 1} of ${chosen.length} files …`);
+      }
+      if (chosen.length > DRAWN) drawn.push(h("p", { className: "soft" }, `and ${chosen.length - DRAWN} more files.`));
+      say(says, "");
+      spoken(itself);
+      fill(looks, ...drawn);
+      return chosen;
+    }
   });
   const made = form(
     of.button,
@@ -101,12 +107,13 @@ export function upload(
       looks,
     ],
     async () => {
-      const chosen = choices(of, file);
-      for (const one of chosen) await looked(one, chosen.length > 1);
+      if (!latest) throw new Error("Choose a file first.");
+      const chosen = await latest;
       const stated = (control: HTMLInputElement) => (control.disabled ? "" : control.value.trim());
       const about = { modality: stated(modality), bodyPart: stated(part) };
       const said = await job(chosen, about, (text) => say(says, text)).finally(() => say(says, ""));
       made.reset();
+      latest = undefined;
       clear();
       return said;
     },
@@ -142,14 +149,15 @@ interface Looked {
   part: boolean;
 }
 
-/** What a file is; throws where it is not what it says, with its name where it is one of several. */
-async function looked(one: Chosen, named: boolean): Promise<Looked> {
+/** What a file is, drawn if asked; throws where it is not what it says, with its name where it is one of several. */
+async function looked(one: Chosen, named: boolean, drawn: boolean): Promise<Looked> {
   const bytes = await one.bytes();
   try {
     if (!["image/png", "application/dicom"].includes(one.media))
       return { text: `${one.media}, ${bytes.length} bytes.`, modality: false, part: false };
-    const { canvas, facts } = await draw(bytes);
-    return { canvas, text: describe(facts), modality: facts.modality !== null, part: facts.body_part !== null };
+    const { canvas, facts } = drawn ? await draw(bytes) : { facts: (await session()).verifier.image(bytes) };
+    const itself = { modality: facts.modality !== null, part: facts.body_part !== null };
+    return { ...(canvas && { canvas }), text: describe(facts), ...itself };
   } catch (error) {
     throw named ? new Error(`“${one.name}”: ${error instanceof Error ? error.message : String(error)}`) : error;
   } finally {

@@ -44,6 +44,8 @@ const READ_GAS = 20_000_000;
 const TERM = 100_000n;
 /** How long a signed request for an image is good, in seconds. */
 const FETCH_SECONDS = 300;
+/** Rows of a page that contracts are asked for: the most they give. */
+const CONTRACT_PAGE = 100;
 
 export interface Model {
   id: string;
@@ -137,6 +139,11 @@ export class Aceso extends Sealing {
     return this.all(queries.receipts, image);
   }
 
+  /** The receipt of a read. Not proven, as above. */
+  receiptOf(read: bigint): Promise<ReceiptRow | undefined> {
+    return this.find(queries.receipt, { read });
+  }
+
   // Bytes
 
   /** Uploads bytes to the node's blob store; they are kept for an hour unless they are registered. */
@@ -160,9 +167,7 @@ export class Aceso extends Sealing {
       headers["x-aceso-signature"] = toBase64(this.#key.sign(this.verifier.fetchBytes(this.chain.id, cid, expires)));
     }
     const bytes = await rest(`${this.#rest}/ipfs/${encodeURIComponent(cid)}`, { headers });
-    const named = rawDigest(cid);
-    if (named && toHex(named) !== toHex(sha256(bytes)))
-      throw new NotProven(`the node sent other bytes than ${cid} names`);
+    if (!named(cid, bytes)) throw new NotProven(`the node sent other bytes than ${cid} names`);
     return bytes;
   }
 
@@ -240,43 +245,26 @@ export class Aceso extends Sealing {
   }
 
   /** Grants that a patient gave, or that speak of an actor, at one guard. */
-  async grants(consent: string, of: { patient: string } | { actor: string }): Promise<GrantState[]> {
-    const all: GrantState[] = [];
-    for (let page = 0; page < PAGES_MAX; page++) {
-      const start_after = all.at(-1)?.grant.id ?? null;
-      const { grants } = await this.smart<{ grants: GrantState[] }>(consent, {
-        grants: { of, start_after, limit: 100 },
-      });
-      all.push(...grants);
-      if (grants.length < 100) break;
-    }
-    return all;
+  grants(consent: string, of: { patient: string } | { actor: string }): Promise<GrantState[]> {
+    return this.#rows<GrantState>(consent, "grants", { of }, ({ grant }) => grant.id);
   }
 
-  async policies(insurance: string, member?: string): Promise<Policy[]> {
-    const question = { policies: { member: member ?? null, start_after: null, limit: 100 } };
-    return (await this.smart<{ policies: Policy[] }>(insurance, question)).policies;
+  policies(insurance: string, member?: string): Promise<Policy[]> {
+    return this.#rows<Policy>(insurance, "policies", { member: member ?? null }, ({ id }) => id);
   }
 
   async escrow(insurance: string, policy: number): Promise<bigint> {
     return BigInt((await this.smart<{ amount: string }>(insurance, { escrow: { policy } })).amount);
   }
 
-  async claims(insurance: string, policy: number): Promise<Claim[]> {
-    return (await this.smart<{ claims: Claim[] }>(insurance, { claims: { policy, start_after: null, limit: 100 } }))
-      .claims;
+  /** A policy's claims for open reads, in the order of the reads. */
+  claims(insurance: string, policy: number): Promise<Claim[]> {
+    return this.#rows<Claim>(insurance, "claims", { policy }, ({ read }) => read);
   }
 
   /** A policy's claims for sealed images, in the order of their jobs. */
-  async sealedClaims(insurance: string, policy: number): Promise<SealedClaim[]> {
-    const all: SealedClaim[] = [];
-    for (let page = 0; page < PAGES_MAX; page++) {
-      const question = { sealed_claims: { policy, start_after: all.at(-1)?.job ?? null, limit: 100 } };
-      const { claims } = await this.smart<{ claims: SealedClaim[] }>(insurance, question);
-      all.push(...claims);
-      if (claims.length < 100) break;
-    }
-    return all;
+  sealedClaims(insurance: string, policy: number): Promise<SealedClaim[]> {
+    return this.#rows<SealedClaim>(insurance, "sealed_claims", { policy }, ({ job }) => job, "claims");
   }
 
   /** What is owed to an account for sealed claims and was not sent yet. */
@@ -300,9 +288,28 @@ export class Aceso extends Sealing {
   }
 
   /** Reads of a policy that were made and not paid for, since they showed why. */
-  async refusedReads(insurance: string, policy: number): Promise<Refused[]> {
-    const question = { refused_reads: { policy, start_after: null, limit: 100 } };
-    return (await this.smart<{ refused: Refused[] }>(insurance, question)).refused;
+  refusedReads(insurance: string, policy: number): Promise<Refused[]> {
+    return this.#rows<Refused>(insurance, "refused_reads", { policy }, ({ read }) => read, "refused");
+  }
+
+  /** A contract's list to its end, or to `PAGES_MAX` pages; `name` says where a row stands, so where the next page begins. */
+  async #rows<T>(
+    contract: string,
+    list: string,
+    question: object,
+    name: (row: T) => number,
+    answered = list,
+  ): Promise<T[]> {
+    const all: T[] = [];
+    for (let page = 0; page < PAGES_MAX; page++) {
+      const last = all.at(-1);
+      const start_after = last === undefined ? null : name(last);
+      const asked = { [list]: { ...question, start_after, limit: CONTRACT_PAGE } };
+      const rows = (await this.smart<Record<string, T[]>>(contract, asked))[answered] ?? [];
+      all.push(...rows);
+      if (rows.length < CONTRACT_PAGE) break;
+    }
+    return all;
   }
 
   async createPolicy(insurance: string, terms: Terms): Promise<number> {
@@ -342,7 +349,7 @@ export class Aceso extends Sealing {
    * `aceso read verify FILE --trust TRUST`, or `Verifier.verify`.
    */
   async evidence(read: number): Promise<Uint8Array> {
-    const row = await this.find(queries.receipt, { read: BigInt(read) });
+    const row = await this.receiptOf(BigInt(read));
     if (!row) throw new NodeError(`There is no read ${read} on this chain.`);
     const receipt = this.verifier.receipt(row.receipt);
     // A block's state is committed by the next header.
@@ -381,6 +388,12 @@ export class Aceso extends Sealing {
       if (validators.length === 0 || all.length >= Number(total)) return all;
     }
   }
+}
+
+/** Whether a CID names these bytes, as far as it shows: a file of several blocks is checked by what it is opened with. */
+export function named(cid: string, bytes: Uint8Array): boolean {
+  const digest = rawDigest(cid);
+  return digest === undefined || toHex(digest) === toHex(sha256(bytes));
 }
 
 /** The SHA-256 that a CID of one raw block names; `undefined` for other CIDs. */

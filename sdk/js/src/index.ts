@@ -1,4 +1,4 @@
-export { Aceso, connect, rawDigest } from "./client.js";
+export { Aceso, connect, named, rawDigest } from "./client.js";
 export type { Model, Options } from "./client.js";
 export type { Acceptance, Compact, CompactOutcome, Compacts, CompactVerified, Member, SealedInput } from "./compact.js";
 export { Connection, attribute, sentence } from "./connection.js";

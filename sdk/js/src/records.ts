@@ -54,9 +54,18 @@ export interface SealedRead {
 export interface OpenedOutcome {
   digest: string;
   outcome: CompactOutcome;
-  /** The outputs, where all of them were disclosed or kept for her. */
+  /** What the model said, where all of it was disclosed or kept for her. */
   scores: Score[];
   findings: Finding[];
+  /** The same as the model computed it: scores come from the first. */
+  outputs: Output[];
+}
+
+/** An output of a model: elements in row-major order, little-endian. */
+export interface Output {
+  ty: "u8" | "i8" | "i32" | "i64";
+  dims: number[];
+  data: Uint8Array;
 }
 
 /** What is believed without proof; all of it stands in the genesis file. */

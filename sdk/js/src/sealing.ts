@@ -15,8 +15,10 @@ import {
   type MsgRegisterSealed,
   type MsgRequestRead,
   MsgRequestReadResponse,
+  type MsgRetireSealed,
   type ReaderRow,
   type RecordRow,
+  type ResultRow,
   type ReviewRow,
   type ValidatorRow,
   sealedQueries,
@@ -99,6 +101,12 @@ export class Sealing extends Connection {
     return this.pages(sealedQueries.jobs, { open: false, requester });
   }
 
+  /** Where the encrypted result of a name is kept, and until when; none where nobody has to any more. */
+  async result(cid: string): Promise<ResultRow | undefined> {
+    const [row] = await this.pages(sealedQueries.results, { operator: "", cid });
+    return row;
+  }
+
   /** Validators with power whose operator has a key to open with: of these committees are made. */
   async members(): Promise<{ validator: ValidatorRow; reader: ReaderRow }[]> {
     const validators = await this.pages(sealedQueries.validators, {});
@@ -132,8 +140,10 @@ export class Sealing extends Connection {
     return this.#say("MsgRegisterReader", message);
   }
 
-  registerSealed(message: MsgRegisterSealed): Promise<TxResult> {
-    return this.#say("MsgRegisterSealed", message);
+  /** Registers a record; the one whose place it takes ends in the same transaction. */
+  registerSealed(message: MsgRegisterSealed, instead?: bigint): Promise<TxResult> {
+    const ends = instead === undefined ? [] : [{ typeUrl: typed("MsgRetireSealed"), value: this.#ending(instead) }];
+    return this.send([{ typeUrl: typed("MsgRegisterSealed"), value: message }, ...ends]);
   }
 
   giveSealed(message: MsgGrant): Promise<TxResult> {
@@ -152,7 +162,7 @@ export class Sealing extends Connection {
 
   /** Ends a record and all its grants. */
   retire(record: bigint): Promise<TxResult> {
-    return this.#say("MsgRetireSealed", { owner: this.address, record });
+    return this.#say("MsgRetireSealed", this.#ending(record));
   }
 
   /** Asks a committee for a read; answers with the job, 0 where everything was known and needs none. */
@@ -160,6 +170,10 @@ export class Sealing extends Connection {
     const result = await this.#say("MsgRequestRead", message);
     const { job, fee } = MsgRequestReadResponse.decode(result.responses[0]?.value ?? new Uint8Array());
     return { ...result, job, fee };
+  }
+
+  #ending(record: bigint): MsgRetireSealed {
+    return { owner: this.address, record };
   }
 
   #say(name: string, value: object): Promise<TxResult> {

@@ -10,6 +10,7 @@ import type {
   OpenedOutcome,
   Origin,
   Outcome,
+  Output,
   Preview,
   Receipt,
   Trust,
@@ -87,17 +88,20 @@ export class Verifier {
     about: SealedAbout,
     file: Uint8Array,
   ): OpenedOutcome {
-    return this.#call("recompute_sealed", receipt, manifest, onnx, point, json(about), file).ok as OpenedOutcome;
+    return opened(this.#call("recompute_sealed", receipt, manifest, onnx, point, json(about), file));
   }
 
-  /** What a sealed read came to, opened with its record's content point. Nothing is computed. */
+  /**
+   * What a sealed read came to, opened with its record's content point. Nothing is computed. `file` is the one that a long
+   * result's outcome names.
+   */
   outputs(
     receipt: Uint8Array,
     manifest: Uint8Array,
     point: Uint8Array,
     file: Uint8Array = new Uint8Array(),
   ): OpenedOutcome {
-    return this.#call("outputs", receipt, manifest, point, file).ok as OpenedOutcome;
+    return opened(this.#call("outputs", receipt, manifest, point, file));
   }
 
   /** A receipt file of its parts; `commit` and `validators` are the RPC's results. */
@@ -154,4 +158,13 @@ export class Verifier {
   #call(name: string, ...args: Uint8Array[]): { ok: unknown; bytes: Uint8Array } {
     return this.#wasm.call(name, ...args);
   }
+}
+
+/** Outputs with their elements, which stand beside the JSON one after another. */
+function opened({ ok, bytes }: { ok: unknown; bytes: Uint8Array }): OpenedOutcome {
+  type Told = Omit<OpenedOutcome, "outputs"> & { outputs: (Omit<Output, "data"> & { bytes: number })[] };
+  const told = ok as Told;
+  let end = 0;
+  const outputs = told.outputs.map(({ ty, dims, bytes: length }) => ({ ty, dims, data: bytes.slice(end, (end += length)) }));
+  return { ...told, outputs };
 }

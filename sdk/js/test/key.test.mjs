@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { Key, rawDigest, sentence } from "../dist/index.js";
+import { Key, named, rawDigest, sentence } from "../dist/index.js";
 
 // The first account of CosmJS's test genesis: mnemonic and address as published there.
 const WORDS =
@@ -55,6 +55,8 @@ test("the digest in the CID of a raw block", async () => {
   assert.deepEqual(Buffer.from(rawDigest(cid)), createHash("sha256").update("x").digest());
   assert.equal(rawDigest("bafybeibnoelefnzgwbcacyt4vh52ymxvzbjq7mmqhtcnwarfq4lzegsiqe"), undefined);
   assert.equal(rawDigest("x"), undefined);
+  const [same, other] = ["x", "y"].map((text) => named(cid, new TextEncoder().encode(text)));
+  assert.deepEqual([same, other], [true, false]);
 });
 
 test("a refusal is the sentence that somebody wrote", () => {

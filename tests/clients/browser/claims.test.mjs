@@ -12,7 +12,7 @@ import { setStage } from "./stage.mjs";
 const folder = mkdtempSync(join(tmpdir(), "aceso-claims-"));
 const at = (name) => join(folder, name);
 const PHRASE = "a lamp, two rivers, and a heron";
-let stage, people, verifier, terms;
+let stage, people;
 /** @type {Record<"patient" | "physician" | "insurer", import("playwright-core").Page>} */
 const pages = {};
 
@@ -20,7 +20,6 @@ before(
   async () => {
     stage = await setStage(folder, true);
     people = await People.gather(stage);
-    verifier = stage.parties.patient.verifier;
   },
   { timeout: 120_000 },
 );
@@ -33,18 +32,14 @@ after(async () => {
 
 const button = (where, name) => where.getByRole("button", { name, exact: true });
 const record = (number) => pages.patient.locator(`#record-${number}`);
-const asks = () => pages.physician.getByLabel(`Grant 1 of ${stage.parties.patient.address}`);
+const asks = (grant = 1) => pages.physician.getByLabel(`Grant ${grant} of ${stage.parties.patient.address}`);
 const claims = () => pages.insurer.locator("[aria-labelledby='sealed-claims-h'] tbody tr");
+const mine = () => pages.physician.locator("[aria-labelledby='my-claims-h']");
 
-/** Claims the guarded record, as the physician's own program does. */
-async function claim() {
-  const card = JSON.parse(readFileSync(terms, "utf8"));
-  const { physician, patient } = stage.parties;
-  const row = (await physician.records(patient.address)).find((one) => String(one.record) === card.record);
-  const opened = verifier.granter.terms(card.terms, BigInt(card.expires)).bytes;
-  const about = { policy: 1, image: row.files[0].cid, model: stage.model, purpose: "TREAT" };
-  const { granter, grant } = card;
-  return physician.claimSealed(stage.insurance, { ...about, granter, grant: BigInt(grant), terms: opened });
+/** Claims a read by the newest grant, by a click; the form says something like this. */
+async function claim(grant, says) {
+  await button(asks(grant), "Claim a read").click();
+  await asks(grant).locator("form", { hasText: "Claim a read" }).locator(".says", { hasText: says }).waitFor();
 }
 
 /** Gives the physician what is set in the form for a committee, with so many reads; answers with the terms' file. */
@@ -119,12 +114,20 @@ test("a study of several files is one record; a file among them that is none is 
   await shoot(page, "33-study");
 });
 
+/** Gives the physician a grant, who brings its terms. */
+async function bring(number, uses) {
+  const terms = await give(number, uses);
+  await pages.physician.getByLabel("The file that the patient gave you").setInputFiles(terms);
+  await button(pages.physician, "Bring a grant’s terms").click();
+  await pages.physician.getByText(`Grant ${number} is here`).waitFor();
+}
+
 test("one grant is for all of the study, and a read is of the file that is asked for", async () => {
-  terms = await give(1, 5);
-  const physician = (pages.physician = await people.enter("physician", "Physician"));
-  await physician.getByLabel("The file that the patient gave you").setInputFiles(terms);
-  await button(physician, "Bring a grant’s terms").click();
-  await physician.getByText("Grant 1 is here").waitFor();
+  pages.physician = await people.enter("physician", "Physician");
+  await bring(1, 5);
+  await asks().getByLabel("File, of 5 in this study").fill("9");
+  await button(asks(), "Ask the committee").click();
+  await asks().getByText("This study has files 1 to 5, and 9 was asked for.").waitFor();
   await asks().getByLabel("File, of 5 in this study").fill("5");
   await button(asks(), "Ask the committee").click();
   const card = asks().locator("[data-read='1']");
@@ -176,7 +179,7 @@ async function guarded(number) {
   await page.locator("#seal-guard").fill(stage.consent);
   await button(page, "Seal and upload").click();
   await record(number).getByText(/, guarded\./).waitFor();
-  terms = await give(number, 3);
+  await bring(number, 3);
 }
 
 /** Lets the guard say yes to the insurer, for the physician. */
@@ -196,29 +199,68 @@ async function consents(number) {
   await patient.execute(stage.consent, { grant: { images: [row.files[0].cid], rule, sealed: true } });
 }
 
+test("what no policy pays for, or nobody consents to, is refused with the reason before anything is read", async () => {
+  await asks().getByText("This record has no guard whose consent could be asked for").waitFor();
+  await asks().getByText("Sealed: who holds the record's key learns the outcome").last().waitFor();
+  await claim(1, /Image \S+ has no guard who could consent to its read\. \(Refused by the chain/);
+  await asks().getByLabel("File, of 5 in this study").fill("0");
+  await claim(1, "This study has files 1 to 5, and 0 was asked for.");
+  await guarded(2);
+  await claim(2, /no grant|not permitted|consent/i);
+  await mine().getByText("Nothing was claimed for a sealed image yet.").waitFor();
+  await shoot(pages.physician, "38-physician-claim-refused");
+});
+
 test("a claim is paid, and one for the same pixels refused with the reason", async () => {
   const page = pages.insurer;
-  await guarded(2);
-  await assert.rejects(claim(), /no grant|not permitted|consent/i);
   await consents(2);
-  await claim();
-  await claims().getByText("Paid.").waitFor();
-  await claims().locator(".badge.verified").first().waitFor();
-  assert.match(await claims().innerText(), /Read by 1 member with 100 % of all power/);
+  await claim(2, /Job \d+ is with the committee\. What the policy decides stands under “My claims”\./);
+  for (const theirs of [claims(), mine()]) {
+    await theirs.getByText("Paid.").waitFor();
+    await theirs.getByText(/Its shares are owed until somebody settles\. Read by 1 member with 100 % of all power/).waitFor();
+    await theirs.locator(".badge.verified").first().waitFor();
+  }
   await claims().locator("summary").click();
-  assert.match(await claims().innerText(), /subject: 0\.3 aceso/);
-  await assert.rejects(claim(), /is already paid, by read 3/);
+  assert.match(await claims().innerText(), /subject: 0\.3 aceso to \S+, owed/);
+  // Its result is proven like that of a read of his own.
+  await asks(2).locator("[data-read='3'] .badge.verified").waitFor();
+  await claim(2, /is already paid, by read 3\. \(Refused by the chain/);
   // Under another key and name it is read again, and seen to be the same.
   await guarded(3);
   await consents(3);
-  await claim();
-  await claims().getByText(/Refused:/).waitFor();
-  assert.match(await claims().first().innerText(), /the same pixels, or the same study, were paid for with read 3\./);
+  await claim(3, /Job \d+ is with the committee/);
+  for (const theirs of [claims(), mine()]) {
+    await theirs.getByText("Refused:").waitFor();
+    assert.match(await theirs.first().innerText(), /the same pixels, or the same study, were paid for with read 3\./);
+  }
+  await shoot(pages.physician, "39-physician-claims");
   const before = await stage.parties.patient.balance();
   await button(page, "Send what is owed").click();
   await page.getByText("What was owed is sent: one transfer for each account.").waitFor();
   assert.ok((await stage.parties.patient.balance()) > before);
+  for (const theirs of [claims(), mine()]) await theirs.getByText(/Its shares were sent\./).waitFor();
+  assert.equal(await button(mine(), "Send what is owed").isVisible(), false);
+  await pages.physician.reload();
+  await mine().getByText(/Its shares were sent\./).waitFor();
   await shoot(page, "35-insurer-sealed-claims");
+});
+
+test("a study is sealed anew under one key, and the old one ends with its grants", async () => {
+  const page = pages.patient;
+  await record(1).locator("summary", { hasText: "Seal it anew" }).click();
+  await button(record(1), "Seal record 1 anew").click();
+  await page.getByText(/Record 1 is record 4 now\. It is sealed under a new key and new names/).waitFor();
+  await record(1).getByText("Nobody by the chain: the record has ended.").waitFor();
+  const [before, now] = await Promise.all([1n, 4n].map((number) => stage.parties.patient.record(number)));
+  assert.ok(before.retired > 0n && now.retired === 0n);
+  const names = new Set([...before.files, ...now.files].map(({ cid }) => cid));
+  assert.deepEqual([now.files.length, names.size], [5, 10]);
+  await button(asks(), "Ask the committee").click();
+  await asks().getByText(/sealed record has ended/).waitFor();
+  await record(4).getByLabel("File, of 5 in this study").fill("5");
+  await button(record(4), "Open it here").click();
+  await record(4).locator("canvas").waitFor();
+  await shoot(page, "42-sealed-anew");
 });
 
 test("narrow and dark, every control has a name, and no request left this machine", async () => {

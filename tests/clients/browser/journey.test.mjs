@@ -138,6 +138,10 @@ test("the physician sees the picture, asks, and the result is verified", async (
   assert.match(await card.innerText(), /grant 1, use 1, TREAT/);
   await card.getByRole("button", { name: "Recompute here" }).click();
   await card.getByText(/Computed in this browser in \d+ ms: the same bits/).waitFor();
+  const claim = page.locator("[aria-labelledby='my-claims-h'] tbody tr", { hasText: "Pneumonia" });
+  await claim.locator(".badge.verified").waitFor();
+  await claim.locator("summary").click();
+  assert.match(await claim.innerText(), /institution: 0\.4 aceso/);
   await shoot(page, "06-physician-verified");
 });
 

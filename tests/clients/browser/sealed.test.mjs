@@ -170,8 +170,17 @@ test("the physician brings the terms, and others are refused", async () => {
   await asks(1).getByText("A committee of one is as good as its one member.").waitFor();
 });
 
-test("a model that is not granted is refused, and so is a silent node", async () => {
+test("a committee that is too small for the asker, a model that is not granted, a silent node: each is refused", async () => {
   const page = pages.physician;
+  await asks(1).getByText("What you demand of the committee").click();
+  const fewest = asks(1).getByLabel("Fewest members");
+  await fewest.fill("none");
+  await button(asks(1), "Ask the committee").click();
+  await asks(1).getByText("A committee has 1 to 128 members, and “none” were demanded.").waitFor();
+  await fewest.fill("2");
+  await button(asks(1), "Ask the committee").click();
+  await asks(1).locator(".says.bad", { hasText: /\(Refused by the chain/ }).waitFor();
+  await fewest.fill("1");
   const model = asks(1).getByLabel("Model");
   const other = await model.locator("option", { hasText: "(not granted)" }).getAttribute("value");
   await model.selectOption(other);

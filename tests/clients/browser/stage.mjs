@@ -1,5 +1,6 @@
 // What stands before the page is opened: a chain with both contracts and the model, and a hospital's word for two images.
 import { execFileSync } from "node:child_process";
+import { createHash } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -36,9 +37,9 @@ export async function setStage(folder, committee = false) {
     const consent = await developer.deploy(readFileSync(join(contracts, "consent.wasm")), "consent", {});
     const opening = { insurer: null, treasury: treasury.address, denom: "uaceso" };
     const insurance = await insurer.deploy(readFileSync(join(contracts, "insurance.wasm")), "insurance", opening);
-    const model = await register(author, "pneumonia");
+    const model = await registerModel(author, "pneumonia");
     if (committee) {
-      await register(author, "wdbc");
+      await registerModel(author, "wdbc");
       const file = join(folder, "operator.words");
       writeFileSync(file, words.hospital, { mode: 0o600 });
       const args = ["opener", "register", "--home", node.home, "--from", file, "--node", node.rpc, "--rest", node.rest];
@@ -60,12 +61,27 @@ export async function setStage(folder, committee = false) {
   }
 }
 
-/** Registers one of the project's models, and answers with its id. */
-async function register(author, name) {
-  const { cid, size } = await author.putBlob(readFileSync(join(models, name, "model.onnx")));
+/** Registers one of the project's models, or what is made of it, and answers with its id. */
+export async function registerModel(author, name, change = (onnx) => onnx) {
+  const onnx = change(readFileSync(join(models, name, "model.onnx")));
+  const { cid, size } = await author.putBlob(onnx);
   await author.registerBlob(cid, size);
-  return author.registerModel(JSON.parse(readFileSync(join(models, name, "manifest.json"), "utf8")));
+  const manifest = JSON.parse(readFileSync(join(models, name, "manifest.json"), "utf8"));
+  return author.registerModel({ ...manifest, onnx: { blob: cid, digest: digestOf(onnx), size: onnx.length } });
 }
+
+/** An ONNX file's digest, as its manifest has it. */
+function digestOf(onnx) {
+  const length = Buffer.alloc(8);
+  length.writeBigUInt64BE(BigInt(onnx.length));
+  return createHash("sha3-256").update("aceso/onnx/v1\0").update(length).update(onnx).digest("hex");
+}
+
+/**
+ * The bundled model `models/pneumonia`, made to answer with what its first layer sees as well: 16 maps of 28 × 28, too much
+ * for an outcome. Protobuf merges what is appended: `ModelProto.graph`, `GraphProto.output`, `ValueInfoProto.name`.
+ */
+export const withMaps = (onnx) => Buffer.concat([onnx, Buffer.from([0x3a, 6, 0x62, 4, 0x0a, 2, ...Buffer.from("r0")])]);
 
 /** The hospital's signed word for these pixels, as the file that it would give the patient. */
 function originOf(hospital, pixels) {

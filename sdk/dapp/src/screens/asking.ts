@@ -1,20 +1,28 @@
 /** The physician's sealed reads: grants by which she may ask, the committee, its progress in blocks, the outcome. */
-import { type Aceso, type GrantRow, JOB_STATUS, type JobRow, type RecordRow, type ValidatorRow } from "@aceso/sdk";
+import { type Aceso, type GrantRow, JOB_STATUS, type JobRow, type Policy, type RecordRow, type ValidatorRow } from "@aceso/sdk";
 
 import * as cards from "../cards.js";
+import { sealedAt } from "../claims.js";
 import { results } from "../committee.js";
-import { modelNames } from "../controls.js";
+import { fileOfRecord, modelNames } from "../controls.js";
 import { field, fileOf, fill, form, h, id, sentenceOf, when } from "../dom.js";
 import { sentences } from "../sentences.js";
+import { contract } from "../session.js";
+import { claiming } from "./claiming.js";
 import { breaking, mine } from "./holding.js";
 import { request } from "./request.js";
 
 /** Between two looks at a job that is open, in milliseconds. */
 const LOOK_MS = 500;
 
-export async function asking(aceso: Aceso): Promise<{ element: HTMLElement; refresh(): Promise<void>; stop(): void }> {
+/** `decided` runs when something may have become of a claim. */
+export async function asking(
+  aceso: Aceso,
+  decided: () => Promise<void>,
+): Promise<{ element: HTMLElement; refresh(): Promise<void>; stop(): void }> {
   const [studies, direct] = [h("div", { className: "cards" }), h("div", { className: "cards" })];
   const known = new Map<string, Study>();
+  const asked = asker(aceso);
   const opened = new Set<string>();
 
   // One look at a time: two at once would draw a new grant twice.
@@ -29,12 +37,14 @@ export async function asking(aceso: Aceso): Promise<{ element: HTMLElement; refr
       const row = await aceso.sealedGrant(card.granter, BigInt(card.grant));
       const record = await aceso.record(BigInt(card.record));
       if (!row?.grant || !record) continue;
-      const one = await study(aceso, card, record, row.grant.committee);
+      const one = await study(aceso, card, record, row.grant.committee, asked, decided);
       known.set(name, one);
       studies.prepend(one.element);
     }
-    const jobs = known.size > 0 ? await aceso.jobs(aceso.address) : [];
-    for (const one of known.values()) await one.refresh(jobs);
+    if (known.size > 0) {
+      const all = await asked();
+      for (const one of known.values()) await one.refresh(all);
+    }
     for (const { grant, revoked } of await aceso.grantsTo(aceso.address)) {
       const name = grant && `${grant.granter}/${grant.grant}`;
       if (!name || grant.committee || revoked > 0n || opened.has(name)) continue;
@@ -64,13 +74,48 @@ export async function asking(aceso: Aceso): Promise<{ element: HTMLElement; refr
   return { element, refresh, stop: () => known.forEach((one) => one.stop()) };
 }
 
+/** What this account has asked committees for, itself or at an insurer's cost, and what its patients' policies pay for. */
+interface Asked {
+  jobs: readonly JobRow[];
+  policies: readonly Policy[];
+}
+
+function asker(aceso: Aceso): () => Promise<Asked> {
+  // Jobs that have ended stay as they are, but for a dispute, which the next visit shows.
+  const ended = new Map<number, JobRow>();
+  const jobOf = async (number: number) => {
+    const job = ended.get(number) ?? (await aceso.job(BigInt(number)));
+    if (job && JOB_STATUS[job.status] !== "open") ended.set(number, job);
+    return job;
+  };
+  return async () => {
+    const own = await aceso.jobs(aceso.address);
+    const insurance = await contract("insurance");
+    if (!insurance) return { jobs: own, policies: [] };
+    const owners = new Set(cards.cards(aceso).map(({ owner }) => owner));
+    const policies = (await Promise.all([...owners].map((owner) => aceso.policies(insurance, owner)))).flat();
+    // A claim's job is the contract's own; that it was claimed for this account says the contract.
+    const claims = await sealedAt(aceso, insurance, policies, aceso.address);
+    const claimed = await Promise.all(claims.map(({ job }) => jobOf(job)));
+    const jobs = [...own, ...claimed.filter((job) => job !== undefined)];
+    return { jobs: jobs.sort((one, other) => Number(one.job - other.job)), policies };
+  };
+}
+
 interface Study {
   element: HTMLElement;
-  refresh(jobs: readonly JobRow[]): Promise<void>;
+  refresh(asked: Asked): Promise<void>;
   stop(): void;
 }
 
-async function study(aceso: Aceso, card: cards.Card, record: RecordRow, committees: boolean): Promise<Study> {
+async function study(
+  aceso: Aceso,
+  card: cards.Card,
+  record: RecordRow,
+  committees: boolean,
+  asked: () => Promise<Asked>,
+  decided: () => Promise<void>,
+): Promise<Study> {
   const { terms } = card;
   const [state, committee, progress] = [
     h("p", { className: "soft" }),
@@ -83,13 +128,17 @@ async function study(aceso: Aceso, card: cards.Card, record: RecordRow, committe
   let timer: ReturnType<typeof setTimeout> | undefined;
   let stopped = false;
 
-  async function refresh(jobs: readonly JobRow[]): Promise<void> {
+  async function refresh({ jobs, policies }: Asked): Promise<void> {
     const [row, members, height] = await Promise.all([
       aceso.sealedGrant(card.granter, BigInt(card.grant)),
       aceso.members(),
       aceso.height(),
     ]);
     if (!row?.grant) return;
+    claim?.refresh(
+      policies.filter(({ terms }) => terms.member === card.owner),
+      names,
+    );
     fill(state, standing(row, card));
     fill(
       committee,
@@ -103,19 +152,21 @@ async function study(aceso: Aceso, card: cards.Card, record: RecordRow, committe
       progress,
       ...[...here].reverse().map((job) => h("li", { "data-job": String(job.job) }, told(aceso, job, height))),
     );
-    const done = new Set(here.filter((job) => job.read > 0n).map((job) => job.read));
-    // Of a study those files that were asked for; all of them where a bit was known before.
-    const images = new Set(here.map((job) => aceso.verifier.granter.statement(job.statement).image));
-    if (known.size > 0) record.files.forEach((file) => images.add(file.cid));
-    const receipts = (await Promise.all([...images].map((image) => aceso.receipts(image)))).flat();
-    await reads.take(receipts.filter((one) => done.has(one.read) || known.has(one.read)));
+    const done = here.filter((job) => job.read > 0n).map((job) => job.read);
+    const missing = [...new Set([...done, ...known])].filter((read) => !reads.has(read));
+    const rows = await Promise.all(missing.map((read) => aceso.receiptOf(read)));
+    await reads.take(rows.filter((row) => row !== undefined));
     if (here.some((job) => JOB_STATUS[job.status] === "open")) later();
+  }
+  async function again(): Promise<void> {
+    await refresh(await asked());
+    await decided();
   }
   function later(): void {
     if (stopped || timer) return;
     timer = setTimeout(() => {
       timer = undefined;
-      (async () => refresh(await aceso.jobs(aceso.address)))().catch((error: unknown) => {
+      again().catch((error: unknown) => {
         progress.querySelector(".lost")?.remove();
         progress.prepend(h("li", { className: "lost" }, `${sentenceOf(error)} Looking again.`));
         later();
@@ -123,6 +174,9 @@ async function study(aceso: Aceso, card: cards.Card, record: RecordRow, committe
     }, LOOK_MS);
   }
 
+  const names = await modelNames(aceso);
+  const which = fileOfRecord(record, `file-${card.granter}-${card.grant}`);
+  const claim = committees && !terms.emergency ? claiming(aceso, card, record, which.cid, again) : undefined;
   const element = h(
     "article",
     { "aria-label": `Grant ${card.grant} of ${card.granter}` },
@@ -130,16 +184,18 @@ async function study(aceso: Aceso, card: cards.Card, record: RecordRow, committe
     h(
       "p",
       {},
-      sentences.terms(terms, committees, 0, await modelNames(aceso)).replace(/, 0 of (\d+) used/, ", $1 reads in all"),
+      sentences.terms(terms, committees, 0, names).replace(/, 0 of (\d+) used/, ", $1 reads in all"),
     ),
     state,
     committee,
+    committees && which.element,
     committees
-      ? await request(aceso, card, record, async (read) => {
+      ? await request(aceso, card, which.cid, async (read) => {
           if (read !== undefined) known.add(read);
-          await refresh(await aceso.jobs(aceso.address));
+          await again();
         })
       : breaking(aceso, card),
+    claim?.element,
     progress,
     reads.element,
   );
@@ -201,7 +257,7 @@ function told(aceso: Aceso, job: JobRow, height: number): string {
       return `${asked}: the committee is at work. The chain is at block ${height}; it has until block ${job.deadline}, ${left} more ${left === 1 ? "block" : "blocks"}.`;
     }
     case "done":
-      return `${asked}, answered in block ${job.closed}: read ${job.read}.`;
+      return `${asked}, answered in block ${job.closed}: read ${job.read}.${sentences.disputed(job.disputed)}`;
     case "expired":
       return `${asked}: no answer by block ${job.deadline}. ${back}`;
     case "cancelled":

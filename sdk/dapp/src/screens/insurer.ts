@@ -1,9 +1,9 @@
 /** The insurer: policies with their escrow, and claims as they are paid or refused, for open reads and for sealed ones. */
-import { type Aceso, type Claim, type PaidSealed, type Policy, type Refused, type SealedClaim, subscribe } from "@aceso/sdk";
+import { type Aceso, type PaidSealed, type Policy, subscribe } from "@aceso/sdk";
 
+import { type Badges, claimTable, claimsAt, owed, refusedTable, sealedTable, settling } from "../claims.js";
 import { accountInput, modelSelect } from "../controls.js";
-import { button, choose, field, fill, form, h, id, line, table, upper, when } from "../dom.js";
-import { badge } from "../receipt.js";
+import { choose, field, fill, form, h, id, table, when } from "../dom.js";
 import { sentences } from "../sentences.js";
 import { coins, contract, session } from "../session.js";
 
@@ -99,7 +99,7 @@ export async function insurer(main: HTMLElement): Promise<{ refresh: () => Promi
     ),
   );
 
-  const badges = new Map<number, Checked>();
+  const badges: Badges = new Map();
   async function refresh(): Promise<void> {
     const all = await aceso.policies(at);
     const escrows = await Promise.all(all.map((policy) => aceso.escrow(at, policy.id)));
@@ -108,27 +108,10 @@ export async function insurer(main: HTMLElement): Promise<{ refresh: () => Promi
       target,
       all.map((policy) => [String(policy.id), `policy ${policy.id}`]),
     );
-    const paid = (await Promise.all(all.map((policy) => aceso.claims(at, policy.id)))).flat();
-    const asked = all.filter((policy) => policy.terms.sealed);
-    const jobs = (await Promise.all(asked.map((policy) => aceso.sealedClaims(at, policy.id)))).flat();
-    jobs.sort((one, other) => other.job - one.job);
-    fill(sealed, sealedTable(jobs, badges, aceso.chain.denom));
-    fill(
-      claims,
-      claimTable(
-        paid.sort((one, other) => other.read - one.read),
-        badges,
-        aceso.chain.denom,
-      ),
-    );
-    const unpaid = (await Promise.all(all.map((policy) => aceso.refusedReads(at, policy.id)))).flat();
-    fill(
-      refused,
-      refusedTable(
-        unpaid.sort((one, other) => other.read - one.read),
-        aceso.chain.denom,
-      ),
-    );
+    const made = await claimsAt(aceso, at, all);
+    fill(sealed, sealedTable(made.sealed, badges, await owed(aceso, at, made.sealed), aceso.chain.denom));
+    fill(claims, claimTable(made.open, badges, aceso.chain.denom));
+    fill(refused, refusedTable(made.refused, aceso.chain.denom));
   }
   await refresh();
   // What is paid is read from the chain's state; the event only says that there is something new.
@@ -158,102 +141,6 @@ function policyTable(policies: Policy[], escrows: bigint[], denom: string): HTML
     h("strong", { id: `escrow-${number}` }, coins(escrows[at] ?? 0n, denom)),
   ]);
   return table(["Policy", "Member", "Pays a read", "Origin", "Sealed images", "Until", "Escrow"], rows, "There is no policy yet.");
-}
-
-interface Checked {
-  mark: HTMLElement;
-  finding: HTMLElement;
-}
-
-/** The badge of a claim's receipt, and what was found once that is proven. */
-function checked(read: number): Checked {
-  const finding = h("span", {}, "…");
-  const mark = badge(read, (_, __, proof) => {
-    const findings = proof?.verified.receipt.outcome.findings ?? [];
-    const words = findings.map(({ id, present }) => `${upper(id)}: ${present ? "present" : "not present"}`);
-    finding.textContent = proof ? words.join("; ") : "not proven";
-  });
-  return { mark, finding };
-}
-
-function claimTable(claims: Claim[], badges: Map<number, Checked>, denom: string): HTMLElement {
-  const rows = claims.map((claim) => {
-    if (!badges.has(claim.read)) badges.set(claim.read, checked(claim.read));
-    const { mark, finding } = badges.get(claim.read)!;
-    const paid = claim.paid.reduce((sum, payment) => sum + BigInt(payment.amount), BigInt(claim.fee));
-    return [
-      claim.read,
-      claim.policy,
-      finding,
-      mark,
-      shares(paid, `read fee to the model’s author: ${coins(claim.fee, denom)}`, claim.paid, denom),
-      id(claim.actor),
-      when(claim.time),
-    ];
-  });
-  return table(["Read", "Policy", "Finding", "Receipt", "Paid", "Asked by", "When"], rows, "Nothing was claimed yet.");
-}
-
-/** Claims for sealed images, with what was decided and why. */
-function sealedTable(claims: SealedClaim[], badges: Map<number, Checked>, denom: string): HTMLElement {
-  const rows = claims.map(({ job, policy, status, actor, time, deadline, reserved }) => {
-    const mark = (read: number) => {
-      if (!badges.has(read)) badges.set(read, checked(read));
-      return h("span", {}, `read ${read} `, badges.get(read)!.mark);
-    };
-    let [decided, read, sum]: [HTMLElement | string, HTMLElement | string, HTMLElement | string] = [
-      `open: the committee has until block ${deadline}`,
-      "",
-      `${coins(reserved, denom)} kept for it`,
-    ];
-    if ("paid" in status) {
-      const { findings, members, power, total, fee, paid } = status.paid;
-      const told = findings.map(({ id, present }) => `${upper(id)}: ${present ? "present" : "not present"}`);
-      const share = total > 0 ? Math.round((1000 * power) / total) / 10 : 0;
-      const by = `${members} ${members === 1 ? "member" : "members"} with ${share} % of all power`;
-      decided = h("span", {}, h("strong", {}, "Paid."), ` Read by ${by}. ${told.join("; ")}`);
-      read = mark(status.paid.read);
-      const all = paid.reduce((sum, payment) => sum + BigInt(payment.amount), BigInt(fee));
-      sum = shares(all, `the read, to the model’s author and the committee: ${coins(fee, denom)}`, paid, denom);
-    } else if ("closed" in status) {
-      const { reason, read: number, fee } = status.closed;
-      decided = h("span", {}, h("strong", {}, "Refused:"), ` ${sentences.closed(reason)}.`);
-      read = number === null ? "none" : mark(number);
-      sum = `${coins(fee, denom)} for the read all the same`;
-    }
-    return [job, policy, decided, read, sum, id(actor), when(time)];
-  });
-  const headings = ["Job", "Policy", "Decided", "Receipt", "Paid", "Asked by", "When"];
-  return table(headings, rows, "Nothing was claimed for a sealed image yet.");
-}
-
-/** A sum and who gets which part of it; the first part in words. */
-function shares(all: bigint, fee: string, paid: Claim["paid"], denom: string): HTMLElement {
-  const parts = paid.map(({ party, to, amount }) =>
-    h("li", {}, `${Object.keys(party)[0]}: ${coins(amount, denom)} to `, id(to)),
-  );
-  return h("details", {}, h("summary", {}, coins(all, denom)), h("ul", {}, h("li", {}, fee), ...parts));
-}
-
-function settling(aceso: Aceso, at: string): HTMLElement {
-  const says = line();
-  const settle = button("Send what is owed", says, async () => {
-    await aceso.settle(at);
-    return "What was owed is sent: one transfer for each account.";
-  });
-  return h("div", {}, h("div", { className: "row" }, settle), says);
-}
-
-function refusedTable(refused: Refused[], denom: string): HTMLElement {
-  const rows = refused.map((one) => [
-    one.read,
-    one.policy,
-    sentences.refusal(one),
-    coins(one.fee, denom),
-    id(one.actor),
-    when(one.time),
-  ]);
-  return table(["Read", "Policy", "Why", "Fee", "Asked by", "When"], rows, "Nothing was refused after its read.");
 }
 
 async function making(aceso: Aceso, at: string, refresh: () => Promise<void>): Promise<HTMLElement> {

@@ -1,12 +1,14 @@
 /** The physician: images that patients let her have read, with the picture, the request and the proven result. */
 import type { Aceso, GrantState, Model, Policy, ReceiptRow } from "@aceso/sdk";
 
+import { cards } from "../cards.js";
 import { field, fill, form, h, id, options, when } from "../dom.js";
 import { show } from "../picture.js";
 import { card } from "../receipt.js";
 import { sentences } from "../sentences.js";
 import { contract, session } from "../session.js";
 import { asking } from "./asking.js";
+import { claims } from "./claiming.js";
 import { trust } from "./node.js";
 
 /** An image with the grants that speak of this account. */
@@ -19,12 +21,19 @@ export async function physician(main: HTMLElement): Promise<{ refresh: () => Pro
   const aceso = await session();
   const studies = h("div", { className: "cards" });
   const trusted = h("section", {});
-  const sealed = await asking(aceso);
-  fill(main, h("h1", {}, "Physician"), sentences.learns(), studies, sealed.element, trusted);
+  const claimed = claims(aceso);
+  const patients = new Set<string>();
+  const decided = async () => {
+    cards(aceso).forEach(({ owner }) => patients.add(owner));
+    await claimed.refresh(patients);
+  };
+  const sealed = await asking(aceso, decided);
+  fill(main, h("h1", {}, "Physician"), sentences.learns(), studies, sealed.element, claimed.element, trusted);
   const open = new Map<string, Study>();
 
   async function refresh(): Promise<void> {
     const granted = await grantedTo(aceso);
+    granted.forEach(({ grants }) => grants.forEach(({ grant }) => patients.add(grant.patient)));
     for (const one of granted) {
       const known = open.get(one.image);
       if (known) await known.refresh(one);
@@ -44,9 +53,11 @@ export async function physician(main: HTMLElement): Promise<{ refresh: () => Pro
     }
   }
   await refresh();
+  await decided();
   await trust(trusted);
   const both = async () => {
     await Promise.all([refresh(), sealed.refresh()]);
+    await decided();
   };
   return { refresh: both, stop: sealed.stop };
 }

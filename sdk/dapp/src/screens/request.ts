@@ -1,8 +1,7 @@
 /** A request to a committee, under a grant whose terms are here. */
-import { type Aceso, DISCLOSE, type RecordRow, attribute } from "@aceso/sdk";
+import { type Aceso, DISCLOSE, type MsgRequestRead, attribute } from "@aceso/sdk";
 
 import type { Card } from "../cards.js";
-import { fileOfRecord } from "../controls.js";
 import { field, form, h, options } from "../dom.js";
 import { sentences } from "../sentences.js";
 
@@ -13,7 +12,7 @@ const TERM = 200;
 export async function request(
   aceso: Aceso,
   card: Card,
-  record: RecordRow,
+  image: () => string,
   done: (known?: bigint) => Promise<void>,
 ): Promise<HTMLElement> {
   const { terms } = card;
@@ -41,8 +40,20 @@ export async function request(
   const disclose = h("select", { id: `disclose-${name}`, required: true }, ...options(ways));
   const finding = h("select", { id: `finding-${name}` }, ...options(terms.findings.map((one) => [one, one])));
   const findings = field("Finding", finding);
-  const which = fileOfRecord(record, `file-${name}`);
   const reason = h("input", { id: `reason-${name}`, maxLength: 1000, required: terms.emergency, autocomplete: "off" });
+  const members = h("input", { id: `members-${name}`, inputMode: "numeric", autocomplete: "off", defaultValue: "1" });
+  const power = h("input", { id: `power-${name}`, inputMode: "decimal", autocomplete: "off", defaultValue: "0" });
+  const accepts = h(
+    "details",
+    {},
+    h("summary", {}, "What you demand of the committee"),
+    h(
+      "div",
+      { className: "fields" },
+      field("Fewest members", members),
+      field("Least power of theirs, in %", power, "of all validators’"),
+    ),
+  );
   const learns = h("p", { className: "note" });
   const tell = () => {
     findings.hidden = disclose.value !== "predicate";
@@ -51,7 +62,6 @@ export async function request(
   const made = form(
     "Ask the committee",
     [
-      which.element,
       h(
         "div",
         { className: "fields" },
@@ -61,6 +71,7 @@ export async function request(
         findings,
         terms.emergency && field("Why it is an emergency", reason, "public for ever, and the patient is told"),
       ),
+      accepts,
       learns,
     ],
     async () => {
@@ -70,14 +81,14 @@ export async function request(
         actor: aceso.address,
         model: Uint8Array.from(model.value.match(/../g) ?? [], (pair) => parseInt(pair, 16)),
         owner: card.owner,
-        image: which.cid(),
+        image: image(),
         granter: card.granter,
         grant: BigInt(card.grant),
         terms: aceso.verifier.granter.terms(terms, BigInt(card.expires)).bytes,
         purpose: purpose.value,
         disclose: DISCLOSE.indexOf(disclose.value as (typeof DISCLOSE)[number]),
         findings: disclose.value === "predicate" ? [finding.value] : [],
-        accept: undefined,
+        accept: accepted(members.value, power.value),
         deadline: BigInt(height + TERM),
         callbackGas: 0n,
         identify: false,
@@ -93,6 +104,16 @@ export async function request(
   made.addEventListener("input", tell);
   tell();
   return made;
+}
+
+/** What is demanded of a committee; it stands in a part of the form that may be closed, so nothing of it is left to the browser. */
+function accepted(members: string, power: string): NonNullable<MsgRequestRead["accept"]> {
+  const [membersMin, percent] = [members, power].map((text) => (text.trim() === "" ? NaN : Number(text))) as [number, number];
+  if (!Number.isInteger(membersMin) || membersMin < 1 || membersMin > 128)
+    throw new Error(`A committee has 1 to 128 members, and “${members}” were demanded.`);
+  if (!(percent >= 0 && percent <= 100))
+    throw new Error(`A committee has 0 to 100 % of the power, and “${power}” were demanded.`);
+  return { membersMin, powerMinBps: Math.round(percent * 100), required: [], excluded: [] };
 }
 
 const asked = (way: string, finding: string) =>

@@ -5,7 +5,6 @@ import type { Card } from "../cards.js";
 import { results } from "../committee.js";
 import { fileOfRecord, modelNames } from "../controls.js";
 import { button, download, fill, h, id, line, say, sentenceOf, upper } from "../dom.js";
-import * as files from "../files.js";
 import { holds, whoOpens } from "../openers.js";
 import { nameOf, open, sealedFile, shown, withPoint } from "../opening.js";
 import { type Names, sentences } from "../sentences.js";
@@ -13,7 +12,7 @@ import { session } from "../session.js";
 import * as vault from "../vault.js";
 import { granting } from "./granting.js";
 import { behind } from "./guardians.js";
-import { sealing } from "./sealing.js";
+import { forget, reseal, sealing } from "./sealing.js";
 
 export async function sealed(main: HTMLElement): Promise<() => Promise<void>> {
   const aceso = await session();
@@ -131,6 +130,7 @@ function shownRecord(aceso: Aceso, first: RecordRow, changed: () => Promise<void
     }
     return "The node has what was sealed again, for an hour or as long as a committee may open it.";
   });
+  const anew = resealing(aceso, () => record, changed);
   const end = ending(aceso, () => record, changed);
   const controls = h("div", { className: "row" }, see, save, again);
   const ends = h("div", {}, end);
@@ -146,6 +146,7 @@ function shownRecord(aceso: Aceso, first: RecordRow, changed: () => Promise<void
     openers,
     reviews,
     reads.element,
+    anew,
     ends,
   );
 
@@ -159,7 +160,7 @@ function shownRecord(aceso: Aceso, first: RecordRow, changed: () => Promise<void
       `, ${row.files.reduce((sum, file) => sum + Number(file.size), 0)} sealed bytes, registered in block ${row.height}${row.guard ? ", guarded" : ""}`,
       over ? `, ended in block ${row.retired}.` : ".",
     );
-    controls.hidden = over;
+    controls.hidden = anew.hidden = over;
     if (which.element) which.element.hidden = over;
     const cid = which.shown();
     // A record may have ended while its key stayed: a page that was closed in between, a copy that was brought back.
@@ -264,6 +265,30 @@ function asking(aceso: Aceso, entries: readonly JournalEntry[]): HTMLElement[] {
     : [];
 }
 
+/** Sealing a record anew: for whom its key is no secret any more. */
+function resealing(aceso: Aceso, record: () => RecordRow, changed: () => Promise<void>): HTMLElement {
+  const says = line();
+  const number = record().record;
+  const anew = button(
+    "Seal it anew and end the old one",
+    says,
+    async () => {
+      const made = await reseal(aceso, record(), (text) => say(says, text));
+      await changed();
+      notice(`Record ${number} is record ${made} now. ${sentences.reseal}`);
+    },
+    { id: `reseal-${number}`, "aria-label": `Seal record ${number} anew` },
+  );
+  return h(
+    "details",
+    {},
+    h("summary", {}, "Seal it anew"),
+    h("p", { className: "soft" }, sentences.reseal),
+    h("div", { className: "row" }, anew),
+    says,
+  );
+}
+
 /** Ending a record: asked twice, because it cannot be undone. */
 function ending(aceso: Aceso, record: () => RecordRow, changed: () => Promise<void>): HTMLElement {
   const says = line();
@@ -275,9 +300,7 @@ function ending(aceso: Aceso, record: () => RecordRow, changed: () => Promise<vo
       const row = record();
       vault.need(aceso);
       if (row.retired === 0n) await aceso.retire(row.record);
-      const name = nameOf(aceso, row);
-      if (vault.need(aceso).store.images.includes(name)) vault.change(aceso, (store) => store.erase(name));
-      await Promise.all(row.files.map((file) => files.drop(file.cid)));
+      await forget(aceso, row);
       await changed();
       notice(`Record ${row.record} has ended. ${sentences.erase}`);
     },

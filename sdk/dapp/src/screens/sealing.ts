@@ -1,10 +1,10 @@
-/** The form that seals a record: everything happens in this browser before a byte leaves it. */
-import { type Aceso, NodeError, type SealedFile } from "@aceso/sdk";
+/** Sealing, for the first time and anew: everything happens in this browser before a byte leaves it, one file at a time. */
+import { type Aceso, NodeError, type RecordRow, type SealedFile, type SignedOrigin } from "@aceso/sdk";
 
 import { field, h } from "../dom.js";
 import * as files from "../files.js";
-import { MEDIA } from "../opening.js";
-import { type Chosen, upload } from "../upload.js";
+import { MEDIA, nameOf, open, sealedFile, withPoint } from "../opening.js";
+import { upload } from "../upload.js";
 import * as vault from "../vault.js";
 
 /** Most bytes of a record's file: what committees read (`RECORD_BYTES_MAX` in sdk/verify). */
@@ -33,7 +33,9 @@ export function sealing(aceso: Aceso, refresh: () => Promise<void>): HTMLElement
     vault.need(aceso);
     const stated = { modality, body_part: bodyPart, note: note.value.trim() };
     const tags = Object.fromEntries(Object.entries(stated).filter(([, value]) => value !== ""));
-    const { record, cids } = await seal(aceso, chosen, tags, guard.value.trim(), tell);
+    const about = { media: "", tags, modality: "", bodyPart: "" };
+    const each = chosen.map(({ media, bytes }) => async () => ({ ...about, media, bytes: await bytes() }));
+    const { record, cids } = await seal(aceso, each, { guard: guard.value.trim() }, tell);
     await refresh();
     const [cid] = cids;
     const [what, lies] =
@@ -42,36 +44,73 @@ export function sealing(aceso: Aceso, refresh: () => Promise<void>): HTMLElement
   });
 }
 
+/**
+ * Seals a record of this account under a new key, in the place of the old one, which ends in the same transaction with all its
+ * grants and loses its key. Answers with the new record's number.
+ */
+export async function reseal(aceso: Aceso, old: RecordRow, tell: (text: string) => void): Promise<bigint> {
+  return withPoint(aceso, old, async (point) => {
+    const each = old.files.map(({ cid, modality, bodyPart }) => async () => {
+      const { inner, record } = open(aceso, point, await sealedFile(aceso, cid));
+      return { media: inner.media, tags: inner.tags, modality, bodyPart, bytes: record };
+    });
+    const { record } = await seal(aceso, each, { guard: old.guard, origin: old.origin, instead: old.record }, tell);
+    await forget(aceso, old);
+    return record;
+  });
+}
+
+/** Erases this account's key of a record, and its files in this browser. */
+export async function forget(aceso: Aceso, record: RecordRow): Promise<void> {
+  const name = nameOf(aceso, record);
+  if (vault.need(aceso).store.images.includes(name)) vault.change(aceso, (store) => store.erase(name));
+  await Promise.all(record.files.map((file) => files.drop(file.cid)));
+}
+
+/** A file that is to be sealed. */
+interface Plain extends Omit<SealedFile, "cid" | "size"> {
+  media: string;
+  tags: Record<string, string>;
+  /** Wiped once they are sealed. */
+  bytes: Uint8Array;
+}
+
+/** What a record is registered with, and which one it takes the place of. */
+interface About {
+  guard: string;
+  origin?: SignedOrigin | undefined;
+  instead?: bigint;
+}
+
 /** Seals under one point, stores, registers. The key is written down before the chain is told. */
 async function seal(
   aceso: Aceso,
-  chosen: readonly Chosen[],
-  tags: Record<string, string>,
-  guard: string,
+  each: readonly (() => Promise<Plain>)[],
+  { guard, origin, instead }: About,
   tell: (text: string) => void,
 ): Promise<{ record: bigint; cids: string[] }> {
   const { grants, granter, seals } = aceso.verifier;
   const point = grants.newPoint();
   const sealed: SealedFile[] = [];
-  const forget = () => Promise.all(sealed.map(({ cid }) => files.drop(cid)));
   let secret: Uint8Array | undefined;
   try {
-    for (const [at, one] of chosen.entries()) {
-      if (chosen.length > 1) tell(`Sealing file ${at + 1} of ${chosen.length} …`);
-      const bytes = await one.bytes();
-      const file = seals.seal(point, { owner: aceso.address, media: one.media, tags }, bytes);
+    for (const [at, plain] of each.entries()) {
+      if (each.length > 1) tell(`Sealing file ${at + 1} of ${each.length} …`);
+      const { media, tags, modality, bodyPart, bytes } = await plain();
+      const file = seals.seal(point, { owner: aceso.address, media, tags }, bytes);
       bytes.fill(0);
       const { cid, size } = await aceso.putBlob(file);
-      sealed.push({ cid, size, modality: "", bodyPart: "" });
+      sealed.push({ cid, size, modality, bodyPart });
       await files.put(cid, file);
     }
     const cids = sealed.map(({ cid }) => cid);
     const name = granter.recordName(cids);
     vault.change(aceso, (store) => store.add(name));
     secret = vault.need(aceso).store.key(name);
-    const message = granter.record(aceso.chain.id, aceso.address, sealed, secret, point, { guard });
+    const more = origin ? { guard, origin } : { guard };
+    const message = granter.record(aceso.chain.id, aceso.address, sealed, secret, point, more);
     try {
-      await aceso.registerSealed(message);
+      await aceso.registerSealed(message, instead);
     } catch (error) {
       // What the chain has refused is on no chain. Where the node fell silent it may be, and the key stays.
       if (error instanceof NodeError && error.codespace === "") throw new Kept(error);
@@ -82,7 +121,7 @@ async function seal(
     return { record: row?.record ?? 0n, cids };
   } catch (error) {
     if (error instanceof Kept) throw error.cause;
-    await forget();
+    await Promise.all(sealed.map(({ cid }) => files.drop(cid)));
     throw error;
   } finally {
     point.fill(0);

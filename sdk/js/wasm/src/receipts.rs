@@ -88,7 +88,7 @@ pub(crate) fn recompute_sealed(
             want.outcome.clone().into()
         }
     };
-    Ok(Answer::json(&told(&receipt, manifest, &content, &outcome, file.as_deref())?)?)
+    Ok(told(&receipt, manifest, &content, &outcome, file.as_deref())?)
 }
 
 /// What a sealed read came to, for who has the record's content point: outputs that were kept for her are opened, and
@@ -98,17 +98,18 @@ pub(crate) fn outputs(receipt: &[u8], manifest: &[u8], point: &[u8], file: &[u8]
     let receipt = Receipt::decode(receipt).map_err(|e| e.to_string())?;
     let sealed = receipt.sealed.as_ref().ok_or_else(|| RecomputeError::Open.to_string())?;
     let file = Some(file).filter(|file| !file.is_empty());
-    Ok(Answer::json(&told(&receipt, manifest, &ContentPoint::from_bytes(point)?, &sealed.outcome, file)?)?)
+    Ok(told(&receipt, manifest, &ContentPoint::from_bytes(point)?, &sealed.outcome, file)?)
 }
 
-/// An outcome's digest, with scores and findings as far as it has them for who holds the key.
+/// An outcome's digest, with scores and findings as far as it has them for who holds the key. Beside it stand the outputs'
+/// elements, one output after another; the JSON says how many bytes each has.
 fn told(
     receipt: &Receipt,
     manifest: &[u8],
     content: &ContentPoint,
     outcome: &Outcome,
     file: Option<&[u8]>,
-) -> Result<Value, String> {
+) -> Result<Answer, String> {
     let manifest = Manifest::decode(manifest).map_err(|e| e.to_string())?;
     if manifest.id() != receipt.model {
         let (got, want) = (manifest.id(), receipt.model);
@@ -131,7 +132,15 @@ fn told(
         Outcome::Predicate { findings, .. } => findings.clone(),
         _ => computed,
     };
-    Ok(json!({"digest": outcome.digest(), "outcome": outcome, "scores": scores, "findings": findings}))
+    let outputs: Vec<Value> = tensors
+        .iter()
+        .map(|one| json!({"ty": one.ty(), "dims": one.dims(), "bytes": one.data().len()}))
+        .collect();
+    let elements: Vec<&[u8]> = tensors.iter().map(Tensor::data).collect();
+    let object = json!({
+        "digest": outcome.digest(), "outcome": outcome, "scores": scores, "findings": findings, "outputs": outputs,
+    });
+    Answer::with(&object, elements.concat())
 }
 
 /// Gathers a receipt file. `commit` is the result of the RPC's `commit` and `validators` the list in the results of

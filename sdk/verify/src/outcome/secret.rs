@@ -54,7 +54,7 @@ pub enum OutputsError {
         got: u64,
     },
     /// The key, the chain or the job is another one, or a byte was changed.
-    #[error("the outcome is not of this job, or the key is not the record's")]
+    #[error("the outcome is not of this job, the key is not the record's, or a byte was changed")]
     Cipher,
     /// What was encrypted are no tensors in their one spelling.
     #[error("what was encrypted are no outputs")]

@@ -6,6 +6,7 @@
 use std::path::{Path, PathBuf};
 
 use aceso_client::random;
+use aceso_seal::KeyStore;
 use aceso_verify::grant::{Deal, Dealt, Handed, PublicKey, SecretKey, Share};
 use anyhow::{Context, Result, ensure};
 use base64::{Engine, engine::general_purpose::STANDARD};
@@ -15,7 +16,7 @@ use serde_json::json;
 
 use super::{
     Desk,
-    keyring::{BYTES_MAX, Keyring, KeyringArg, opened},
+    keyring::{BYTES_MAX, Keyring, KeyringArg, SALT, opened},
     write_fresh,
 };
 use crate::{
@@ -39,8 +40,8 @@ const DEAL_MAX: u64 = 2 * BYTES_MAX;
   aceso guardians hand keys.deal --to KEY --out a.share --from guardian.words
   aceso guardians recover keys.deal a.share b.share --keys new.keys --from patient.words
 
-Guardians have registered a key: `aceso sealed keys register`. Deal again after each change of your keys, which every verb that
-changes them then says; the deal before brings back what was there before.")]
+Guardians have registered a key: `aceso sealed keys register`. What comes into your keys after a deal is brought back by it too,
+from a later copy of the file. Deal again after something was erased, which is then said.")]
 pub(crate) struct Guardians {
     #[command(subcommand)]
     verb: Verb,
@@ -86,6 +87,9 @@ enum Verb {
         /// The shares that guardians have handed over.
         #[arg(required = true)]
         shares: Vec<PathBuf>,
+        /// A later copy of the file of your keys than the deal has.
+        #[arg(long, value_name = "FILE")]
+        latest: Option<PathBuf>,
     },
 }
 
@@ -147,7 +151,7 @@ impl Guardians {
         let desk = Desk::new(&client, &self.signer, output)?;
         match self.verb {
             Verb::Split { threshold, guardian, out } => {
-                let ring = self.keyring.open(&desk)?;
+                let mut ring = self.keyring.open(&desk)?;
                 let rows = guardian.iter().map(|one| desk.reader(one)).collect::<Result<Vec<_>>>()?;
                 let keys = rows.iter().map(|row| PublicKey::from_bytes(&row.key)).collect::<Result<Vec<_>, _>>()?;
                 let names = rows.into_iter().map(|row| Guardian {
@@ -155,16 +159,21 @@ impl Guardians {
                     epoch: row.epoch,
                     key: STANDARD.encode(row.key),
                 });
+                ensure!(!out.exists(), "{} is there already, and is not written over", out.display());
+                // Those who were dealt the key before may be others.
+                ring.rekey(&desk.key)?;
                 let mut kept = Kept {
                     chain_id: client.chain().id.clone(),
                     owner: desk.address.clone(),
                     version: ring.store.version(),
                     guardians: names.collect(),
                     deal: String::new(),
-                    store: STANDARD.encode(ring.sealed()?),
+                    store: String::new(),
                 };
+                // Nothing is written for a deal that cannot be made.
                 let deal = Deal::new(&kept.about(), &ring.secret, threshold, &keys, &random()?)?;
-                kept.deal = STANDARD.encode(deal.to_bytes());
+                ring.save(&desk.address)?;
+                (kept.deal, kept.store) = (STANDARD.encode(deal.to_bytes()), STANDARD.encode(ring.sealed()?));
                 write_fresh(&out, format!("{:#}\n", json!(kept)).as_bytes())?;
                 ring.dealt()?;
                 let object = json!({
@@ -192,26 +201,41 @@ impl Guardians {
                 let object = json!({"ok": true, "share": out, "owner": kept.owner, "version": kept.version});
                 output.print(&object, || format!("your share of the keys of {} is in {}", kept.owner, out.display()))
             }
-            Verb::Recover { deal, shares } => {
+            Verb::Recover { deal, shares, latest } => {
                 let (kept, deal) = Kept::read(&deal)?;
                 let collects = collecting(&desk)?;
                 let received = shares.iter().map(|path| share(path, &deal, &kept, &collects));
                 let secret = deal.recover(&received.collect::<Result<Vec<_>>>()?)?;
-                let store = opened(&STANDARD.decode(&kept.store)?, &secret)?;
+                let store = match latest {
+                    None => opened(&STANDARD.decode(&kept.store)?, &secret)?,
+                    Some(file) => later(&file, &secret)?,
+                };
+                let version = store.version();
                 ensure!(
-                    store.version() == kept.version,
-                    "the deal is of version {}, and the store of {}",
-                    kept.version,
-                    store.version()
+                    version >= kept.version,
+                    "the deal is of version {}, and the keys are of version {version}",
+                    kept.version
                 );
                 let path = self.keyring.path();
                 let ring = Keyring::create(path, &desk.key, &desk.address, store)?;
                 let count = ring.store.images().count();
-                let object = json!({"ok": true, "keys": path, "version": kept.version, "names": count});
+                let object = json!({"ok": true, "keys": path, "version": version, "names": count});
                 output.print(&object, || format!("{count} keys of {} are in {}", kept.owner, path.display()))
             }
         }
     }
+}
+
+/// What is in a later copy of a keyring than the deal has.
+fn later(path: &Path, secret: &SecretKey) -> Result<KeyStore> {
+    let bytes = home::read(path, BYTES_MAX)?;
+    let rest = bytes.get(SALT..).with_context(|| format!("{} is too short for a keyring", path.display()))?;
+    opened(rest, secret).with_context(|| {
+        format!(
+            "{} does not open with the key that was dealt: something was erased or dealt anew between them",
+            path.display()
+        )
+    })
 }
 
 /// A share that was handed over, compared with what was dealt.

@@ -5,7 +5,8 @@
 //! ```
 //!
 //! The secret k follows from the account's secret and the salt, so the words open the file, and the file alone says nothing.
-//! Each change is written under a new salt and a new K, in place of what was there. `docs/grants.md` has the parts.
+//! Each change is written under a new K, in place of what was there; the salt, and with it k, is another one after something
+//! was erased and with each deal to guardians, so that a deal opens what came in after it. `docs/grants.md` has the parts.
 
 use std::path::{Path, PathBuf};
 
@@ -31,7 +32,7 @@ const CONTENT: &[u8] = b"aceso/keyring/content/1";
 /// What a keyring's point is registered as.
 const NAME: &str = "keyring";
 /// Bytes of the salt.
-const SALT: usize = 32;
+pub(super) const SALT: usize = 32;
 /// Most bytes of a keyring: those of ten thousand keys, sealed.
 pub(super) const BYTES_MAX: u64 = 4 << 20;
 /// Under which name a key is drafted before its record has one.
@@ -59,8 +60,9 @@ impl KeyringArg {
 pub(super) struct Keyring {
     path: PathBuf,
     pub(super) store: KeyStore,
-    /// What opens the file as it is now.
+    /// What opens the file as it is now, and follows from the salt in it.
     pub(super) secret: SecretKey,
+    salt: [u8; SALT],
 }
 
 impl Keyring {
@@ -69,7 +71,7 @@ impl Keyring {
         let salt = random::<SALT>()?;
         let secret = key.derive(PURPOSE, &salt)?;
         super::write_fresh(path, &locked(&store, &secret, owner, &salt)?)?;
-        Ok(Self { path: path.into(), store, secret })
+        Ok(Self { path: path.into(), store, secret, salt })
     }
 
     pub(super) fn load(path: &Path, key: &Key, owner: &str) -> Result<Self> {
@@ -77,47 +79,46 @@ impl Keyring {
             bail!("{} is not there; make it with `aceso sealed keys new`", path.display());
         }
         let bytes = home::read(path, BYTES_MAX)?;
-        let (secret, store) = Self::unlock(&bytes, key)
-            .with_context(|| format!("{} does not open with the words of {owner}", path.display()))?;
-        Ok(Self { path: path.into(), store, secret })
+        Self::unlock(path, &bytes, key)
+            .with_context(|| format!("{} does not open with the words of {owner}", path.display()))
     }
 
-    fn unlock(bytes: &[u8], key: &Key) -> Result<(SecretKey, KeyStore)> {
-        let (salt, rest) = bytes.split_at_checked(SALT).context("the file is too short for a keyring")?;
+    fn unlock(path: &Path, bytes: &[u8], key: &Key) -> Result<Self> {
+        let (salt, rest) = bytes.split_first_chunk::<SALT>().context("the file is too short for a keyring")?;
         let secret = key.derive(PURPOSE, salt)?;
-        let store = opened(rest, &secret)?;
-        Ok((secret, store))
+        Ok(Self { path: path.into(), store: opened(rest, &secret)?, secret, salt: *salt })
     }
 
-    /// Writes it in place of what was there, under new keys. Says so where guardians hold an older version.
-    pub(super) fn save(&mut self, key: &Key, owner: &str) -> Result<()> {
-        let salt = random::<SALT>()?;
-        let secret = key.derive(PURPOSE, &salt)?;
-        home::write_new(&self.path, &locked(&self.store, &secret, owner, &salt)?, true)?;
-        self.secret = secret;
-        if let Some(words) = self.behind() {
-            eprintln!("note: {words}");
-        }
+    /// Writes it in place of what was there; guardians who were dealt its key can bring it back as it is now.
+    pub(super) fn save(&self, owner: &str) -> Result<()> {
+        Ok(home::write_new(&self.path, &locked(&self.store, &self.secret, owner, &self.salt)?, true)?)
+    }
+
+    /// Has it lie under another key from the next save on, which nobody was dealt: what was erased must not come back.
+    pub(super) fn rekey(&mut self, key: &Key) -> Result<()> {
+        self.salt = random()?;
+        self.secret = key.derive(PURPOSE, &self.salt)?;
         Ok(())
     }
 
-    /// Notes which version guardians were dealt last.
+    /// Notes under which key guardians were dealt it last.
     pub(super) fn dealt(&self) -> Result<()> {
-        Ok(home::write_new(&dealt_path(&self.path), self.store.version().to_string().as_bytes(), true)?)
+        Ok(home::write_new(&dealt_path(&self.path), hex::encode(self.salt).as_bytes(), true)?)
     }
 
-    /// The version that guardians were dealt last, as far as this machine knows.
-    fn dealt_version(&self) -> Option<u64> {
-        std::fs::read_to_string(dealt_path(&self.path)).ok()?.trim().parse().ok()
+    /// Whether guardians were dealt the key under which it lies, as far as this machine knows; none if they never were dealt
+    /// one.
+    fn guarded(&self) -> Option<bool> {
+        let noted = std::fs::read_to_string(dealt_path(&self.path)).ok()?;
+        Some(noted.trim() == hex::encode(self.salt))
     }
 
-    /// What to do where guardians were dealt an older version than this.
-    fn behind(&self) -> Option<String> {
-        let (dealt, version) = (self.dealt_version()?, self.store.version());
-        (dealt < version).then(|| {
+    /// What to do where guardians were dealt another key than this is under.
+    pub(super) fn behind(&self) -> Option<String> {
+        (!self.guarded()?).then(|| {
             format!(
-                "your guardians bring back version {dealt} of {}, and it is version {version} now: deal it anew with \
-                 `aceso guardians split`",
+                "your guardians were dealt another key than {} lies under now, so they do not bring it back as it is: deal it anew \
+                 with `aceso guardians split`",
                 self.path.display()
             )
         })
@@ -225,7 +226,7 @@ impl Keys {
                 let names: Vec<&str> = ring.store.images().collect();
                 let object = json!({
                     "ok": true, "keys": ring.path, "owner": desk.address, "version": ring.store.version(), "names": names,
-                    "dealt": ring.dealt_version(),
+                    "guarded": ring.guarded(),
                 });
                 desk.output.print(&object, || {
                     let listed = match names.as_slice() {
@@ -242,7 +243,7 @@ impl Keys {
                 // Written before it is registered: a key that is registered and lost opens nothing.
                 if !ring.store.images().any(|known| known == name) {
                     ring.store.add(&name, random()?)?;
-                    ring.save(&desk.key, &desk.address)?;
+                    ring.save(&desk.address)?;
                 }
                 let expires = now()?.saturating_add(days.saturating_mul(DAY));
                 let chain = &desk.client.chain().id;
@@ -278,7 +279,7 @@ mod tests {
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         let (number, point) = ring.draft().unwrap();
         ring.store.add("bafy", number).unwrap();
-        ring.save(&key, &owner).unwrap();
+        ring.save(&owner).unwrap();
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         let again = Keyring::load(&path, &key, &owner).unwrap();
         assert_eq!((content(&again.store.key("bafy").unwrap()), again.store.images().count()), (point, 1));
@@ -301,31 +302,32 @@ mod tests {
     }
 
     #[test]
-    fn who_has_dealt_is_told_when_it_is_to_be_done_again() {
+    fn its_key_is_another_one_only_after_an_erasure_or_a_deal() {
         let folder = tempfile::tempdir().unwrap();
         let (path, (key, owner)) = (folder.path().join("keys"), somebody());
         let mut ring = Keyring::create(&path, &key, &owner, KeyStore::new([7; 32])).unwrap();
-        assert_eq!(ring.behind(), None, "nothing was dealt");
+        assert_eq!((ring.guarded(), ring.behind()), (None, None), "nothing was dealt");
         ring.dealt().unwrap();
-        assert_eq!((ring.dealt_version(), ring.behind()), (Some(1), None));
+        let dealt = SecretKey::from_bytes(&ring.secret.to_bytes()).unwrap();
+        let before = ring.sealed().unwrap();
         ring.store.add("bafy", [1; 32]).unwrap();
-        ring.save(&key, &owner).unwrap();
-        let words = Keyring::load(&path, &key, &owner).unwrap().behind().unwrap();
-        assert!(words.contains("bring back version 1 of") && words.contains("version 2 now"), "{words}");
+        ring.save(&owner).unwrap();
+        let later = Keyring::load(&path, &key, &owner).unwrap();
+        assert_eq!((later.guarded(), later.behind()), (Some(true), None));
+        let file = later.sealed().unwrap();
+        assert_ne!(file[..Registration::LEN], before[..Registration::LEN], "each version has a point of its own");
+        assert_eq!(opened(&file, &dealt).unwrap().images().count(), 1, "what came in is brought back too");
+
+        ring.store.erase("bafy").unwrap();
+        ring.rekey(&key).unwrap();
+        ring.save(&owner).unwrap();
+        let erased = Keyring::load(&path, &key, &owner).unwrap();
+        assert!(opened(&erased.sealed().unwrap(), &dealt).is_err() && opened(&file, &erased.secret).is_err());
+        let words = erased.behind().unwrap();
+        assert!(words.contains("another key than") && words.contains("guardians split"), "{words}");
         ring.dealt().unwrap();
         assert_eq!(ring.behind(), None);
-        std::fs::write(dealt_path(&path), "no number").unwrap();
-        assert_eq!(ring.behind(), None, "a note that is damaged is none");
-    }
-
-    #[test]
-    fn each_version_has_keys_of_its_own() {
-        let folder = tempfile::tempdir().unwrap();
-        let (path, (key, owner)) = (folder.path().join("keys"), somebody());
-        let mut ring = Keyring::create(&path, &key, &owner, KeyStore::new([7; 32])).unwrap();
-        let (old, file) = (ring.secret.to_bytes(), ring.sealed().unwrap());
-        ring.save(&key, &owner).unwrap();
-        assert!(ring.secret.to_bytes() != old && opened(&ring.sealed().unwrap(), &ring.secret).is_ok());
-        assert!(opened(&file, &ring.secret).is_err());
+        std::fs::write(dealt_path(&path), "no salt").unwrap();
+        assert_eq!(ring.guarded(), Some(false), "a note that is damaged has them dealt anew");
     }
 }

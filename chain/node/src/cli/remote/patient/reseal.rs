@@ -65,7 +65,7 @@ impl Reseal {
             anew.push(self.sealed(desk, &mut ring, row, &mut sources)?);
         }
         // The new keys are kept before the chain hears of them, the old ones until the old records have ended.
-        ring.save(&desk.key, &desk.address)?;
+        ring.save(&desk.address)?;
         for path in anew.iter().flat_map(|one| &one.paths) {
             store(desk, path)?;
         }
@@ -83,7 +83,11 @@ impl Reseal {
             shown.push(json!({"old": one.old.record, "record": record.to_string(), "files": one.paths}));
             ring.store.erase(&name_of(&one.old))?;
         }
-        ring.save(&desk.key, &desk.address)?;
+        ring.rekey(&desk.key)?;
+        ring.save(&desk.address)?;
+        if let Some(words) = ring.behind() {
+            eprintln!("note: {words}");
+        }
         let mut object = json!({
             "ok": true, "tx": tx.hash, "height": tx.height, "gas_used": tx.gas_used, "records": shown,
         });

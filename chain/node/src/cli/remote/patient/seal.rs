@@ -91,7 +91,7 @@ impl Seal {
             cids.push(cid);
         }
         ring.store.add(&record_name(&cids), number)?;
-        ring.save(&desk.key, &desk.address)?;
+        ring.save(&desk.address)?;
         desk.output.print(&json!({"ok": true, "files": shown}), || lines(&shown))
     }
 }
