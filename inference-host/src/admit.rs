@@ -5,8 +5,8 @@ use std::sync::Mutex;
 use aceso_types::{ElementType, Manifest, Tensor, manifest::Onnx};
 
 use crate::{
+    answers,
     error::{ModelRefused, OutputFault},
-    formula,
     kernels::Kernels,
     lower::{self, Lowered},
     model::{Model, Quantisation, TensorSpec},
@@ -66,23 +66,13 @@ fn check_file(onnx: &[u8], named: &Onnx) -> Result<(), ModelRefused> {
     Ok(())
 }
 
-/// Labels and findings must describe the first output.
+/// What the manifest says of the outputs must describe them.
 fn check_meaning(outputs: &[TensorSpec], manifest: &Manifest) -> Result<(), ModelRefused> {
-    let Some(first) = outputs.first() else {
-        return Err(ModelRefused::Output { name: String::new(), fault: OutputFault::None });
-    };
-    let refused = |fault| Err(ModelRefused::Output { name: onnx::shown(&first.name), fault });
-    let (labels, elements) = (manifest.output.labels.len(), first.dims.iter().map(|&dim| dim as usize).product());
-    if labels != elements {
-        return refused(OutputFault::Labels { labels, elements });
-    }
-    let (lo, hi) = formula::limits(first.ty == ElementType::I8);
-    match manifest.output.findings.iter().find(|finding| !(lo..=hi).contains(&finding.at_least)) {
-        Some(finding) => {
-            refused(OutputFault::Threshold { finding: finding.id.clone(), at_least: finding.at_least, ty: first.ty })
-        }
-        None => Ok(()),
-    }
+    let shapes: Vec<_> = outputs.iter().map(|spec| (spec.ty, &spec.dims[..])).collect();
+    answers::check(&shapes, &manifest.output).map_err(|(index, fault)| {
+        let name = outputs.get(index).map(|spec| onnx::shown(&spec.name)).unwrap_or_default();
+        ModelRefused::Output { name, fault }
+    })
 }
 
 #[cfg(test)]

@@ -69,6 +69,7 @@ function proven(
   const says = line();
   const opened = h("div", {});
   const result = verified.compact.outcome;
+  const isKept = "sealed" in result || "stored" in result;
   const of = { receipt, row };
   const here = button(
     "Verify here",
@@ -76,7 +77,7 @@ function proven(
     async () => {
       const start = performance.now();
       const got = await recompute(of);
-      opened.replaceChildren(...outcome({ outcome: got }));
+      opened.replaceChildren(...outcome({ outcome: got, read: receipt.read, files: got.files }));
       return `Opened and computed in this browser in ${Math.round(performance.now() - start)} ms: the same bits, outcome ${got.digest.slice(0, 16)}…`;
     },
     { id: `here-${receipt.read}` },
@@ -85,7 +86,8 @@ function proven(
     "Open the outcome",
     says,
     async () => {
-      opened.replaceChildren(...outcome({ outcome: await outputs(of) }));
+      const got = await outputs(of);
+      opened.replaceChildren(...outcome({ outcome: got, read: receipt.read, files: got.files }));
       return "Opened in this browser, and compared with what the committee committed to.";
     },
     { id: `outcome-${receipt.read}` },
@@ -96,17 +98,18 @@ function proven(
   });
   const roots = button("Save the roots", says, async () => download("roots.json", pinned.roots));
   const report = async () => {
-    const [told, { manifest }] = await Promise.all(["sealed" in result ? outputs(of) : receipt.outcome, modelOf(receipt)]);
+    const known = { files: [], ...receipt.outcome };
+    const [told, { manifest }] = await Promise.all([isKept ? outputs(of) : known, modelOf(receipt)]);
     const file = { name: `read-${receipt.read}.compact`, bytes: compact };
-    const { findings, scores } = told;
-    return reportOf(receipt, manifest, { findings, scores, issued: new Date(), rests: restsOn(verified, pinned), receipt: file });
+    const { findings, scores, readings = [], files } = told;
+    const rests = restsOn(verified, pinned);
+    return reportOf(receipt, manifest, { findings, scores, readings, files, issued: new Date(), rests, receipt: file });
   };
   const exports = "failed" in result ? [] : exporting(receipt.read, says, report);
   const failed =
     "failed" in result
       ? [h("p", { className: "finding" }, `It could not be read: ${sentences.failure(result.failed)}.`)]
       : [];
-  const isKept = "sealed" in result || "stored" in result;
   const kept = isKept ? [h("p", {}, "The outcome is sealed for who holds the record’s key.")] : [];
   return [
     ...failed,
@@ -178,7 +181,7 @@ async function sources({ receipt }: Of) {
 }
 
 /** The outcome as whoever holds the key reads it. */
-async function outputs(of: Of): Promise<{ digest: string } & Receipt["outcome"]> {
+async function outputs(of: Of): Promise<OpenedOutcome> {
   const { aceso, model, record } = await sources(of);
   const result = of.receipt.sealed?.outcome;
   const file = result && "stored" in result ? await aceso.getBlob(result.stored.blob) : undefined;

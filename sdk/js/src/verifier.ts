@@ -87,7 +87,7 @@ export class Verifier {
     about: SealedAbout,
     file: Uint8Array,
   ): OpenedOutcome {
-    return this.#call("recompute_sealed", receipt, manifest, onnx, point, json(about), file).ok as OpenedOutcome;
+    return opened(this.#call("recompute_sealed", receipt, manifest, onnx, point, json(about), file));
   }
 
   /** What a sealed read came to, opened with its record's content point. Nothing is computed. */
@@ -97,7 +97,7 @@ export class Verifier {
     point: Uint8Array,
     file: Uint8Array = new Uint8Array(),
   ): OpenedOutcome {
-    return this.#call("outputs", receipt, manifest, point, file).ok as OpenedOutcome;
+    return opened(this.#call("outputs", receipt, manifest, point, file));
   }
 
   /** A receipt file of its parts; `commit` and `validators` are the RPC's results. */
@@ -154,4 +154,12 @@ export class Verifier {
   #call(name: string, ...args: Uint8Array[]): { ok: unknown; bytes: Uint8Array } {
     return this.#wasm.call(name, ...args);
   }
+}
+
+/** What a sealed read came to, with the files that the module hands over one after the other. */
+function opened({ ok, bytes }: { ok: unknown; bytes: Uint8Array }): OpenedOutcome {
+  const told = ok as Omit<OpenedOutcome, "files"> & { files: { output: number; bytes: number }[] };
+  let at = 0;
+  const files = told.files.map(({ output, bytes: length }) => ({ output, npy: bytes.slice(at, (at += length)) }));
+  return { ...told, files };
 }

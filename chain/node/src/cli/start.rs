@@ -96,6 +96,7 @@ pub(crate) fn run(args: Args, build: Build, output: Output, log: &LogArgs) -> an
     let note = home.divergence_file();
     divergence::check_start(&app, &note)?;
     let metrics = Arc::new(Metrics::new(app, &meters));
+    dev::warm(&metrics)?;
     let app: Arc<dyn Application> = Arc::clone(&metrics) as Arc<dyn Application>;
     let (pins, fetch) = (Arc::new(Pins::default()), peers.clone().map(|peers| peers as Arc<dyn Fetch>));
     let work = dev::committees(&home, &config, &meters, &app, &blobs, fetch, None, &pins)?;

@@ -1,8 +1,12 @@
 //! Receipts: verified, recomputed, gathered into files.
 
-use aceso_inference::scores;
+use aceso_inference::answers;
 use aceso_seal::{Registered, open_registered};
-use aceso_types::{Digest, Manifest, PixelDigest, Receipt, Tensor, sealed::Outcome};
+use aceso_types::{
+    Digest, Manifest, PixelDigest, Receipt, Tensor,
+    guest::{Answers, Reading},
+    sealed::Outcome,
+};
 use aceso_verify::{
     Evidence, Opened, RecomputeError, Trust,
     grant::ContentPoint,
@@ -10,7 +14,7 @@ use aceso_verify::{
 };
 use prost::Message;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::json;
 use tendermint::{block::signed_header::SignedHeader, validator};
 use tendermint_proto::v0_38::types as wire;
 
@@ -88,7 +92,7 @@ pub(crate) fn recompute_sealed(
             want.outcome.clone().into()
         }
     };
-    Ok(Answer::json(&told(&receipt, manifest, &content, &outcome, file.as_deref())?)?)
+    Ok(told(&receipt, manifest, &content, &outcome, file.as_deref())?)
 }
 
 /// What a sealed read came to, for who has the record's content point: outputs that were kept for her are opened, and
@@ -98,17 +102,18 @@ pub(crate) fn outputs(receipt: &[u8], manifest: &[u8], point: &[u8], file: &[u8]
     let receipt = Receipt::decode(receipt).map_err(|e| e.to_string())?;
     let sealed = receipt.sealed.as_ref().ok_or_else(|| RecomputeError::Open.to_string())?;
     let file = Some(file).filter(|file| !file.is_empty());
-    Ok(Answer::json(&told(&receipt, manifest, &ContentPoint::from_bytes(point)?, &sealed.outcome, file)?)?)
+    Ok(told(&receipt, manifest, &ContentPoint::from_bytes(point)?, &sealed.outcome, file)?)
 }
 
-/// An outcome's digest, with scores and findings as far as it has them for who holds the key.
+/// An outcome's digest, with scores, findings and readings as far as it has them for who holds the key, and beside it the
+/// files of masks and maps, one after the other.
 fn told(
     receipt: &Receipt,
     manifest: &[u8],
     content: &ContentPoint,
     outcome: &Outcome,
     file: Option<&[u8]>,
-) -> Result<Value, String> {
+) -> Result<Answer, String> {
     let manifest = Manifest::decode(manifest).map_err(|e| e.to_string())?;
     if manifest.id() != receipt.model {
         let (got, want) = (manifest.id(), receipt.model);
@@ -123,15 +128,26 @@ fn told(
         Outcome::Open { outputs, .. } => outputs.clone(),
         Outcome::Predicate { .. } | Outcome::Failed(_) => Vec::new(),
     };
-    let (scores, computed) = match tensors.first() {
-        Some(output) => scores(&manifest, output).map_err(|e| e.to_string())?,
-        None => Default::default(),
+    let Answers { scores, findings, readings } = match outcome {
+        Outcome::Predicate { findings, .. } => Answers { findings: findings.clone(), ..Answers::default() },
+        Outcome::Failed(_) => Answers::default(),
+        _ => answers(&manifest, &tensors).map_err(|e| e.to_string())?,
     };
-    let findings = match outcome {
-        Outcome::Predicate { findings, .. } => findings.clone(),
-        _ => computed,
-    };
-    Ok(json!({"digest": outcome.digest(), "outcome": outcome, "scores": scores, "findings": findings}))
+    let (mut files, mut bytes) = (Vec::new(), Vec::new());
+    for reading in &readings {
+        if let Reading::Mask { output, .. } | Reading::Maps { output, .. } = reading
+            && let Some(tensor) = usize::try_from(*output).ok().and_then(|output| tensors.get(output))
+        {
+            let file = tensor.to_npy();
+            files.push(json!({"output": output, "bytes": file.len()}));
+            bytes.extend_from_slice(&file);
+        }
+    }
+    let told = json!({
+        "digest": outcome.digest(), "outcome": outcome, "scores": scores, "findings": findings, "readings": readings,
+        "files": files,
+    });
+    Answer::with(&told, bytes)
 }
 
 /// Gathers a receipt file. `commit` is the result of the RPC's `commit` and `validators` the list in the results of
