@@ -33,7 +33,7 @@ pub fn admit_with(onnx: &[u8], manifest: &Manifest, kernels: Kernels) -> Result<
 
     let spec = |name: &str, id: usize| {
         let value = &graph.values[id];
-        let ty = if value.signed { ElementType::I8 } else { ElementType::U8 };
+        let ty = value.ty;
         let refused = |fault| ModelRefused::Output { name: onnx::shown(name), fault };
         let dims: Option<Vec<u32>> = value.dims.iter().map(|&dim| u32::try_from(dim).ok()).collect();
         let dims = dims.ok_or_else(|| refused(OutputFault::Missing))?;

@@ -6,7 +6,7 @@
 use aceso_types::{
     ElementType, Manifest, Tensor,
     guest::{Answered, Answers, Area, Reading, Score},
-    manifest::{Finding, Meaning, Output},
+    manifest::{Finding, Label, MICRO, Meaning, Output, Quantity},
 };
 
 use crate::{
@@ -29,10 +29,10 @@ pub fn answers(manifest: &Manifest, outputs: &[Tensor]) -> Result<Answers, Infer
     check(&shapes, said).map_err(|(index, fault)| InferError::Output { index, fault })?;
     let mut answers = Answers::default();
     for (index, (meaning, tensor)) in said.meanings().iter().zip(outputs).enumerate() {
-        if *meaning == Meaning::Labels {
-            answers.scores = scores(said, tensor);
-        } else {
-            answers.readings.extend(readings(index, meaning, tensor)?);
+        match meaning {
+            Meaning::Labels if said.labels.iter().all(Label::has_table) => answers.scores = scores(said, tensor),
+            Meaning::Labels => answers.readings.extend(values(index, said, tensor)?),
+            _ => answers.readings.extend(readings(index, meaning, tensor)?),
         }
     }
     let findings =
@@ -73,10 +73,10 @@ fn fits(meaning: &Meaning, said: &Output, ty: ElementType, dims: &[u32]) -> Resu
             if labels != elements {
                 return Err(OutputFault::Labels { labels, elements });
             }
-            if !bytes {
-                return fault("u8 or i8");
+            if let Some(label) = said.labels.iter().find(|one| one.has_table() != bytes) {
+                return Err(OutputFault::Probabilities { label: label.name.clone(), ty });
             }
-            let (lo, hi) = formula::limits(ty == ElementType::I8);
+            let (lo, hi) = if bytes { formula::limits(ty == ElementType::I8) } else { (i32::MIN, i32::MAX) };
             let scored = said.findings.iter().filter(|finding| finding.output.is_none());
             match scored.into_iter().find(|finding| !(lo..=hi).contains(&finding.at_least)) {
                 Some(Finding { id, at_least, .. }) => {
@@ -110,12 +110,22 @@ fn fits(meaning: &Meaning, said: &Output, ty: ElementType, dims: &[u32]) -> Resu
 
 fn scores(said: &Output, tensor: &Tensor) -> Vec<Score> {
     let lowest = if tensor.ty() == ElementType::I8 { -128 } else { 0 };
-    let score = |(label, value): (&aceso_types::manifest::Label, i64)| {
+    let score = |(label, value): (&Label, i64)| {
         let entry = usize::try_from(value - lowest).ok().and_then(|at| label.probability.get(at));
         let value = i32::try_from(value).unwrap_or_default();
         Score { label: label.name.clone(), value, probability: entry.copied().unwrap_or(0) }
     };
     said.labels.iter().zip(elements(tensor)).map(score).collect()
+}
+
+/// Elements of labels that have no table of probabilities, as they are: nothing is said of how likely they are.
+fn values(index: usize, said: &Output, tensor: &Tensor) -> Result<Vec<Reading>, InferError> {
+    let value = |(label, element): (&Label, i64)| {
+        let itself = Quantity { name: label.name.clone(), unit: "1".into(), scale: i64::from(MICRO), offset: 0 };
+        let micro = itself.of(element).ok_or(InferError::Beyond { index, element })?;
+        Ok(Reading::Quantity { name: itself.name, micro, unit: itself.unit })
+    };
+    said.labels.iter().zip(elements(tensor)).map(value).collect()
 }
 
 /// What an output that was checked says.
@@ -148,7 +158,7 @@ fn readings(index: usize, meaning: &Meaning, tensor: &Tensor) -> Result<Vec<Read
             channels: channels.clone(),
         }],
         Meaning::Quantities(all) => {
-            let quantity = |(one, element): (&aceso_types::manifest::Quantity, i64)| Reading::Quantity {
+            let quantity = |(one, element): (&Quantity, i64)| Reading::Quantity {
                 name: one.name.clone(),
                 micro: one.of(element).unwrap_or_default(),
                 unit: one.unit.clone(),
@@ -187,7 +197,6 @@ fn elements(tensor: &Tensor) -> impl Iterator<Item = i64> {
 
 #[cfg(test)]
 mod tests {
-    use aceso_types::manifest::Quantity;
     use expect_test::expect;
 
     use super::*;
@@ -242,6 +251,25 @@ mod tests {
         assert_eq!((told.scores.len(), told.scores[0].value), (1, 3));
         expect![[r#"[{"mask":{"name":"lungs","output":0,"width":3,"height":2,"areas":[{"class":"other","pixels":3},{"class":"left","pixels":2},{"class":"right","pixels":1}]}},{"class":{"name":"view","class":"ap"}},{"quantity":{"name":"heart","micro":-1500000,"unit":"mm"}},{"quantity":{"name":"shift","micro":135,"unit":"mm"}}]"#]]
             .assert_eq(&serde_json::to_string(&told.readings).unwrap());
+    }
+
+    #[test]
+    fn labels_without_a_table_tell_their_elements() {
+        let mut manifest = manifest();
+        (manifest.version, manifest.author, manifest.output.tensors) = (1, None, None);
+        manifest.output.findings.truncate(1);
+        manifest.output.labels[0].probability.clear();
+        manifest.output.findings[0].at_least = 70_000;
+        manifest.check().unwrap();
+        let told = |ty, element| answers(&manifest, &[tensor(ty, &[1, 1], &[element])]);
+        let [low, high] = [told(ElementType::I32, -70_000).unwrap(), told(ElementType::I64, 70_000).unwrap()];
+        assert!(!low.findings[0].present && high.findings[0].present && low.scores.is_empty());
+        let micro = -70_000_000_000;
+        assert_eq!(low.readings, [Reading::Quantity { name: "pneumonia".into(), micro, unit: "1".into() }]);
+        expect!["output 0 answers 9007199255, beyond 2^53 millionths"]
+            .assert_eq(&told(ElementType::I64, 9_007_199_255).unwrap_err().to_string());
+        let narrow = told(ElementType::U8, 1).unwrap_err();
+        assert!(matches!(narrow, InferError::Output { fault: OutputFault::Probabilities { .. }, .. }), "{narrow}");
     }
 
     #[test]

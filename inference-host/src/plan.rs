@@ -3,7 +3,7 @@
 use crate::{
     arrange::arrange,
     error::ModelRefused,
-    ir::{Filter, Graph, Step, ValueId},
+    ir::{Filter, Graph, Step, Value, ValueId},
     kernels::{Run, Set},
 };
 
@@ -36,9 +36,9 @@ impl Facts {
     pub(crate) fn of(graph: &Graph, input: ValueId, outputs: &[ValueId]) -> Result<Self, ModelRefused> {
         let (mut macs, mut element_ops, mut weight_bytes) = (0u64, 0u64, 0u64);
         for step in &graph.steps {
-            let output = graph.values[step.output].bytes();
-            macs = macs.saturating_add(step.op.macs(output));
-            element_ops = element_ops.saturating_add(step.op.element_ops(output));
+            let output = &graph.values[step.output];
+            macs = macs.saturating_add(step.op.macs(output.elements()));
+            element_ops = element_ops.saturating_add(step.op.element_ops(output.bytes()));
             weight_bytes = weight_bytes.saturating_add(step.op.filter().map_or(0, Filter::packed));
         }
         for constant in graph.values.iter().filter_map(|value| value.constant.as_ref()) {
@@ -95,7 +95,7 @@ impl Plan {
         let dying = dying(&graph, &outputs);
         let Graph { values, steps } = graph;
         let (mut constants, mut places) = (Vec::new(), vec![Place::Input; values.len()]);
-        let bytes: Vec<usize> = values.iter().map(|value| value.dims.iter().product()).collect();
+        let bytes: Vec<usize> = values.iter().map(Value::bytes).collect();
         for (id, value) in values.into_iter().enumerate() {
             if let Some(constant) = value.constant {
                 places[id] = Place::Constant(constants.len());

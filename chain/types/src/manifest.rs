@@ -275,8 +275,16 @@ pub struct Output {
 pub struct Label {
     /// What a high value speaks for.
     pub name: String,
-    /// The calibrated probability, in millionths, of each 8-bit value from the lowest: 256 entries, never falling.
+    /// The calibrated probability, in millionths, of each 8-bit value from the lowest: 256 entries, never falling. None in
+    /// all labels where the output has 32 or 64 bits.
     pub probability: Vec<u32>,
+}
+
+impl Label {
+    /// Whether its value is 8 bits with a table of probabilities.
+    pub fn has_table(&self) -> bool {
+        !self.probability.is_empty()
+    }
 }
 
 /// A yes-or-no question: is this element at or above the threshold? Of a class, is it the answer; of a mask, has this class
@@ -291,7 +299,7 @@ pub struct Finding {
     pub output: Option<u32>,
     /// The element it looks at, from 0: a label, a quantity, or the number of a class.
     pub label: u32,
-    /// The lowest quantised value that means yes; 1 for a class, pixels for a mask.
+    /// The lowest value that means yes; 1 for a class, pixels for a mask.
     pub at_least: i32,
 }
 
@@ -325,6 +333,7 @@ impl Manifest {
         let pipeline = &self.pipeline;
         let labels = &self.output.labels;
         let authored = self.author.is_some();
+        let tables = labels.iter().any(Label::has_table);
         let modality = |text: &String| is_code_string(text);
         let columns = pipeline.table.as_deref().unwrap_or_default();
         let one_row = pipeline.width as usize == columns.len()
@@ -393,8 +402,8 @@ impl Manifest {
             ("output.labels.name", labels.iter().all(|one| is_short(&one.name)), "must have 1 to 128 bytes"),
             (
                 "output.labels.probability",
-                labels.iter().all(|one| one.probability.len() == 256),
-                "must have 256 entries, one for each 8-bit value",
+                labels.iter().all(|one| one.probability.len() == if tables { 256 } else { 0 }),
+                "must have 256 entries, one for each 8-bit value, or be empty in all labels",
             ),
             (
                 "output.labels.probability",

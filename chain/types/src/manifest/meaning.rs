@@ -8,7 +8,7 @@ use alloc::{string::String, vec::Vec};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Finding, LIST_MAX, Output, SIDE_MAX, is_short};
+use super::{Finding, LIST_MAX, Label, Output, SIDE_MAX, is_short};
 
 /// Most outputs that a manifest lists.
 pub const OUTPUTS_MAX: usize = 8;
@@ -23,7 +23,7 @@ pub const QUANTITY_MAX: u64 = (1 << 53) - 1;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Meaning {
-    /// One 8-bit value per label of the manifest, in their order. At most one output is that.
+    /// One element per label of the manifest, in their order. At most one output is that.
     Labels,
     /// One element, the number of a class, as ArgMax answers.
     Class {
@@ -165,8 +165,8 @@ impl Output {
         if !(1..=OUTPUTS_MAX).contains(&all.len()) || all.iter().map(Meaning::names).sum::<usize>() > NAMES_MAX {
             return Some(("output.tensors", "must list 1 to 8 outputs with at most 64 names in all"));
         }
-        if scored > 1 || all.iter().all(|one| *one == Meaning::Unnamed) {
-            return Some(("output.tensors", "must have labels at most once, and something that has words"));
+        if scored > 1 {
+            return Some(("output.tensors", "must have labels at most once"));
         }
         if let Some(words) = all.iter().find_map(Meaning::refusal) {
             return Some(("output.tensors", words));
@@ -182,7 +182,8 @@ impl Output {
                 Some(("output.findings.label", "must be the position of a label"))
             }
             None => {
-                let holds = (-128..=255).contains(&finding.at_least);
+                let tables = self.labels.iter().any(Label::has_table);
+                let holds = !tables || (-128..=255).contains(&finding.at_least);
                 (!holds).then_some(("output.findings.at_least", "must be an 8-bit value"))
             }
             Some(output) => {
@@ -260,7 +261,6 @@ mod tests {
         for change in [
             |m: &mut Manifest| tensors(m).clear(),
             |m| tensors(m).push(Meaning::Labels),
-            |m| *tensors(m) = vec![Meaning::Unnamed; 2],
             |m| *tensors(m) = vec![Meaning::Unnamed; OUTPUTS_MAX + 1],
             |m| tensors(m)[1] = Meaning::Class { name: "view".into(), classes: vec![] },
             |m| tensors(m)[1] = Meaning::Class { name: "view".into(), classes: vec!["x".into(); NAMES_MAX] },
