@@ -2,7 +2,7 @@
 
 use std::sync::Mutex;
 
-use aceso_types::{ElementType, Manifest, Tensor, manifest::Onnx};
+use aceso_types::{Manifest, Tensor, manifest::Onnx};
 
 use crate::{
     answers,
@@ -28,6 +28,12 @@ pub fn admit(onnx: &[u8], manifest: &Manifest) -> Result<Model, ModelRefused> {
 pub fn admit_with(onnx: &[u8], manifest: &Manifest, kernels: Kernels) -> Result<Model, ModelRefused> {
     manifest.check().map_err(ModelRefused::Manifest)?;
     check_file(onnx, &manifest.onnx)?;
+    admit_known(onnx, manifest, kernels)
+}
+
+/// Admits a model again, from where its bytes were put when they were found to be those that `manifest` names: their digest
+/// takes longer than all the rest, and is not looked at.
+pub fn admit_known(onnx: &[u8], manifest: &Manifest, kernels: Kernels) -> Result<Model, ModelRefused> {
     let source = onnx::decode(onnx)?;
     let Lowered { graph, input, input_name, outputs } = lower::lower(source, &manifest.pipeline)?;
 

@@ -31,7 +31,7 @@ mod real;
 mod record;
 pub mod table;
 
-pub use admit::{admit, admit_with};
+pub use admit::{admit, admit_known, admit_with};
 pub use answers::answers;
 pub use error::{ConstantFault, InferError, InputFault, ModelRefused, NodeFault, OutputFault, Site};
 pub use formula::rounding_is_default;

@@ -8,7 +8,7 @@ use std::{
 };
 
 use aceso_blobs::BlobStore;
-use aceso_inference::{Kernels, Model, ModelRefused, admit_with};
+use aceso_inference::{Kernels, Model, ModelRefused, admit_known, admit_with};
 use aceso_types::{
     BlobId, Digest, Manifest, ModelId, PixelDigest,
     sealed::{Outcome, Statement},
@@ -139,6 +139,11 @@ impl ModelCache {
     /// Admits a model for this machine's kernels; [`ModelCache::put`] keeps it.
     pub(crate) fn admit(&self, onnx: &[u8], manifest: &Manifest) -> Result<Model, ModelRefused> {
         admit_with(onnx, manifest, self.kernels)
+    }
+
+    /// The same of bytes from the state, which were checked when they were put there; the store checks what it reads.
+    pub(crate) fn admit_known(&self, onnx: &[u8], manifest: &Manifest) -> Result<Model, ModelRefused> {
+        admit_known(onnx, manifest, self.kernels)
     }
 
     pub(crate) fn stats(&self) -> ModelStats {

@@ -20,8 +20,11 @@ use aceso_vm::{ModelFacts, TensorSpec};
 use crate::{
     code::Code,
     components::{
-        MODELS, blobs, reads,
-        reads::script::{Script, Who},
+        MODELS, blobs,
+        reads::{
+            self,
+            script::{Script, Who},
+        },
         validators,
     },
     error::{AppError, Outcome, Stop},
@@ -339,7 +342,7 @@ pub(crate) fn warm(state: &mut impl Read, host: &Host) -> Outcome<u64> {
 fn ready_model(state: &mut impl Read, host: &Host, id: &ModelId, manifest: &Manifest) -> Outcome<Model> {
     let key = keys::onnx(&manifest.onnx.digest.to_string());
     let Some(bytes) = state.get(MODELS, &key)? else { return Err(damaged(MODELS, &key).into()) };
-    let model = host.models.admit(&bytes, manifest);
+    let model = host.models.admit_known(&bytes, manifest);
     Ok(model.map_err(|e| AppError::Host(format!("model {id} was admitted on chain and is refused here: {e}")))?)
 }
 

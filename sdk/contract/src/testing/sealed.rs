@@ -4,7 +4,7 @@
 
 use aceso_types::{
     BlobId, Digest, ModelId, ReadId,
-    guest::{Answers, Callback, Ended, Origin, ReadDone, Vouched},
+    guest::{Answered, Answers, Callback, Ended, Origin, ReadDone, Vouched},
     journal::{Entry, Event},
     msg::{Acceptance, Disclose, MsgRequestRead, MsgRequestReadResponse, Named},
     sealed::{Failure, Terms, claim, commitment},

@@ -170,7 +170,7 @@ impl Querier for Frame<'_, '_> {
         let limit = gas_limit / aceso_types::gas::WASM_PER_SDK;
         let (outcome, meter) = self.run.limited(limit, |run| ask::answer(run, request));
         let answer = self.told(outcome)?;
-        let gas_used = aceso_types::Gas(meter.used()).to_wasm().min(gas_limit);
+        let gas_used = Gas(meter.used()).to_wasm().min(gas_limit);
         match serde_json::to_vec(&answer) {
             Ok(json) => Ok(Answer { json, gas_used }),
             Err(error) => self.stop(AppError::Host(error.to_string()).into()),
