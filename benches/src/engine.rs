@@ -66,7 +66,7 @@ impl Addresses for Rows {
 }
 
 impl Models for Rows {
-    fn model(&mut self, _: &str) -> HostResult<ModelFacts> {
+    fn model(&mut self, _: &str, _: u64) -> HostResult<ModelFacts> {
         Err(HostError::NotFound)
     }
 

@@ -211,6 +211,44 @@ pub enum OutputFault {
         /// Elements of the output.
         elements: usize,
     },
+    /// Another number of outputs than the manifest lists.
+    #[error("the model has {outputs} outputs, and the manifest lists {listed}")]
+    Listed {
+        /// Of the model.
+        outputs: usize,
+        /// Of the manifest.
+        listed: usize,
+    },
+    /// Elements of a type that cannot mean that.
+    #[error("it is {ty}, and the manifest calls it {meaning}, which takes {takes}")]
+    Meaning {
+        /// The output's element type.
+        ty: ElementType,
+        /// What the manifest calls it.
+        meaning: &'static str,
+        /// What that takes.
+        takes: &'static str,
+    },
+    /// A shape that cannot mean that.
+    #[error(
+        "its shape {dims:?} is not {want:?}, which the manifest's {meaning} takes, whatever dimensions of 1 there are"
+    )]
+    Plane {
+        /// The output's shape.
+        dims: Vec<u32>,
+        /// What the manifest says.
+        want: Vec<u32>,
+        /// What the manifest calls it.
+        meaning: &'static str,
+    },
+    /// A quantity that an element of this type takes too far.
+    #[error("quantity {quantity:?} goes beyond 2^53 millionths for an element of {ty}")]
+    Quantity {
+        /// What is measured.
+        quantity: String,
+        /// The output's element type.
+        ty: ElementType,
+    },
     /// A table of probabilities for more than 8 bits, or none for 8.
     #[error(
         "label {label:?} must have a table of probabilities where the output has 8 bits, else none, and it is {ty}"
@@ -359,7 +397,10 @@ impl ModelRefused {
                 OutputFault::DeclaredType { .. } | OutputFault::DeclaredShape { .. } => {
                     "export the model again, or let onnx.shape_inference write what the graph computes"
                 }
-                _ => "let labels and findings describe the first output",
+                OutputFault::None | OutputFault::Missing | OutputFault::Tensor(_) => {
+                    "let nodes compute tensors of up to 8 MiB"
+                }
+                _ => "let labels, findings and output.tensors of the manifest describe what the graph computes",
             },
             Self::Node { fault, .. } => fault.hint(),
         }
@@ -423,15 +464,31 @@ pub enum InferError {
         /// What was given.
         got: Vec<u32>,
     },
-    /// An output tensor that is not what the labels describe: another number of elements or width, or one beyond 32 bits.
-    #[error("an output tensor of {got} elements of {ty} has no scores by {labels} labels")]
-    Scores {
-        /// Labels of the manifest.
-        labels: usize,
-        /// Elements of the tensor.
-        got: usize,
-        /// Their type.
-        ty: ElementType,
+    /// Outputs that are not what the manifest says of them.
+    #[error("output {index}: {fault}")]
+    Output {
+        /// Which, from 0.
+        index: usize,
+        /// What is wrong.
+        fault: OutputFault,
+    },
+    /// An element that is the number of no class.
+    #[error("output {index} answers class {class}, and the manifest has {classes}")]
+    Class {
+        /// Which output, from 0.
+        index: usize,
+        /// The element.
+        class: i64,
+        /// Classes of the manifest.
+        classes: usize,
+    },
+    /// An element that is too large to be told exactly.
+    #[error("output {index} answers {element}, beyond 2^53 millionths")]
+    Beyond {
+        /// Which output, from 0.
+        index: usize,
+        /// The element.
+        element: i64,
     },
     /// A result that makes no tensor: never so for an admitted model.
     #[error("{0}")]

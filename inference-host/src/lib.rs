@@ -5,7 +5,7 @@
 //! (`formula`), sums that fit 32 bits, shapes that are fixed. What is left is priced ([`meter`]), put into the order of
 //! bytes that kernels want (`arrange`), planned (`plan`) and run ([`Model::run`], `kernels`), by the set of [`Kernels`]
 //! that the processor has. [`Record`] turns the bytes of a picture ([`image`]) or a [`table`] into the tensor that
-//! the manifest promises; [`scores()`] turns the model's integers into the manifest's words.
+//! the manifest promises; [`answers()`] turns the model's integers into the manifest's words.
 //!
 //! No clock, no thread, no file and no random number is reachable from here. Start at [`admit`].
 
@@ -15,6 +15,7 @@
 )]
 
 mod admit;
+mod answers;
 mod arrange;
 mod error;
 mod formula;
@@ -28,14 +29,13 @@ mod onnx;
 mod plan;
 mod real;
 mod record;
-mod scores;
 pub mod table;
 
-pub use admit::{admit, admit_with};
+pub use admit::{admit, admit_known, admit_with};
+pub use answers::answers;
 pub use error::{ConstantFault, InferError, InputFault, ModelRefused, NodeFault, OutputFault, Site};
 pub use formula::rounding_is_default;
 pub use kernels::{KernelSet, Kernels, KernelsError};
 pub use model::{Model, Quantisation, TensorSpec};
 pub use plan::Facts;
 pub use record::{Record, RecordError};
-pub use scores::scores;

@@ -10,6 +10,7 @@ use std::fmt::Write;
 
 use aceso_inference::{Kernels, admit, admit_with};
 use aceso_types::{ElementType, Tensor};
+use aceso_types::guest::Answers;
 use expect_test::expect;
 
 /// The elements of a tensor.
@@ -142,7 +143,7 @@ fn a_classifier_does_not_change() {
     let case = common::cases().into_iter().find(|case| case.name == "qdq_classifier").unwrap();
     let model = admit(&case.onnx, &case.manifest).unwrap();
     let outputs = model.run(&case.runs[0][..1]).unwrap();
-    let (scores, findings) = aceso_inference::scores(&case.manifest, &outputs[0]).unwrap();
+    let Answers { scores, findings, .. } = aceso_inference::answers(&case.manifest, &outputs).unwrap();
     expect![[r#"
         (
             Facts {

@@ -18,9 +18,8 @@ use std::path::{Path, PathBuf};
 use aceso_inference::{
     KernelSet, Kernels, Model, admit, admit_with,
     image::{Limits, Stated, decode},
-    scores,
 };
-use aceso_types::{BlobId, Digest, Manifest, manifest::Onnx};
+use aceso_types::{BlobId, Digest, Manifest, guest::Answers, manifest::Onnx};
 use expect_test::expect;
 use phantom::{COUNT, EXPLICIT, Picture, Stored, chest, dicom, phantom};
 
@@ -98,7 +97,7 @@ fn opacities_answer_yes_and_clear_lungs_no() {
         let stated = Stated { modality: "CR".into(), body_part: "CHEST".into() };
         let image = decode(&phantom::png(&phantom.picture).unwrap(), Limits::default()).unwrap();
         let outputs = model.run(&[image.to_tensor(&manifest.pipeline, &stated).unwrap()]).unwrap();
-        let (labels, answers) = scores(&manifest, &outputs[0]).unwrap();
+        let Answers { scores: labels, findings: answers, .. } = aceso_inference::answers(&manifest, &outputs).unwrap();
         assert_eq!((labels[0].label.as_str(), answers[0].id.as_str()), ("pneumonia", "pneumonia"));
         assert_eq!(answers[0].present, phantom.pneumonia, "{index}: {labels:?}");
     }

@@ -16,7 +16,7 @@ mod common;
 
 use std::{fmt::Write, fs, sync::LazyLock, time::Instant};
 
-use aceso_inference::{InferError, ModelRefused, admit, scores};
+use aceso_inference::{InferError, ModelRefused, admit, answers};
 use aceso_types::{ElementType, Tensor};
 use expect_test::expect;
 use proptest::prelude::*;
@@ -190,7 +190,7 @@ fn inputs_and_outputs_must_be_as_promised() {
     assert!(matches!(model.run(&[tensor(ElementType::I8, &[1, 3, 9, 7])]), Err(InferError::Type { .. })));
     assert!(matches!(model.run(&[tensor(ElementType::U8, &[1, 3, 7, 9])]), Err(InferError::Shape { .. })));
     for output in [tensor(ElementType::I32, &[5]), tensor(ElementType::U8, &[4])] {
-        assert!(matches!(scores(&case.manifest, &output), Err(InferError::Scores { .. })));
+        assert!(matches!(answers(&case.manifest, &[output]), Err(InferError::Output { index: 0, .. })));
     }
 }
 

@@ -7,9 +7,8 @@
 use std::path::Path;
 
 use aceso_inference::{
-    Kernels, Model, Record, RecordError, admit, admit_with,
+    Kernels, Model, Record, RecordError, admit, admit_with, answers,
     image::{Limits, Stated},
-    scores,
 };
 use aceso_types::{BlobId, Manifest, Tensor, manifest::Onnx};
 use expect_test::expect;
@@ -81,7 +80,7 @@ fn the_typical_rows_answer_no_and_yes() {
     for (file, present) in [("golden/benign.csv", false), ("golden/malignant.csv", true)] {
         let tensor = opened(&read(file), &manifest, &stated()).unwrap();
         let outputs = model.run(&[tensor]).unwrap();
-        let (_, findings) = scores(&manifest, &outputs[0]).unwrap();
+        let findings = answers(&manifest, &outputs).unwrap().findings;
         assert_eq!((findings[0].id.as_str(), findings[0].present), ("malignant", present));
     }
 }

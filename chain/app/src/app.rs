@@ -502,6 +502,15 @@ impl App {
         self.host.models.kernels()
     }
 
+    /// Makes models ready that were admitted before this start, those of the latest reads first, as many as there is memory
+    /// for; answers how many. For a thread of its own: it changes when a read is done, and nothing else.
+    ///
+    /// # Errors
+    /// Where the state cannot be read, or a model of it is refused here.
+    pub fn warm_models(&self) -> Result<u64, AppError> {
+        models::warm(&mut View(self.store.snapshot()), &self.host).map_err(halted)
+    }
+
     /// What is held at this moment, for whoever watches the node.
     pub fn stats(&self) -> Stats {
         let engine = self.host.vm.stats();

@@ -3,12 +3,12 @@
 //! What is cached here changes time, never an answer and never gas.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, btree_map::Entry},
     sync::{Arc, Mutex, PoisonError},
 };
 
 use aceso_blobs::BlobStore;
-use aceso_inference::{Kernels, Model, ModelRefused, admit_with};
+use aceso_inference::{Kernels, Model, ModelRefused, admit_known, admit_with};
 use aceso_types::{
     BlobId, Digest, Manifest, ModelId, PixelDigest,
     sealed::{Outcome, Statement},
@@ -117,6 +117,11 @@ struct Loaded {
     misses: u64,
 }
 
+/// Bytes that a model takes while it is ready.
+fn weight(model: &Model) -> u64 {
+    model.facts().weight_bytes.saturating_add(model.facts().peak_bytes)
+}
+
 /// What the cache of models holds, and how often it was asked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct ModelStats {
@@ -140,6 +145,11 @@ impl ModelCache {
         admit_with(onnx, manifest, self.kernels)
     }
 
+    /// The same of bytes from the state, which were checked when they were put there; the store checks what it reads.
+    pub(crate) fn admit_known(&self, onnx: &[u8], manifest: &Manifest) -> Result<Model, ModelRefused> {
+        admit_known(onnx, manifest, self.kernels)
+    }
+
     pub(crate) fn stats(&self) -> ModelStats {
         let loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
         let Loaded { hits, misses, bytes, .. } = *loaded;
@@ -159,8 +169,33 @@ impl ModelCache {
         found
     }
 
+    /// Whether a model is ready. Counts as no use.
+    pub(crate) fn has(&self, id: &ModelId) -> bool {
+        self.loaded.lock().unwrap_or_else(PoisonError::into_inner).models.contains_key(id)
+    }
+
+    /// Whether a model of a file of so many bytes may find room beside the others; what it really takes is known once it
+    /// is made ready.
+    pub(crate) fn may_hold(&self, onnx_bytes: u64) -> bool {
+        let loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
+        loaded.bytes.saturating_add(onnx_bytes) <= self.bytes_max
+    }
+
+    /// Keeps a model as the least recently used of all, where there is room beside the others.
+    pub(crate) fn put_beside(&self, id: ModelId, model: Arc<Model>) -> bool {
+        let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
+        let bytes = loaded.bytes.saturating_add(weight(&model));
+        if bytes > self.bytes_max {
+            return false;
+        }
+        if let Entry::Vacant(place) = loaded.models.entry(id) {
+            place.insert((model, 0));
+            loaded.bytes = bytes;
+        }
+        true
+    }
+
     pub(crate) fn put(&self, id: ModelId, model: Arc<Model>) {
-        let weight = |model: &Model| model.facts().weight_bytes.saturating_add(model.facts().peak_bytes);
         let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
         loaded.uses += 1;
         let now = loaded.uses;

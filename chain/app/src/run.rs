@@ -228,7 +228,7 @@ pub(crate) fn fault(stop: Stop) -> Result<Fault, Stop> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use aceso_blobs::BlobStore;
     use aceso_state::{Options, Store};
     use aceso_types::{BlobId, ModelId, journal::Event as What};
@@ -259,7 +259,7 @@ mod tests {
     }
 
     /// Work in a transaction in which accounts 1 and 2 hold 100 coins each.
-    fn with_run(work: impl FnOnce(&mut Run<'_>)) {
+    pub(crate) fn with_run(work: impl FnOnce(&mut Run<'_>)) {
         let dir = tempfile::tempdir().unwrap();
         let store = Store::open(&dir.path().join("state"), Options::new(COMPONENTS, 1)).unwrap();
         let blobs = BlobStore::open(&dir.path().join("blobs"), aceso_blobs::Options::default()).unwrap();

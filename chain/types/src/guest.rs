@@ -74,10 +74,82 @@ pub struct ReadInfo {
     pub author: String,
     /// What the read cost the contract, already paid, in the chain's smallest coin.
     pub fee: String,
-    /// The first output tensor, element by element.
+    /// The output of labels, element by element.
     pub scores: Vec<Score>,
     /// The manifest's findings, answered.
     pub findings: Vec<Answered>,
+    /// What else the outputs say, of those that the manifest has words for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub readings: Vec<Reading>,
+}
+
+/// What a model's outputs say in the words of its manifest.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Answers {
+    /// The output of labels, element by element.
+    pub scores: Vec<Score>,
+    /// The manifest's findings, answered.
+    pub findings: Vec<Answered>,
+    /// What else the outputs say, in their order.
+    pub readings: Vec<Reading>,
+}
+
+/// What an output says that is no score: numbers as they were computed, in the manifest's words.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Reading {
+    /// The one class that was chosen.
+    Class {
+        /// What is classified.
+        name: String,
+        /// The class.
+        class: String,
+    },
+    /// A quantity.
+    Quantity {
+        /// What is measured.
+        name: String,
+        /// In millionths of the unit.
+        micro: i64,
+        /// The unit, as UCUM writes it.
+        unit: String,
+    },
+    /// A segmentation. Its pixels are the output's elements, in the bytes that whoever has the outputs has.
+    Mask {
+        /// What is segmented.
+        name: String,
+        /// The output, from 0.
+        output: u32,
+        /// Columns.
+        width: u32,
+        /// Rows.
+        height: u32,
+        /// How many pixels each class has, in the order of their numbers.
+        areas: Vec<Area>,
+    },
+    /// Planes of 8-bit values. What they are is said, and no more.
+    Maps {
+        /// What is mapped.
+        name: String,
+        /// The output, from 0.
+        output: u32,
+        /// Columns.
+        width: u32,
+        /// Rows.
+        height: u32,
+        /// What each plane is.
+        channels: Vec<String>,
+    },
+}
+
+/// How much of a mask is of a class.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Area {
+    /// The class.
+    pub class: String,
+    /// Its pixels.
+    pub pixels: u32,
 }
 
 /// One element of an output tensor.
@@ -208,6 +280,9 @@ pub struct ReadDone {
     pub scores: Vec<Score>,
     /// The findings that are disclosed.
     pub findings: Vec<Answered>,
+    /// What else the outputs say; empty where they are not disclosed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub readings: Vec<Reading>,
     /// The commitment to the outputs, where they are kept for who holds the key.
     pub commitment: Option<Digest>,
 }
@@ -335,6 +410,7 @@ mod tests {
             total: 1,
             scores: Vec::new(),
             findings: Vec::new(),
+            readings: Vec::new(),
             commitment: None,
         };
         assert!(Callback::is_in(&serde_json::to_vec(&Callback::AcesoRead(done)).unwrap()));

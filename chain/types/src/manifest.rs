@@ -10,8 +10,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::{BlobId, Digest, ModelId};
 
-/// The only version of this format.
+/// The version of a manifest that speaks of one output, by labels, and does not name its author.
 pub const VERSION: u32 = 1;
+/// The version of a manifest that names its author, and may say what each output means.
+pub const VERSION_AUTHORED: u32 = 2;
 /// Most bytes a manifest may have.
 pub const BYTES_MAX: usize = 64 << 10;
 /// Most bytes of ONNX a manifest may name.
@@ -24,6 +26,10 @@ pub const COLUMNS_MAX: usize = 512;
 pub const BOUND_MAX: u64 = 1_000_000_000_000_000;
 /// Fixed-point unit of probabilities, means and deviations: one millionth.
 pub const MICRO: u32 = 1_000_000;
+
+mod meaning;
+
+pub use meaning::{Meaning, NAMES_MAX, OUTPUTS_MAX, QUANTITY_MAX, Quantity};
 
 const TEXT_MAX: usize = 4096;
 const LIST_MAX: usize = 64;
@@ -57,10 +63,13 @@ pub enum ManifestError {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
-    /// [`VERSION`].
+    /// [`VERSION`] or [`VERSION_AUTHORED`].
     pub version: u32,
     /// A name for people; 1 to 128 bytes.
     pub name: String,
+    /// The account that may register it and earns its price; absent in version 1, which whoever comes first registers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub author: Option<String>,
     /// The model's bytes.
     pub onnx: Onnx,
     /// How an image becomes the input tensor.
@@ -246,14 +255,18 @@ pub enum Layout {
     Nhwc,
 }
 
-/// What the first output tensor means.
+/// What the output tensors mean.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Output {
-    /// One label per element of the output tensor.
+    /// One label per element of the output of labels: the first, unless `tensors` says which.
     pub labels: Vec<Label>,
-    /// Yes-or-no questions that the output answers.
+    /// Yes-or-no questions that the outputs answer.
     pub findings: Vec<Finding>,
+    /// What each output means, in the graph's order. Absent, and always in version 1: the first is of labels, and of others
+    /// nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tensors: Option<Vec<Meaning>>,
 }
 
 /// One element of the output tensor.
@@ -267,15 +280,26 @@ pub struct Label {
     pub probability: Vec<u32>,
 }
 
-/// A yes-or-no question: is this element at or above the threshold?
+impl Label {
+    /// Whether its value is 8 bits with a table of probabilities.
+    pub fn has_table(&self) -> bool {
+        !self.probability.is_empty()
+    }
+}
+
+/// A yes-or-no question: is this element at or above the threshold? Of a class, is it the answer; of a mask, has this class
+/// so many pixels?
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Finding {
     /// Its name; what policies, grants and claims refer to.
     pub id: String,
-    /// The element it looks at, from 0.
+    /// The output it looks at, from 0; absent for that of labels.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output: Option<u32>,
+    /// The element it looks at, from 0: a label, a quantity, or the number of a class.
     pub label: u32,
-    /// The lowest value that means yes.
+    /// The lowest value that means yes; 1 for a class, pixels for a mask.
     pub at_least: i32,
 }
 
@@ -308,7 +332,8 @@ impl Manifest {
     pub fn check(&self) -> Result<(), ManifestError> {
         let pipeline = &self.pipeline;
         let labels = &self.output.labels;
-        let tables = labels.iter().any(|one| !one.probability.is_empty());
+        let authored = self.author.is_some();
+        let tables = labels.iter().any(Label::has_table);
         let modality = |text: &String| is_code_string(text);
         let columns = pipeline.table.as_deref().unwrap_or_default();
         let one_row = pipeline.width as usize == columns.len()
@@ -319,7 +344,13 @@ impl Manifest {
         let once = |at: usize, name: &str| columns.iter().skip(at + 1).all(|other| other.name != name);
         let bounded = |bound: i64| bound.unsigned_abs() <= BOUND_MAX;
         let rules: &[(&'static str, bool, &'static str)] = &[
-            ("version", self.version == VERSION, "must be 1"),
+            (
+                "version",
+                self.version == if authored { VERSION_AUTHORED } else { VERSION },
+                "must be 2 where the author is named, else 1",
+            ),
+            ("version", authored || self.output.tensors.is_none(), "must be 2 where outputs are listed"),
+            ("author", self.author.as_deref().is_none_or(is_short), "must have 1 to 128 bytes"),
             ("name", (1..=128).contains(&self.name.len()), "must have 1 to 128 bytes"),
             ("onnx.size", (1..=ONNX_BYTES_MAX).contains(&self.onnx.size), "must be 1 to 134217728 bytes"),
             (
@@ -368,7 +399,6 @@ impl Manifest {
                 columns.iter().all(|one| one.low < one.high && bounded(one.low) && bounded(one.high)),
                 "must be below high, and both within 10^15 millionths",
             ),
-            ("output.labels", (1..=LIST_MAX).contains(&labels.len()), "must have 1 to 64 entries"),
             ("output.labels.name", labels.iter().all(|one| is_short(&one.name)), "must have 1 to 128 bytes"),
             (
                 "output.labels.probability",
@@ -386,22 +416,13 @@ impl Manifest {
                 self.output.findings.iter().all(|one| is_short(&one.id)),
                 "must have 1 to 128 bytes",
             ),
-            (
-                "output.findings.label",
-                self.output.findings.iter().all(|one| (one.label as usize) < labels.len()),
-                "must be the position of a label",
-            ),
-            (
-                "output.findings.at_least",
-                !tables || self.output.findings.iter().all(|one| (-128..=255).contains(&one.at_least)),
-                "must be an 8-bit value",
-            ),
             ("intended_use", (1..=TEXT_MAX).contains(&self.intended_use.len()), "must have 1 to 4096 bytes"),
             ("licence", is_short(&self.licence), "must have 1 to 128 bytes"),
             ("price.denom", (3..=128).contains(&self.price.denom.len()), "must have 3 to 128 bytes"),
         ];
-        match rules.iter().find(|(_, holds, _)| !holds) {
-            Some(&(field, _, reason)) => Err(ManifestError::Field { field, reason }),
+        let broken = rules.iter().find(|(_, holds, _)| !holds).map(|&(field, _, reason)| (field, reason));
+        match broken.or_else(|| self.output.refusal()) {
+            Some((field, reason)) => Err(ManifestError::Field { field, reason }),
             None => Ok(()),
         }
     }
@@ -436,6 +457,7 @@ pub(crate) mod tests {
         Manifest {
             version: VERSION,
             name: "specimen".into(),
+            author: None,
             onnx: Onnx::of(BlobId::of_raw(b"onnx"), b"onnx"),
             pipeline: Pipeline {
                 modalities: vec!["DX".into(), "CR".into()],
@@ -452,7 +474,8 @@ pub(crate) mod tests {
             },
             output: Output {
                 labels: vec![Label { name: "pneumonia".into(), probability: (0..256).map(|p| p * 3900).collect() }],
-                findings: vec![Finding { id: "pneumonia".into(), label: 0, at_least: 3 }],
+                findings: vec![Finding { id: "pneumonia".into(), output: None, label: 0, at_least: 3 }],
+                tensors: None,
             },
             intended_use: "research".into(),
             licence: "CC-BY-4.0".into(),

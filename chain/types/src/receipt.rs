@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 pub use crate::sealed::Disclosure;
 use crate::{
     BlobId, Digest, Height, ModelId, PixelDigest, ReadId, Tensor, TxIndex,
-    guest::{Answered, Score},
+    guest::{Answered, Reading, Score},
     sealed,
 };
 
@@ -177,10 +177,13 @@ pub struct Outcome {
     /// SHA3-256 over all output tensors, see [`outputs_digest`]; where they are not disclosed over what the committee
     /// signed, see [`sealed::Outcome::digest`].
     pub digest: Digest,
-    /// The first output tensor, element by element; none where it is not disclosed.
+    /// The output of labels, element by element; none where it is not disclosed.
     pub scores: Vec<Score>,
     /// The manifest's findings, answered, as far as they are disclosed.
     pub findings: Vec<Answered>,
+    /// What else the outputs say, of those that the manifest has words for; none where they are not disclosed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub readings: Vec<Reading>,
 }
 
 /// Who computed the outcome: for an open read all validators, for a sealed one its committee.
@@ -275,8 +278,12 @@ impl Receipt {
         if self.outcome.findings != findings {
             return Err(Disagreement::Disclosed("findings"));
         }
-        if !self.outcome.scores.is_empty() && !matches!(read.outcome, sealed::Outcome::Open { .. }) {
+        let open = matches!(read.outcome, sealed::Outcome::Open { .. });
+        if !self.outcome.scores.is_empty() && !open {
             return Err(Disagreement::Disclosed("scores"));
+        }
+        if !self.outcome.readings.is_empty() && !open {
+            return Err(Disagreement::Disclosed("readings"));
         }
         if self.pixels.is_some() {
             return Err(Disagreement::Disclosed("pixels"));
@@ -320,6 +327,7 @@ mod tests {
                 digest: Digest([4; 32]),
                 scores: vec![Score { label: "pneumonia".into(), value: -3, probability: 910_000 }],
                 findings: vec![Answered { id: "pneumonia".into(), present: true }],
+                readings: vec![],
             },
             sealed: None,
             committee: Committee { digest: committee_digest([(&[5_u8; 32][..], 10)]), power: 10, total: 10 },
@@ -337,6 +345,26 @@ mod tests {
         assert_eq!(Receipt::decode(&bytes), Ok(specimen()));
         expect_test::expect!["4b8ad0d69e4e80e68cc5f79bc4927d89f31f86afac2588006eeeaff0743a77ee"]
             .assert_eq(&Digest::sha3("golden", &[&bytes]).to_string());
+    }
+
+    #[test]
+    fn what_is_said_beside_scores_comes_back_too() {
+        let mut receipt = specimen();
+        let area = |class: &str, pixels| crate::guest::Area { class: class.into(), pixels };
+        receipt.outcome.readings = vec![
+            Reading::Class { name: "view".into(), class: "pa".into() },
+            Reading::Quantity { name: "age".into(), micro: -1_500_000, unit: "a".into() },
+            Reading::Mask {
+                name: "lungs".into(),
+                output: 2,
+                width: 4,
+                height: 2,
+                areas: vec![area("other", 7), area("left", 1)],
+            },
+            Reading::Maps { name: "heat".into(), output: 3, width: 4, height: 2, channels: vec!["heat".into()] },
+        ];
+        assert_ne!(receipt.encode(), specimen().encode());
+        assert_eq!(Receipt::decode(&receipt.encode()), Ok(receipt));
     }
 
     #[test]

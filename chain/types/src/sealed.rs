@@ -28,12 +28,11 @@ pub const FILES_MAX: usize = 1024;
 pub const TERMS_BYTES_MAX: usize = 8 << 10;
 /// Most bytes of an encoded [`Statement`].
 pub const STATEMENT_BYTES_MAX: usize = 8 << 10;
-/// Most bytes of an encoded [`Outcome`]: outputs of 4 KiB and what stands around them.
+/// Most bytes of an encoded [`Outcome`]: outputs of [`INLINE_BYTES_MAX`] and what stands around them.
 pub const OUTCOME_BYTES_MAX: usize = (4 << 10) + 512;
-/// Most bytes of outputs that an outcome carries.
-pub const OUTPUT_BYTES_MAX: usize = 4 << 10;
-/// Most bytes of an encrypted result that stands in the outcome; a longer one is a blob that the outcome names.
-pub const INLINE_BYTES_MAX: usize = OUTPUT_BYTES_MAX + 256;
+/// Most [`result_bytes`] of outputs that stand in the outcome, open or encrypted, so that a request for more is refused by
+/// the length that its model's row has. Longer encrypted ones are a blob that the outcome names.
+pub const INLINE_BYTES_MAX: usize = (4 << 10) + 256;
 /// Most bytes of an encrypted result, whatever a chain's parameters say: a few of the largest tensors.
 pub const RESULT_BYTES_MAX: usize = 32 << 20;
 /// Bytes of the tag at the end of an encrypted result.
@@ -408,7 +407,7 @@ impl Outcome {
         match (self, disclosure) {
             (Self::Failed(_), _) => true,
             (Self::Open { outputs, .. }, Disclosure::Open) => {
-                !outputs.is_empty() && outputs.iter().map(|one| one.data().len()).sum::<usize>() <= OUTPUT_BYTES_MAX
+                !outputs.is_empty() && result_bytes(outputs) <= INLINE_BYTES_MAX as u64
             }
             (Self::Predicate { findings, .. }, Disclosure::Predicate(asked)) => {
                 findings.iter().map(|one| &one.id).eq(asked.iter())

@@ -3,7 +3,7 @@
 //! Element types and their numbers are wasi-nn's (`witx/wasi-nn.witx`), of which the integer ones are carried, with
 //! one documented extension for 8-bit signed data.
 
-use alloc::vec::Vec;
+use alloc::{format, string::String, vec::Vec};
 use core::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -163,6 +163,24 @@ impl Tensor {
         &self.data
     }
 
+    /// A file of it in the format NPY 1.0: type and shape in text, then the elements as they are. NumPy and whatever reads
+    /// its files open it, and nothing is converted.
+    pub fn to_npy(&self) -> Vec<u8> {
+        let descr = match self.ty {
+            ElementType::U8 => "|u1",
+            ElementType::I8 => "|i1",
+            ElementType::I32 => "<i4",
+            ElementType::I64 => "<i8",
+        };
+        let dims: String = self.dims.iter().map(|dim| format!("{dim}, ")).collect();
+        let header = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': ({dims}), }}");
+        // Magic, version and length take ten bytes; spaces and a newline fill up to a multiple of 64.
+        let filled = (10 + header.len() + 1).next_multiple_of(64) - 10;
+        let length = u16::try_from(filled).unwrap_or(u16::MAX).to_le_bytes();
+        let padded = format!("{header:width$}\n", width = filled - 1);
+        [b"\x93NUMPY\x01\x00", &length[..], padded.as_bytes(), &self.data].concat()
+    }
+
     /// The elements' bytes, taken out.
     pub fn into_data(self) -> Vec<u8> {
         self.data
@@ -194,6 +212,17 @@ mod tests {
         let wrong = Tensor { dims: vec![1, 3], ..tensor };
         let bytes = serde_ipld_dagcbor::to_vec(&wrong).unwrap();
         assert!(serde_ipld_dagcbor::from_slice::<Tensor>(&bytes).is_err());
+    }
+
+    #[test]
+    fn a_file_says_its_type_and_its_shape() {
+        let file = Tensor::new(ElementType::I32, vec![1, 2], vec![7; 8]).unwrap().to_npy();
+        let (head, data) = file.split_at(128);
+        assert_eq!((&head[..10], head[127], data), (&b"\x93NUMPY\x01\x00\x76\x00"[..], b'\n', &[7; 8][..]));
+        let text = core::str::from_utf8(&head[10..]).unwrap().trim_end();
+        assert_eq!(text, "{'descr': '<i4', 'fortran_order': False, 'shape': (1, 2, ), }");
+        let scalar = Tensor::zeros(ElementType::U8, vec![]).unwrap().to_npy();
+        assert!(scalar.len() % 64 == 1 && scalar.windows(11).any(|text| text == b"'shape': ()"));
     }
 
     #[test]

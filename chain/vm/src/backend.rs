@@ -121,8 +121,9 @@ pub struct ModelFacts {
 
 /// Registered models.
 pub trait Models {
-    /// Looks a model up by its name, the 64 hexadecimal digits of its id; [`HostError::NotFound`] if nobody registered it.
-    fn model(&mut self, name: &str) -> HostResult<ModelFacts>;
+    /// Looks a model up by its name, the 64 hexadecimal digits of its id; [`HostError::NotFound`] if nobody registered it,
+    /// [`HostError::OutOfGas`] where loading it takes more wasm gas than is left, which is known without loading it.
+    fn model(&mut self, name: &str, gas_left: u64) -> HostResult<ModelFacts>;
     /// Runs a model that [`Models::model`] has answered, on inputs that fit its facts. The gas is already paid. `read`
     /// is the handle of [`Blobs::read`] that the input came from, if it came from one.
     fn run(&mut self, model: &ModelId, inputs: &[Tensor], read: Option<u32>) -> HostResult<Vec<Tensor>>;

@@ -24,6 +24,7 @@ pub fn manifest(onnx: &[u8], image: [u32; 3], labels: usize) -> Manifest {
     Manifest {
         version: VERSION,
         name: "case".into(),
+        author: None,
         onnx: Onnx::of(BlobId::of_raw(onnx), onnx),
         pipeline: Pipeline {
             modalities: vec!["DX".into()],
@@ -42,7 +43,8 @@ pub fn manifest(onnx: &[u8], image: [u32; 3], labels: usize) -> Manifest {
             labels: (0..labels)
                 .map(|l| Label { name: format!("label {l}"), probability: (0..256).map(|q| q * 3900).collect() })
                 .collect(),
-            findings: vec![Finding { id: "finding".into(), label: 0, at_least: 100 }],
+            findings: vec![Finding { id: "finding".into(), output: None, label: 0, at_least: 100 }],
+            tensors: None,
         },
         intended_use: "tests".into(),
         licence: "CC0-1.0".into(),

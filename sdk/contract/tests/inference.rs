@@ -45,8 +45,8 @@ fn a_read_is_what_the_engine_computes() {
     let picture = image::decode(&ramp(), image::Limits::default()).unwrap();
     let stated = image::Stated { modality: "DX".into(), body_part: "CHEST".into() };
     let outputs = model.run(&[picture.to_tensor(&manifest.pipeline, &stated).unwrap()]).unwrap();
-    let (scores, findings) = aceso_inference::scores(&manifest, &outputs[0]).unwrap();
-    assert_eq!((info.pixels, info.scores, info.findings), (picture.pixel_digest(), scores, findings));
+    let answers = aceso_inference::answers(&manifest, &outputs).unwrap();
+    assert_eq!((info.pixels, info.scores, info.findings), (picture.pixel_digest(), answers.scores, answers.findings));
 }
 
 #[test]

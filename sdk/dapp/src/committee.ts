@@ -3,7 +3,7 @@ import {
   type CompactVerified,
   NotProven,
   type OpenedOutcome,
-  type Output,
+  type OutputFile,
   type Receipt,
   type ReceiptRow,
   hex,
@@ -79,7 +79,7 @@ function proven(
     async () => {
       const start = performance.now();
       const got = await recompute(of);
-      opened.replaceChildren(...outcome({ outcome: got }), ...elements(receipt.read, got.outputs));
+      opened.replaceChildren(...told(receipt.read, got));
       return `Opened and computed in this browser in ${Math.round(performance.now() - start)} ms: the same bits, outcome ${got.digest.slice(0, 16)}…`;
     },
     { id: `here-${receipt.read}` },
@@ -89,7 +89,7 @@ function proven(
     says,
     async () => {
       const got = await outputs(of);
-      opened.replaceChildren(...outcome({ outcome: got }), ...elements(receipt.read, got.outputs));
+      opened.replaceChildren(...told(receipt.read, got));
       return "Opened in this browser, and compared with what the committee committed to.";
     },
     { id: `outcome-${receipt.read}` },
@@ -100,10 +100,12 @@ function proven(
   });
   const roots = button("Save the roots", says, async () => download("roots.json", pinned.roots));
   const report = async () => {
-    const [told, { manifest }] = await Promise.all([isKept ? outputs(of) : receipt.outcome, modelOf(receipt)]);
+    const known = { files: [], ...receipt.outcome };
+    const [told, { manifest }] = await Promise.all([isKept ? outputs(of) : known, modelOf(receipt)]);
     const file = { name: `read-${receipt.read}.compact`, bytes: compact };
-    const { findings, scores } = told;
-    return reportOf(receipt, manifest, { findings, scores, issued: new Date(), rests: restsOn(verified, pinned), receipt: file });
+    const { findings, scores, readings = [], files } = told;
+    const rests = restsOn(verified, pinned);
+    return reportOf(receipt, manifest, { findings, scores, readings, files, issued: new Date(), rests, receipt: file });
   };
   const exports = "failed" in result ? [] : exporting(receipt.read, says, report);
   const failed =
@@ -143,19 +145,24 @@ function longResult(read: number, stored: Stored, says: HTMLElement): Record<"ke
   return { keepers, save, bring: h("details", {}, h("summary", {}, "Bring the result file"), made) };
 }
 
-/** What the model computed, as files of elements. */
-function elements(read: number, outputs: readonly Output[]): HTMLElement[] {
-  if (outputs.length === 0) return [];
+/** What the model said, and all that it computed as files. */
+const told = (read: number, got: OpenedOutcome): HTMLElement[] => [
+  ...outcome({ outcome: got, read, files: got.files }),
+  ...elements(read, got.files),
+];
+
+function elements(read: number, files: readonly OutputFile[]): HTMLElement[] {
+  if (files.length === 0) return [];
   const says = line();
-  const rows = outputs.map(({ ty, dims, data }, at) => {
-    const save = button(`Save output ${at + 1}`, says, async () => {
-      download(`read-${read}-output-${at + 1}.${ty}`, data);
-      return "Its elements row by row, little-endian.";
+  const rows = files.map(({ output, ty, dims, npy }) => {
+    const save = button(`Save output ${output + 1}`, says, async () => {
+      download(`read-${read}-output-${output + 1}.npy`, npy);
+      return "Saved in NumPy’s format, with type and shape, just as it was computed.";
     });
-    return h("li", {}, `${dims.join(" × ")} elements of ${ty}, ${data.length} bytes `, save);
+    return h("li", {}, `${dims.join(" × ")} elements of ${ty} `, save);
   });
   const list = h("ol", {}, ...rows);
-  return [h("details", {}, h("summary", {}, outputs.length === 1 ? "The output" : `The ${outputs.length} outputs`), list, says)];
+  return [h("details", {}, h("summary", {}, files.length === 1 ? "The output" : `The ${files.length} outputs`), list, says)];
 }
 
 function details(

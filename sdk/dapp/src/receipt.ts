@@ -1,5 +1,16 @@
 /** A result with its badge: what a receipt says, and whether it is proven. */
-import { type Model, NodeError, NotProven, type Receipt, type ReceiptRow, type Verified, reportOf } from "@aceso/sdk";
+import {
+  type Model,
+  NodeError,
+  NotProven,
+  type OutputFile,
+  type Receipt,
+  type ReceiptRow,
+  type Verified,
+  fileOf,
+  inWords,
+  reportOf,
+} from "@aceso/sdk";
 
 import { button, download, h, id, line, sentenceOf, upper } from "./dom.js";
 import { exporting } from "./exporting.js";
@@ -89,7 +100,8 @@ function refused(verdict: Verdict, reason: string, row: ReceiptRow): HTMLElement
   ];
 }
 
-export function outcome(receipt: Pick<Receipt, "outcome">): HTMLElement[] {
+/** What a read came to; of masks and maps what they are, and the file where whoever looks has it. */
+export function outcome(receipt: Pick<Receipt, "outcome"> & { read?: number; files?: OutputFile[] }): HTMLElement[] {
   const findings = receipt.outcome.findings.map(({ id, present }) =>
     h("p", { className: "finding" }, `${upper(id)}: ${present ? "present" : "not present"}`),
   );
@@ -109,7 +121,17 @@ export function outcome(receipt: Pick<Receipt, "outcome">): HTMLElement[] {
       h("span", { className: "soft" }, `(quantised output ${value})`),
     );
   });
-  return [...findings, ...scores];
+  const readings = (receipt.outcome.readings ?? []).map((reading) => {
+    const { name, text } = inWords(reading);
+    const file = fileOf({ read: receipt.read ?? 0, ...(receipt.files ? { files: receipt.files } : {}) }, reading);
+    const says = line();
+    const save = async () => {
+      if (file) download(file.name, file.npy);
+      return "Saved in NumPy’s format, with type and shape, just as it was computed.";
+    };
+    return h("p", {}, `${upper(name)}: ${text} `, ...(file ? [button(`Save ${file.name}`, says, save), says] : []));
+  });
+  return [...findings, ...scores, ...readings];
 }
 
 function details(receipt: Receipt, height: number, time: string, power: number): HTMLElement {

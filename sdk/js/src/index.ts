@@ -17,7 +17,7 @@ export * from "./types.js";
 export type * from "./records.js";
 export { dicomSr } from "./report/dicom.js";
 export { fhir } from "./report/fhir.js";
-export { type Report, reportOf } from "./report/report.js";
+export { type Report, fileOf, inWords, reportOf } from "./report/report.js";
 export { NodeError } from "./rpc.js";
 export { LEAF, type Opened, type RecordAbout, type RecordInner, type SealedHeader, type Seals, type Source } from "./seals.js";
 export type { KeyStore, KeyStores } from "./stores.js";

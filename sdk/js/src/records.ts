@@ -15,10 +15,20 @@ export interface Finding {
   present: boolean;
 }
 
+/** What an output says that is no score, in the manifest's words. */
+export type Reading =
+  | { class: { name: string; class: string } }
+  /** `micro` is in millionths of the unit (UCUM). */
+  | { quantity: { name: string; micro: number; unit: string } }
+  | { mask: { name: string; output: number; width: number; height: number; areas: { class: string; pixels: number }[] } }
+  | { maps: { name: string; output: number; width: number; height: number; channels: string[] } };
+
 export interface Outcome {
   digest: string;
   scores: Score[];
   findings: Finding[];
+  /** Absent where the manifest has no words for more than scores and findings. */
+  readings?: Reading[];
 }
 
 export interface Receipt {
@@ -57,15 +67,19 @@ export interface OpenedOutcome {
   /** What the model said, where all of it was disclosed or kept for her. */
   scores: Score[];
   findings: Finding[];
-  /** The same as the model computed it: scores come from the first. */
-  outputs: Output[];
+  readings: Reading[];
+  /** All that the model computed, as files in NumPy's format. */
+  files: OutputFile[];
 }
 
-/** An output of a model: elements in row-major order, little-endian. */
-export interface Output {
+/** An output as a file. */
+export interface OutputFile {
+  /** Which, from 0. */
+  output: number;
   ty: "u8" | "i8" | "i32" | "i64";
+  /** Its shape; elements stand in row-major order. */
   dims: number[];
-  data: Uint8Array;
+  npy: Uint8Array;
 }
 
 /** What is believed without proof; all of it stands in the genesis file. */
@@ -88,11 +102,15 @@ export interface Verified {
 export interface Manifest {
   version: number;
   name: string;
+  /** Who alone may register it; absent in version 1. */
+  author?: string;
   onnx: { blob: string; digest: string; size: number };
   pipeline: { modalities: string[]; body_parts: string[]; width: number; height: number };
   output: {
     labels: { name: string; probability: number[] }[];
-    findings: { id: string; label: number; at_least: number }[];
+    findings: { id: string; output?: number; label: number; at_least: number }[];
+    /** What each output means; absent where there is one, of labels. */
+    tensors?: unknown[];
   };
   intended_use: string;
   licence: string;

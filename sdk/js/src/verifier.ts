@@ -10,7 +10,7 @@ import type {
   OpenedOutcome,
   Origin,
   Outcome,
-  Output,
+  OutputFile,
   Preview,
   Receipt,
   Trust,
@@ -160,11 +160,10 @@ export class Verifier {
   }
 }
 
-/** Outputs with their elements, which stand beside the JSON one after another. */
+/** What a sealed read came to, with the files that the module hands over one after the other. */
 function opened({ ok, bytes }: { ok: unknown; bytes: Uint8Array }): OpenedOutcome {
-  type Told = Omit<OpenedOutcome, "outputs"> & { outputs: (Omit<Output, "data"> & { bytes: number })[] };
-  const told = ok as Told;
-  let end = 0;
-  const outputs = told.outputs.map(({ ty, dims, bytes: length }) => ({ ty, dims, data: bytes.slice(end, (end += length)) }));
-  return { ...told, outputs };
+  const told = ok as Omit<OpenedOutcome, "files"> & { files: (Omit<OutputFile, "npy"> & { bytes: number })[] };
+  let at = 0;
+  const files = told.files.map(({ bytes: length, ...file }) => ({ ...file, npy: bytes.slice(at, (at += length)) }));
+  return { ...told, files };
 }

@@ -72,6 +72,40 @@ test("a structured report is a DICOM file with a tree of codes, numbers and text
   for (const tag of ["00080018", "0020000d", "0020000e"]) assert.notEqual(other.get(tag), set.get(tag));
 });
 
+const many = {
+  ...told,
+  readings: [
+    { class: { name: "view", class: "pa" } },
+    { quantity: { name: "heart", micro: -1_500_000, unit: "mm" } },
+    { quantity: { name: "far", micro: 9_007_199_254_740_991, unit: "mm" } },
+    { mask: { name: "lungs", output: 1, width: 3, height: 2, areas: [{ class: "left", pixels: 5 }, { class: "right", pixels: 1 }] } },
+    { maps: { name: "heat", output: 2, width: 3, height: 2, channels: ["first", "second"] } },
+  ],
+  files: [{ output: 1, npy: Uint8Array.of(9, 8, 7) }],
+};
+
+test("classes, quantities and masks leave as they were computed, and nothing is made up for maps", () => {
+  const resources = JSON.parse(fhir(reportOf(receipt, manifest, many))).entry.map((entry) => entry.resource);
+  const said = resources.filter(({ id }) => id.startsWith("reading-"));
+  assert.deepEqual(said.map((one) => one.valueCodeableConcept?.text ?? one.valueQuantity?.value ?? one.valueString), [
+    "pa", -1.5, 9_007_199_254.740991, "a mask of 3 × 2 pixels: 5 of left, 1 of right",
+    "maps of 3 × 2 values, not interpreted: first, second",
+  ]);
+  assert.deepEqual(said[3].component.map((one) => [one.code.text, one.valueQuantity.value]), [["left", 5], ["right", 1]]);
+  assert.ok(!("component" in said[4]));
+  const [, file, ...none] = resources[0].presentedForm;
+  assert.deepEqual([file.data, none.length], ["CQgH", 0]);
+  assert.match(file.title, /^read-7-output-2\.npy: lungs, a mask of 3 × 2 pixels/);
+  const items = parsed(dicomSr(reportOf(receipt, manifest, many))).get("0040a730");
+  const shown = items.slice(3).map((one) => {
+    const name = one.get("0040a043")[0].get("00080104");
+    return `${name}: ${one.get("0040a300")?.[0].get("0040a30a") ?? one.get("0040a160")}`;
+  });
+  assert.deepEqual(shown.slice(0, 3), ["view: pa", "heart: -1.5", "far: 9007199254.740991 mm"]);
+  assert.match(shown[3], /^lungs: a mask of 3 × 2 pixels: 5 of left, 1 of right; in read-7-output-2\.npy, SHA-256 [0-9a-f]{64}$/);
+  assert.deepEqual(shown.slice(4, 7), ["left: 5", "right: 1", "heat: maps of 3 × 2 values, not interpreted: first, second"]);
+});
+
 /** A file's elements by their tags; sequences as lists of such. Throws for what is not well formed. */
 function parsed(file) {
   assert.equal(Buffer.from(file.subarray(128, 132)).toString(), "DICM");

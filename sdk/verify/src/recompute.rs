@@ -3,12 +3,12 @@
 use alloc::{boxed::Box, collections::BTreeMap, string::String};
 
 use aceso_inference::{
-    InferError, ModelRefused, Record, RecordError, admit,
+    InferError, ModelRefused, Record, RecordError, admit, answers,
     image::{Limits, Stated},
-    scores,
 };
 use aceso_types::{
     BlobId, Digest, Manifest, ManifestError, ModelId, PixelDigest, Receipt, blob,
+    guest::Answers,
     manifest::Onnx,
     receipt::{Outcome, outputs_digest},
     sealed,
@@ -110,11 +110,8 @@ pub fn recompute(receipt: &Receipt, manifest: &[u8], onnx: &[u8], image: &[u8]) 
     let input = decoded.to_tensor(pipeline, &stated)?;
     let model = admit(onnx, &manifest).map_err(|refused| RecomputeError::Refused(Box::new(refused)))?;
     let outputs = model.run(&[input])?;
-    let (scores, findings) = match outputs.first() {
-        Some(output) => scores(&manifest, output)?,
-        None => Default::default(),
-    };
-    let outcome = Outcome { digest: outputs_digest(&outputs), scores, findings };
+    let Answers { scores, findings, readings } = answers(&manifest, &outputs)?;
+    let outcome = Outcome { digest: outputs_digest(&outputs), scores, findings, readings };
     if outcome != receipt.outcome {
         return Err(RecomputeError::Outcome {
             got: alloc::format!("{:?}", outcome.digest),

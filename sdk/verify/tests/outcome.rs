@@ -311,7 +311,7 @@ fn a_receipt_is_computed_again_by_who_can_open_the_record() {
         pixels: None,
         consent: Some(consent),
         disclosure: Disclosure::Sealed,
-        outcome: receipt::Outcome { digest: came_to.digest(), scores: vec![], findings: vec![] },
+        outcome: receipt::Outcome { digest: came_to.digest(), scores: vec![], findings: vec![], readings: vec![] },
         committee: Committee { digest: signed.committee, power: 10, total: 10 },
         sealed: Some(SealedRead {
             job: signed.job,

@@ -166,6 +166,5 @@ fn computed(file: &[u8], manifest: &Manifest, onnx: &[u8]) -> Result<(Digest, Ve
     let model = aceso_inference::admit(onnx, manifest)?;
     let input = decode(file, Limits::default())?.to_tensor(&manifest.pipeline, &Stated::default())?;
     let outputs = model.run(&[input])?;
-    let (_, findings) = aceso_inference::scores(manifest, outputs.first().context("the model has no output")?)?;
-    Ok((outputs_digest(&outputs), findings))
+    Ok((outputs_digest(&outputs), aceso_inference::answers(manifest, &outputs)?.findings))
 }

@@ -21,7 +21,10 @@ use crate::{
     code::Code,
     components::{
         MODELS, blobs,
-        reads::script::{Script, Who},
+        reads::{
+            self,
+            script::{Script, Who},
+        },
         validators,
     },
     error::{AppError, Outcome, Stop},
@@ -34,6 +37,10 @@ use crate::{
 
 /// Models that a block admits at most; the rest wait for the next one.
 const ADMISSIONS_MAX: usize = 4;
+/// Latest reads whose models are made ready first after a start.
+const READS_LOOKED_AT: usize = 64;
+/// Most models that are made ready after a start: a fraction of a second each, beside all else that starts.
+const READY_MAX: u64 = 64;
 /// Models that may wait for one blob.
 const WAITING_MAX: usize = 16;
 
@@ -108,6 +115,10 @@ pub(crate) fn register_msg(run: &mut Run<'_>, msg: &MsgRegisterModel) -> Outcome
     if let Some(row) = get(run, &id)? {
         return Err(Code::ModelRegistered.because(format_args!("{id}: by {}", row.author)).into());
     }
+    if let Some(named) = manifest.author.as_deref().filter(|named| *named != author) {
+        let words = format_args!("the manifest names {named} as its author, and {author} registers it");
+        return Err(Code::ManifestRefused.because(words).into());
+    }
     let cid = manifest.onnx.blob;
     let Some(blob) = blobs::get(run, &cid)? else { return Err(Code::BlobUnknown.because(cid).into()) };
     if blob.size != manifest.onnx.size {
@@ -174,6 +185,19 @@ fn admit_row(
     row.run_gas = Gas::from_wasm(meter::run(&facts)).0;
     row.result_bytes = result_bytes(model)?;
     Ok(())
+}
+
+/// The row of an admitted model with all that is noted today. One from before [`ModelRow::result_bytes`] was noted has 0
+/// there, which no model has: it follows from the model, which is loaded for that, at the price of a load, and noted.
+pub(crate) fn completed(run: &mut Run<'_>, id: &ModelId, row: ModelRow) -> Outcome<ModelRow> {
+    if row.result_bytes > 0 {
+        return Ok(row);
+    }
+    run.meter.spend(row.load_gas, "model")?;
+    let Some((row, model)) = load(run, id)? else { return Ok(row) };
+    let row = ModelRow { result_bytes: result_bytes(&model)?, ..row };
+    run.put(MODELS, keys::model(&row.model), &row)?;
+    Ok(row)
 }
 
 /// Bytes of what a model's outputs become for who holds a record's key: the same whatever is in them.
@@ -283,17 +307,43 @@ pub(crate) fn load(run: &mut Run<'_>, id: &ModelId) -> Outcome<Option<(ModelRow,
     if let Some(model) = run.host.models.get(id) {
         return Ok(Some((row, model)));
     }
-    let manifest = manifest(&row)?;
-    let key = keys::onnx(&manifest.onnx.digest.to_string());
-    let Some(bytes) = run.delta.get(MODELS, &key)? else { return Err(damaged(MODELS, &key).into()) };
-    let model = run
-        .host
-        .models
-        .admit(&bytes, &manifest)
-        .map_err(|e| AppError::Host(format!("model {id} was admitted on chain and is refused here: {e}")))?;
-    let model = Arc::new(model);
+    let model = Arc::new(ready_model(&mut Bare(run.delta), run.host, id, &manifest(&row)?)?);
     run.host.models.put(*id, model.clone());
     Ok(Some((row, model)))
+}
+
+/// Makes models ready that were admitted before this machine was started, those of the latest reads first, until the
+/// memory for them is full. Answers how many. Changes time only: whoever loads one pays as if it were cold.
+pub(crate) fn warm(state: &mut impl Read, host: &Host) -> Outcome<u64> {
+    let mut wanted = reads::latest_models(state, READS_LOOKED_AT)?;
+    let others = state.page(MODELS, &Part::first(b"model/".to_vec(), READS_LOOKED_AT))?;
+    let named = others.iter().filter_map(|(key, _)| String::from_utf8_lossy(key).rsplit('/').next()?.parse().ok());
+    wanted.extend(named.collect::<Vec<ModelId>>());
+    let mut ready = 0;
+    for id in wanted {
+        let Some(row) = get(state, &id)?.filter(|row| row.status() == ModelStatus::Admitted) else { continue };
+        let manifest = manifest(&row)?;
+        if host.models.has(&id) || !host.models.may_hold(manifest.onnx.size) {
+            continue;
+        }
+        let model = ready_model(state, host, &id, &manifest)?;
+        if !host.models.put_beside(id, Arc::new(model)) {
+            break;
+        }
+        ready += 1;
+        if ready == READY_MAX {
+            break;
+        }
+    }
+    Ok(ready)
+}
+
+/// A model made ready from the bytes in the state.
+fn ready_model(state: &mut impl Read, host: &Host, id: &ModelId, manifest: &Manifest) -> Outcome<Model> {
+    let key = keys::onnx(&manifest.onnx.digest.to_string());
+    let Some(bytes) = state.get(MODELS, &key)? else { return Err(damaged(MODELS, &key).into()) };
+    let model = host.models.admit_known(&bytes, manifest);
+    Ok(model.map_err(|e| AppError::Host(format!("model {id} was admitted on chain and is refused here: {e}")))?)
 }
 
 /// What the engine wants to know of a model.
@@ -314,4 +364,41 @@ pub(crate) fn facts(id: &ModelId, model: &Model) -> ModelFacts {
 /// The key of a model's row, for lists.
 pub(crate) fn row_key(id: &str) -> Vec<u8> {
     keys::model(id)
+}
+
+#[cfg(test)]
+mod tests {
+    use aceso_types::ElementType;
+
+    use super::*;
+    use crate::run::tests::with_run;
+
+    #[test]
+    fn a_row_from_before_its_results_were_measured_is_completed_once() {
+        let onnx = include_bytes!("../../../../models/pneumonia/model.onnx");
+        let manifest: Manifest =
+            serde_json::from_slice(include_bytes!("../../../../models/pneumonia/manifest.json")).unwrap();
+        let id = manifest.id();
+        let old = ModelRow {
+            model: id.to_string(),
+            manifest: manifest.encode(),
+            status: ModelStatus::Admitted.into(),
+            load_gas: 1_234_567,
+            ..ModelRow::default()
+        };
+        with_run(|run| {
+            run.set(MODELS, keys::onnx(&manifest.onnx.digest.to_string()), onnx.to_vec()).unwrap();
+            run.put(MODELS, keys::model(&old.model), &old).unwrap();
+            let before = run.meter.used();
+            let row = completed(run, &id, old.clone()).unwrap();
+            let outputs = [Tensor::zeros(ElementType::U8, vec![1, 1]).unwrap()];
+            assert_eq!(row, ModelRow { result_bytes: sealed::result_bytes(&outputs), ..old.clone() });
+            let paid = run.meter.used() - before;
+            assert!(paid > old.load_gas, "the load is paid for: {paid}");
+            assert_eq!(get(run, &id).unwrap(), Some(row.clone()));
+            let before = run.meter.used();
+            assert_eq!(completed(run, &id, row.clone()).unwrap(), row);
+            assert_eq!(run.meter.used(), before);
+        });
+    }
 }

@@ -386,6 +386,7 @@ fn nobody_but_the_chain_tells_what_came_of_a_read() {
         total: 40,
         scores: vec![],
         findings: vec![],
+        readings: vec![],
         commitment: None,
     };
     let forged = serde_json::to_value(aceso_types::guest::Callback::AcesoRead(done)).unwrap();

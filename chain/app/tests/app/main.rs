@@ -11,6 +11,7 @@ mod export;
 mod fixture;
 mod hospital;
 mod insured;
+mod manifests;
 mod observer;
 mod queries;
 mod reads;

@@ -4,7 +4,8 @@
 use aceso_inference::image;
 use aceso_test_support::contract;
 use aceso_types::{
-    Receipt,
+    Manifest, Receipt,
+    msg::MsgRegisterModel,
     query::{QueryReceipt, QueryReceipts},
 };
 use aceso_vm::{Vm, VmConfig};
@@ -20,7 +21,7 @@ use tendermint::abci::types::ExecTxResult;
 
 use crate::{
     contracts::{execute, make},
-    fixture::{Net, alice, code, responses, sdk, send},
+    fixture::{Net, alice, code, ours, responses, sdk, send},
     reads::{Clinic, PURPOSE, model_files, picture},
 };
 
@@ -131,10 +132,27 @@ fn contracts_of_both_targets_read_the_same() {
     }})
     .to_string();
     assert_eq!(answered(&execute(&mut clinic.net, &wasip1, &infer)), first);
-    let request = QuerySmartContractStateRequest { address: wasip1, query_data: infer.into_bytes() };
+    let request = QuerySmartContractStateRequest { address: wasip1.clone(), query_data: infer.into_bytes() };
     let answer: QuerySmartContractStateResponse =
         clinic.net.query("/cosmwasm.wasm.v1.Query/SmartContractState", &request);
     assert_eq!(serde_json::from_slice::<Value>(&answer.data).unwrap(), json!(STANDARD.encode(&first)));
+
+    // Two models in one call, and every mistake that the guest crate lets a program make.
+    let (_, usual) = model_files();
+    let other = Manifest { name: "the other".into(), ..usual };
+    let register = MsgRegisterModel { author: alice().address(), manifest: other.encode() };
+    clinic.net.ok(&alice(), vec![ours(&register)]);
+    let beside = json!({"beside": {
+        "models": [clinic.model, other.id()], "dims": tensor.dims(), "data": STANDARD.encode(tensor.data()), "room": ROOM,
+    }});
+    let told = answered(&execute(&mut clinic.net, &wasip1, &beside.to_string()));
+    let told: Value = serde_json::from_slice(&told).unwrap();
+    assert_eq!(told["outputs"], json!([STANDARD.encode(&first), STANDARD.encode(&first)]));
+    let mistakes: Vec<&str> = told["mistakes"].as_array().unwrap().iter().map(|one| one.as_str().unwrap()).collect();
+    let (names, calls) = mistakes.split_at(2);
+    let (one, two) = calls.split_at(calls.len() / 2);
+    assert_eq!(one, two);
+    expect![[r#""#]].assert_eq(&[names, one].concat().join("\n"));
 }
 
 #[test]

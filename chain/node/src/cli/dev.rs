@@ -108,6 +108,7 @@ async fn serve(
     })?;
     let kernels = app.kernels();
     let metrics = Arc::new(Metrics::new(app, meters));
+    warm(&metrics)?;
     let app: Arc<dyn Application> = Arc::clone(&metrics) as Arc<dyn Application>;
 
     let (ended, mut engine_ended) = mpsc::channel(1);
@@ -200,6 +201,18 @@ pub(crate) fn open(
     config.apply(&mut options);
     change(&mut options);
     Ok(App::open(options)?)
+}
+
+/// Makes models ready on a thread of its own, so that the first reads after a start do not wait for them.
+pub(crate) fn warm(metrics: &Arc<Metrics>) -> anyhow::Result<()> {
+    let app = Arc::clone(metrics);
+    let work = move || match app.warm_models() {
+        Ok(count) => tracing::info!(count, "models are ready"),
+        // Whoever reads with one hears of it then.
+        Err(error) => tracing::warn!(%error, "models could not be made ready"),
+    };
+    std::thread::Builder::new().name("models".into()).spawn(work)?;
+    Ok(())
 }
 
 /// Lets a node do what committees wait for.

@@ -97,6 +97,7 @@ pub(crate) fn run(args: Args, build: Build, output: Output, log: &LogArgs) -> an
     divergence::check_start(&app, &note)?;
     let kernels = app.kernels();
     let metrics = Arc::new(Metrics::new(app, &meters));
+    dev::warm(&metrics)?;
     let app: Arc<dyn Application> = Arc::clone(&metrics) as Arc<dyn Application>;
     let (pins, fetch) = (Arc::new(Pins::default()), peers.clone().map(|peers| peers as Arc<dyn Fetch>));
     let work = dev::committees(&home, &config, kernels, &meters, &app, &blobs, fetch, None, &pins)?;

@@ -134,6 +134,11 @@ impl Metrics {
         }
     }
 
+    /// See [`App::warm_models`].
+    pub(crate) fn warm_models(&self) -> Result<u64, aceso_app::AppError> {
+        self.app.warm_models()
+    }
+
     /// Everything, in the OpenMetrics text format.
     pub(crate) fn text(&self, traffic: Traffic) -> Result<String, fmt::Error> {
         self.held.set(self.app.info().last_block_height.value(), &self.app.stats(), traffic);

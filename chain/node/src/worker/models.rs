@@ -1,12 +1,12 @@
-//! Models that are ready to run, the latest few of them.
+//! Models that are ready to run, the latest of them, as many as there is memory for.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use aceso_inference::{Kernels, Model, ModelRefused, admit_with};
 use aceso_types::{Manifest, ModelId};
 
-/// Models that stay in memory. A committee reads with a handful.
-const KEPT: usize = 4;
+/// Bytes of models that stay in memory, where nothing else is said.
+const BYTES_MAX: u64 = 1 << 30;
 
 /// Why a model is not to be had here.
 #[derive(Debug, thiserror::Error)]
@@ -32,6 +32,7 @@ pub(crate) enum ModelError {
 /// See the module.
 pub(crate) struct Models {
     kernels: Kernels,
+    bytes_max: u64,
     /// The latest last.
     ready: Mutex<Vec<(ModelId, Arc<Model>)>>,
 }
@@ -39,7 +40,12 @@ pub(crate) struct Models {
 impl Models {
     /// None yet; they will run with these kernels.
     pub(crate) fn new(kernels: Kernels) -> Self {
-        Self { kernels, ready: Mutex::default() }
+        Self { kernels, bytes_max: BYTES_MAX, ready: Mutex::default() }
+    }
+
+    /// The same with as many bytes of models in memory.
+    pub(crate) fn within(self, bytes_max: u64) -> Self {
+        Self { bytes_max, ..self }
     }
 
     /// The model of a manifest; its bytes are asked for where it is not ready. One is made ready at a time.
@@ -59,8 +65,51 @@ impl Models {
             }
         };
         ready.push((id, Arc::clone(&found)));
-        let surplus = ready.len().saturating_sub(KEPT);
+        // However large the latest is, it stays: somebody reads with it now.
+        let mut bytes = 0_u64;
+        let fits = ready.iter().rev().skip(1).take_while(|(_, model)| {
+            bytes = bytes.saturating_add(weight(model));
+            bytes.saturating_add(weight(&found)) <= self.bytes_max
+        });
+        let kept = 1 + fits.count();
+        let surplus = ready.len().saturating_sub(kept);
         ready.drain(..surplus);
         Ok(found)
+    }
+}
+
+/// Bytes that a model takes while it is ready.
+fn weight(model: &Model) -> u64 {
+    model.facts().weight_bytes.saturating_add(model.facts().peak_bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use aceso_test_support::repository;
+
+    use super::*;
+
+    #[test]
+    fn the_latest_models_that_fit_stay_and_always_the_last() {
+        let folder = repository().join("models/pneumonia");
+        let bytes = std::fs::read(folder.join("model.onnx")).unwrap();
+        let first: Manifest = serde_json::from_slice(&std::fs::read(folder.join("manifest.json")).unwrap()).unwrap();
+        let named = |name: &str| Manifest { name: name.into(), ..first.clone() };
+        let all = [named("a"), named("b"), named("c")];
+        let one = weight(&aceso_inference::admit(&bytes, &first).unwrap());
+        let loads = |models: &Models, which: usize| {
+            let mut loaded = false;
+            let onnx = || {
+                loaded = true;
+                Ok(bytes.clone())
+            };
+            models.get(&all[which], onnx).unwrap();
+            loaded
+        };
+        let two = Models::new(Kernels::default()).within(2 * one);
+        let asked = [0, 1, 0, 2, 0, 1].map(|which| loads(&two, which));
+        assert_eq!(asked, [true, true, false, true, false, true], "the least recently used goes");
+        let none = Models::new(Kernels::default()).within(0);
+        assert_eq!([0, 0, 1, 0].map(|which| loads(&none, which)), [true, false, true, true]);
     }
 }

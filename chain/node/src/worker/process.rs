@@ -65,7 +65,7 @@ pub(crate) fn run(args: &Args, output: Output) -> anyhow::Result<()> {
             home.path().display()
         );
     }
-    let models = Arc::new(Models::new(config.kernels(&home)?));
+    let models = Arc::new(Models::new(config.kernels(&home)?).within(config.model_cache_bytes));
     let lane = |number: u16| {
         let (mut here, socket) = (Here::new(home.clone(), Arc::clone(&models)), socket.clone());
         let name = format!("worker-{number}");

@@ -121,7 +121,7 @@ impl Work {
 
     /// Starts its threads: one that follows the chain, the lanes, one that listens to worker processes, one for chores.
     pub(crate) fn start(self: &Arc<Self>, home: &Home, config: &Config, chores: Chores) -> anyhow::Result<()> {
-        let models = Arc::new(Models::new(self.kernels));
+        let models = Arc::new(Models::new(self.kernels).within(config.model_cache_bytes));
         for number in 0..config.worker_threads {
             let (work, mut here) = (Arc::clone(self), Here::new(home.clone(), Arc::clone(&models)));
             let lane = move || {

@@ -135,7 +135,16 @@ fn outcomes_fit_what_was_asked_for() {
     let tensor = |bytes: u32| Tensor::zeros(ElementType::U8, vec![bytes]).unwrap();
     let open = |outputs| Outcome::Open { input, outputs };
     assert!(open(vec![tensor(4096)]).fits(&Disclosure::Open));
-    assert!(!open(vec![tensor(4096), tensor(1)]).fits(&Disclosure::Open) && !open(Vec::new()).fits(&Disclosure::Open));
+    assert!(
+        !open(vec![tensor(4096), tensor(300)]).fits(&Disclosure::Open) && !open(Vec::new()).fits(&Disclosure::Open)
+    );
+    // What a request is let pass by is what fits: to the byte, and the outcome has room for it.
+    for bytes in 4_000..4_400 {
+        let outputs = vec![tensor(bytes)];
+        let passes = result_bytes(&outputs) <= INLINE_BYTES_MAX as u64;
+        assert_eq!((open(outputs.clone()).fits(&Disclosure::Open), passes), (passes, bytes <= 4_313), "{bytes}");
+        assert!(!passes || open(outputs).encode().len() <= OUTCOME_BYTES_MAX);
+    }
     assert_eq!(open(vec![tensor(3)]).digest(), outputs_digest(&[tensor(3)]));
     let sealed = |length| Outcome::Sealed { input, commitment: Digest::default(), ciphertext: vec![0; length] };
     assert!(sealed(100).fits(&Disclosure::Sealed) && !sealed(0).fits(&Disclosure::Sealed));

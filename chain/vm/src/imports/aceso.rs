@@ -101,11 +101,7 @@ fn blob_size(host: &mut Host<'_>, cid: u32, length: u32, size: u32) -> Result<u3
 /// What is to be known of a finished read, JSON of [`aceso_types::guest::ReadInfo`]. With too little room it says how
 /// much it takes.
 fn read_info(host: &mut Host<'_>, context: u32, out: u32, room: u32, written: u32) -> Result<u32, VmError> {
-    let info = match host.frame().inference.info(context) {
-        Ok(info) => info.to_vec(),
-        Err(errno) => return Ok(errno.into()),
-    };
-    answer(host, &info, out, room, written)
+    answer(host, |inference| inference.info(context), (out, room, written))
 }
 
 /// Short text at a plain pointer; none if it is too long, is not text or does not lie in memory.

@@ -1,9 +1,13 @@
 //! `wasi_ephemeral_nn`: models, in the shape of wasi-nn's witx interface.
 //!
 //! A graph is a registered model, named by the 64 hexadecimal digits of its id; models in bytes are not taken. A context
-//! is filled, computed once, and asked for its outputs; setting an input again begins a new round. Handles count up from
-//! 0 in each frame and die with it. Results are errno numbers of the witx: a wrong handle, shape, pointer or order is
-//! answered with one of them and the contract goes on; a refusal by the chain ends the frame.
+//! is filled, computed once, and asked for its outputs; setting an input again begins a new round. Several graphs and
+//! contexts live beside each other. Handles count up from 0 in each frame and die with it. Elements are the witx's u8, i32
+//! and i64, and as an extension i8 under the number 6, the first that the witx leaves free.
+//!
+//! Results are errno numbers of the witx: a wrong handle, shape, pointer or order is answered with one of them and the
+//! contract goes on; a refusal by the chain ends the frame. `missing_memory` is never answered: what has no memory is not
+//! stored. Each call costs [`price::HOST_CALL`], and what it copies, loads or runs is paid before it is done.
 
 use aceso_types::tensor::RANK_MAX;
 use aceso_types::{ElementType, ModelId, Tensor};
@@ -122,8 +126,8 @@ fn load_by_name(host: &mut Host<'_>, name: u32, length: u32, graph: u32) -> Resu
     }
     host.charge(price::MODEL)?;
 
-    let limit = host.frame().limit;
-    let facts = match host.ask_gently(|backend| backend.model(&name))? {
+    let (limit, left) = (host.frame().limit, host.gas_left()?);
+    let facts = match host.ask_gently(|backend| backend.model(&name, left))? {
         Ok(facts) => facts,
         Err(HostError::NotFound) => return Ok(Errno::NotFound.into()),
         Err(error) => return Err(VmError::from_host(error, limit)),
@@ -216,16 +220,19 @@ fn get_output(
     room: u32,
     written: u32,
 ) -> Result<u32, VmError> {
-    let output = match host.frame().inference.output(context, index) {
-        Ok(output) => output.to_vec(),
-        Err(errno) => return Ok(errno.into()),
-    };
-    answer(host, &output, out, room, written)
+    answer(host, |inference| inference.output(context, index), (out, room, written))
 }
 
-/// Copies bytes out and says how many there are; with too little room it says only that.
-pub(super) fn answer(host: &mut Host<'_>, bytes: &[u8], out: u32, room: u32, written: u32) -> Result<u32, VmError> {
-    let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+/// Copies bytes out and says how many there are; with too little room it says only that. Nothing is copied unpaid.
+pub(super) fn answer(
+    host: &mut Host<'_>,
+    found: impl Fn(&mut Inference) -> Result<&[u8], Errno>,
+    (out, room, written): (u32, u32, u32),
+) -> Result<u32, VmError> {
+    let length = match found(&mut host.frame().inference) {
+        Ok(bytes) => u32::try_from(bytes.len()).unwrap_or(u32::MAX),
+        Err(errno) => return Ok(errno.into()),
+    };
     if !host.write(written, &length.to_le_bytes())? {
         return Ok(Errno::InvalidArgument.into());
     }
@@ -233,7 +240,8 @@ pub(super) fn answer(host: &mut Host<'_>, bytes: &[u8], out: u32, room: u32, wri
         return Ok(Errno::TooLarge.into());
     }
     host.charge(price::BYTES_OUT.saturating_mul(u64::from(length)))?;
-    let done = host.write(out, bytes)?;
+    let bytes = found(&mut host.frame().inference).map(<[u8]>::to_vec).unwrap_or_default();
+    let done = host.write(out, &bytes)?;
     Ok(if done { Errno::Success } else { Errno::InvalidArgument }.into())
 }
 

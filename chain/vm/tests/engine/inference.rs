@@ -325,3 +325,96 @@ fn models_cost_what_they_say_before_they_run() {
     assert_eq!(report.result, Err(VmError::OutOfGas { limit: enough }));
     assert!(mock.permitted);
 }
+
+/// The model of every type at 400, and a tensor of each: i32 −5 at 600, i64 2⁴⁰ at 620, i8 −3 at 640.
+fn typed_data() -> String {
+    let record = |at: u32, ty: u32, data: u32, length: u32| {
+        let words = [680, 1, ty, data, length].map(|word: u32| word.to_le_bytes()).concat();
+        let text: String = words.iter().map(|byte| format!("\\{byte:02x}")).collect();
+        format!(r#"(data (i32.const {at}) "{text}")"#)
+    };
+    format!(
+        r#"(data (i32.const 400) "{}") {} {} {}
+        (data (i32.const 680) "\01\00\00\00") (data (i32.const 684) "\fb\ff\ff\ff")
+        (data (i32.const 688) "\00\00\00\00\00\01\00\00") (data (i32.const 696) "\fd")"#,
+        mock::typed(),
+        record(600, 4, 684, 4),
+        record(620, 5, 688, 8),
+        record(640, 6, 696, 1)
+    )
+}
+
+#[track_caller]
+fn check_typed(steps: &[&str], expected: Expect) {
+    let (report, mock) = Tiers::new().run(&contract_with(steps, &typed_data()), PLENTY, Mock::default);
+    let bytes = report.result.unwrap();
+    let (digits, rest) = bytes.split_at(bytes.len() - 12);
+    expected.assert_eq(&format!("{} {rest:?} {:?}", String::from_utf8_lossy(digits), mock.log));
+}
+
+const LOAD_TYPED: &str = "$load_by_name (i32.const 400) (i32.const 64) (i32.const 3000)";
+
+#[test]
+fn every_type_goes_in_and_comes_out() {
+    let set = |index, at| format!("$set_input (i32.const 0) (i32.const {index}) (i32.const {at})");
+    let get = |index, to, room| {
+        format!("$get_output (i32.const 0) (i32.const {index}) (i32.const {to}) (i32.const {room}) (i32.const 3000)")
+    };
+    let (first, second, third) = (set(0, 600), set(1, 620), set(2, 640));
+    let filled = [LOAD_TYPED, INIT, &third, &first, &second, COMPUTE];
+    // −5 + 2⁴⁰ − 3, as i64, then its lowest four bytes.
+    let (long, word, byte) = (get(0, 2000, 8), get(1, 2008, 4), get(2, 2011, 1));
+    check_typed(&[&filled[..], &[&long]].concat(), expect![[r#""#]]);
+    check_typed(&[&filled[..], &[&word, &byte]].concat(), expect![[r#""#]]);
+    // Each type in the place of another, an input that is missing, an index that is none.
+    let (wrong, other, none) = (set(0, 620), set(1, 640), set(3, 600));
+    check_typed(&[LOAD_TYPED, INIT, &wrong, &other, &none, &first, &second, COMPUTE], expect![[r#""#]]);
+    let (short, beyond) = (get(0, 2000, 7), get(3, 2000, 8));
+    check_typed(&[&filled[..], &[&short, &beyond]].concat(), expect![[r#""#]]);
+}
+
+#[test]
+fn graphs_and_contexts_live_beside_each_other() {
+    let init = |graph| format!("$init (i32.const {graph}) (i32.const 3000)");
+    let set = |context, index, at| format!("$set_input (i32.const {context}) (i32.const {index}) (i32.const {at})");
+    let compute = |context| format!("$compute (i32.const {context})");
+    let get = |context, to, room| {
+        format!("$get_output (i32.const {context}) (i32.const 0) (i32.const {to}) (i32.const {room}) (i32.const 3000)")
+    };
+    // Contexts 0 and 2 of the second graph, 1 of the first; filled and computed in turn.
+    let steps = [
+        LOAD.into(),
+        LOAD_TYPED.into(),
+        init(1),
+        init(0),
+        init(1),
+        init(2),
+        set(0, 0, 600),
+        set(1, 0, 200),
+        set(2, 0, 600),
+        set(0, 1, 620),
+        compute(2),
+        compute(1),
+        set(0, 2, 640),
+        compute(0),
+        get(1, 2000, 4),
+        get(0, 2004, 8),
+        get(2, 2000, 8),
+    ];
+    let steps: Vec<&str> = steps.iter().map(String::as_str).collect();
+    check_typed(&steps, expect![[r#""#]]);
+}
+
+/// What loading costs is known before anything is loaded, so that nobody has a model loaded that he cannot pay.
+#[test]
+fn a_load_that_cannot_be_paid_is_not_begun() {
+    let gas = |steps: &[&str]| run(steps).0.gas_used;
+    let mock = || Mock { tells_loads: true, ..Mock::default() };
+    let before = gas(&["$compute (i32.const 9)"]) + price::MODEL;
+    for (more, loads) in [(LOAD_GAS / 2, 0), (2 * LOAD_GAS, 1)] {
+        let (report, mock) = Tiers::new().run(&contract(&[LOAD]), before + more, mock);
+        assert_eq!(mock.log.len(), loads);
+        assert_eq!(report.result.is_ok(), loads == 1);
+        assert!(loads == 1 || report.gas_used == before + more);
+    }
+}

@@ -1,4 +1,4 @@
-//! A backend in memory, with one tiny model: it adds 1 to each byte, wrapping.
+//! A backend in memory, with two tiny models: one adds 1 to each byte, wrapping, and one takes and gives every type.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -23,6 +23,8 @@ pub(crate) struct Mock {
     pub(crate) panics: bool,
     /// Whether a permit is there to be consumed.
     pub(crate) permitted: bool,
+    /// Whether loads are told.
+    pub(crate) tells_loads: bool,
     /// Gas that a query takes.
     pub(crate) query_gas: u64,
     /// What happened, in order.
@@ -102,11 +104,42 @@ impl Addresses for Mock {
     }
 }
 
+/// The model of every type: an i32, an i64 and an i8 in, their sum as i64, i32 and i8 out.
+pub(crate) fn typed() -> ModelId {
+    ModelId(Digest([8; 32]))
+}
+
+/// The number in a tensor of one element.
+fn number(tensor: &Tensor) -> i64 {
+    let sign = if tensor.data().last().is_some_and(|byte| *byte >= 128) { 255 } else { 0 };
+    let mut bytes = [sign; 8];
+    bytes[..tensor.data().len()].copy_from_slice(tensor.data());
+    i64::from_le_bytes(bytes)
+}
+
+fn one(ty: ElementType, number: i64) -> Tensor {
+    Tensor::new(ty, vec![1], number.to_le_bytes()[..ty.width()].into()).unwrap()
+}
+
 impl Models for Mock {
-    fn model(&mut self, name: &str) -> HostResult<ModelFacts> {
+    fn model(&mut self, name: &str, gas_left: u64) -> HostResult<ModelFacts> {
+        let spec = |ty| TensorSpec { ty, dims: vec![1] };
+        if name == typed().to_string() {
+            return Ok(ModelFacts {
+                id: typed(),
+                load_gas: LOAD_GAS,
+                run_gas: RUN_GAS,
+                inputs: [ElementType::I32, ElementType::I64, ElementType::I8].map(spec).into(),
+                outputs: [ElementType::I64, ElementType::I32, ElementType::I8].map(spec).into(),
+            });
+        }
         if name != model().to_string() {
             return Err(HostError::NotFound);
         }
+        if gas_left < LOAD_GAS {
+            return Err(HostError::OutOfGas);
+        }
+        self.log.extend(self.tells_loads.then(|| "load".into()));
         let spec = TensorSpec { ty: ElementType::U8, dims: DIMS.into() };
         Ok(ModelFacts {
             id: model(),
@@ -118,6 +151,11 @@ impl Models for Mock {
     }
 
     fn run(&mut self, id: &ModelId, inputs: &[Tensor], _: Option<u32>) -> HostResult<Vec<Tensor>> {
+        if *id == typed() {
+            self.log.push(format!("sum {:?}", inputs.iter().map(number).collect::<Vec<_>>()));
+            let sum = inputs.iter().map(number).sum();
+            return Ok([ElementType::I64, ElementType::I32, ElementType::I8].map(|ty| one(ty, sum)).into());
+        }
         assert_eq!(*id, model());
         let [input] = inputs else { panic!("one input was announced") };
         self.log.push(format!("run {:?}", input.data()));

@@ -76,7 +76,7 @@ impl Addresses for Nested<'_> {
 }
 
 impl Models for Nested<'_> {
-    fn model(&mut self, _: &str) -> HostResult<ModelFacts> {
+    fn model(&mut self, _: &str, _: u64) -> HostResult<ModelFacts> {
         Err(HostError::NotFound)
     }
     fn run(&mut self, _: &ModelId, _: &[Tensor], _: Option<u32>) -> HostResult<Vec<Tensor>> {

@@ -83,5 +83,6 @@ fn read() -> aceso_types::guest::ReadInfo {
         fee: "0".into(),
         scores: vec![],
         findings: vec![],
+        readings: vec![],
     }
 }

@@ -2,7 +2,7 @@
 
 use aceso_types::{
     BlobId, Digest, ElementType, Manifest, PixelDigest, Tensor,
-    guest::{Answered, Score},
+    guest::{Answered, Answers, Score},
     manifest::{self, Channels, Crop, Finding, Label, Layout, Onnx, Output, Pipeline, Price, Resize, Window},
 };
 
@@ -44,11 +44,11 @@ pub trait Engine {
     /// Where the inputs are not what the model takes.
     fn run(&self, manifest: &Manifest, inputs: &[Tensor]) -> Result<Vec<Tensor>, String>;
 
-    /// Reads the first output as the manifest says.
+    /// Reads the outputs as the manifest says.
     ///
     /// # Errors
-    /// Where the output has not the manifest's labels.
-    fn answer(&self, manifest: &Manifest, outputs: &[Tensor]) -> Result<(Vec<Score>, Vec<Answered>), String>;
+    /// Where the outputs are not what the manifest says of them.
+    fn answer(&self, manifest: &Manifest, outputs: &[Tensor]) -> Result<Answers, String>;
 }
 
 /// An engine that a test scripts: an image is a text `pixels|wrapping`, whose identity is the part before the bar, and
@@ -69,6 +69,7 @@ impl Script {
         Manifest {
             version: manifest::VERSION,
             name: name.into(),
+            author: None,
             onnx: Onnx::of(BlobId::of_raw(onnx), onnx),
             pipeline: Pipeline {
                 modalities: vec!["DX".into()],
@@ -85,7 +86,8 @@ impl Script {
             },
             output: Output {
                 labels: vec![Label { name: "finding".into(), probability: (0..256).map(|row| row * 3906).collect() }],
-                findings: vec![Finding { id: "finding".into(), label: 0, at_least: 0 }],
+                findings: vec![Finding { id: "finding".into(), output: None, label: 0, at_least: 0 }],
+                tensors: None,
             },
             intended_use: "tests of contracts".into(),
             licence: "Apache-2.0".into(),
@@ -126,7 +128,7 @@ impl Engine for Script {
         Tensor::new(ElementType::I8, dims, vec![first; labels]).map(|output| vec![output]).map_err(|e| e.to_string())
     }
 
-    fn answer(&self, manifest: &Manifest, outputs: &[Tensor]) -> Result<(Vec<Score>, Vec<Answered>), String> {
+    fn answer(&self, manifest: &Manifest, outputs: &[Tensor]) -> Result<Answers, String> {
         let output = outputs.first().ok_or("the model has one output")?;
         let values: Vec<i32> = output.data().iter().map(|&byte| i32::from(byte.cast_signed())).collect();
         let probability = |table: &[u32], value: i32| {
@@ -140,6 +142,6 @@ impl Engine for Script {
         let findings = manifest.output.findings.iter();
         let findings =
             findings.map(|one| Answered { id: one.id.clone(), present: present(one.label, one.at_least) }).collect();
-        Ok((scores, findings))
+        Ok(Answers { scores, findings, readings: Vec::new() })
     }
 }

@@ -3,10 +3,7 @@
 use std::collections::BTreeMap;
 
 use aceso_inference::{Model, Record, image};
-use aceso_types::{
-    Manifest, ModelId, Tensor,
-    guest::{Answered, Score},
-};
+use aceso_types::{Manifest, ModelId, Tensor, guest::Answers};
 
 use super::engine::{Engine, Opened, Stated};
 
@@ -35,8 +32,7 @@ impl Engine for Inference {
         model.run(inputs).map_err(|e| e.to_string())
     }
 
-    fn answer(&self, manifest: &Manifest, outputs: &[Tensor]) -> Result<(Vec<Score>, Vec<Answered>), String> {
-        let output = outputs.first().ok_or("the model has no output")?;
-        aceso_inference::scores(manifest, output).map_err(|e| e.to_string())
+    fn answer(&self, manifest: &Manifest, outputs: &[Tensor]) -> Result<Answers, String> {
+        aceso_inference::answers(manifest, outputs).map_err(|e| e.to_string())
     }
 }

@@ -113,7 +113,7 @@ impl Chain {
         let (read, image, pixels) = run.read.ok_or(Errno::NotFound)?;
         let registration = &self.images.get(&image).ok_or(Errno::NotFound)?.registration;
         let known = self.models.get(&model).ok_or(Errno::NotFound)?;
-        let (scores, findings) = self.engine.answer(&known.manifest, &outputs).map_err(|_| Errno::RuntimeError)?;
+        let answers = self.engine.answer(&known.manifest, &outputs).map_err(|_| Errno::RuntimeError)?;
         let info = ReadInfo {
             read,
             image,
@@ -123,8 +123,9 @@ impl Chain {
             model,
             author: known.author.clone(),
             fee: known.manifest.price.amount.to_string(),
-            scores,
-            findings,
+            scores: answers.scores,
+            findings: answers.findings,
+            readings: answers.readings,
         };
         serde_json::to_vec(&info).map_err(|_| Errno::InvalidEncoding.into())
     }

@@ -4,7 +4,7 @@
 
 use aceso_types::{
     BlobId, Digest, ModelId, ReadId,
-    guest::{Answered, Callback, Ended, Origin, ReadDone, Score, Vouched},
+    guest::{Answered, Answers, Callback, Ended, Origin, ReadDone, Vouched},
     journal::{Entry, Event},
     msg::{Acceptance, Disclose, MsgRequestRead, MsgRequestReadResponse, Named},
     sealed::{Failure, Terms, claim, commitment},
@@ -68,8 +68,7 @@ pub(crate) struct Jobs {
 struct Outcome {
     claim: Digest,
     origin: Option<Origin>,
-    scores: Vec<Score>,
-    findings: Vec<Answered>,
+    answers: Answers,
     commitment: Option<Digest>,
 }
 
@@ -274,7 +273,9 @@ impl Chain {
         if let Some(Ok(outcome)) = outcome {
             done.claim = Some(outcome.claim);
             done.origin = outcome.origin.map(|one| Vouched { institution: one.institution, study: one.study });
-            (done.scores, done.findings, done.commitment) = (outcome.scores, outcome.findings, outcome.commitment);
+            let Answers { scores, findings, readings } = outcome.answers;
+            (done.scores, done.findings, done.readings) = (scores, findings, readings);
+            done.commitment = outcome.commitment;
             if let (Disclose::Predicate, Some(read)) = (job.request.disclose(), done.read) {
                 for one in &done.findings {
                     let key = (job.request.owner.clone(), job.image, job.model, one.id.clone());
@@ -291,22 +292,22 @@ impl Chain {
         let manifest = &self.models.get(&job.model).ok_or("the model is not registered")?.manifest;
         let opened = self.engine.open(&record.plain, &record.registration.stated, manifest)?;
         let outputs = self.engine.run(manifest, &[opened.input])?;
-        let (scores, findings) = self.engine.answer(manifest, &outputs)?;
-        let (scores, findings, commitment) = match request.disclose() {
-            Disclose::Open => (scores, findings, None),
+        let answers = self.engine.answer(manifest, &outputs)?;
+        let (answers, commitment) = match request.disclose() {
+            Disclose::Open => (answers, None),
             Disclose::Predicate => {
-                let asked = findings.into_iter().filter(|one| request.findings.contains(&one.id));
-                (Vec::new(), asked.collect(), None)
+                let asked = answers.findings.into_iter().filter(|one| request.findings.contains(&one.id));
+                (Answers { findings: asked.collect(), ..Answers::default() }, None)
             }
             // On a chain the blind follows from the record's key and the job.
             Disclose::Sealed => {
                 let blind = Digest::sha3("aceso/testing/v1", &[&number.to_be_bytes()]);
-                (Vec::new(), Vec::new(), Some(commitment(&blind.0, &outputs)))
+                (Answers::default(), Some(commitment(&blind.0, &outputs)))
             }
         };
         let claim = claim(CHAIN_ID, &request.requester, &opened.pixels);
         let origin = vouched(record.registration.origin.as_ref(), &opened.pixels);
-        Ok(Outcome { claim, origin, scores, findings, commitment })
+        Ok(Outcome { claim, origin, answers, commitment })
     }
 
     /// What is told of every job, however it ended.
@@ -330,6 +331,7 @@ impl Chain {
             total: *total,
             scores: Vec::new(),
             findings: Vec::new(),
+            readings: Vec::new(),
             commitment: None,
         }
     }

@@ -2,9 +2,10 @@
  * A result as a DICOM structured report (Enhanced SR, PS3.3 A.35.2), a file of PS3.10 in Explicit VR Little Endian. The image's
  * own study is not known from a receipt, so the report has a study of its own; texts are UTF-8.
  */
-import { toUtf8 } from "@cosmjs/encoding";
+import { sha256 } from "@cosmjs/crypto";
+import { toHex, toUtf8 } from "@cosmjs/encoding";
 
-import { PRELIMINARY, type Report, uidOf } from "./report.js";
+import { PRELIMINARY, type Report, decimal, fileOf, inWords, uidOf } from "./report.js";
 
 const ENHANCED_SR = "1.2.840.10008.5.1.4.1.1.88.22";
 const EXPLICIT_LITTLE = "1.2.840.10008.1.2.1";
@@ -15,6 +16,8 @@ const SHORT = new Set(["LO", "SH"]);
 /** Most characters of a code value (SH) and of its meaning (LO). */
 const SH = 16;
 const LO = 64;
+/** Most characters of a decimal string. */
+const DS = 16;
 
 type Element = readonly [tag: number, vr: string, value: string | number | Uint8Array | readonly Element[][]];
 
@@ -90,24 +93,32 @@ function content(report: Report): Element[][] {
     concept(own(id)),
     [0x0040a168, "SQ", [present ? code("52101004", "SCT", "Present") : code("2667000", "SCT", "Absent")]],
   ]);
-  const scored = report.scores.map(({ label, probability }): Element[] => [
+  const number = (name: string, unit: Element[], value: string): Element[] => [
     contains,
     [0x0040a040, "CS", "NUM"],
-    concept(own(label)),
-    [
-      0x0040a300,
-      "SQ",
-      [
-        [
-          [0x004008ea, "SQ", [code("1", "UCUM", "no units")]],
-          [0x0040a30a, "DS", String(probability / 1_000_000)],
-        ],
-      ],
-    ],
-  ]);
+    concept(own(name)),
+    [0x0040a300, "SQ", [[[0x004008ea, "SQ", [unit]], [0x0040a30a, "DS", value]]]],
+  ];
+  const scored = report.scores.map(({ label, probability }) =>
+    number(label, code("1", "UCUM", "no units"), String(probability / 1_000_000)),
+  );
+  const readings = (report.readings ?? []).flatMap((reading): Element[][] => {
+    const { name, text: words } = inWords(reading);
+    // A decimal string has at most 16 characters (PS3.5 6.2); a longer one stays text rather than be rounded.
+    if ("quantity" in reading && decimal(reading.quantity.micro).length <= DS) {
+      const { micro, unit } = reading.quantity;
+      return [number(name, code(unit.slice(0, SH), "UCUM", unit), decimal(micro))];
+    }
+    const file = fileOf(report, reading);
+    const kept = file ? `; in ${file.name}, SHA-256 ${toHex(sha256(file.npy))}` : "";
+    const areas = "mask" in reading ? reading.mask.areas : [];
+    const pixels = code("{pixels}", "UCUM", "pixels");
+    return [text(own(name), words + kept), ...areas.map((area) => number(area.class, pixels, String(area.pixels)))];
+  });
   return [
     ...found,
     ...scored,
+    ...readings,
     text(code("121106", "DCM", "Comment"), PRELIMINARY),
     text(code("111001", "DCM", "Algorithm Name"), report.model.name),
     text(code("111003", "DCM", "Algorithm Version"), report.model.id),

@@ -1,7 +1,8 @@
 /** A result as HL7 FHIR R4: a Bundle with a DiagnosticReport, its Observations and the model as a Device. */
 import { toBase64 } from "@cosmjs/encoding";
 
-import { PRELIMINARY, type Report, uidOf, urnOf } from "./report.js";
+import type { Reading } from "../records.js";
+import { PRELIMINARY, type Report, fileOf, inWords, uidOf, urnOf } from "./report.js";
 
 type Resource = { resourceType: string; id: string } & Record<string, unknown>;
 
@@ -57,7 +58,28 @@ export function fhir(report: Report): string {
       valueQuantity: { value: probability / 1_000_000, unit: "probability", system: UCUM, code: "1" },
     }),
   );
-  const observations = [...found, ...scored];
+  const readings = report.readings ?? [];
+  const coding = (code: string) => ({ coding: [{ system: `${urn}:model:${model.id}`, code, display: code }], text: code });
+  const valued = (reading: Reading): Record<string, unknown> => {
+    if ("class" in reading) return { valueCodeableConcept: coding(reading.class.class) };
+    if ("quantity" in reading) {
+      const { micro, unit } = reading.quantity;
+      return { valueQuantity: { value: micro / 1_000_000, unit, system: UCUM, code: unit } };
+    }
+    if ("maps" in reading) return { valueString: inWords(reading).text };
+    const component = reading.mask.areas.map((area) => ({
+      code: coding(area.class),
+      valueQuantity: { value: area.pixels, unit: "pixels", system: UCUM, code: "{pixels}" },
+    }));
+    return { valueString: inWords(reading).text, component };
+  };
+  const readOut = readings.map((reading, at) => observation(`reading-${at + 1}`, inWords(reading).name, valued(reading)));
+  const files = readings.flatMap((reading) => {
+    const file = fileOf(report, reading);
+    const title = file && `${file.name}: ${inWords(reading).name}, ${inWords(reading).text} (NumPy's format, with type and shape)`;
+    return file ? [{ contentType: "application/octet-stream", title, data: toBase64(file.npy) }] : [];
+  });
+  const observations = [...found, ...scored, ...readOut];
   const conclusion = findings.map(({ id, present }) => `${id}: ${present ? "present" : "absent"}`).join("; ");
   const diagnostic: Resource = {
     resourceType: "DiagnosticReport",
@@ -82,6 +104,7 @@ export function fhir(report: Report): string {
         title: `${report.receipt.name}: by it anybody checks that this is what was read of ${report.image}`,
         data: toBase64(report.receipt.bytes),
       },
+      ...files,
     ],
   };
   const bundle = {

@@ -5,7 +5,7 @@
 import { sha256 } from "@cosmjs/crypto";
 import { toHex, toUtf8 } from "@cosmjs/encoding";
 
-import type { Finding, Manifest, Receipt, Score } from "../records.js";
+import type { Finding, Manifest, OutputFile, Reading, Receipt, Score } from "../records.js";
 
 /** A result that is to be exported. */
 export interface Report {
@@ -25,6 +25,10 @@ export interface Report {
   modality: string;
   findings: Finding[];
   scores: Score[];
+  /** What else the outputs say. */
+  readings?: Reading[];
+  /** Masks and maps, where whoever exports has them. */
+  files?: OutputFile[];
   /** When it was proven to be so, by the clock of the header or of whoever exports. */
   issued: Date;
   /** On what it rests, in words. */
@@ -37,7 +41,7 @@ export interface Report {
 export function reportOf(
   receipt: Receipt,
   manifest: Manifest,
-  told: { findings: Finding[]; scores: Score[]; issued: Date; rests: string; receipt: Report["receipt"] },
+  told: Pick<Report, "findings" | "scores" | "readings" | "files" | "issued" | "rests" | "receipt">,
 ): Report {
   const [modality = ""] = manifest.pipeline.modalities;
   return {
@@ -68,6 +72,36 @@ export const uidOf = (report: Report, purpose: string): string =>
 /** As FHIR does. */
 export const urnOf = (report: Report, purpose: string): string =>
   `urn:uuid:${toHex(named(report, purpose)).replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-")}`;
+
+/** A reading in words, as it is shown and exported: what was computed, and nothing that was not. */
+export function inWords(reading: Reading): { name: string; text: string } {
+  if ("class" in reading) return { name: reading.class.name, text: reading.class.class };
+  if ("quantity" in reading) {
+    const { name, micro, unit } = reading.quantity;
+    return { name, text: `${decimal(micro)} ${unit}` };
+  }
+  if ("mask" in reading) {
+    const { name, width, height, areas } = reading.mask;
+    const parts = areas.map((area) => `${area.pixels} of ${area.class}`).join(", ");
+    return { name, text: `a mask of ${width} × ${height} pixels: ${parts}` };
+  }
+  const { name, width, height, channels } = reading.maps;
+  return { name, text: `maps of ${width} × ${height} values, not interpreted: ${channels.join(", ")}` };
+}
+
+/** Millionths as decimals, exactly. */
+export const decimal = (micro: number): string => {
+  const whole = Math.trunc(Math.abs(micro) / 1_000_000);
+  const rest = String(Math.abs(micro) % 1_000_000).padStart(6, "0").replace(/0+$/, "");
+  return `${micro < 0 ? "-" : ""}${whole}${rest && `.${rest}`}`;
+};
+
+/** The file of a mask or of maps, and its name: it says its own type and shape. */
+export function fileOf(report: Pick<Report, "read" | "files">, reading: Reading): { name: string; npy: Uint8Array } | undefined {
+  const output = "mask" in reading ? reading.mask.output : "maps" in reading ? reading.maps.output : undefined;
+  const file = report.files?.find((one) => one.output === output);
+  return file && { name: `read-${report.read}-output-${file.output + 1}.npy`, npy: file.npy };
+}
 
 /** What stands in every export: a model's output is no diagnosis. */
 export const PRELIMINARY =

@@ -1,8 +1,12 @@
 //! Receipts: verified, recomputed, gathered into files.
 
-use aceso_inference::scores;
+use aceso_inference::answers;
 use aceso_seal::{Registered, open_registered};
-use aceso_types::{Digest, Manifest, PixelDigest, Receipt, Tensor, sealed::Outcome};
+use aceso_types::{
+    Digest, Manifest, PixelDigest, Receipt, Tensor,
+    guest::Answers,
+    sealed::Outcome,
+};
 use aceso_verify::{
     Evidence, Opened, RecomputeError, Trust,
     grant::ContentPoint,
@@ -10,7 +14,7 @@ use aceso_verify::{
 };
 use prost::Message;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::json;
 use tendermint::{block::signed_header::SignedHeader, validator};
 use tendermint_proto::v0_38::types as wire;
 
@@ -101,8 +105,8 @@ pub(crate) fn outputs(receipt: &[u8], manifest: &[u8], point: &[u8], file: &[u8]
     Ok(told(&receipt, manifest, &ContentPoint::from_bytes(point)?, &sealed.outcome, file)?)
 }
 
-/// An outcome's digest, with scores and findings as far as it has them for who holds the key. Beside it stand the outputs'
-/// elements, one output after another; the JSON says how many bytes each has.
+/// An outcome's digest, with scores, findings and readings as far as it has them for who holds the key, and beside it all
+/// outputs as files, one after the other.
 fn told(
     receipt: &Receipt,
     manifest: &[u8],
@@ -124,23 +128,22 @@ fn told(
         Outcome::Open { outputs, .. } => outputs.clone(),
         Outcome::Predicate { .. } | Outcome::Failed(_) => Vec::new(),
     };
-    let (scores, computed) = match tensors.first() {
-        Some(output) => scores(&manifest, output).map_err(|e| e.to_string())?,
-        None => Default::default(),
+    let Answers { scores, findings, readings } = match outcome {
+        Outcome::Predicate { findings, .. } => Answers { findings: findings.clone(), ..Answers::default() },
+        Outcome::Failed(_) => Answers::default(),
+        _ => answers(&manifest, &tensors).map_err(|e| e.to_string())?,
     };
-    let findings = match outcome {
-        Outcome::Predicate { findings, .. } => findings.clone(),
-        _ => computed,
-    };
-    let outputs: Vec<Value> = tensors
-        .iter()
-        .map(|one| json!({"ty": one.ty(), "dims": one.dims(), "bytes": one.data().len()}))
-        .collect();
-    let elements: Vec<&[u8]> = tensors.iter().map(Tensor::data).collect();
-    let object = json!({
-        "digest": outcome.digest(), "outcome": outcome, "scores": scores, "findings": findings, "outputs": outputs,
+    let (mut files, mut bytes) = (Vec::new(), Vec::new());
+    for (output, tensor) in tensors.iter().enumerate() {
+        let file = tensor.to_npy();
+        files.push(json!({"output": output, "ty": tensor.ty(), "dims": tensor.dims(), "bytes": file.len()}));
+        bytes.extend_from_slice(&file);
+    }
+    let told = json!({
+        "digest": outcome.digest(), "outcome": outcome, "scores": scores, "findings": findings, "readings": readings,
+        "files": files,
     });
-    Answer::with(&object, elements.concat())
+    Answer::with(&told, bytes)
 }
 
 /// Gathers a receipt file. `commit` is the result of the RPC's `commit` and `validators` the list in the results of

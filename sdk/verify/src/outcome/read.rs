@@ -4,13 +4,12 @@ use alloc::{collections::BTreeMap, string::String, vec::Vec};
 
 use aceso_blobs::{Put, import};
 use aceso_inference::{
-    Model, Record,
+    Model, Record, answers,
     image::{Limits, Stated},
-    scores,
 };
 use aceso_types::{
     Manifest, PixelDigest, Tensor,
-    guest::Answered,
+    guest::{Answered, Answers},
     sealed::{Disclosure, Failure, INLINE_BYTES_MAX, Input, Outcome, RESULT_BYTES_MAX, Statement, claim, commitment},
 };
 
@@ -63,8 +62,7 @@ pub fn read(case: &Case<'_>, tags: &BTreeMap<String, String>, record: &[u8]) -> 
     };
     let input = record.to_tensor(pipeline, &stated).map_err(|_| Failure::Unsuitable)?;
     let outputs = case.model.run(&[input]).map_err(|_| Failure::Inference)?;
-    let first = outputs.first().ok_or(Failure::Inference)?;
-    let (_, findings) = scores(case.manifest, first).map_err(|_| Failure::Inference)?;
+    let Answers { findings, .. } = answers(case.manifest, &outputs).map_err(|_| Failure::Inference)?;
     Ok(Read { pixels: record.identity(), outputs, findings })
 }
 

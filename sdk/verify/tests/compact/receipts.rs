@@ -2,7 +2,7 @@
 
 use aceso_types::{
     Digest, Height, PixelDigest, ReadId, Receipt, TxIndex,
-    guest::{Answered, Score},
+    guest::{Answered, Reading, Score},
     receipt::{self, Committee, Consent, Disagreement, Disclosure, Outcome, SealedRead},
     sealed::{self, Compact, ProofError, committee_digest, consent_digest},
 };
@@ -45,7 +45,7 @@ fn of(draft: &Draft) -> Receipt {
         pixels: None,
         consent: Some(consent),
         disclosure: statement.disclosure,
-        outcome: Outcome { digest: outcome.digest(), scores: Vec::new(), findings },
+        outcome: Outcome { digest: outcome.digest(), scores: Vec::new(), findings, readings: Vec::new() },
         committee: Committee { digest: committee, power: keys.iter().map(|key| key.power).sum(), total: root.total },
         sealed: Some(SealedRead {
             job: statement.job,
@@ -86,6 +86,8 @@ fn what_the_committee_did_not_sign_is_not_believed() {
         disclosed("findings")
     );
     assert_eq!(refused(&|r| r.outcome.scores.push(score.clone())), disclosed("scores"));
+    let reading = Reading::Class { name: "view".into(), class: "pa".into() };
+    assert_eq!(refused(&|r| r.outcome.readings.push(reading.clone())), disclosed("readings"));
     assert_eq!(refused(&|r| r.pixels = Some(PixelDigest(Digest([1; 32])))), disclosed("pixels"));
     assert!(matches!(
         refused(&|r| r.outcome.digest = Digest([1; 32])),

@@ -140,6 +140,7 @@ fn a_nodes_receipt_is_believed() {
                             present: true,
                         },
                     ],
+                    readings: [],
                 },
                 committee: Committee {
                     digest: 75f2544b314769d6e562837331178dd389f0469c3333ea821aef8ae085f3ece4,

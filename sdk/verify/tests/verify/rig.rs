@@ -48,6 +48,7 @@ pub(crate) fn receipt(read: u64) -> Receipt {
             digest: Digest([4; 32]),
             scores: vec![Score { label: "pneumonia".into(), value: -3, probability: 910_000 }],
             findings: vec![Answered { id: "pneumonia".into(), present: true }],
+            readings: vec![],
         },
         sealed: None,
         committee: Committee { digest: committee_digest([(&[5_u8; 32][..], 10)]), power: 10, total: 10 },

@@ -45,6 +45,18 @@ pub enum ExecuteMsg {
         /// Room for the output in bytes.
         room: u32,
     },
+    /// Runs several models on one tensor of unsigned bytes, all loaded before the first is run, and makes the mistakes that a
+    /// program can make; answers [`Beside`] as data.
+    Beside {
+        /// The models' ids.
+        models: Vec<String>,
+        /// The tensor's shape.
+        dims: Vec<u32>,
+        /// Its elements.
+        data: Binary,
+        /// Room for each output in bytes.
+        room: u32,
+    },
     /// Loads a model from bytes, which no chain offers.
     Load {
         /// The bytes.
@@ -57,6 +69,15 @@ pub enum ExecuteMsg {
     },
     /// Ends the process.
     Exit {},
+}
+
+/// What several models answered.
+#[cw_serde]
+pub struct Beside {
+    /// The first output of each, in the order of their runs: the last loaded runs first.
+    pub outputs: Vec<Binary>,
+    /// What wasi-nn said to each mistake.
+    pub mistakes: Vec<String>,
 }
 
 /// What can be asked.
@@ -91,6 +112,9 @@ pub fn execute(_: DepsMut<'_>, _: Env, _: MessageInfo, msg: ExecuteMsg) -> StdRe
         ExecuteMsg::Read { model, image, purpose, room } => {
             Ok(Response::new().set_data(read(&model, &image, &purpose, room)?))
         }
+        ExecuteMsg::Beside { models, dims, data, room } => {
+            Ok(Response::new().set_data(to_json_binary(&beside(&models, &dims, &data, room)?)?))
+        }
         ExecuteMsg::Load { bytes } => {
             GraphBuilder::new(GraphEncoding::Onnx, ExecutionTarget::CPU).build_from_bytes([&bytes]).map_err(said)?;
             Ok(Response::new())
@@ -116,6 +140,39 @@ fn infer(model: &str, dims: &[u32], data: &[u8], room: u32) -> StdResult<Binary>
     let mut context = graph.init_execution_context().map_err(said)?;
     context.set_input(0, TensorType::U8, &dims, data).map_err(said)?;
     finish(context, room)
+}
+
+fn beside(models: &[String], dims: &[u32], data: &[u8], room: u32) -> StdResult<Beside> {
+    let dims = dims.iter().map(|&dim| dim as usize).collect::<Vec<_>>();
+    let builder = || GraphBuilder::new(GraphEncoding::Onnx, ExecutionTarget::CPU);
+    let graphs = models.iter().map(|model| builder().build_from_cache(model));
+    let graphs = graphs.collect::<Result<Vec<_>, _>>().map_err(said)?;
+    let contexts = graphs.iter().map(|graph| graph.init_execution_context());
+    let mut contexts = contexts.collect::<Result<Vec<_>, _>>().map_err(said)?;
+    let mut mistakes = Vec::new();
+    let mut mistake = |result: Result<(), wasi_nn::Error>| {
+        mistakes.push(result.map_or_else(|error| error.to_string(), |()| "no mistake".into()));
+    };
+    mistake(builder().build_from_cache("nobody").map(|_| ()));
+    mistake(builder().build_from_cache(&"0".repeat(64)).map(|_| ()));
+    let mut outputs = Vec::new();
+    for context in contexts.iter_mut().rev() {
+        let mut output = vec![0_u8; room as usize];
+        mistake(context.compute());
+        mistake(context.set_input(0, TensorType::F32, &dims, data));
+        mistake(context.set_input(0, TensorType::I32, &dims, data));
+        mistake(context.set_input(0, TensorType::U8, &dims[1..], data));
+        mistake(context.set_input(1, TensorType::U8, &dims, data));
+        context.set_input(0, TensorType::U8, &dims, data).map_err(said)?;
+        mistake(context.get_output(0, &mut output).map(|_| ()));
+        context.compute().map_err(said)?;
+        mistake(context.get_output(0, &mut output[..0]).map(|_| ()));
+        mistake(context.get_output(1, &mut output).map(|_| ()));
+        let written = context.get_output(0, &mut output).map_err(said)?;
+        output.truncate(written);
+        outputs.push(output.into());
+    }
+    Ok(Beside { outputs, mistakes })
 }
 
 // The blob instead of a tensor: all else is wasi-nn.

@@ -17,7 +17,9 @@ pub(crate) use images::{
     check_origin, get as image, guard, info as image_info, is_code_string, origin_of, register as register_image,
 };
 pub(crate) use permits::{Journal, Permit, SealedUse, consume_sealed, permit, spent, uses, write_journal};
-pub(crate) use read::{OpenRead, compute, covered, finish, note_open, opening, price, receipt, record, span, start};
+pub(crate) use read::{
+    OpenRead, compute, covered, finish, latest_models, note_open, opening, price, receipt, record, span, start,
+};
 
 /// Prefixes and keys of lists, for queries.
 pub(crate) mod lists {

@@ -7,9 +7,10 @@ use aceso_inference::{
     Model, Record,
     image::{Limits, Stated},
 };
+use aceso_state::Order;
 use aceso_types::{
     BlobId, Height, Manifest, ModelId, PixelDigest, ReadId, Receipt, Tensor,
-    guest::ReadInfo,
+    guest::{Answers, ReadInfo},
     journal::{Entry, Event as What},
     manifest::{Layout, Pipeline},
     query::{ImageRow, ModelRow},
@@ -31,7 +32,7 @@ use crate::{
     event::Event,
     host::Host,
     run::{Mode, Run},
-    store::{Bare, Read, Write, damaged},
+    store::{Bare, Part, Read, Write, damaged},
 };
 
 /// Wasm gas of any read: decoding as many samples as an image may have takes some 40 ms. The price must not depend on
@@ -166,10 +167,7 @@ pub(crate) fn finish(run: &mut Run<'_>, reader: &str, handle: u32, outputs: &[Te
     let Some(open) = open else { return Err(Code::ReadUnfinished.because(format_args!("read {handle}")).into()) };
     open.finished = true;
     let open = open.clone();
-    let Some(first) = outputs.first() else {
-        return Err(Code::InferenceFailed.because(format_args!("model {} has no output", open.model)).into());
-    };
-    let (scores, findings) = aceso_inference::scores(&open.manifest, first)
+    let Answers { scores, findings, readings } = aceso_inference::answers(&open.manifest, outputs)
         .map_err(|e| Code::InferenceFailed.because(format_args!("model {}: {e}", open.model)))?;
     let read = if is_query(run) {
         ReadId(0)
@@ -188,7 +186,12 @@ pub(crate) fn finish(run: &mut Run<'_>, reader: &str, handle: u32, outputs: &[Te
             pixels: Some(open.pixels),
             consent: open.consent.clone(),
             disclosure: Disclosure::Open,
-            outcome: Result_ { digest: outputs_digest(outputs), scores: scores.clone(), findings: findings.clone() },
+            outcome: Result_ {
+                digest: outputs_digest(outputs),
+                scores: scores.clone(),
+                findings: findings.clone(),
+                readings: readings.clone(),
+            },
             committee,
             sealed: None,
         };
@@ -209,6 +212,7 @@ pub(crate) fn finish(run: &mut Run<'_>, reader: &str, handle: u32, outputs: &[Te
         fee: open.fee.to_string(),
         scores,
         findings,
+        readings,
     })
 }
 
@@ -384,6 +388,19 @@ pub(crate) fn record(state: &mut impl Write, receipt: Receipt) -> Outcome<(ReadI
         .with("reader", receipt.reader.as_str())
         .with("outcome", receipt.outcome.digest.to_string());
     Ok((read, event))
+}
+
+/// The models of the latest reads, the latest first, each once.
+pub(crate) fn latest_models(state: &mut impl Read, reads: usize) -> Outcome<Vec<ModelId>> {
+    let part = Part { order: Order::Descending, ..Part::first(keys::receipts(), reads) };
+    let mut models = Vec::new();
+    for (key, bytes) in state.page(READS, &part)? {
+        let Receipt { model, .. } = Receipt::decode(&bytes).map_err(|_| damaged(READS, &key))?;
+        if !models.contains(&model) {
+            models.push(model);
+        }
+    }
+    Ok(models)
 }
 
 /// A receipt by its number.

@@ -69,6 +69,7 @@ pub(super) fn check(run: &mut Run<'_>, msg: &MsgRequestRead) -> Outcome<Allowed>
     }
     let admitted = models::get(run, &model)?.filter(|row| row.status() == ModelStatus::Admitted);
     let Some(row) = admitted else { return Err(refuse(format!("model {model} is not admitted")).into()) };
+    let row = models::completed(run, &model, row)?;
     let manifest = models::manifest(&row)?;
     let most = run.chain.params.sealed_result_bytes_max;
     let result = (row.result_bytes, INLINE_BYTES_MAX as u64, most.max(INLINE_BYTES_MAX as u64));

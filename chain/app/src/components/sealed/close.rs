@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use aceso_types::{
     Height, ReadId, Receipt, TxIndex,
     genesis::Params,
-    guest::{Ended, ReadDone},
+    guest::{Answers, Ended, ReadDone},
     msg::Share,
     query::{JobRow, JobStatus},
     receipt::{Committee, Outcome as Said, SealedRead, VERSION},
@@ -67,7 +67,8 @@ fn with_outcome(
     notes: &mut Notes,
     events: &mut Vec<Event>,
 ) -> Outcome<Option<Telling>> {
-    let Settled { row, statement, outcome, places, author, scores, findings, said } = settled;
+    let Settled { row, statement, outcome, places, author, answers, said } = settled;
+    let Answers { scores, findings, readings } = answers;
     let receipt = Receipt {
         version: VERSION,
         chain_id: chain.id.clone(),
@@ -81,7 +82,12 @@ fn with_outcome(
         pixels: None,
         consent: Some(jobs::consent(&row)?),
         disclosure: statement.disclosure.clone(),
-        outcome: Said { digest: outcome.digest(), scores: scores.clone(), findings: findings.clone() },
+        outcome: Said {
+            digest: outcome.digest(),
+            scores: scores.clone(),
+            findings: findings.clone(),
+            readings: readings.clone(),
+        },
         committee: Committee { digest: statement.committee, power: jobs::power(&row), total: row.total },
         sealed: Some(SealedRead {
             job: row.job,
@@ -135,6 +141,7 @@ fn with_outcome(
         origin,
         scores,
         findings,
+        readings,
         commitment,
         ..tell::done(state, &row, &statement, ended, fee)?
     };

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use aceso_types::{
     Manifest,
-    guest::{Answered, Score},
+    guest::Answers,
     msg::{Conflict, JobOutcome, MsgAttest, RootSigned},
     query::{JobRow, JobStatus},
     sealed::{INLINE_BYTES_MAX, Outcome as Came, Statement},
@@ -39,8 +39,7 @@ pub(crate) struct Settled {
     pub(super) places: Vec<usize>,
     pub(super) author: String,
     /// As far as it is disclosed.
-    pub(super) scores: Vec<Score>,
-    pub(super) findings: Vec<Answered>,
+    pub(super) answers: Answers,
     pub(super) said: JobOutcome,
 }
 
@@ -170,22 +169,19 @@ fn settled(state: &mut impl Read, chain: &Chain, height: u64, said: &JobOutcome)
         return Err(refuse("not more than two thirds of the committee's power".into()).into());
     }
     let model = models::get(state, &statement.model)?.ok_or_else(|| damaged(SEALED, &keys::job(said.job)))?;
-    let (scores, findings) = told(&models::manifest(&model)?, &outcome).map_err(refuse)?;
+    let answers = told(&models::manifest(&model)?, &outcome).map_err(refuse)?;
     let keys = signers().map(|one| one.bls_key.clone()).collect();
     let signed = Signed { keys, message: statement.sign_bytes(&outcome), signature: said.signature.clone() };
     let author = model.author;
-    Ok((Settled { row, statement, outcome, places, author, scores, findings, said: said.clone() }, signed))
+    Ok((Settled { row, statement, outcome, places, author, answers, said: said.clone() }, signed))
 }
 
 /// What an outcome tells everyone, in the manifest's words.
-fn told(manifest: &Manifest, outcome: &Came) -> Result<(Vec<Score>, Vec<Answered>), String> {
+fn told(manifest: &Manifest, outcome: &Came) -> Result<Answers, String> {
     match outcome {
-        Came::Open { outputs, .. } => {
-            let first = outputs.first().ok_or("the outcome has no output")?;
-            aceso_inference::scores(manifest, first).map_err(|e| e.to_string())
-        }
-        Came::Predicate { findings, .. } => Ok((Vec::new(), findings.clone())),
-        Came::Failed(_) | Came::Sealed { .. } | Came::Stored { .. } => Ok(Default::default()),
+        Came::Open { outputs, .. } => aceso_inference::answers(manifest, outputs).map_err(|e| e.to_string()),
+        Came::Predicate { findings, .. } => Ok(Answers { findings: findings.clone(), ..Answers::default() }),
+        Came::Failed(_) | Came::Sealed { .. } | Came::Stored { .. } => Ok(Answers::default()),
     }
 }
 

@@ -84,6 +84,7 @@ pub(super) fn done(
         total: row.total,
         scores: Vec::new(),
         findings: Vec::new(),
+        readings: Vec::new(),
         commitment: None,
     })
 }
@@ -134,6 +135,7 @@ pub(super) fn known(run: &mut Run<'_>, allowed: &Allowed, known: Known<'_>, gas:
         total: receipt.committee.total,
         scores: Vec::new(),
         findings,
+        readings: Vec::new(),
         commitment: None,
     };
     queue(run, &Telling::new(allowed.requester.as_str(), gas, done)?)

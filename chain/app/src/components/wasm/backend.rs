@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 
 use aceso_state::Order as StateOrder;
-use aceso_types::{ModelId, Tensor};
+use aceso_types::{Gas, ModelId, Tensor};
 use aceso_vm::{Addresses, Answer, Blobs, HostError, HostResult, ModelFacts, Models, Order, Querier, Refusal, Storage};
 
 use crate::{
@@ -18,7 +18,7 @@ use crate::{
     },
     error::{AppError, Outcome, Stop},
     run::Run,
-    store::Entry,
+    store::{Bare, Entry},
 };
 
 /// Longest key of a contract: the state's own limit, less the address in front.
@@ -170,7 +170,7 @@ impl Querier for Frame<'_, '_> {
         let limit = gas_limit / aceso_types::gas::WASM_PER_SDK;
         let (outcome, meter) = self.run.limited(limit, |run| ask::answer(run, request));
         let answer = self.told(outcome)?;
-        let gas_used = aceso_types::Gas(meter.used()).to_wasm().min(gas_limit);
+        let gas_used = Gas(meter.used()).to_wasm().min(gas_limit);
         match serde_json::to_vec(&answer) {
             Ok(json) => Ok(Answer { json, gas_used }),
             Err(error) => self.stop(AppError::Host(error.to_string()).into()),
@@ -197,8 +197,12 @@ impl Addresses for Frame<'_, '_> {
 }
 
 impl Models for Frame<'_, '_> {
-    fn model(&mut self, name: &str) -> HostResult<ModelFacts> {
+    fn model(&mut self, name: &str, gas_left: u64) -> HostResult<ModelFacts> {
         let Ok(id) = name.parse::<ModelId>() else { return Err(HostError::NotFound) };
+        let known = models::get(&mut Bare(self.run.delta), &id);
+        if self.told(known)?.is_some_and(|row| Gas::from_wasm(gas_left).0 < row.load_gas) {
+            return Err(HostError::OutOfGas);
+        }
         let loaded = models::load(self.run, &id);
         match self.told(loaded)? {
             Some((_, model)) => Ok(models::facts(&id, &model)),

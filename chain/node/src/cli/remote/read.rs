@@ -5,7 +5,8 @@ use std::{fs, path::PathBuf};
 use aceso_client::GasLimit;
 use aceso_types::{
     BlobId, ModelId, ReadId, Receipt,
-    guest::{Answered, Score},
+    guest::{Answers, Reading},
+    receipt::Outcome,
     sealed::Acceptance,
 };
 use aceso_verify::Evidence;
@@ -187,13 +188,35 @@ impl Read {
 }
 
 /// What a model says, in lines for people.
-pub(super) fn lines_of(scores: &[Score], findings: &[Answered]) -> Vec<String> {
-    let scores = scores
+pub(super) fn lines_of(answers: &Answers) -> Vec<String> {
+    let scores = answers
+        .scores
         .iter()
         .map(|score| format!("  {}: {}.{:04} %", score.label, score.probability / 10_000, score.probability % 10_000));
-    let findings =
-        findings.iter().map(|one| format!("  {} is {}", one.id, if one.present { "present" } else { "absent" }));
-    findings.chain(scores).collect()
+    let findings = answers
+        .findings
+        .iter()
+        .map(|one| format!("  {} is {}", one.id, if one.present { "present" } else { "absent" }));
+    let readings = answers.readings.iter().map(|one| match one {
+        Reading::Class { name, class } => format!("  {name}: {class}"),
+        Reading::Quantity { name, micro, unit } => format!("  {name}: {} {unit}", decimal(*micro)),
+        Reading::Mask { name, output, width, height, areas } => {
+            let areas: Vec<_> = areas.iter().map(|area| format!("{} of {}", area.pixels, area.class)).collect();
+            format!("  {name}: a mask of {width} × {height} pixels, output {}: {}", output + 1, areas.join(", "))
+        }
+        Reading::Maps { name, output, width, height, channels } => {
+            let channels = channels.join(", ");
+            format!("  {name}: maps of {width} × {height} values, output {}: {channels}", output + 1)
+        }
+    });
+    findings.chain(scores).chain(readings).collect()
+}
+
+/// Millionths as people write them, exactly.
+fn decimal(micro: i64) -> String {
+    let (sign, micro) = (if micro < 0 { "-" } else { "" }, micro.unsigned_abs());
+    let text = format!("{sign}{}.{:06}", micro / 1_000_000, micro % 1_000_000);
+    text.trim_end_matches('0').trim_end_matches('.').into()
 }
 
 pub(super) fn text(receipt: &Receipt) -> String {
@@ -205,6 +228,7 @@ pub(super) fn text(receipt: &Receipt) -> String {
         let (actor, purpose, grant) = (&consent.actor, &consent.purpose, &consent.grant);
         format!("  for {actor}, purpose {purpose}, by use {} of grant {grant} at {}", consent.r#use, consent.guard)
     });
-    let told = lines_of(&receipt.outcome.scores, &receipt.outcome.findings);
+    let Outcome { scores, findings, readings, .. } = receipt.outcome.clone();
+    let told = lines_of(&Answers { scores, findings, readings });
     std::iter::once(head).chain(consent).chain(told).collect::<Vec<_>>().join("\n")
 }

@@ -7,7 +7,7 @@
 use std::path::{Path, PathBuf};
 
 use aceso_blobs::import;
-use aceso_inference::scores;
+use aceso_inference::answers;
 use aceso_types::{
     BlobId, Manifest, Tensor,
     query::{JobRow, JobStatus, QueryGrants, QueryJob, QueryModel, RecordRow},
@@ -42,7 +42,7 @@ pub(crate) struct Opened {
     /// it; may be given more than once.
     #[arg(long, value_name = "URL", conflicts_with = "file")]
     member: Vec<String>,
-    /// Where the outputs go: FOLDER/1, FOLDER/2 and so on, each tensor's elements row by row, little-endian.
+    /// Where the outputs go: FOLDER/1.npy, FOLDER/2.npy and so on, each with its type and shape, as NumPy reads it.
     #[arg(long, short, value_name = "FOLDER")]
     out: Option<PathBuf>,
     #[command(flatten)]
@@ -123,8 +123,8 @@ fn named(bytes: Vec<u8>, blob: &BlobId, size: u64) -> Result<Vec<u8>> {
 fn written(folder: &Path, outputs: &[Tensor]) -> Result<Vec<PathBuf>> {
     std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
     let each = (1_u32..).zip(outputs).map(|(number, output)| {
-        let path = folder.join(number.to_string());
-        write_fresh(&path, output.data())?;
+        let path = folder.join(format!("{number}.npy"));
+        write_fresh(&path, &output.to_npy())?;
         Ok(path)
     });
     each.collect()
@@ -157,10 +157,7 @@ fn naming(desk: &Desk<'_>, record: &RecordRow) -> Result<String> {
 }
 
 fn show(desk: &Desk<'_>, row: &JobRow, manifest: &Manifest, outputs: &[Tensor], files: &[PathBuf]) -> Result<()> {
-    let (scores, findings) = match outputs.first() {
-        Some(output) => scores(manifest, output)?,
-        None => Default::default(),
-    };
+    let answers = answers(manifest, outputs)?;
     // In full where they are short, or where nobody asked for files.
     let shown = outputs.iter().enumerate().map(|(at, one)| {
         let mut object = json!({"type": one.ty(), "dims": one.dims(), "bytes": one.data().len()});
@@ -171,14 +168,14 @@ fn show(desk: &Desk<'_>, row: &JobRow, manifest: &Manifest, outputs: &[Tensor], 
         object
     });
     let object = json!({
-        "ok": true, "job": row.job, "read": row.read, "record": row.record, "model": manifest.name, "scores": scores,
-        "findings": findings, "outputs": shown.collect::<Vec<_>>(),
+        "ok": true, "job": row.job, "read": row.read, "record": row.record, "model": manifest.name, "scores": answers.scores,
+        "findings": answers.findings, "readings": answers.readings, "outputs": shown.collect::<Vec<_>>(),
     });
     desk.output.print(&object, || {
         let head = format!("read {} by {}, as its committee has committed to it", row.read, manifest.name);
         let places =
             files.iter().zip(outputs).map(|(file, one)| format!("{} {:?} in {}", one.ty(), one.dims(), file.display()));
-        let lines = std::iter::once(head).chain(lines_of(&scores, &findings)).chain(places);
+        let lines = std::iter::once(head).chain(lines_of(&answers)).chain(places);
         lines.collect::<Vec<_>>().join("\n")
     })
 }
