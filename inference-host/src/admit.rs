@@ -44,7 +44,7 @@ fn understood(onnx: &[u8], manifest: &Manifest, kernels: Kernels) -> Result<Mode
 
     let spec = |name: &str, id: usize| {
         let value = &graph.values[id];
-        let ty = if value.signed { ElementType::I8 } else { ElementType::U8 };
+        let ty = value.ty;
         let refused = |fault| ModelRefused::Output { name: onnx::shown(name), fault };
         let dims: Option<Vec<u32>> = value.dims.iter().map(|&dim| u32::try_from(dim).ok()).collect();
         let dims = dims.ok_or_else(|| refused(OutputFault::Missing))?;
@@ -87,7 +87,14 @@ fn check_meaning(outputs: &[TensorSpec], manifest: &Manifest) -> Result<(), Mode
     if labels != elements {
         return refused(OutputFault::Labels { labels, elements });
     }
-    let (lo, hi) = formula::limits(first.ty == ElementType::I8);
+    if let Some(label) = manifest.output.labels.iter().find(|one| one.probability.is_empty() != (first.ty.width() > 1))
+    {
+        return refused(OutputFault::Probabilities { label: label.name.clone(), ty: first.ty });
+    }
+    let (lo, hi) = match first.ty {
+        ElementType::U8 | ElementType::I8 => formula::limits(first.ty == ElementType::I8),
+        ElementType::I32 | ElementType::I64 => (i32::MIN, i32::MAX),
+    };
     match manifest.output.findings.iter().find(|finding| !(lo..=hi).contains(&finding.at_least)) {
         Some(finding) => {
             refused(OutputFault::Threshold { finding: finding.id.clone(), at_least: finding.at_least, ty: first.ty })

@@ -7,7 +7,9 @@
 //!
 //! Only bytes are moved, so nothing here can change a result; prices and bounds were reckoned before.
 
-use crate::ir::{ChannelTable, Concat, Graph, Op, Pad, Pick, Step, Transpose, Value, ValueId};
+use aceso_types::ElementType;
+
+use crate::ir::{ChannelTable, Concat, Graph, Op, Pad, Pick, Step, Sums, Transpose, Value, ValueId};
 
 /// An order of a value's bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,10 +67,11 @@ fn turned<T>(mut list: Vec<T>) -> Vec<T> {
 impl Arranging {
     /// A new value that holds the bytes of `id`.
     fn define(&mut self, id: ValueId, form: Form) -> ValueId {
-        let Value { signed, storage, .. } = self.old[id];
+        let storage = self.old[id].storage;
         let new = self.graph.values.len();
         let dims = vec![self.old[id].bytes()];
-        self.graph.values.push(Value { signed, dims, storage: new, constant: None });
+        // Bytes from here on: whoever reads them knows what numbers they are.
+        self.graph.values.push(Value { ty: ElementType::U8, dims, storage: new, constant: None });
         self.forms[storage].push((form, new));
         new
     }
@@ -93,9 +96,14 @@ impl Arranging {
             (Form::Plain, first @ Form::Last { channels, inner }) => (self.get(id, first), [inner, channels]),
             (Form::Plain, Form::Plain) => return self.define(id, Form::Plain),
         };
-        let size = rows * columns;
-        let dims = vec![self.old[id].bytes() / size, columns, rows];
-        let op = Op::Transpose(Transpose { dims, strides: vec![size, 1, columns] });
+        let (size, width) = (rows * columns, self.old[id].ty.width());
+        let (mut dims, mut strides) = (vec![self.old[id].elements() / size, columns, rows], vec![size, 1, columns]);
+        if width > 1 {
+            dims.push(width);
+            strides.iter_mut().for_each(|stride| *stride *= width);
+            strides.push(1);
+        }
+        let op = Op::Transpose(Transpose { dims, strides });
         let output = self.define(id, form);
         self.graph.steps.push(Step { op, inputs: vec![from], output });
         output
@@ -108,9 +116,15 @@ impl Arranging {
                 (op, vec![last(self, inputs[0])], last(self, output))
             }
             Op::GlobalAveragePool(_) => (op, vec![last(self, inputs[0])], Form::Plain),
-            Op::MatMul(_) | Op::Softmax(_) | Op::Normalise(_) => (op, vec![Form::Plain], Form::Plain),
-            Op::Product(_) => (op, vec![Form::Plain; 2], Form::Plain),
-            Op::Table(_) => {
+            Op::Sums(Sums::Conv(_)) => (op, vec![last(self, inputs[0])], last(self, output)),
+            Op::MatMul(_)
+            | Op::Sums(Sums::MatMul(_))
+            | Op::Softmax(_)
+            | Op::Normalise(_)
+            | Op::Chain(_)
+            | Op::Arg(_) => (op, vec![Form::Plain], Form::Plain),
+            Op::Product(_) | Op::Sums(Sums::Product(_)) => (op, vec![Form::Plain; 2], Form::Plain),
+            Op::Table(_) | Op::Cast(_) => {
                 let form = self.first(inputs[0]);
                 (op, vec![form], form)
             }

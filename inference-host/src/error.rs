@@ -211,6 +211,16 @@ pub enum OutputFault {
         /// Elements of the output.
         elements: usize,
     },
+    /// A table of probabilities for more than 8 bits, or none for 8.
+    #[error(
+        "label {label:?} must have a table of probabilities where the output has 8 bits, else none, and it is {ty}"
+    )]
+    Probabilities {
+        /// The label's name.
+        label: String,
+        /// The output's element type.
+        ty: ElementType,
+    },
     /// A threshold that no value of the output's type can be compared with.
     #[error("finding {finding:?} asks for {at_least}, which is no {ty}")]
     Threshold {
@@ -239,6 +249,9 @@ pub enum NodeFault {
     /// An operator that would compute in float.
     #[error("it computes in float, which differs between machines")]
     Float,
+    /// An operator that finds scales in the data.
+    #[error("it works scales out while it runs, in float")]
+    Dynamic,
     /// The operator's set is not imported.
     #[error("the model does not import the operator set of this domain")]
     NotImported,
@@ -363,6 +376,9 @@ impl NodeFault {
                 "quantise it with its neighbours (DequantizeLinear before, QuantizeLinear after); leave a final softmax \
                  or sigmoid out, the manifest's probability table does that"
             }
+            Self::Dynamic => {
+                "quantise statically, with data to calibrate on (onnxruntime.quantization.quantize_static)"
+            }
             Self::Missing { .. } | Self::Order { .. } => "export the model again (onnx.checker finds such graphs)",
             Self::Operand { .. } | Self::Attribute { .. } | Self::Outputs(_) => "SPEC.md says what this operator takes",
             Self::Scale { .. } => "calibrate again with data that reach this node",
@@ -407,7 +423,7 @@ pub enum InferError {
         /// What was given.
         got: Vec<u32>,
     },
-    /// An output tensor that has not one element of 8 bits per label.
+    /// An output tensor that has not one element per label, or one beyond 32 bits.
     #[error("an output tensor of {got} elements of {ty} has no scores by {labels} labels")]
     Scores {
         /// Labels of the manifest.

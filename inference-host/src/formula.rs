@@ -213,6 +213,11 @@ pub(crate) fn hard_sigmoid(x: f32, alpha: f32, beta: f32) -> f32 {
     if line > 1.0 { 1.0 } else { line.max(0.0) }
 }
 
+/// `f32(n)`.
+pub(crate) fn whole_number(n: i32) -> f32 {
+    float(n)
+}
+
 /// A position as a coordinate.
 pub(crate) fn whole(place: usize) -> f32 {
     float(place)

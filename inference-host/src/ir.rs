@@ -1,11 +1,13 @@
 //! What a model is once it is understood: a list of integer operations with fixed shapes.
 //!
 //! Every name, attribute and scale of ONNX has been resolved: an operation holds the numbers that its formula in
-//! SPEC.md takes, and its tensors are rows of bytes. [`crate::lower`] writes this with ONNX's order of dimensions, channels
-//! before places; [`crate::arrange`] puts channels last, which is how [`crate::kernels`] read it. A value is 8 bits wide,
-//! signed or not; what it stands for in the real world (scale and zero point) is known to the operations alone.
+//! SPEC.md takes, and its tensors are rows of bytes: integers, little-endian. [`crate::lower`] writes this with ONNX's order of dimensions, channels
+//! before places; [`crate::arrange`] puts channels last, which is how [`crate::kernels`] read it. A value is mostly 8 bits wide,
+//! signed or not; sums that stay sums and positions are wider. What it stands for in the real world (scale and zero point) is known to the operations alone.
 
 use std::sync::Arc;
+
+use aceso_types::ElementType;
 
 use crate::{
     formula::{AddTables, Range},
@@ -22,10 +24,10 @@ pub(crate) struct Graph {
     pub(crate) steps: Vec<Step>,
 }
 
-/// An 8-bit tensor.
+/// A tensor of integers.
 #[derive(Clone, Debug)]
 pub(crate) struct Value {
-    pub(crate) signed: bool,
+    pub(crate) ty: ElementType,
     pub(crate) dims: Vec<usize>,
     /// The value whose bytes these are: itself, or another one of which this is another shape.
     pub(crate) storage: ValueId,
@@ -33,9 +35,18 @@ pub(crate) struct Value {
 }
 
 impl Value {
-    pub(crate) fn bytes(&self) -> usize {
+    pub(crate) fn elements(&self) -> usize {
         self.dims.iter().product()
     }
+
+    pub(crate) fn bytes(&self) -> usize {
+        self.elements() * self.ty.width()
+    }
+}
+
+/// The type of 8-bit integers.
+pub(crate) fn byte_type(signed: bool) -> ElementType {
+    if signed { ElementType::I8 } else { ElementType::U8 }
 }
 
 /// One operation.
@@ -60,6 +71,14 @@ pub(crate) enum Op {
     Mul(Mul),
     /// Products of matrices that are both computed.
     Product(Product),
+    /// Sums of products as they are, 32 bits each.
+    Sums(Sums),
+    /// 32-bit integers through some float operations, quantised.
+    Chain(Chain),
+    /// The position of each row's largest or smallest element, 64 bits.
+    Arg(Arg),
+    /// The same numbers in another width.
+    Cast(Cast),
     Softmax(Box<Softmax>),
     Normalise(Normalise),
     Resize(Box<Resize>),
@@ -204,6 +223,22 @@ impl Conv {
     }
 }
 
+impl MatMul {
+    /// Elements of its left side, for so many of the result.
+    pub(crate) fn read(&self, output: u64) -> u64 {
+        (output / (self.filter.rows as u64).max(1)).saturating_mul(self.filter.depth as u64)
+    }
+}
+
+impl Product {
+    /// Elements of both sides, for so many of the result.
+    pub(crate) fn read(&self, output: u64) -> u64 {
+        let each = self.depth.saturating_mul(self.rows.saturating_add(self.columns)) as u64;
+        let matrices = output / (self.rows as u64 * self.columns as u64).max(1);
+        each.saturating_mul(matrices)
+    }
+}
+
 /// `requantise((a − a_zero) · (b − b_zero))`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Mul {
@@ -223,6 +258,92 @@ pub(crate) struct Product {
     pub(crate) columns: usize,
     pub(crate) scale: f32,
     pub(crate) range: Range,
+}
+
+/// What [`Op::Conv`], [`Op::MatMul`] and [`Op::Product`] do before they requantise; how they would is not looked at.
+#[derive(Clone, Debug)]
+pub(crate) enum Sums {
+    Conv(Conv),
+    MatMul(MatMul),
+    Product(Product),
+}
+
+impl Sums {
+    /// Elements that it reads, with their padding, for so many of the result.
+    pub(crate) fn read(&self, output: u64) -> u64 {
+        match self {
+            Self::Conv(conv) => conv.plane(),
+            Self::MatMul(matmul) => matmul.read(output),
+            Self::Product(product) => product.read(output),
+        }
+    }
+
+    /// Products in a sum.
+    fn depth(&self) -> usize {
+        match self {
+            Self::Conv(conv) => conv.filter.depth,
+            Self::MatMul(matmul) => matmul.filter.depth,
+            Self::Product(product) => product.depth,
+        }
+    }
+
+    /// The operation that requantises.
+    fn narrow(&self) -> Op {
+        match self {
+            Self::Conv(conv) => Op::Conv(conv.clone()),
+            Self::MatMul(matmul) => Op::MatMul(matmul.clone()),
+            Self::Product(product) => Op::Product(*product),
+        }
+    }
+}
+
+/// `quantise` of `f32(x)` after each link, in their order.
+#[derive(Clone, Debug)]
+pub(crate) struct Chain {
+    pub(crate) links: Vec<Link>,
+    pub(crate) scale: f32,
+    pub(crate) range: Range,
+}
+
+/// One float operation on each element.
+#[derive(Clone, Debug)]
+pub(crate) struct Link {
+    pub(crate) step: ChainStep,
+    /// One operand, or one for each position of a dimension.
+    pub(crate) values: Vec<f32>,
+    /// Elements from one position to the next.
+    pub(crate) inner: usize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ChainStep {
+    Mul,
+    Add,
+    /// `v − c`, and `c − v`.
+    Sub,
+    SubFrom,
+    Div,
+    /// At least so much, and at most.
+    Least,
+    Most,
+}
+
+/// Rows of `size` elements.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Arg {
+    pub(crate) ty: ElementType,
+    pub(crate) size: usize,
+    /// The smallest instead of the largest.
+    pub(crate) least: bool,
+    /// The last of equal ones instead of the first.
+    pub(crate) last: bool,
+}
+
+/// Low bits are kept; a wider number is the same number.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Cast {
+    pub(crate) from: ElementType,
+    pub(crate) to: ElementType,
 }
 
 /// Shares of a whole, row by row.
@@ -341,6 +462,10 @@ impl Op {
             Self::Add(_) => "sum",
             Self::Mul(_) => "product",
             Self::Product(_) => "product of matrices",
+            Self::Sums(_) => "sums of products",
+            Self::Chain(_) => "chain",
+            Self::Arg(_) => "position",
+            Self::Cast(_) => "cast",
             Self::Softmax(_) => "softmax",
             Self::Normalise(_) => "layer normalisation",
             Self::Resize(_) => "resize",
@@ -357,6 +482,7 @@ impl Op {
     /// Products in each of its sums.
     pub(crate) fn depth(&self) -> usize {
         match self {
+            Self::Sums(sums) => sums.depth(),
             Self::Conv(conv) => conv.filter.depth,
             Self::MatMul(matmul) => matmul.filter.depth,
             Self::Product(product) => product.depth,
@@ -364,7 +490,7 @@ impl Op {
         }
     }
 
-    /// Multiplications with accumulation.
+    /// Multiplications with accumulation, for so many elements of output.
     pub(crate) fn macs(&self, output: usize) -> u64 {
         (output as u64).saturating_mul(self.depth() as u64)
     }
@@ -376,14 +502,20 @@ impl Op {
             Self::MaxPool(pool) => output.saturating_mul(pool.window.taps() as u64),
             Self::AveragePool(pool) => output.saturating_mul(pool.window.taps() as u64),
             Self::GlobalAveragePool(pool) => output.saturating_mul(pool.size as u64),
+            // Sums are portable code, an eighth as fast as what requantises: each eighth product counts once more.
+            Self::Sums(sums) => {
+                let elements = output / 4;
+                let products = elements.saturating_mul(sums.depth() as u64);
+                let elements = usize::try_from(elements).unwrap_or(usize::MAX);
+                sums.narrow().element_ops(elements).saturating_add(products / 8).saturating_add(output)
+            }
+            Self::Chain(chain) => output.saturating_mul(4 + 2 * chain.links.len() as u64),
+            Self::Arg(arg) => output.saturating_add((output / 8).saturating_mul((arg.size * arg.ty.width()) as u64)),
+            Self::Cast(cast) => output.saturating_mul(cast.from.width() as u64),
             // Four neighbours; each element looked at twice and divided once.
             Self::Resize(_) | Self::Softmax(_) | Self::Normalise(_) => output.saturating_mul(4),
             // Both sides are brought into another form first.
-            Self::Product(product) => {
-                let read = product.depth.saturating_mul(product.rows.saturating_add(product.columns)) as u64;
-                let matrices = output / (product.rows as u64 * product.columns as u64).max(1);
-                output.saturating_add(read.saturating_mul(matrices))
-            }
+            Self::Product(product) => output.saturating_add(product.read(output)),
             // The input is brought into another form first.
             Self::Conv(conv) => output.saturating_add(conv.plane()),
             _ => output,
@@ -395,6 +527,8 @@ impl Op {
         match self {
             Self::Conv(conv) => Some(&conv.filter),
             Self::MatMul(matmul) => Some(&matmul.filter),
+            Self::Sums(Sums::Conv(conv)) => Some(&conv.filter),
+            Self::Sums(Sums::MatMul(matmul)) => Some(&matmul.filter),
             _ => None,
         }
     }
@@ -404,6 +538,9 @@ impl Op {
         match self {
             Self::Conv(conv) => conv.filter.held(),
             Self::MatMul(matmul) => matmul.filter.held(),
+            Self::Sums(Sums::Conv(conv)) => conv.filter.held(),
+            Self::Sums(Sums::MatMul(matmul)) => matmul.filter.held(),
+            Self::Chain(chain) => chain.links.iter().map(|link| 64 + link.values.len() as u64 * 4).sum(),
             Self::ChannelTable(op) => op.tables.len() as u64 * 256,
             Self::Add(_) => 4096,
             Self::AveragePool(op) => op.reals.len() as u64 * 1024,
@@ -429,6 +566,7 @@ impl Op {
                 plane.saturating_mul(2).saturating_add(tile(&conv.filter, conv.filter.rows))
             }
             Self::MatMul(matmul) => tile(&matmul.filter, matmul.filter.rows),
+            Self::Sums(sums) => sums.narrow().scratch(),
             // The right side turned, and a tile of rows of the left one.
             Self::Product(product) => {
                 let row = reckoned_row(product.depth);

@@ -34,6 +34,12 @@ const CHANNEL_TABLE: u64 = 180;
 /// An element of a row of softmax, and of layer normalisation.
 const SOFTMAX: u64 = 1_500;
 const NORMALISE: u64 = 1_500;
+/// A multiplication whose sum stays a sum: portable code.
+const MAC_PORTABLE: u64 = 150;
+/// An element through one step of a chain, an element whose position is looked for, and one that gets another width.
+const CHAINED: u64 = 1_500;
+const LOOKED_AT: u64 = 2_000;
+const CAST: u64 = 2_000;
 /// An element between four others.
 const RESIZE: u64 = 1_500;
 /// An element of a window whose largest or whose mean is taken, and of a plane.
@@ -65,7 +71,7 @@ pub fn load(facts: &Facts) -> u64 {
     sum(&[(PER_WEIGHT_BYTE, facts.weight_bytes), (PER_NODE_LOADED, u64::from(facts.nodes)), (PER_LOAD, 1)])
 }
 
-/// Wasm gas of an operation whose result has so many bytes.
+/// Wasm gas of an operation whose result has so many elements.
 pub(crate) fn step(op: &Op, output: usize) -> u64 {
     let (output, macs) = (output as u64, op.macs(output));
     // As many as there are once the outputs of each group are filled up.
@@ -83,16 +89,20 @@ pub(crate) fn step(op: &Op, output: usize) -> u64 {
             (LAID_OUT, conv.plane()),
             (REQUANTISED, output),
         ]),
-        Op::MatMul(matmul) => {
-            let filter = &matmul.filter;
-            let read = output / (filter.rows as u64).max(1) * filter.depth as u64;
-            sum(&[(MAC, filled(filter, 1)), (WEIGHT, filter.packed()), (LAID_OUT, read), (REQUANTISED, output)])
+        Op::MatMul(matmul) => sum(&[
+            (MAC, filled(&matmul.filter, 1)),
+            (WEIGHT, matmul.filter.packed()),
+            (LAID_OUT, matmul.read(output)),
+            (REQUANTISED, output),
+        ]),
+        Op::Product(product) => sum(&[(MAC_COMPUTED, macs), (LAID_OUT, product.read(output)), (REQUANTISED, output)]),
+        Op::Sums(sums) => {
+            let weights = op.filter().map_or(0, Filter::packed);
+            sum(&[(MAC_PORTABLE, macs), (WEIGHT, weights), (LAID_OUT, sums.read(output)), (REQUANTISED, output)])
         }
-        Op::Product(product) => {
-            let matrices = output / (product.rows as u64 * product.columns as u64).max(1);
-            let read = product.depth.saturating_mul(product.rows.saturating_add(product.columns)) as u64;
-            sum(&[(MAC_COMPUTED, macs), (LAID_OUT, read.saturating_mul(matrices)), (REQUANTISED, output)])
-        }
+        Op::Chain(chain) => sum(&[(CHAINED, output.saturating_mul(1 + chain.links.len() as u64))]),
+        Op::Arg(arg) => sum(&[(LOOKED_AT, output.saturating_mul(arg.size as u64))]),
+        Op::Cast(_) => sum(&[(CAST, output)]),
         Op::Table(_) => sum(&[(TABLE, output)]),
         Op::ChannelTable(_) => sum(&[(CHANNEL_TABLE, output)]),
         Op::Add(_) => sum(&[(SUM, output)]),
@@ -140,8 +150,9 @@ mod tests {
         let products = [MAC, LANES, WEIGHT, LAID_OUT, REQUANTISED, MAC_DEPTHWISE, MAC_COMPUTED];
         let others =
             [TABLE, CHANNEL_TABLE, SUM, PRODUCT, SOFTMAX, NORMALISE, RESIZE, MAX_POOL, AVERAGE_POOL, PLANE_MEAN];
+        let wide = [MAC_PORTABLE, CHAINED, LOOKED_AT, CAST];
         let moves = [TURNED, PICKED, COPIED, PER_NODE, PER_RUN, PER_WEIGHT_BYTE, PER_NODE_LOADED, PER_LOAD];
-        for price in products.iter().chain(&others).chain(&moves) {
+        for price in products.iter().chain(&others).chain(&wide).chain(&moves) {
             assert!(numbers.contains(&price.to_string()), "{price}");
         }
     }

@@ -3,7 +3,7 @@
 use crate::{
     arrange::arrange,
     error::ModelRefused,
-    ir::{Filter, Graph, Step, ValueId},
+    ir::{Filter, Graph, Step, Value, ValueId},
     kernels::{Run, Set},
     meter,
 };
@@ -54,10 +54,10 @@ impl Facts {
     pub(crate) fn of(graph: &Graph, input: ValueId, outputs: &[ValueId]) -> Result<Self, ModelRefused> {
         let (mut macs, mut element_ops, mut weight_bytes, mut gas) = (0u64, 0u64, 0u64, 0u64);
         for step in &graph.steps {
-            let output = graph.values[step.output].bytes();
-            gas = gas.saturating_add(meter::step(&step.op, output));
-            macs = macs.saturating_add(step.op.macs(output));
-            element_ops = element_ops.saturating_add(step.op.element_ops(output));
+            let output = &graph.values[step.output];
+            gas = gas.saturating_add(meter::step(&step.op, output.elements()));
+            macs = macs.saturating_add(step.op.macs(output.elements()));
+            element_ops = element_ops.saturating_add(step.op.element_ops(output.bytes()));
             weight_bytes = weight_bytes.saturating_add(step.op.filter().map_or(0, Filter::packed));
         }
         for constant in graph.values.iter().filter_map(|value| value.constant.as_ref()) {
@@ -115,7 +115,8 @@ impl Plan {
         let dying = dying(&graph, &outputs);
         let Graph { values, steps } = graph;
         let (mut constants, mut places) = (Vec::new(), vec![Place::Input; values.len()]);
-        let bytes: Vec<usize> = values.iter().map(|value| value.dims.iter().product()).collect();
+        let bytes: Vec<usize> = values.iter().map(Value::bytes).collect();
+        let elements: Vec<usize> = values.iter().map(Value::elements).collect();
         for (id, value) in values.into_iter().enumerate() {
             if let Some(constant) = value.constant {
                 places[id] = Place::Constant(constants.len());
@@ -138,13 +139,13 @@ impl Plan {
                 _ => None,
             };
             let dropped = dying.iter().filter_map(slot_of).collect();
-            let bytes = bytes[output];
+            let (bytes, elements) = (bytes[output], elements[output]);
             let facts = StepFacts {
                 name: op.name(),
-                macs: op.macs(bytes),
+                macs: op.macs(elements),
                 depth: op.depth() as u64,
                 bytes: bytes as u64,
-                gas: meter::step(&op, bytes),
+                gas: meter::step(&op, elements),
             };
             planned.push(Planned { op: kernels.prepare(op), inputs, slot, bytes, dropped, facts });
         }

@@ -88,7 +88,7 @@ pub struct Score {
     pub label: String,
     /// The quantised value as computed.
     pub value: i32,
-    /// The calibrated probability, in millionths.
+    /// The calibrated probability, in millionths; 0 where the model's output has more than 8 bits.
     pub probability: u32,
 }
 

@@ -262,7 +262,8 @@ pub struct Output {
 pub struct Label {
     /// What a high value speaks for.
     pub name: String,
-    /// The calibrated probability, in millionths, of each 8-bit value from the lowest: 256 entries, never falling.
+    /// The calibrated probability, in millionths, of each 8-bit value from the lowest: 256 entries, never falling. None in
+    /// all labels where the output has 32 or 64 bits.
     pub probability: Vec<u32>,
 }
 
@@ -274,7 +275,7 @@ pub struct Finding {
     pub id: String,
     /// The element it looks at, from 0.
     pub label: u32,
-    /// The lowest quantised value that means yes.
+    /// The lowest value that means yes.
     pub at_least: i32,
 }
 
@@ -307,6 +308,7 @@ impl Manifest {
     pub fn check(&self) -> Result<(), ManifestError> {
         let pipeline = &self.pipeline;
         let labels = &self.output.labels;
+        let tables = labels.iter().any(|one| !one.probability.is_empty());
         let modality = |text: &String| is_code_string(text);
         let columns = pipeline.table.as_deref().unwrap_or_default();
         let one_row = pipeline.width as usize == columns.len()
@@ -370,8 +372,8 @@ impl Manifest {
             ("output.labels.name", labels.iter().all(|one| is_short(&one.name)), "must have 1 to 128 bytes"),
             (
                 "output.labels.probability",
-                labels.iter().all(|one| one.probability.len() == 256),
-                "must have 256 entries, one for each 8-bit value",
+                labels.iter().all(|one| one.probability.len() == if tables { 256 } else { 0 }),
+                "must have 256 entries, one for each 8-bit value, or be empty in all labels",
             ),
             (
                 "output.labels.probability",
@@ -391,7 +393,7 @@ impl Manifest {
             ),
             (
                 "output.findings.at_least",
-                self.output.findings.iter().all(|one| (-128..=255).contains(&one.at_least)),
+                !tables || self.output.findings.iter().all(|one| (-128..=255).contains(&one.at_least)),
                 "must be an 8-bit value",
             ),
             ("intended_use", (1..=TEXT_MAX).contains(&self.intended_use.len()), "must have 1 to 4096 bytes"),

@@ -1,5 +1,7 @@
 //! The growing list of operations.
 
+use aceso_types::ElementType;
+
 use super::{
     compute::shape,
     value::{Clip, Curve, Operand, Real, Target},
@@ -7,7 +9,7 @@ use super::{
 use crate::{
     error::NodeFault,
     formula::{self, Range},
-    ir::{Centre, ChannelTable, Concat, Graph, Mul, Op, Pick, Step, Transpose, Value, ValueId},
+    ir::{Centre, ChannelTable, Concat, Graph, Mul, Op, Pick, Step, Transpose, Value, ValueId, byte_type},
 };
 
 /// Most bytes of one value, and of one operation's working memory.
@@ -27,8 +29,13 @@ impl Builder {
         &self.graph.values[id].dims
     }
 
+    pub(super) fn ty(&self, id: ValueId) -> ElementType {
+        self.graph.values[id].ty
+    }
+
+    /// Whether an 8-bit value is signed.
     pub(super) fn signed(&self, id: ValueId) -> bool {
-        self.graph.values[id].signed
+        self.ty(id) == ElementType::I8
     }
 
     /// Sets memory aside for weights and parameters.
@@ -44,19 +51,23 @@ impl Builder {
         dims: Vec<usize>,
         constant: Option<Vec<u8>>,
     ) -> Result<ValueId, NodeFault> {
-        let bytes = check_size(&dims)?;
+        self.value_of(byte_type(signed), dims, constant)
+    }
+
+    fn value_of(&mut self, ty: ElementType, dims: Vec<usize>, constant: Option<Vec<u8>>) -> Result<ValueId, NodeFault> {
+        let bytes = check_size(&dims, ty)?;
         if constant.is_some() {
             self.hold(bytes as u64)?;
         }
         let id = self.graph.values.len();
-        self.graph.values.push(Value { signed, dims, storage: id, constant });
+        self.graph.values.push(Value { ty, dims, storage: id, constant });
         Ok(id)
     }
 
     /// The same bytes in another shape.
     pub(super) fn view(&mut self, id: ValueId, dims: Vec<usize>) -> Result<ValueId, NodeFault> {
         let value = &self.graph.values[id];
-        if check_size(&dims)? != value.bytes() {
+        if check_size(&dims, value.ty)? != value.bytes() {
             return Err(shape("the shape has another number of elements", &dims));
         }
         let view = Value { dims, constant: None, ..*value };
@@ -71,12 +82,22 @@ impl Builder {
         signed: bool,
         dims: Vec<usize>,
     ) -> Result<ValueId, NodeFault> {
+        self.push_as(op, inputs, byte_type(signed), dims)
+    }
+
+    pub(super) fn push_as(
+        &mut self,
+        op: Op,
+        inputs: Vec<ValueId>,
+        ty: ElementType,
+        dims: Vec<usize>,
+    ) -> Result<ValueId, NodeFault> {
         let scratch = op.scratch();
         if scratch > VALUE_MAX {
             return Err(NodeFault::TooLarge { bytes: scratch, max: VALUE_MAX });
         }
         self.hold(op.held())?;
-        let output = self.value(signed, dims, None)?;
+        let output = self.value_of(ty, dims, None)?;
         self.graph.steps.push(Step { op, inputs, output });
         Ok(output)
     }
@@ -153,13 +174,18 @@ impl Builder {
 
     /// The positions `places` of each dimension.
     pub(super) fn pick(&mut self, id: ValueId, places: Vec<Vec<usize>>) -> Result<ValueId, NodeFault> {
-        let (input, signed) = (self.dims(id).to_vec(), self.signed(id));
+        let (mut input, mut places, ty) = (self.dims(id).to_vec(), places, self.ty(id));
         let whole = |(&dim, places): (&usize, &Vec<usize>)| places.iter().copied().eq(0..dim);
         if input.iter().zip(&places).all(whole) {
             return Ok(id);
         }
         let dims = places.iter().map(Vec::len).collect();
-        self.push(Op::Pick(Pick { input, places }), vec![id], signed, dims)
+        // The bytes of a wide number are one more dimension.
+        if ty.width() > 1 {
+            input.push(ty.width());
+            places.push((0..ty.width()).collect());
+        }
+        self.push_as(Op::Pick(Pick { input, places }), vec![id], ty, dims)
     }
 
     /// The tensor repeated along dimensions of one element, after dimensions of one element were put before it.
@@ -171,7 +197,7 @@ impl Builder {
         if padded.len() != dims.len() || !padded.iter().zip(dims).all(fits) {
             return Err(shape("a tensor cannot be repeated to this shape", dims));
         }
-        check_size(dims)?;
+        check_size(dims, self.ty(id))?;
         let places = padded.iter().zip(dims).map(|(&from, &to)| (0..to).map(|at| at.min(from - 1)).collect()).collect();
         let id = if padded == given { id } else { self.view(id, padded)? };
         self.pick(id, places)
@@ -185,11 +211,15 @@ impl Builder {
 
     /// The dimensions in another order.
     pub(super) fn transpose(&mut self, id: ValueId, order: &[usize]) -> Result<ValueId, NodeFault> {
-        let given = self.dims(id);
+        let (given, ty) = (self.dims(id), self.ty(id));
         let (dims, strides): (Vec<usize>, Vec<usize>) =
-            order.iter().map(|&d| (given[d], given[d + 1..].iter().product::<usize>())).unzip();
-        let signed = self.signed(id);
-        self.push(Op::Transpose(Transpose { dims: dims.clone(), strides }), vec![id], signed, dims)
+            order.iter().map(|&d| (given[d], given[d + 1..].iter().product::<usize>() * ty.width())).unzip();
+        let mut transpose = Transpose { dims: dims.clone(), strides };
+        if ty.width() > 1 {
+            transpose.dims.push(ty.width());
+            transpose.strides.push(1);
+        }
+        self.push_as(Op::Transpose(transpose), vec![id], ty, dims)
     }
 
     /// Each value through what it stands for, quantised.
@@ -222,13 +252,14 @@ impl Builder {
         let Some(&first) = inputs.first() else {
             return Err(NodeFault::Operand { operand: "inputs", reason: "must be at least one" });
         };
-        let (signed, mut dims) = (self.signed(first), self.dims(first).to_vec());
-        if inputs.iter().any(|&input| self.signed(input) != signed) {
+        let (ty, mut dims) = (self.ty(first), self.dims(first).to_vec());
+        if inputs.iter().any(|&input| self.ty(input) != ty) {
             return Err(NodeFault::Operand { operand: "inputs", reason: "must be of one type" });
         }
-        let runs = inputs.iter().map(|&input| self.dims(input)[axis..].iter().product()).collect();
+        let run = |&input: &ValueId| self.dims(input)[axis..].iter().product::<usize>() * ty.width();
+        let runs = inputs.iter().map(run).collect();
         dims[axis] = inputs.iter().map(|&input| self.dims(input)[axis]).fold(0, usize::saturating_add);
-        self.push(Op::Concat(Concat { runs }), inputs.to_vec(), signed, dims)
+        self.push_as(Op::Concat(Concat { runs }), inputs.to_vec(), ty, dims)
     }
 }
 
@@ -244,12 +275,12 @@ pub(super) fn broadcast(a: &[usize], b: &[usize]) -> Result<Vec<usize>, NodeFaul
     (0..rank).map(both).collect()
 }
 
-/// How many elements, if there are some and not too many.
-fn check_size(dims: &[usize]) -> Result<usize, NodeFault> {
+/// How many bytes, if there are some and not too many.
+fn check_size(dims: &[usize], ty: ElementType) -> Result<usize, NodeFault> {
     if dims.len() > aceso_types::tensor::RANK_MAX || dims.contains(&0) {
         return Err(shape("a shape has up to eight dimensions, none of them 0", dims));
     }
-    let bytes = dims.iter().fold(1u64, |bytes, &dim| bytes.saturating_mul(dim as u64));
+    let bytes = dims.iter().fold(ty.width() as u64, |bytes, &dim| bytes.saturating_mul(dim as u64));
     match usize::try_from(bytes) {
         Ok(count) if bytes <= VALUE_MAX => Ok(count),
         _ => Err(NodeFault::TooLarge { bytes, max: VALUE_MAX }),

@@ -5,6 +5,8 @@
 
 use std::sync::Arc;
 
+use aceso_types::ElementType;
+
 use super::{
     builder::{Builder, broadcast},
     value::{Curve, Operand, Target, Weights},
@@ -12,7 +14,7 @@ use super::{
 use crate::{
     error::NodeFault,
     formula::{self, AddTables},
-    ir::{self, Between, Centre, Filter, Op, Order, Requant, ValueId, Window},
+    ir::{self, Between, Centre, Filter, Op, Order, Requant, Sums, ValueId, Window},
     onnx::constant::Data,
 };
 
@@ -242,6 +244,32 @@ impl Compute {
             }
         }
         Ok(Self::Concat { inputs, axis })
+    }
+
+    /// Writes the operation without requantising: its sums.
+    pub(super) fn sums(&self, builder: &mut Builder) -> Result<ValueId, NodeFault> {
+        let (sums, inputs, dims) = match self {
+            Self::Conv { x, conv, dims, .. } => (Sums::Conv(conv.clone()), vec![x.id], dims),
+            Self::MatMul { x, matmul, dims, .. } => (Sums::MatMul(matmul.clone()), vec![x.id], dims),
+            Self::Product { a, b, sizes: [rows, depth, columns], dims } => {
+                let product = ir::Product {
+                    a: centre(builder, *a),
+                    b: centre(builder, *b),
+                    rows: *rows,
+                    depth: *depth,
+                    columns: *columns,
+                    scale: 1.0,
+                    range: formula::Range::of(false, 0),
+                };
+                (Sums::Product(product), vec![a.id, b.id], dims)
+            }
+            Self::Moved { inner, moved } => {
+                let id = inner.sums(builder)?;
+                return moved(builder, id);
+            }
+            _ => return Err(NodeFault::Float),
+        };
+        builder.push_as(Op::Sums(sums), inputs, ElementType::I32, dims.clone())
     }
 
     /// Writes the operation, requantised to `y`.

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use super::{
     builder::Builder,
     compute::{Compute, axis_of, shape},
-    node::{Node, settle},
+    node::{Node, WIDE, settle},
     pick, qdq,
-    value::{Clip, Operand, Pending, Real, Value},
+    value::{Chained, Clip, Operand, Pending, Real, Value},
     window,
 };
 use crate::{
@@ -40,8 +40,14 @@ pub(super) fn through(
     builder: &mut Builder,
     op: impl FnOnce(&mut Builder, ValueId) -> Result<ValueId, NodeFault>,
 ) -> Result<Value, NodeFault> {
-    if let Value::Int(id) = *node.value(0, "input")? {
-        return op(builder, id).map(Value::Int);
+    match node.value(0, "input")? {
+        Value::Int(id) => return op(builder, *id).map(Value::Int),
+        Value::Wide(id) => return op(builder, *id).map(Value::Wide),
+        Value::Chain(chained) if chained.is_even() => {
+            let (id, links) = (op(builder, chained.id)?, chained.links.clone());
+            return Ok(Value::Chain(Arc::new(Chained { id, links, ..**chained })));
+        }
+        _ => (),
     }
     if let Value::Curve(curve) = node.value(0, "input")? {
         return pick::curve(curve, builder, op);
@@ -114,6 +120,9 @@ pub(super) fn max_pool(node: &Node<'_>, builder: &mut Builder) -> Result<Value, 
     node.at_most(1)?;
     node.attributes.only("storage_order", 0, "must be 0")?;
     through(node, builder, |builder, id| {
+        if builder.ty(id).width() > 1 {
+            return Err(NodeFault::Operand { operand: "X", reason: WIDE });
+        }
         let window = window::pool_window(node, builder.dims(id))?;
         let &[batch, channels, ..] = builder.dims(id) else {
             return Err(shape("pools are two-dimensional", builder.dims(id)));
@@ -128,17 +137,25 @@ pub(super) fn max_pool(node: &Node<'_>, builder: &mut Builder) -> Result<Value, 
 pub(super) fn concat(node: &Node<'_>, builder: &mut Builder, site: Site) -> Result<Value, NodeFault> {
     let axis = node.attributes.int("axis")?;
     let axis = axis.ok_or(NodeFault::Attribute { attribute: "axis".into(), reason: "is left out" })?;
-    if !matches!(node.value(0, "inputs")?, Value::Int(_)) {
+    let wide = matches!(node.value(0, "inputs")?, Value::Wide(_));
+    // A constant may stand before integers.
+    let integers = |at| matches!(node.optional(at), Some(Value::Int(_) | Value::Wide(_)));
+    if !(0..node.count()).any(integers) {
         return qdq::concat(node, builder, axis, site);
     }
+    let input = |at| match node.value(at, "inputs")? {
+        Value::Wide(id) => Ok(*id),
+        _ => node.int(builder, at, "inputs"),
+    };
     let inputs: Vec<Operand> = (0..node.count())
-        .map(|at| node.int(builder, at, "inputs").map(|id| Operand { id, scale: 1.0, zero: 0 }))
-        .collect::<Result<_, _>>()?;
+        .map(input)
+        .map(|id| id.map(|id| Operand { id, scale: 1.0, zero: 0 }))
+        .collect::<Result<_, NodeFault>>()?;
     // The shapes are checked there; integers are joined as they are.
     Compute::concat(builder, inputs.clone(), axis)?;
     let ids: Vec<ValueId> = inputs.iter().map(|input| input.id).collect();
     let axis = axis_of(axis, ids.first().map_or(0, |&id| builder.dims(id).len()))?;
-    builder.concat(&ids, axis).map(Value::Int)
+    builder.concat(&ids, axis).map(if wide { Value::Wide } else { Value::Int })
 }
 
 /// Pad(data, pads, value?, axes?); before operator set 11 with attributes.

@@ -3,7 +3,7 @@
 //! Nodes are read in their order. Each name stands for a [`value::Value`]; a node looks its inputs up, checks them, adds
 //! operations to the [`builder`] and says what its outputs stand for. QLinear operators are in [`qoperator`], float
 //! operators between DequantizeLinear and QuantizeLinear in [`qdq`] (functions of one number in [`curve`], what looks at
-//! rows in [`rows`]), what only moves or picks integers in [`layout`] and [`pick`].
+//! rows in [`rows`]), what is wider than 8 bits in [`wide`], what only moves or picks integers in [`layout`] and [`pick`].
 //! Whatever is not in [`Lowering::node`]'s match does not run.
 
 mod builder;
@@ -18,11 +18,15 @@ mod resize;
 mod rows;
 mod transposed;
 mod value;
+mod wide;
 mod window;
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use aceso_types::manifest::{Layout, MICRO, Normalise, Pipeline};
+use aceso_types::{
+    ElementType,
+    manifest::{Layout, MICRO, Normalise, Pipeline},
+};
 
 use self::{builder::Builder, node::Node, qdq::Blamed, value::Value};
 use crate::{
@@ -94,10 +98,12 @@ pub(crate) fn lower(source: Source, pipeline: &Pipeline) -> Result<Lowered, Mode
             let value = values.get(&declared.name).and_then(|value| qdq::output(value, &mut builder));
             let (id, meaning) = value.ok_or_else(|| refused(OutputFault::Float))?;
             let computed = builder.graph.values.get(id).ok_or_else(|| refused(OutputFault::Missing))?;
-            let data_type = match (meaning, computed.signed) {
+            let data_type = match (meaning, computed.ty) {
                 (Some(_), _) => data_type::FLOAT,
-                (None, true) => data_type::INT8,
-                (None, false) => data_type::UINT8,
+                (None, ElementType::U8) => data_type::UINT8,
+                (None, ElementType::I8) => data_type::INT8,
+                (None, ElementType::I32) => data_type::INT32,
+                (None, ElementType::I64) => data_type::INT64,
             };
             compare(&declared, data_type, &computed.dims).map_err(refused)?;
             Ok(Output { name: declared.name, id, meaning })
@@ -169,6 +175,9 @@ impl Lowering {
         if !proto.overload.is_empty() {
             return Err(NodeFault::Overload(onnx::shown(&proto.overload)).into());
         }
+        if site.domain == ONNX && proto.op_type == "DynamicQuantizeLinear" {
+            return Err(NodeFault::Dynamic.into());
+        }
         let outputs = proto.output.iter().filter(|name| !name.is_empty()).count();
         let split = site.domain == ONNX && proto.op_type == "Split" && outputs == proto.output.len();
         if !(outputs == 1 || split && outputs > 0) || proto.output.first().is_none_or(String::is_empty) {
@@ -189,6 +198,11 @@ impl Lowering {
             (ONNX | MICROSOFT, "QuantizeLinear") => qdq::quantise(&node, builder, &self.image)?,
             (ONNX | MICROSOFT, "DequantizeLinear") => qdq::dequantise(&node, builder)?,
             (ONNX, "QLinearConv") => qoperator::conv(&node, builder)?,
+            (ONNX, "ConvInteger") => wide::conv(&node, builder)?,
+            (ONNX, "MatMulInteger") => wide::matmul(&node, builder)?,
+            (ONNX, "ArgMax") => wide::arg(&node, builder, false)?,
+            (ONNX, "ArgMin") => wide::arg(&node, builder, true)?,
+            (ONNX, "Cast") => wide::cast(&node, builder)?,
             (ONNX, "QLinearMatMul") => qoperator::matmul(&node, builder)?,
             (MICROSOFT, "QGemm") => qoperator::gemm(&node, builder)?,
             (MICROSOFT, "QLinearAdd") => qoperator::add(&node, builder)?,
@@ -259,7 +273,11 @@ fn constant(node: &Node<'_>) -> Result<Value, NodeFault> {
 
 /// An operator that does not run here: because it computes in float, or at all.
 fn unknown(node: &Node<'_>) -> NodeFault {
-    let float =
-        |at| matches!(node.optional(at), Some(Value::Image | Value::Real(_) | Value::Curve(_) | Value::Pending(_)));
+    let float = |at| {
+        matches!(
+            node.optional(at),
+            Some(Value::Image | Value::Real(_) | Value::Curve(_) | Value::Pending(_) | Value::Chain(_))
+        )
+    };
     if (0..node.count()).any(float) { NodeFault::Float } else { NodeFault::Unsupported }
 }

@@ -16,6 +16,9 @@ use crate::{
     },
 };
 
+/// Why an operand of 32 or 64 bits does not do.
+pub(super) const WIDE: &str = "must be of 8 bits; integers of 32 and 64 bits are moved, cast, compared and handed out";
+
 pub(super) struct Node<'a> {
     proto: &'a NodeProto,
     values: &'a BTreeMap<String, Value>,
@@ -108,6 +111,7 @@ impl<'a> Node<'a> {
                 Data::Byte { signed, bytes } => builder.value(*signed, constant.dims.clone(), Some(bytes.clone())),
                 _ => Err(NodeFault::Operand { operand, reason: "must be uint8 or int8" }),
             },
+            Value::Wide(_) => Err(NodeFault::Operand { operand, reason: WIDE }),
             _ => Err(NodeFault::Operand { operand, reason: "must be quantised, and is float" }),
         }
     }
@@ -166,6 +170,11 @@ impl<'a> Node<'a> {
                 reason: "is a float result; QuantizeLinear and DequantizeLinear must lie between",
             }),
             Value::RealConstant(_) => Err(NodeFault::Operand { operand, reason: "must not be a constant" }),
+            Value::Wide(_) => Err(NodeFault::Operand { operand, reason: WIDE }),
+            Value::Chain(_) => Err(NodeFault::Operand {
+                operand,
+                reason: "is a sum in float; QuantizeLinear and DequantizeLinear must lie between",
+            }),
             Value::Curve(_) => Err(NodeFault::Operand {
                 operand,
                 reason: "is a function of a tensor; QuantizeLinear and DequantizeLinear must lie between",

@@ -11,9 +11,10 @@ use super::{
     builder::Builder,
     compute::{Compute, axis_of},
     curve,
-    node::{Node, settle},
+    node::{Node, WIDE, settle},
     qoperator, rows,
     value::{Clip, Pending, Real, RealConstant, Target, Value},
+    wide,
 };
 use crate::{
     error::{NodeFault, Site},
@@ -63,6 +64,9 @@ pub(super) fn dequantise(node: &Node<'_>, builder: &mut Builder) -> Result<Value
         }
         builder.hold(4 * (scales.len() + zeros.len()) as u64)?;
         return Ok(Value::RealConstant(Arc::new(RealConstant { source: source.clone(), scales, zeros, axis })));
+    }
+    if let Value::Wide(id) = *node.value(0, "x")? {
+        return wide::dequantise(node, builder, id, axis);
     }
     let Value::Int(id) = *node.value(0, "x")? else {
         return Err(NodeFault::Operand { operand: "x", reason: "must be quantised, and is float" });
@@ -125,7 +129,8 @@ pub(super) fn quantise(node: &Node<'_>, builder: &mut Builder, image: &ImageInpu
         Value::Pending(Pending { site, compute, clip }) => {
             compute.emit(builder, target.clipped(*clip)).map_err(|fault| Blamed { site: Some(site.clone()), fault })?
         }
-        Value::Int(_) | Value::Constant(_) | Value::RealConstant(_) => {
+        Value::Chain(chained) => wide::quantise(chained, builder, target)?,
+        Value::Int(_) | Value::Wide(_) | Value::Constant(_) | Value::RealConstant(_) => {
             return Err(NodeFault::Operand { operand: "x", reason: "must be float, and not a constant" }.into());
         }
     };
@@ -214,6 +219,9 @@ pub(super) fn binary(node: &Node<'_>, builder: &mut Builder, site: Site) -> Resu
         "Mul" => |a, b| a * b,
         _ => |a, b| a / b,
     };
+    if let Some(value) = wide::binary(node, builder, &site.op)? {
+        return Ok(value);
+    }
     if let Some(value) = curve::binary(node, builder, function)? {
         return Ok(value);
     }
@@ -261,6 +269,8 @@ pub(super) fn clip(value: &Value, next: Clip) -> Result<Value, NodeFault> {
     match value {
         Value::Real(real) => Ok(Value::Real(Real { clip: real.clip.then(next), ..*real })),
         Value::Curve(of) => curve::clip(of, next),
+        Value::Chain(of) => wide::clip(of, next),
+        Value::Wide(_) => Err(NodeFault::Operand { operand: "input", reason: WIDE }),
         Value::Pending(pending) => Ok(Value::Pending(Pending { clip: pending.clip.then(next), ..pending.clone() })),
         _ => Err(NodeFault::Float),
     }
@@ -269,7 +279,8 @@ pub(super) fn clip(value: &Value, next: Clip) -> Result<Value, NodeFault> {
 /// An output of the graph: integers, and what they stand for.
 pub(super) fn output(value: &Value, builder: &mut Builder) -> Option<(usize, Option<(f32, i32)>)> {
     match value {
-        Value::Int(id) => Some((*id, None)),
+        Value::Int(id) | Value::Wide(id) => Some((*id, None)),
+        Value::Chain(chained) => Some((chained.id, Some((chained.scale()?, 0)))),
         Value::Real(real) => {
             let settled = settle(builder, *real, "output").ok()?;
             Some((settled.id, Some((settled.scale, settled.zero))))

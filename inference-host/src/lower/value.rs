@@ -6,7 +6,7 @@ use super::compute::Compute;
 use crate::{
     error::{NodeFault, Site},
     formula::{self, Range},
-    ir::ValueId,
+    ir::{Link, ValueId},
     onnx::constant::{Constant, Data},
 };
 
@@ -18,6 +18,10 @@ pub(super) enum Value {
     Image,
     /// 8-bit integers.
     Int(ValueId),
+    /// Integers of 32 or 64 bits.
+    Wide(ValueId),
+    /// 32-bit integers on their way back to 8 bits.
+    Chain(Arc<Chained>),
     /// Dequantised integers.
     Real(Real),
     /// A function of dequantised integers.
@@ -35,6 +39,14 @@ pub(super) struct Real {
     pub(super) scale: f32,
     pub(super) zero: i32,
     pub(super) clip: Clip,
+}
+
+/// `f32(x)` of 32-bit integers after some float operations.
+pub(super) struct Chained {
+    pub(super) id: ValueId,
+    pub(super) links: Vec<Link>,
+    /// The largest that it can become, of either sign.
+    pub(super) reach: f64,
 }
 
 /// What each byte of an 8-bit tensor stands for after some functions of one number.

@@ -8,8 +8,10 @@ import { u32, type Instance, type Wasm } from "./wasm.js";
 /** A tensor that a model takes or gives. */
 export interface TensorSpec {
   name: string;
-  type: "u8" | "i8";
+  type: "u8" | "i8" | "i32" | "i64";
   dims: number[];
+  /** How many bytes it takes; numbers are little-endian. */
+  bytes: number;
 }
 
 /** What is said of a model that is ready. */
@@ -62,10 +64,7 @@ export class ReadyModel implements ModelAbout {
   runTensor(input: Uint8Array): { digest: string; outputs: Uint8Array[] } {
     const { ok, bytes } = this.#instance.call("model_tensor", this.#number, input);
     let at = 0;
-    const outputs = this.outputs.map(({ dims }) => {
-      const length = dims.reduce((count, dim) => count * dim, 1);
-      return bytes.subarray(at, (at += length));
-    });
+    const outputs = this.outputs.map((output) => bytes.subarray(at, (at += output.bytes)));
     return { ...(ok as { digest: string }), outputs };
   }
 

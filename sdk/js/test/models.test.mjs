@@ -63,7 +63,7 @@ test("a model is computed where the page is", () => {
   const onnx = readFileSync(new URL("model.onnx", bundled));
   const model = verifier.models.load(manifest.bytes, onnx);
   assert.equal(model.id, manifest.id);
-  assert.deepEqual(model.inputs, [{ name: "image", type: "u8", dims: [1, 1, 28, 28] }]);
+  assert.deepEqual(model.inputs, [{ name: "image", type: "u8", dims: [1, 1, 28, 28], bytes: 784 }]);
   const [first, second] = [7, 200].map((byte) => model.runTensor(new Uint8Array(784).fill(byte)));
   assert.notEqual(first.digest, second.digest);
   assert.deepEqual(model.runTensor(new Uint8Array(784).fill(7)), first);

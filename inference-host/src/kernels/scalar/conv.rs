@@ -1,6 +1,6 @@
 //! Convolutions: as matrix products over gathered windows, or directly where every channel has a window of its own.
 
-use super::products::{Rows, TILE, finish, products};
+use super::products::{Finish, Rows, TILE, products};
 use crate::{
     formula::requantise,
     ir::{Centre, Conv, Requant, Window},
@@ -8,7 +8,16 @@ use crate::{
 };
 
 pub(super) fn prepare(conv: Conv) -> Box<dyn Run> {
-    if conv.is_depthwise() { Box::new(Depthwise::new(&conv)) } else { Box::new(Gathered::new(&conv)) }
+    if conv.is_depthwise() {
+        return Box::new(Depthwise::new(&conv));
+    }
+    let finish = Finish::Bytes(conv.requant.clone());
+    Box::new(Gathered::new(&conv, finish))
+}
+
+/// The convolution's sums as they are.
+pub(super) fn sums(conv: &Conv) -> Box<dyn Run> {
+    Box::new(Gathered::new(conv, Finish::Sums))
 }
 
 /// What is left of a convolution when its weights are packed.
@@ -19,14 +28,14 @@ struct Gathered {
     channels: usize,
     window: Window,
     x: Centre,
-    requant: Requant,
+    finish: Finish,
     weights: Rows,
 }
 
 impl Gathered {
-    fn new(conv: &Conv) -> Self {
-        let Conv { groups, channels, window, x, ref filter, ref requant, .. } = *conv;
-        Self { groups, channels, window, x, requant: requant.clone(), weights: Rows::new(filter) }
+    fn new(conv: &Conv, finish: Finish) -> Self {
+        let Conv { groups, channels, window, x, ref filter, .. } = *conv;
+        Self { groups, channels, window, x, finish, weights: Rows::new(filter) }
     }
 
     /// What the window at `place` sees of a group's channels, `[tap][channel]`; padding is zero.
@@ -52,9 +61,9 @@ impl Gathered {
 
 impl Run for Gathered {
     fn run(&self, inputs: &[&[u8]], y: &mut [u8], scratch: &mut Scratch) {
-        let Self { groups, channels, window, weights, .. } = self;
-        let (depth, outputs) = (weights.depth, weights.rows() / groups);
-        let (read, written) = (groups * channels * window.input[0] * window.input[1], weights.rows() * window.places());
+        let Self { groups, channels, window, weights, finish, .. } = self;
+        let (depth, outputs, place) = (weights.depth, weights.rows() / groups, weights.rows() * finish.width());
+        let (read, written) = (groups * channels * window.input[0] * window.input[1], place * window.places());
         let rows = room(&mut scratch.words, TILE * depth);
         let sums = room(&mut scratch.sums, TILE * outputs);
         // What lies behind a window's last number is multiplied by zero, and must not be left from elsewhere.
@@ -64,12 +73,12 @@ impl Run for Gathered {
                 let of_group = &weights.words[group * outputs * depth..][..outputs * depth];
                 for start in (0..window.places()).step_by(TILE) {
                     let places = TILE.min(window.places() - start);
-                    for (place, row) in (start..start + places).zip(rows.chunks_exact_mut(depth)) {
-                        self.gather(x, group, place, row);
+                    for (at, row) in (start..start + places).zip(rows.chunks_exact_mut(depth)) {
+                        self.gather(x, group, at, row);
                     }
                     products(rows, of_group, depth, places, sums);
-                    let y = &mut y[start * weights.rows()..][..places * weights.rows()];
-                    finish(&self.requant, sums, group * outputs, outputs, y.chunks_exact_mut(weights.rows()));
+                    let y = &mut y[start * place..][..places * place];
+                    finish.write(sums, group * outputs, outputs, y.chunks_exact_mut(place));
                 }
             }
         }

@@ -6,6 +6,7 @@ mod pool;
 pub(super) mod products;
 mod resize;
 mod rows;
+mod wide;
 
 use super::{Run, Scratch, Set};
 use crate::{
@@ -26,6 +27,10 @@ impl Set for Scalar {
             Op::Add(tables) => Box::new(Add(tables)),
             Op::Mul(op) => Box::new(op),
             Op::Product(op) => Box::new(op),
+            Op::Sums(op) => wide::sums(op),
+            Op::Chain(op) => Box::new(op),
+            Op::Arg(op) => Box::new(op),
+            Op::Cast(op) => Box::new(op),
             Op::Softmax(op) => op,
             Op::Normalise(op) => Box::new(op),
             Op::Resize(op) => op,

@@ -76,14 +76,46 @@ fn dot(x: &[i16], w: &[i16]) -> i32 {
     x.iter().zip(w).map(product).fold(0, i32::wrapping_add)
 }
 
+/// What becomes of sums.
+#[derive(Debug)]
+pub(super) enum Finish {
+    Bytes(Requant),
+    /// 32 bits each, as they are.
+    Sums,
+}
+
+impl Finish {
+    /// Bytes of one result.
+    pub(super) fn width(&self) -> usize {
+        match self {
+            Self::Bytes(_) => 1,
+            Self::Sums => SUM,
+        }
+    }
+
+    /// Writes the results of `count` channels from `first` on into the places of `y`.
+    pub(super) fn write<'a>(&self, sums: &[i32], first: usize, count: usize, y: impl Iterator<Item = &'a mut [u8]>) {
+        match self {
+            Self::Bytes(requant) => finish(requant, sums, first, count, y),
+            Self::Sums => as_they_are(sums, y.map(|y| &mut y[first * SUM..][..count * SUM])),
+        }
+    }
+}
+
+/// Bytes of a sum.
+pub(super) const SUM: usize = size_of::<i32>();
+
+/// Writes the sums of whole places.
+pub(super) fn as_they_are<'a>(sums: &[i32], y: impl Iterator<Item = &'a mut [u8]>) {
+    for (place, y) in y.enumerate() {
+        for (y, sum) in y.as_chunks_mut::<SUM>().0.iter_mut().zip(sums.iter().skip(place).step_by(TILE)) {
+            *y = sum.to_le_bytes();
+        }
+    }
+}
+
 /// Requantises the sums of `count` channels from `first` on into the places of `y`.
-pub(super) fn finish<'a>(
-    requant: &Requant,
-    sums: &[i32],
-    first: usize,
-    count: usize,
-    y: impl Iterator<Item = &'a mut [u8]>,
-) {
+fn finish<'a>(requant: &Requant, sums: &[i32], first: usize, count: usize, y: impl Iterator<Item = &'a mut [u8]>) {
     for (place, y) in y.enumerate() {
         let of_place = sums.iter().skip(place).step_by(TILE);
         for (row, (y, &sum)) in y[first..first + count].iter_mut().zip(of_place).enumerate() {
@@ -107,14 +139,18 @@ pub(super) struct MatMul {
     x: Centre,
     /// Numbers in a row of the left side.
     depth: usize,
-    requant: Requant,
+    finish: Finish,
     weights: Rows,
 }
 
 impl MatMul {
     pub(super) fn new(matmul: &ir::MatMul) -> Self {
-        let ir::MatMul { x, filter, requant } = matmul;
-        Self { x: *x, depth: filter.depth, requant: requant.clone(), weights: Rows::new(filter) }
+        Self::finished(matmul, Finish::Bytes(matmul.requant.clone()))
+    }
+
+    pub(super) fn finished(matmul: &ir::MatMul, finish: Finish) -> Self {
+        let ir::MatMul { x, filter, .. } = matmul;
+        Self { x: *x, depth: filter.depth, finish, weights: Rows::new(filter) }
     }
 }
 
@@ -124,12 +160,13 @@ impl Run for MatMul {
         let rows = room(&mut scratch.words, TILE * depth);
         let sums = room(&mut scratch.sums, TILE * columns);
         rows.fill(0);
-        for (x, y) in inputs[0].chunks(TILE * self.depth).zip(y.chunks_mut(TILE * columns)) {
+        let line = columns * self.finish.width();
+        for (x, y) in inputs[0].chunks(TILE * self.depth).zip(y.chunks_mut(TILE * line)) {
             for (row, x) in rows.chunks_exact_mut(depth).zip(x.chunks_exact(self.depth)) {
                 row.iter_mut().zip(centred(self.x, x)).for_each(|(to, from)| *to = from);
             }
             products(rows, &self.weights.words, depth, x.len() / self.depth, sums);
-            finish(&self.requant, sums, 0, columns, y.chunks_exact_mut(columns));
+            self.finish.write(sums, 0, columns, y.chunks_exact_mut(line));
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What looks at a whole row before it writes one of its elements, and products of computed matrices.
 
-use super::products::{Rows, TILE, requantised};
+use super::products::{Rows, TILE, products, requantised};
 use crate::{
     formula::{self, requantise},
     ir::{Mul, Normalise, Product, Softmax},
@@ -16,29 +16,41 @@ impl Run for Mul {
     }
 }
 
-/// Columns of the right side become rows once for each matrix; after that it is a product like any other.
 impl Run for Product {
     fn run(&self, inputs: &[&[u8]], y: &mut [u8], scratch: &mut Scratch) {
-        let Self { rows, depth, columns, .. } = *self;
-        let padded = Rows::padded(depth);
-        let [left, right] = [rows * depth, depth * columns];
-        let (words, sums) = (&mut scratch.words, room(&mut scratch.sums, TILE * columns));
-        let (weights, tile) = room(words, (columns + TILE) * padded).split_at_mut(columns * padded);
-        weights.fill(0);
-        tile.fill(0);
-        let matrices = inputs[0].chunks_exact(left).zip(inputs[1].chunks_exact(right));
-        for ((a, b), y) in matrices.zip(y.chunks_exact_mut(rows * columns)) {
-            for (k, b) in b.chunks_exact(columns).enumerate() {
-                let column = weights.iter_mut().skip(k).step_by(padded);
-                column.zip(centred(self.b, b)).for_each(|(to, from)| *to = from);
+        matrices(self, inputs, scratch, y.chunks_mut(self.columns), |sums, y| {
+            requantised(sums, self.scale, self.range, y)
+        });
+    }
+}
+
+/// Columns of the right side become rows once for each matrix; after that it is a product like any other. Each row of the
+/// result is one of `y`; `finish` takes a tile of them with their sums.
+pub(super) fn matrices<'a>(
+    op: &Product,
+    inputs: &[&[u8]],
+    scratch: &mut Scratch,
+    mut y: impl Iterator<Item = &'a mut [u8]>,
+    finish: impl Fn(&[i32], &mut dyn Iterator<Item = &'a mut [u8]>),
+) {
+    let Product { rows, depth, columns, .. } = *op;
+    let padded = Rows::padded(depth);
+    let [left, right] = [rows * depth, depth * columns];
+    let (words, sums) = (&mut scratch.words, room(&mut scratch.sums, TILE * columns));
+    let (weights, tile) = room(words, (columns + TILE) * padded).split_at_mut(columns * padded);
+    weights.fill(0);
+    tile.fill(0);
+    for (a, b) in inputs[0].chunks_exact(left).zip(inputs[1].chunks_exact(right)) {
+        for (k, b) in b.chunks_exact(columns).enumerate() {
+            let column = weights.iter_mut().skip(k).step_by(padded);
+            column.zip(centred(op.b, b)).for_each(|(to, from)| *to = from);
+        }
+        for a in a.chunks(TILE * depth) {
+            for (row, a) in tile.chunks_exact_mut(padded).zip(a.chunks_exact(depth)) {
+                row.iter_mut().zip(centred(op.a, a)).for_each(|(to, from)| *to = from);
             }
-            for (a, y) in a.chunks(TILE * depth).zip(y.chunks_mut(TILE * columns)) {
-                for (row, a) in tile.chunks_exact_mut(padded).zip(a.chunks_exact(depth)) {
-                    row.iter_mut().zip(centred(self.a, a)).for_each(|(to, from)| *to = from);
-                }
-                super::products::products(tile, weights, padded, a.len() / depth, sums);
-                requantised(sums, self.scale, self.range, y.chunks_exact_mut(columns));
-            }
+            products(tile, weights, padded, a.len() / depth, sums);
+            finish(sums, &mut y.by_ref().take(a.len() / depth));
         }
     }
 }

@@ -9,7 +9,7 @@ use std::{
 };
 
 use aceso_inference::{Model, Record, TensorSpec, admit, image::Limits};
-use aceso_types::{ElementType, Manifest, Tensor, receipt::outputs_digest};
+use aceso_types::{Manifest, Tensor, receipt::outputs_digest};
 use aceso_verify::compute;
 use serde_json::{Value, json};
 
@@ -95,16 +95,13 @@ fn unknown(number: u32) -> String {
 }
 
 fn spec(spec: &TensorSpec) -> Value {
-    let ty = match spec.ty {
-        ElementType::I8 => "i8",
-        _ => "u8",
-    };
-    json!({"name": spec.name, "type": ty, "dims": spec.dims})
+    let elements: usize = spec.dims.iter().map(|&dim| dim as usize).product();
+    json!({"name": spec.name, "type": spec.ty.to_string(), "dims": spec.dims, "bytes": elements * spec.ty.width()})
 }
 
 #[cfg(test)]
 mod tests {
-    use aceso_types::Digest;
+    use aceso_types::{Digest, ElementType};
 
     use super::*;
     use crate::answer;
