@@ -52,12 +52,14 @@ pub(crate) fn limits(signed: bool) -> (i32, i32) {
 }
 
 /// The number that a byte is.
+#[inline(always)]
 pub(crate) fn number(signed: bool, byte: u8) -> i32 {
     if signed { i32::from(byte.cast_signed()) } else { i32::from(byte) }
 }
 
 /// The low byte of a number that fits 8 bits, signed or not.
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the number fits, in two's complement")]
+#[inline(always)]
 pub(crate) fn byte(number: i32) -> u8 {
     number as u8
 }
@@ -71,14 +73,22 @@ pub(crate) fn round_half_even(value: f32) -> i32 {
 /// `round_half_even(clamp(f32(acc) · scale, lo − zero, hi − zero)) + zero`.
 #[inline(always)]
 pub(crate) fn requantise(acc: i32, scale: f32, range: Range) -> u8 {
-    let [lo, hi] = range.bounds();
-    byte(round_half_even((float(acc) * scale).max(lo).min(hi)) + range.zero)
+    byte(rounded(float(acc) * scale, range.bounds(), range.zero))
+}
+
+/// `round_half_even(clamp(value, lo, hi)) + zero`, where no value is NaN. Written so that the compiler can take several at once:
+/// what it would have to check for an overflow or a NaN it takes one by one. The sum fits.
+#[inline(always)]
+fn rounded(value: f32, [lo, hi]: [f32; 2], zero: i32) -> i32 {
+    let value = if value > lo { value } else { lo };
+    let value = if value < hi { value } else { hi };
+    round_half_even(value).wrapping_add(zero)
 }
 
 /// `round_half_even(clamp(value / scale, lo − zero, hi − zero)) + zero`: ONNX's QuantizeLinear.
+#[inline(always)]
 pub(crate) fn quantise(value: f32, scale: f32, range: Range) -> i32 {
-    let [lo, hi] = range.bounds();
-    round_half_even((value / scale).max(lo).min(hi)) + range.zero
+    rounded(value / scale, range.bounds(), range.zero)
 }
 
 /// `scale · f32(q − zero)`: ONNX's DequantizeLinear.
@@ -90,20 +100,22 @@ pub(crate) fn dequantise(q: i32, scale: f32, zero: i32) -> f32 {
 #[inline(always)]
 pub(crate) fn mean(sum: f32, count: usize, scale: f32, range: Range) -> u8 {
     let value = sum / float(count) / scale + float(range.zero);
-    byte(round_half_even(value.max(float(range.lo)).min(float(range.hi))))
+    byte(rounded(value, [float(range.lo), float(range.hi)], 0))
 }
 
 /// `f32(weight) / f32(whole)` for each weight: the shares of softmax.
+#[inline(always)]
 pub(crate) fn shares(weights: &[i32], whole: i64, shares: &mut [f32]) {
     let whole = float(whole);
     shares.iter_mut().zip(weights).for_each(|(share, &weight)| *share = float(weight) / whole);
 }
 
 /// Each value quantised.
+#[inline(always)]
 pub(crate) fn quantise_row(values: &[f32], scale: f32, range: Range, y: &mut [u8]) {
-    let [lo, hi] = range.bounds();
+    let bounds = range.bounds();
     for (y, &value) in y.iter_mut().zip(values) {
-        *y = byte(round_half_even((value / scale).max(lo).min(hi)) + range.zero);
+        *y = byte(rounded(value / scale, bounds, range.zero));
     }
 }
 
@@ -129,6 +141,7 @@ pub(crate) fn deviation(variance: i64, epsilon: f64) -> f64 {
 }
 
 /// `f32(f64(d) / deviation) · γ + β` for each element of a row.
+#[inline(always)]
 pub(crate) fn normalised(differences: &[i32], deviation: f64, (gamma, beta): (&[f32], &[f32]), values: &mut [f32]) {
     let parameters = gamma.iter().zip(beta);
     for ((value, &difference), (gamma, beta)) in values.iter_mut().zip(differences).zip(parameters) {
@@ -136,12 +149,15 @@ pub(crate) fn normalised(differences: &[i32], deviation: f64, (gamma, beta): (&[
     }
 }
 
-/// Between four neighbours: `((a·(u·l) + b·(u·r)) + c·(d·l)) + d·(d·r)` with `u = 1 − d` and `l = 1 − r`.
+/// Between neighbours in two rows, which are given as what they stand for, element by element:
+/// `((a·(u·l) + b·(u·r)) + c·(d·l)) + d·(d·r)` with `u = 1 − d` and `l = 1 − r`.
 #[inline(always)]
-pub(crate) fn between(reals: &[f32; 256], corners: [u8; 4], [down, right]: [f32; 2]) -> f32 {
-    let [a, b, c, d] = corners.map(|corner| reals[usize::from(corner)]);
+pub(crate) fn between([a, b]: [&[f32]; 2], [c, d]: [&[f32]; 2], [down, right]: [f32; 2], values: &mut [f32]) {
     let (up, left) = (1.0 - down, 1.0 - right);
-    a * (up * left) + b * (up * right) + c * (down * left) + d * (down * right)
+    let shares = [up * left, up * right, down * left, down * right];
+    for ((value, (a, b)), (c, d)) in values.iter_mut().zip(a.iter().zip(b)).zip(c.iter().zip(d)) {
+        *value = a * shares[0] + b * shares[1] + c * shares[2] + d * shares[3];
+    }
 }
 
 /// `(x · w) / y`, the multiplier of a requantisation. The product stays clear of subnormal numbers too.
@@ -311,7 +327,8 @@ impl AddTables {
 
 /// To f32, once rounded.
 #[allow(clippy::cast_possible_truncation, reason = "rounding to f32 is what is meant")]
-fn narrow(value: f64) -> f32 {
+#[inline(always)]
+pub(crate) fn narrow(value: f64) -> f32 {
     value as f32
 }
 

@@ -93,7 +93,7 @@ pub(crate) enum Op {
 }
 
 /// `outer × channels × inner` bytes.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct ChannelTable {
     pub(crate) tables: Vec<[u8; 256]>,
     pub(crate) inner: usize,
@@ -210,6 +210,35 @@ pub(crate) struct MatMul {
     pub(crate) requant: Requant,
 }
 
+impl Conv {
+    /// One input channel and one output channel in each group, and several groups.
+    pub(crate) fn is_depthwise(&self) -> bool {
+        self.channels == 1 && self.groups > 1 && self.filter.rows == self.groups
+    }
+
+    /// Elements of its input with padding, as far as windows reach.
+    pub(crate) fn plane(&self) -> u64 {
+        let factors = [self.batch, self.groups, self.channels].into_iter().chain(self.window.reach());
+        factors.fold(1u64, |read, factor| read.saturating_mul(factor as u64))
+    }
+}
+
+impl MatMul {
+    /// Elements of its left side, for so many of the result.
+    pub(crate) fn read(&self, output: u64) -> u64 {
+        (output / (self.filter.rows as u64).max(1)).saturating_mul(self.filter.depth as u64)
+    }
+}
+
+impl Product {
+    /// Elements of both sides, for so many of the result.
+    pub(crate) fn read(&self, output: u64) -> u64 {
+        let each = self.depth.saturating_mul(self.rows.saturating_add(self.columns)) as u64;
+        let matrices = output / (self.rows as u64 * self.columns as u64).max(1);
+        each.saturating_mul(matrices)
+    }
+}
+
 /// `requantise((a − a_zero) · (b − b_zero))`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Mul {
@@ -240,6 +269,15 @@ pub(crate) enum Sums {
 }
 
 impl Sums {
+    /// Elements that it reads, with their padding, for so many of the result.
+    pub(crate) fn read(&self, output: u64) -> u64 {
+        match self {
+            Self::Conv(conv) => conv.plane(),
+            Self::MatMul(matmul) => matmul.read(output),
+            Self::Product(product) => product.read(output),
+        }
+    }
+
     /// Products in a sum.
     fn depth(&self) -> usize {
         match self {
@@ -413,15 +451,48 @@ pub(crate) struct Pad {
 }
 
 impl Op {
-    /// Multiplications with accumulation, for so many elements of output.
-    pub(crate) fn macs(&self, output: usize) -> u64 {
+    /// What it is called where steps are listed.
+    pub(crate) fn name(&self) -> &'static str {
         match self {
-            Self::Sums(sums) => (output as u64).saturating_mul(sums.depth() as u64),
-            Self::Conv(conv) => (output as u64).saturating_mul(conv.filter.depth as u64),
-            Self::MatMul(matmul) => (output as u64).saturating_mul(matmul.filter.depth as u64),
-            Self::Product(product) => (output as u64).saturating_mul(product.depth as u64),
+            Self::Table(_) => "table",
+            Self::ChannelTable(_) => "table per channel",
+            Self::Conv(conv) if conv.is_depthwise() => "depthwise convolution",
+            Self::Conv(_) => "convolution",
+            Self::MatMul(_) => "matrix product",
+            Self::Add(_) => "sum",
+            Self::Mul(_) => "product",
+            Self::Product(_) => "product of matrices",
+            Self::Sums(_) => "sums of products",
+            Self::Chain(_) => "chain",
+            Self::Arg(_) => "position",
+            Self::Cast(_) => "cast",
+            Self::Softmax(_) => "softmax",
+            Self::Normalise(_) => "layer normalisation",
+            Self::Resize(_) => "resize",
+            Self::MaxPool(_) => "max pool",
+            Self::AveragePool(_) => "average pool",
+            Self::GlobalAveragePool(_) => "global average pool",
+            Self::Transpose(_) => "transpose",
+            Self::Pick(_) => "pick",
+            Self::Concat(_) => "concat",
+            Self::Pad(_) => "pad",
+        }
+    }
+
+    /// Products in each of its sums.
+    pub(crate) fn depth(&self) -> usize {
+        match self {
+            Self::Sums(sums) => sums.depth(),
+            Self::Conv(conv) => conv.filter.depth,
+            Self::MatMul(matmul) => matmul.filter.depth,
+            Self::Product(product) => product.depth,
             _ => 0,
         }
+    }
+
+    /// Multiplications with accumulation, for so many elements of output.
+    pub(crate) fn macs(&self, output: usize) -> u64 {
+        (output as u64).saturating_mul(self.depth() as u64)
     }
 
     /// Bytes looked at or written otherwise, whichever is more.
@@ -444,17 +515,9 @@ impl Op {
             // Four neighbours; each element looked at twice and divided once.
             Self::Resize(_) | Self::Softmax(_) | Self::Normalise(_) => output.saturating_mul(4),
             // Both sides are brought into another form first.
-            Self::Product(product) => {
-                let read = product.depth.saturating_mul(product.rows.saturating_add(product.columns)) as u64;
-                let matrices = output / (product.rows as u64 * product.columns as u64).max(1);
-                output.saturating_add(read.saturating_mul(matrices))
-            }
+            Self::Product(product) => output.saturating_add(product.read(output)),
             // The input is brought into another form first.
-            Self::Conv(conv) => {
-                let factors = [conv.batch, conv.groups, conv.channels].into_iter().chain(conv.window.reach());
-                let read = factors.fold(1u64, |read, factor| read.saturating_mul(factor as u64));
-                output.saturating_add(read)
-            }
+            Self::Conv(conv) => output.saturating_add(conv.plane()),
             _ => output,
         }
     }
@@ -510,6 +573,14 @@ impl Op {
                 let right = row.saturating_mul(product.columns as u64);
                 right.saturating_add(RECKONED_TILE.saturating_mul(row.saturating_add(product.columns as u64 * 4)))
             }
+            // A row's weights and shares, or differences and values.
+            Self::Softmax(op) => op.size as u64 * 8,
+            Self::Normalise(op) => op.gamma.len() as u64 * 8,
+            // What two rows and a place's results stand for.
+            Self::Resize(op) => (op.channels as u64).saturating_mul(2 * op.input[1] as u64 + 1).saturating_mul(4),
+            // A place's sums.
+            Self::AveragePool(AveragePool { channels, .. })
+            | Self::GlobalAveragePool(GlobalAveragePool { channels, .. }) => *channels as u64 * 4,
             _ => 0,
         }
     }

@@ -7,7 +7,8 @@
 //! that the processor has. [`Record`] turns the bytes of a picture ([`image`]) or a [`table`] into the tensor that
 //! the manifest promises; [`answers()`] turns the model's integers into the manifest's words.
 //!
-//! No clock, no thread, no file and no random number is reachable from here. Start at [`admit`].
+//! No clock, no file and no random number is reachable from here, and no thread but those that [`Kernels::threads`] asks for,
+//! which share places and nothing else. Start at [`admit`].
 
 #![cfg_attr(
     all(target_arch = "wasm32", not(target_feature = "simd128")),
@@ -38,4 +39,6 @@ pub use formula::rounding_is_default;
 pub use kernels::{KernelSet, Kernels, KernelsError};
 pub use model::{Model, Quantisation, TensorSpec};
 pub use plan::Facts;
+#[doc(hidden)]
+pub use plan::StepFacts;
 pub use record::{Record, RecordError};

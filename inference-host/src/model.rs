@@ -8,7 +8,7 @@ use crate::{
     error::InferError,
     formula,
     kernels::{KernelSet, Kernels, Scratch},
-    plan::{Facts, Place, Plan},
+    plan::{Facts, Place, Plan, StepFacts},
 };
 
 /// Name, type and shape of a tensor that a model takes or gives.
@@ -49,6 +49,8 @@ pub struct Model {
 pub(crate) struct Memory {
     slots: Vec<Vec<u8>>,
     scratch: Scratch,
+    /// Empty between two steps.
+    inputs: Vec<&'static [u8]>,
 }
 
 impl Model {
@@ -80,8 +82,15 @@ impl Model {
     /// Computes the outputs.
     ///
     /// Takes one tensor per [`Model::inputs`] and gives one per [`Model::outputs`]. Takes about [`Facts::peak_bytes`] of
-    /// memory, which one run leaves to the next, and a time that depends on the model alone.
+    /// memory, which one run leaves to the next, so that this allocates the outputs alone, and a time that depends on the
+    /// model alone.
     pub fn run(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>, InferError> {
+        self.run_watched(inputs, &mut |_| ())
+    }
+
+    /// The same, and tells of each operation after it has run: for benches, whose clock is not reachable from here.
+    #[doc(hidden)]
+    pub fn run_watched(&self, inputs: &[Tensor], after: &mut dyn FnMut(&StepFacts)) -> Result<Vec<Tensor>, InferError> {
         if !formula::rounding_is_default() {
             return Err(InferError::Rounding);
         }
@@ -89,7 +98,8 @@ impl Model {
         // Whoever runs beside another brings memory of its own.
         let idle = || self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         let mut memory = idle().take().unwrap_or_default();
-        let outputs = self.compute(input.data(), &mut memory);
+        memory.scratch.threads = self.kernels.threads;
+        let outputs = self.compute(input.data(), &mut memory, after);
         *idle() = Some(memory);
         outputs
     }
@@ -99,27 +109,38 @@ impl Model {
         *self.idle.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
-    fn compute(&self, input: &[u8], Memory { slots, scratch }: &mut Memory) -> Result<Vec<Tensor>, InferError> {
+    fn compute(
+        &self,
+        input: &[u8],
+        Memory { slots, scratch, inputs: kept }: &mut Memory,
+        after: &mut dyn FnMut(&StepFacts),
+    ) -> Result<Vec<Tensor>, InferError> {
         slots.resize_with(self.plan.slots.len(), Vec::new);
         for step in &self.plan.steps {
             // Taken out, so that the inputs can be read meanwhile: no value is computed in its input's slot.
             let mut y = std::mem::take(&mut slots[step.slot]);
             y.resize(self.plan.slots[step.slot], 0);
-            let inputs: Vec<&[u8]> = step.inputs.iter().map(|&place| self.read(place, input, slots)).collect();
+            let mut inputs: Vec<&[u8]> = std::mem::take(kept);
+            inputs.extend(step.inputs.iter().map(|&place| self.read(place, input, slots)));
             step.op.run(&inputs, &mut y[..step.bytes], scratch);
+            inputs.clear();
+            // Nothing is in it that could have another lifetime; collecting keeps its memory.
+            *kept = inputs.into_iter().map(|_| -> &'static [u8] { &[] }).collect();
+            after(&step.facts);
             slots[step.slot] = y;
             for &slot in &step.dropped {
                 slots[slot] = Vec::new();
             }
         }
-        let tensors = self.outputs.iter().zip(&self.plan.outputs).enumerate().map(|(index, (spec, &place))| {
+        let mut tensors = Vec::with_capacity(self.outputs.len());
+        for (spec, &place) in self.outputs.iter().zip(&self.plan.outputs) {
             let mut data = self.read(place, input, slots).to_vec();
-            if let (0, Some(after)) = (index, self.kernels.after) {
+            if let (true, Some(after)) = (tensors.is_empty(), self.kernels.after) {
                 after(&mut data);
             }
-            Tensor::new(spec.ty, spec.dims.clone(), data).map_err(InferError::Tensor)
-        });
-        tensors.collect()
+            tensors.push(Tensor::new(spec.ty, spec.dims.clone(), data).map_err(InferError::Tensor)?);
+        }
+        Ok(tensors)
     }
 
     fn read<'a>(&'a self, place: Place, input: &'a [u8], slots: &'a [Vec<u8>]) -> &'a [u8] {

@@ -5,6 +5,7 @@ use crate::{
     error::ModelRefused,
     ir::{Filter, Graph, Step, Value, ValueId},
     kernels::{Run, Set},
+    meter,
 };
 
 /// Most multiplications of a run: eight times ResNet-50, some seconds of scalar code.
@@ -30,13 +31,31 @@ pub struct Facts {
     pub weight_bytes: u64,
     /// Operations.
     pub nodes: u32,
+    /// Wasm gas of the operations ([`meter`]).
+    pub gas: u64,
+}
+
+/// What a step of a plan is and costs, for benches. Steps that put bytes into another order are among them.
+#[derive(Clone, Copy, Debug)]
+pub struct StepFacts {
+    /// The operation's name.
+    pub name: &'static str,
+    /// Multiplications with accumulation.
+    pub macs: u64,
+    /// Products in each sum of such.
+    pub depth: u64,
+    /// Bytes of the result.
+    pub bytes: u64,
+    /// Wasm gas.
+    pub gas: u64,
 }
 
 impl Facts {
     pub(crate) fn of(graph: &Graph, input: ValueId, outputs: &[ValueId]) -> Result<Self, ModelRefused> {
-        let (mut macs, mut element_ops, mut weight_bytes) = (0u64, 0u64, 0u64);
+        let (mut macs, mut element_ops, mut weight_bytes, mut gas) = (0u64, 0u64, 0u64, 0u64);
         for step in &graph.steps {
             let output = &graph.values[step.output];
+            gas = gas.saturating_add(meter::step(&step.op, output.elements()));
             macs = macs.saturating_add(step.op.macs(output.elements()));
             element_ops = element_ops.saturating_add(step.op.element_ops(output.bytes()));
             weight_bytes = weight_bytes.saturating_add(step.op.filter().map_or(0, Filter::packed));
@@ -49,7 +68,7 @@ impl Facts {
         bound("element operations", element_ops, ELEMENT_OPS_MAX)?;
         bound("bytes of values at once", peak_bytes, PEAK_MAX)?;
         let nodes = u32::try_from(graph.steps.len()).unwrap_or(u32::MAX);
-        Ok(Self { macs, element_ops, peak_bytes, weight_bytes, nodes })
+        Ok(Self { macs, element_ops, peak_bytes, weight_bytes, nodes, gas })
     }
 }
 
@@ -73,6 +92,7 @@ pub(crate) struct Planned {
     pub(crate) bytes: usize,
     /// Slots whose memory goes after this step, because nobody reads them again and nobody shares them.
     pub(crate) dropped: Vec<usize>,
+    pub(crate) facts: StepFacts,
 }
 
 /// Where a value lies.
@@ -96,6 +116,7 @@ impl Plan {
         let Graph { values, steps } = graph;
         let (mut constants, mut places) = (Vec::new(), vec![Place::Input; values.len()]);
         let bytes: Vec<usize> = values.iter().map(Value::bytes).collect();
+        let elements: Vec<usize> = values.iter().map(Value::elements).collect();
         for (id, value) in values.into_iter().enumerate() {
             if let Some(constant) = value.constant {
                 places[id] = Place::Constant(constants.len());
@@ -118,7 +139,15 @@ impl Plan {
                 _ => None,
             };
             let dropped = dying.iter().filter_map(slot_of).collect();
-            planned.push(Planned { op: kernels.prepare(op), inputs, slot, bytes: bytes[output], dropped });
+            let (bytes, elements) = (bytes[output], elements[output]);
+            let facts = StepFacts {
+                name: op.name(),
+                macs: op.macs(elements),
+                depth: op.depth() as u64,
+                bytes: bytes as u64,
+                gas: meter::step(&op, elements),
+            };
+            planned.push(Planned { op: kernels.prepare(op), inputs, slot, bytes, dropped, facts });
         }
         let outputs = outputs.into_iter().map(|id| places[id]).collect();
         Self { steps: planned, slots: slots.bytes, constants, outputs }

@@ -20,6 +20,7 @@ mod mutants;
 mod node_tests;
 mod postgres;
 mod prepare;
+mod processors;
 mod shell;
 mod test;
 mod tools;

@@ -12,7 +12,7 @@ use std::{
 use anyhow::{Context, Result, bail};
 
 use crate::{
-    demo, docs, faults, history, lint, mutants, node_tests, prepare,
+    demo, docs, faults, history, lint, mutants, node_tests, prepare, processors,
     shell::{cargo, program, quiet, say, target},
     tools,
 };
@@ -35,7 +35,7 @@ impl Count {
     }
 
     /// One case that went well or not.
-    fn one(result: Result<()>) -> Self {
+    pub(crate) fn one(result: Result<()>) -> Self {
         match result {
             Ok(()) => Self { passed: 1, ..Self::default() },
             Err(error) => {
@@ -58,6 +58,11 @@ const SUITES: &[Suite] = &[
     Suite { name: "format", about: "rustfmt", run: || Ok(Count::one(lint::formatting())) },
     Suite { name: "rust", about: "unit, golden, property and scenario tests of every crate", run: rust },
     Suite { name: "conformance", about: "ONNX's own node tests, and the table of them", run: conformance },
+    Suite {
+        name: "processors",
+        about: "golden graphs on emulated processors: x86-64 without AVX, with AVX2, aarch64",
+        run: processors::suite,
+    },
     Suite { name: "journey", about: "the main job and every refusal on an embedded chain", run: demo::suite },
     Suite {
         name: "cometbft",

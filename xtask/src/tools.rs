@@ -104,6 +104,24 @@ pub(crate) fn chromium() -> Result<()> {
     }
 }
 
+/// QEMU's emulators of single programs; installed with apt-get where that may be done.
+pub(crate) fn qemu() -> Result<()> {
+    let there = || {
+        let starts = |name| output(program(name, &["--version"])).is_ok_and(|answer| answer.status.success());
+        starts("qemu-x86_64") && starts("qemu-aarch64")
+    };
+    if there() {
+        return Ok(());
+    }
+    say("installing QEMU's emulators with apt-get");
+    let installed = quiet(program("apt-get", &["update", "-qq"]))
+        .and_then(|_| quiet(program("apt-get", &["install", "-y", "-qq", "--no-install-recommends", "qemu-user"])));
+    match installed {
+        Ok(_) if there() => Ok(()),
+        _ => Err(MissingTool("QEMU is not installed; Debian: `apt-get install qemu-user`".into()).into()),
+    }
+}
+
 /// PostgreSQL's folder of programs; installed with apt-get where that may be done. Debian puts them outside `PATH`.
 pub(crate) fn postgresql() -> Result<PathBuf> {
     let find = || {

@@ -80,6 +80,7 @@ fn names(sets: &[KernelSet]) -> String {
 pub struct Kernels {
     set: KernelSet,
     chosen: &'static dyn Set,
+    pub(crate) threads: usize,
     pub(crate) after: Option<fn(&mut [u8])>,
 }
 
@@ -96,7 +97,7 @@ impl Kernels {
             let has = [KernelSet::Auto].into_iter().chain(has.into_iter().map(|(set, _)| set)).collect();
             return Err(KernelsError::Unavailable { wanted, has });
         };
-        Ok(Self { set, chosen, after: None })
+        Ok(Self { set, chosen, threads: 1, after: None })
     }
 
     /// Every set that this machine has, the fastest last.
@@ -107,6 +108,13 @@ impl Kernels {
     /// What was chosen; never [`KernelSet::Auto`].
     pub fn set(&self) -> KernelSet {
         self.set
+    }
+
+    /// The same, but that so many threads, 1 to 16, share the places of each large convolution or product. Every place is
+    /// computed as before, so nothing but time changes; a run alone is one thread.
+    #[must_use]
+    pub fn threads(self, threads: usize) -> Self {
+        Self { threads: threads.clamp(1, 16), ..self }
     }
 
     /// The same, but that `after` may change the bytes of each run's first output: a machine that computes wrongly, for
@@ -125,7 +133,7 @@ impl Kernels {
 impl Default for Kernels {
     fn default() -> Self {
         let (set, chosen) = sets().pop().unwrap_or((KernelSet::Scalar, &Scalar));
-        Self { set, chosen, after: None }
+        Self { set, chosen, threads: 1, after: None }
     }
 }
 

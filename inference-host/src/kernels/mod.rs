@@ -41,6 +41,8 @@ pub(crate) struct Scratch {
     words: Vec<i16>,
     sums: Vec<i32>,
     floats: Vec<f32>,
+    /// How many threads may share an operation's places; none are as many as one.
+    pub(crate) threads: usize,
 }
 
 /// At least so many elements, of whatever is in them.
@@ -52,12 +54,14 @@ fn room<T: Copy + Default>(of: &mut Vec<T>, len: usize) -> &mut [T] {
 }
 
 /// Bytes as the numbers that are multiplied.
+#[inline(always)]
 fn centred(x: Centre, bytes: &[u8]) -> impl Iterator<Item = i16> {
     let zero = narrow(x.zero);
     let flip = if x.signed { 0x80 } else { 0 };
     // A signed byte with its top bit flipped is an unsigned one, 128 higher.
     let base = if x.signed { 128 + zero } else { zero };
-    bytes.iter().map(move |&byte| i16::from(byte ^ flip) - base)
+    // Within ±255; wrapping, so that the compiler can take several at once.
+    bytes.iter().map(move |&byte| i16::from(byte ^ flip).wrapping_sub(base))
 }
 
 /// Zero points and centred weights lie within ±255.

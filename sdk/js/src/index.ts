@@ -12,6 +12,7 @@ export { Key } from "./key.js";
 export { subscribe, type LiveTx } from "./live.js";
 export * from "./authority.js";
 export * from "./messages.js";
+export type { ModelAbout, Models, ReadyModel, TensorSpec } from "./models.js";
 export * from "./sealed.js";
 export * from "./types.js";
 export type * from "./records.js";

@@ -19,6 +19,7 @@ import type {
 import { Granter } from "./granting.js";
 import { Grants } from "./grants.js";
 import { Guardians } from "./guardians.js";
+import { Models } from "./models.js";
 import { Seals } from "./seals.js";
 import { KeyStores } from "./stores.js";
 import { Wasm, encode, json, u64 } from "./wasm.js";
@@ -43,6 +44,8 @@ export class Verifier {
   readonly granter: Granter;
   /** Secrets dealt. */
   readonly guardians: Guardians;
+  /** Models computed here. */
+  readonly models: Models;
   /** Records sealed and opened. */
   readonly seals: Seals;
   /** Patients' keys. */
@@ -54,6 +57,7 @@ export class Verifier {
     this.grants = new Grants(this.#wasm);
     this.granter = new Granter(this.#wasm, this.grants);
     this.guardians = new Guardians(this.#wasm);
+    this.models = new Models(this.#wasm);
     this.seals = new Seals(this.#wasm);
     this.stores = new KeyStores(this.#wasm);
   }

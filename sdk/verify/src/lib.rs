@@ -34,5 +34,5 @@ pub use error::VerifyError;
 pub use evidence::Evidence;
 pub use light::{Verified, verify};
 #[cfg(feature = "recompute")]
-pub use recompute::{Opened, RecomputeError, recompute, recompute_sealed};
+pub use recompute::{Opened, RecomputeError, compute, recompute, recompute_sealed};
 pub use trust::{Trust, TrustedValidator};

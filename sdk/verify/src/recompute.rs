@@ -3,7 +3,7 @@
 use alloc::{boxed::Box, collections::BTreeMap, string::String};
 
 use aceso_inference::{
-    InferError, ModelRefused, Record, RecordError, admit, answers,
+    InferError, Model, ModelRefused, Record, RecordError, admit, answers,
     image::{Limits, Stated},
 };
 use aceso_types::{
@@ -88,30 +88,19 @@ impl From<RecordError> for RecomputeError {
 
 /// Computes the outcome of a receipt again and answers with it; an outcome that differs in one bit is an error.
 ///
-/// `manifest` is canonical dag-cbor. What the registrant stated of the image's modality decides only whether it is
-/// read, not what comes out, so for a file that says nothing itself the manifest's own first choice is taken.
+/// `manifest` is canonical dag-cbor.
 pub fn recompute(receipt: &Receipt, manifest: &[u8], onnx: &[u8], image: &[u8]) -> Result<Outcome, RecomputeError> {
     let manifest = named(receipt, manifest, onnx)?;
     // A file of several blocks has a dag-pb root; its identity is then shown by its pixels alone.
     if receipt.image.codec() == blob::RAW && BlobId::of_raw(image) != receipt.image {
         return Err(RecomputeError::File { got: Box::new(BlobId::of_raw(image)), want: Box::new(receipt.image) });
     }
-    let pipeline = &manifest.pipeline;
-    let first =
-        |own: Option<&str>, all: &[String]| own.map_or_else(|| all.first().cloned(), |_| None).unwrap_or_default();
-    let decoded = Record::decode(image, pipeline, Limits::default())?;
+    let decoded = Record::decode(image, &manifest.pipeline, Limits::default())?;
     if let Some(want) = receipt.pixels.filter(|want| *want != decoded.identity()) {
         return Err(RecomputeError::Pixels { got: decoded.identity(), want });
     }
-    let stated = Stated {
-        modality: first(decoded.modality(), &pipeline.modalities),
-        body_part: first(decoded.body_part(), &pipeline.body_parts),
-    };
-    let input = decoded.to_tensor(pipeline, &stated)?;
     let model = admit(onnx, &manifest).map_err(|refused| RecomputeError::Refused(Box::new(refused)))?;
-    let outputs = model.run(&[input])?;
-    let Answers { scores, findings, readings } = answers(&manifest, &outputs)?;
-    let outcome = Outcome { digest: outputs_digest(&outputs), scores, findings, readings };
+    let outcome = compute(&manifest, &model, &decoded)?;
     if outcome != receipt.outcome {
         return Err(RecomputeError::Outcome {
             got: alloc::format!("{:?}", outcome.digest),
@@ -119,6 +108,26 @@ pub fn recompute(receipt: &Receipt, manifest: &[u8], onnx: &[u8], image: &[u8]) 
         });
     }
     Ok(outcome)
+}
+
+/// What a model makes of a record, as an open read computes it. `model` was admitted with `manifest`.
+///
+/// What a registrant states of an image's modality decides only whether it is read, not what comes out, so for a record
+/// that says nothing itself the manifest's own first choice is taken.
+///
+/// # Errors
+/// [`RecomputeError::Record`] where the record is not one for this model, [`RecomputeError::Infer`] where the run fails.
+pub fn compute(manifest: &Manifest, model: &Model, record: &Record) -> Result<Outcome, RecomputeError> {
+    let pipeline = &manifest.pipeline;
+    let first =
+        |own: Option<&str>, all: &[String]| own.map_or_else(|| all.first().cloned(), |_| None).unwrap_or_default();
+    let stated = Stated {
+        modality: first(record.modality(), &pipeline.modalities),
+        body_part: first(record.body_part(), &pipeline.body_parts),
+    };
+    let outputs = model.run(&[record.to_tensor(pipeline, &stated)?])?;
+    let Answers { scores, findings, readings } = answers(manifest, &outputs)?;
+    Ok(Outcome { digest: outputs_digest(&outputs), scores, findings, readings })
 }
 
 /// A sealed record as whoever has its key has opened it, and what its registration says.

@@ -8,7 +8,7 @@ use crate::{
 };
 
 pub(super) fn prepare(conv: Conv) -> Box<dyn Run> {
-    if is_depthwise(&conv) {
+    if conv.is_depthwise() {
         return Box::new(Depthwise::new(&conv));
     }
     let finish = Finish::Bytes(conv.requant.clone());
@@ -18,11 +18,6 @@ pub(super) fn prepare(conv: Conv) -> Box<dyn Run> {
 /// The convolution's sums as they are.
 pub(super) fn sums(conv: &Conv) -> Box<dyn Run> {
     Box::new(Gathered::new(conv, Finish::Sums))
-}
-
-/// One input channel and one output channel in each group, and several groups.
-pub(in crate::kernels) fn is_depthwise(conv: &Conv) -> bool {
-    conv.channels == 1 && conv.groups > 1 && conv.filter.rows == conv.groups
 }
 
 /// What is left of a convolution when its weights are packed.
@@ -133,7 +128,7 @@ impl Run for Depthwise {
                     };
                     let x = &x[(row * window.input[1] + column) * channels..][..*channels];
                     for ((sum, &x), &weight) in sums.iter_mut().zip(x).zip(weights) {
-                        let x = i16::from(x ^ flip) - base;
+                        let x = i16::from(x ^ flip).wrapping_sub(base);
                         *sum = sum.wrapping_add(i32::from(x).wrapping_mul(i32::from(weight)));
                     }
                 }

@@ -1,6 +1,6 @@
 //! The reference: portable code, which the compiler vectorises as far as it likes.
 
-pub(super) mod conv;
+mod conv;
 mod moves;
 mod pool;
 pub(super) mod products;
@@ -57,6 +57,7 @@ impl Run for Table {
 }
 
 impl Run for ChannelTable {
+    #[inline(always)]
     fn run(&self, inputs: &[&[u8]], y: &mut [u8], _: &mut Scratch) {
         if self.inner == 1 {
             let places = inputs[0].chunks_exact(self.tables.len()).zip(y.chunks_exact_mut(self.tables.len()));

@@ -6,7 +6,9 @@ use crate::{
 };
 
 /// Side of the squares in which rows and columns are swapped, so that both stay in the first cache.
-const SQUARE: usize = 32;
+const SQUARE: usize = 64;
+/// More dimensions than a value can have.
+const RANK_MAX: usize = 16;
 
 /// Walks the output in order and the input by strides.
 impl Run for Transpose {
@@ -21,7 +23,8 @@ impl Run for Transpose {
         let Some(&stride) = self.strides.last() else {
             return y.copy_from_slice(x);
         };
-        let mut at = vec![0; outer];
+        let mut counts = [0; RANK_MAX];
+        let at = &mut counts[..outer];
         let mut begin = 0;
         for y in y.chunks_exact_mut(self.dims[outer..].iter().product()) {
             match swap {
@@ -50,11 +53,43 @@ fn swapped(x: &[u8], y: &mut [u8], rows: usize, columns: usize, stride: usize) {
     for (first, y) in y.chunks_mut(SQUARE * columns).enumerate() {
         let from = &x[first * SQUARE..];
         let rows = SQUARE.min(rows - first * SQUARE);
+        let (whole_rows, whole_columns) = (rows / EIGHT * EIGHT, columns / EIGHT * EIGHT);
+        for column in (0..whole_columns).step_by(EIGHT) {
+            for row in (0..whole_rows).step_by(EIGHT) {
+                let read = |at: usize| {
+                    from[(column + at) * stride + row..].first_chunk::<EIGHT>().copied().unwrap_or_default()
+                };
+                let turned = turned(std::array::from_fn(|at| u64::from_le_bytes(read(at))));
+                for (y, bytes) in y[row * columns + column..].chunks_mut(columns).zip(turned) {
+                    y[..EIGHT].copy_from_slice(&bytes.to_le_bytes());
+                }
+            }
+        }
+        // What is left to the right of whole squares, and below them.
         for column in 0..columns {
+            let begin = if column < whole_columns { whole_rows } else { 0 };
             let x = &from[column * stride..][..rows];
-            y.iter_mut().skip(column).step_by(columns).zip(x).for_each(|(y, &x)| *y = x);
+            for row in begin..rows {
+                y[row * columns + column] = x[row];
+            }
         }
     }
+}
+
+/// Side of the squares that are turned in registers.
+const EIGHT: usize = 8;
+
+/// Byte `i` of row `j` of what is byte `j` of row `i`: halves of four rows, then of two, then of one change places.
+#[inline(always)]
+fn turned(mut rows: [u64; EIGHT]) -> [u64; EIGHT] {
+    for (far, mask) in [(4, 0xffff_ffff), (2, 0x0000_ffff_0000_ffff), (1, 0x00ff_00ff_00ff_00ff)] {
+        for at in (0..EIGHT).filter(|at| at & far == 0) {
+            let (a, b, shift) = (rows[at], rows[at + far], 8 * far);
+            rows[at] = a & mask | (b & mask) << shift;
+            rows[at + far] = a >> shift & mask | b & !mask;
+        }
+    }
+    rows
 }
 
 /// Positions that are taken; the last dimensions, as far as they are taken as they are, went into one run.

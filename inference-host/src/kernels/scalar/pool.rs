@@ -11,6 +11,7 @@ use crate::{
 
 /// Padding never wins: every window of an admitted pool holds at least one element.
 impl Run for MaxPool {
+    #[inline(always)]
     fn run(&self, inputs: &[&[u8]], y: &mut [u8], _: &mut Scratch) {
         // With the top bit flipped, signed bytes sort like unsigned ones.
         let flip = if self.signed { 0x80 } else { 0 };
@@ -26,6 +27,7 @@ impl Run for MaxPool {
 
 /// The sum is in f32 because ONNX Runtime's is.
 impl Run for AveragePool {
+    #[inline(always)]
     fn run(&self, inputs: &[&[u8]], y: &mut [u8], scratch: &mut Scratch) {
         let sums = room(&mut scratch.floats, self.channels);
         each_place(&self.window, self.channels, inputs[0], y, |x, place, y| {
@@ -50,6 +52,7 @@ impl Run for AveragePool {
 
 /// The zero point is taken out once, of the whole sum.
 impl Run for GlobalAveragePool {
+    #[inline(always)]
     fn run(&self, inputs: &[&[u8]], y: &mut [u8], scratch: &mut Scratch) {
         let sums = room(&mut scratch.sums, self.channels);
         let (flip, base) = if self.x.signed { (0x80, 128 + self.x.zero) } else { (0, self.x.zero) };
@@ -69,6 +72,7 @@ impl Run for GlobalAveragePool {
 }
 
 /// Each place of the output, with its image.
+#[inline(always)]
 fn each_place(window: &Window, channels: usize, x: &[u8], y: &mut [u8], mut each: impl FnMut(&[u8], usize, &mut [u8])) {
     let images = x.chunks_exact(channels * window.input[0] * window.input[1]);
     for (x, y) in images.zip(y.chunks_exact_mut(channels * window.places())) {

@@ -2,7 +2,7 @@
 
 use super::products::{Rows, TILE, products, requantised};
 use crate::{
-    formula::{self, number, requantise},
+    formula::{self, requantise},
     ir::{Mul, Normalise, Product, Softmax},
     kernels::{Run, Scratch, centred, room},
 };
@@ -57,35 +57,41 @@ pub(super) fn matrices<'a>(
 
 /// Step by step over the whole row, so that the compiler can take several elements at once.
 impl Run for Softmax {
+    #[inline(always)]
     fn run(&self, inputs: &[&[u8]], y: &mut [u8], scratch: &mut Scratch) {
         // With the top bit flipped, signed bytes sort like unsigned ones.
         let flip = if self.signed { 0x80 } else { 0 };
         let (weights, shares) = (room(&mut scratch.sums, self.size), room(&mut scratch.floats, self.size));
         for (x, y) in inputs[0].chunks_exact(self.size).zip(y.chunks_exact_mut(self.size)) {
-            let most = x.iter().map(|x| x ^ flip).max().unwrap_or(0);
+            let most = x.iter().fold(0, |most, x| most.max(x ^ flip));
             for (weight, x) in weights.iter_mut().zip(x) {
                 // At most 2^30.
-                *weight = self.weights[usize::from(most - (x ^ flip))].cast_signed();
+                *weight = self.weights[usize::from(most.wrapping_sub(x ^ flip))].cast_signed();
             }
-            let whole = weights.iter().map(|weight| i64::from(*weight)).sum::<i64>();
+            let whole = weights.iter().fold(0, |sum: i64, weight| sum.wrapping_add(i64::from(*weight)));
             formula::shares(weights, whole, shares);
             formula::quantise_row(shares, self.scale, self.range, y);
         }
     }
 }
 
+/// Rows have at most 2^16 elements, so every sum fits 32 bits; wrapping, so that the compiler can take several at once.
 impl Run for Normalise {
+    #[inline(always)]
     fn run(&self, inputs: &[&[u8]], y: &mut [u8], scratch: &mut Scratch) {
         let size = self.gamma.len();
         let (count, length) = (i64::try_from(size).unwrap_or(i64::MAX), i32::try_from(size).unwrap_or(i32::MAX));
+        let (flip, base) = if self.signed { (0x80, 128) } else { (0, 0) };
         let (differences, values) = (room(&mut scratch.sums, size), room(&mut scratch.floats, size));
         for (x, y) in inputs[0].chunks_exact(size).zip(y.chunks_exact_mut(size)) {
-            let numbers = || x.iter().map(|&x| number(self.signed, x));
-            let sum = numbers().sum::<i32>();
-            let squares = numbers().map(|x| i64::from(x * x)).sum::<i64>();
-            let deviation = formula::deviation(count * squares - i64::from(sum) * i64::from(sum), self.epsilon);
-            // Rows have at most 2^16 elements, so all of it fits 32 bits.
-            differences.iter_mut().zip(numbers()).for_each(|(to, x)| *to = length * x - sum);
+            let numbers = || x.iter().map(|&x| i32::from(x ^ flip).wrapping_sub(base));
+            let sum = numbers().fold(0, i32::wrapping_add);
+            let square = |x: i32| x.wrapping_mul(x).cast_unsigned();
+            let squares = numbers().fold(0, |sum: u32, x| sum.wrapping_add(square(x)));
+            let variance = count * i64::from(squares) - i64::from(sum) * i64::from(sum);
+            let deviation = formula::deviation(variance, self.epsilon);
+            let difference = |x: i32| length.wrapping_mul(x).wrapping_sub(sum);
+            differences.iter_mut().zip(numbers()).for_each(|(to, x)| *to = difference(x));
             formula::normalised(differences, deviation, (&self.gamma, &self.beta), values);
             formula::quantise_row(values, self.scale, self.range, y);
         }

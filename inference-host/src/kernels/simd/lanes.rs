@@ -122,6 +122,12 @@ impl Lines {
         Self(vec![Line::default(); len.div_ceil(16)])
     }
 
+    pub(super) fn numbers(&mut self) -> &mut [i32] {
+        let len = self.len();
+        // SAFETY: a line is sixteen numbers and nothing else, and lines lie one after another.
+        unsafe { std::slice::from_raw_parts_mut(self.0.as_mut_ptr().cast(), len) }
+    }
+
     pub(super) fn set(&mut self, at: usize, value: i32) {
         if let Some(number) = self.0.get_mut(at / 16).and_then(|line| line.0.get_mut(at % 16)) {
             *number = value;
@@ -138,6 +144,7 @@ impl Lines {
 }
 
 /// A quad of numbers of 8 bits ([`Lanes::STEP`] 4) or 16 bits (2), little-endian: the first of them, filled up by zeros.
+#[inline(always)]
 pub(super) fn quad<L: Lanes>(numbers: &[i16]) -> i32 {
     let mut whole = [0i16; 4];
     let count = numbers.len().min(L::STEP);

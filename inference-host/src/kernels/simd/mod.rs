@@ -1,8 +1,9 @@
 //! Sets for processors with vectors.
 //!
 //! One description serves them all: what a processor has is a vocabulary of vectors ([`lanes::Lanes`]), and products
-//! ([`panels`]), convolutions of single channels ([`depthwise`]), sums ([`sums`]) and products of computed tensors ([`muls`])
-//! are written in it once. The files named after processors hold the vocabulary, in the processor's own instructions.
+//! ([`panels`], [`matrices`]), convolutions of single channels ([`depthwise`]), what is made of two tensors byte by byte
+//! ([`pairs`]) and normalisations ([`affine`]) are written in it once; what else gains by vectors is the portable code,
+//! compiled for them ([`portable`]). The files named after processors hold the vocabulary, in the processor's own instructions.
 //!
 //! Products are of two kinds. Where an instruction multiplies four unsigned bytes with four signed ones and adds all of
 //! it to 32 bits without saturating (VNNI), numbers stay bytes. Elsewhere they are widened to 16 bits and multiplied in
@@ -11,31 +12,35 @@
 
 #![allow(unsafe_code, reason = "intrinsics: each use says which check makes it sound")]
 
+mod affine;
 #[cfg(target_arch = "x86_64")]
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
 mod depthwise;
 mod lanes;
-mod muls;
+mod matrices;
 #[cfg(target_arch = "aarch64")]
 mod neon;
+mod pairs;
 mod panels;
 mod plane;
+mod portable;
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
 mod simd128;
-mod sums;
 #[cfg(target_arch = "x86_64")]
 mod tables;
 
 use std::marker::PhantomData;
 
+#[cfg(test)]
+pub(super) use self::affine::line;
 use self::{depthwise::Depthwise, lanes::Lanes, panels::Product};
-use super::{
-    KernelSet, Run, Set,
-    scalar::{Scalar, conv::is_depthwise},
+use super::{KernelSet, Run, Set};
+use crate::{
+    formula::AddTables,
+    ir::{Conv, MatMul, Op},
 };
-use crate::ir::{Conv, MatMul, Op};
 
 /// The sets that this machine has, from the slowest to the fastest.
 pub(super) fn sets() -> Vec<(KernelSet, &'static dyn Set)> {
@@ -81,7 +86,7 @@ struct Vectors<L>(PhantomData<L>);
 impl<L: Lanes> Vectors<L> {
     /// The convolution, if its weights have a form in which these vectors multiply, at a bearable size.
     fn conv(&self, conv: &Conv) -> Option<Box<dyn Run>> {
-        if is_depthwise(conv) {
+        if conv.is_depthwise() {
             return Some(Box::new(Depthwise::<L>::new(conv)?));
         }
         Some(Box::new(Product::<L>::conv(conv)?))
@@ -97,14 +102,24 @@ impl<L: Lanes> Set for Vectors<L> {
         let faster = match &op {
             Op::Conv(conv) => self.conv(conv),
             Op::MatMul(matmul) => self.matmul(matmul),
-            Op::Add(tables) => Some(sums::prepare::<L>(tables)),
-            Op::Mul(op) => Some(muls::bytes::<L>(*op)),
-            Op::Product(op) => Some(muls::matrices::<L>(*op)),
             #[cfg(target_arch = "x86_64")]
             Op::Table(table) => Some(tables::avx2(table.clone())),
-            _ => None,
+            op => element_wise::<L>(op),
         };
-        faster.unwrap_or_else(|| Scalar.prepare(op))
+        faster.unwrap_or_else(|| match op {
+            Op::Product(op) => matrices::prepare::<L>(op),
+            op => portable::prepare::<L>(op),
+        })
+    }
+}
+
+/// What looks at no more than one element of each input, if there are vectors for it.
+fn element_wise<L: Lanes>(op: &Op) -> Option<Box<dyn Run>> {
+    match op {
+        Op::Add(tables) => Some(pairs::prepare::<L>(AddTables::clone(tables))),
+        Op::Mul(op) => Some(pairs::prepare::<L>(*op)),
+        Op::ChannelTable(op) => affine::prepare::<L>(op),
+        _ => None,
     }
 }
 
@@ -119,13 +134,13 @@ impl<A: Lanes, B: Lanes> Set for Bytes<A, B> {
         let faster = match &op {
             Op::Conv(conv) => self.0.conv(conv).or_else(|| self.1.conv(conv)),
             Op::MatMul(matmul) => self.0.matmul(matmul).or_else(|| self.1.matmul(matmul)),
-            Op::Add(tables) => Some(sums::prepare::<A>(tables)),
-            Op::Mul(op) => Some(muls::bytes::<A>(*op)),
-            // Both sides are centred while it runs, and need not fit 8 bits then.
-            Op::Product(op) => Some(muls::matrices::<B>(*op)),
             Op::Table(table) => Some(tables::avx512(table.clone())),
-            _ => None,
+            op => element_wise::<A>(op),
         };
-        faster.unwrap_or_else(|| Scalar.prepare(op))
+        faster.unwrap_or_else(|| match op {
+            // Both sides are centred while it runs, and need not fit 8 bits then.
+            Op::Product(op) => matrices::prepare::<B>(op),
+            op => portable::prepare::<A>(op),
+        })
     }
 }

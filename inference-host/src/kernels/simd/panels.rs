@@ -9,7 +9,11 @@
 //! The order of loops is that of the caches: a piece of the input that fits the second one, for it each panel, for it each
 //! tile.
 
-use std::{hint::black_box, marker::PhantomData};
+use std::{
+    hint::black_box,
+    marker::PhantomData,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use super::{
     lanes::{Lanes, Lines, Range, Task, block, finish, quad},
@@ -23,8 +27,12 @@ use crate::{
 
 /// Bytes of input that are taken through all panels before the next ones.
 const PIECE: usize = 256 << 10;
-/// How many times as large as reckoned packed weights may be; what would be larger is left to portable code.
+/// How many times as large as reckoned packed weights may be, and by how many bytes more, for few channels that are filled up
+/// to whole vectors; what would be larger is left to portable code.
 const GROWTH_MAX: u64 = 2;
+const FILL_MAX: u64 = 16 << 10;
+/// Least multiplications that are shared among threads, which take some 30 µs to begin and to end.
+const SHARED_MIN: u64 = 16 << 20;
 
 #[derive(Debug)]
 pub(super) struct Product<L> {
@@ -35,6 +43,8 @@ pub(super) struct Product<L> {
     window: Option<Window>,
     x: Centre,
     weights: Weights,
+    /// Where each run begins, from a place's first number on.
+    runs: Vec<usize>,
     range: formula::Range,
     lanes: PhantomData<L>,
 }
@@ -65,14 +75,51 @@ impl<L: Lanes> Product<L> {
         }
         let run = if groups == 1 && window.dilation[1] == 1 { window.kernel[1] * channels } else { channels };
         let weights = Weights::new::<L>(filter, requant, groups, run, plane::zero(x))?;
-        Some(Self { groups, channels, window: Some(window), x, weights, range: requant.range, lanes: PhantomData })
+        let (word, pixel) = (4 / L::STEP, groups * channels);
+        let Lie { line, .. } = Lie::of::<L>(&window, x, pixel, run);
+        let each = if window.kernel[1] * channels == run { 1 } else { window.kernel[1] };
+        let begin = |at: usize| at / each * window.dilation[0] * line + at % each * window.dilation[1] * pixel * word;
+        let runs = (0..weights.runs).map(begin).collect();
+        Some(Self {
+            groups,
+            channels,
+            window: Some(window),
+            x,
+            weights,
+            runs,
+            range: requant.range,
+            lanes: PhantomData,
+        })
     }
 
     pub(super) fn matmul(matmul: &MatMul) -> Option<Self> {
         let MatMul { x, ref filter, ref requant } = *matmul;
         let weights = Weights::new::<L>(filter, requant, 1, filter.depth, plane::zero(x))?;
-        let (channels, range) = (filter.depth, requant.range);
-        Some(Self { groups: 1, channels, window: None, x, weights, range, lanes: PhantomData })
+        let (channels, range, runs) = (filter.depth, requant.range, vec![0]);
+        Some(Self { groups: 1, channels, window: None, x, weights, runs, range, lanes: PhantomData })
+    }
+}
+
+/// How the plane lies that a product reads.
+struct Lie {
+    /// The image itself is the plane: nothing has to be padded, flipped, widened or filled up.
+    as_it_is: bool,
+    /// Bytes of a row.
+    line: usize,
+}
+
+impl Lie {
+    /// Of places of `pixel` numbers, of which `run` are read side by side.
+    fn of<L: Lanes>(window: &Window, x: Centre, pixel: usize, run: usize) -> Self {
+        let (word, reach) = (4 / L::STEP, window.reach());
+        let as_it_is = word == 1
+            && !x.signed
+            && window.pad == [0, 0]
+            && reach[0] <= window.input[0]
+            && reach[1] <= window.input[1]
+            && run % L::STEP == 0;
+        let columns = if as_it_is { window.input[1] } else { reach[1] };
+        Self { as_it_is, line: columns * pixel * word }
     }
 }
 
@@ -81,7 +128,7 @@ impl Weights {
         let (outputs, runs, steps) = (filter.rows / groups, filter.depth / run, run.div_ceil(L::STEP));
         let padded = outputs.next_multiple_of(L::LANES);
         let count = [groups, padded, runs, steps].into_iter().fold(1u64, |count, n| count.saturating_mul(n as u64));
-        if count.saturating_mul(4) > GROWTH_MAX.saturating_mul(filter.packed()) {
+        if count.saturating_mul(4) > GROWTH_MAX.saturating_mul(filter.packed()).saturating_add(FILL_MAX) {
             return None;
         }
         let rows = Rows::new(filter);
@@ -90,16 +137,17 @@ impl Weights {
         }
         let mut quads = Lines::zeros(usize::try_from(count).ok()?);
         let (mut begin, mut scales) = (Lines::zeros(groups * padded), Lines::zeros(groups * padded));
-        let mut at = 0;
+        let mut panels = quads.numbers();
         for group in 0..groups {
             for first in (0..padded).step_by(panel::<L>()) {
                 let width = panel::<L>().min(padded - first);
-                for (start, step) in (0..runs).flat_map(|r| (0..steps).map(move |s| (r * run, s * L::STEP))) {
-                    for output in first..outputs.min(first + width) {
-                        let row = &rows.words[(group * outputs + output) * rows.depth + start..][..run];
-                        quads.set(at + lane::<L>(output - first, width), quad::<L>(&row[step..]));
-                    }
-                    at += width;
+                let (panel, rest) = panels.split_at_mut(width * runs * steps);
+                panels = rest;
+                for output in first..outputs.min(first + width) {
+                    let row = &rows.words[(group * outputs + output) * rows.depth..][..filter.depth];
+                    let numbers = row.chunks_exact(run).flat_map(|run| run.chunks(L::STEP));
+                    let lanes = panel.iter_mut().skip(lane::<L>(output - first, width)).step_by(width);
+                    lanes.zip(numbers).for_each(|(lane, numbers)| *lane = quad::<L>(numbers));
                 }
             }
             for output in 0..outputs {
@@ -134,28 +182,15 @@ fn panel<L: Lanes>() -> usize {
 
 impl<L: Lanes> Run for Product<L> {
     fn run(&self, inputs: &[&[u8]], y: &mut [u8], scratch: &mut Scratch) {
-        let Self { groups, channels, x: centre, weights, .. } = self;
+        let Self { groups, channels, x: centre, weights, runs, .. } = self;
         let (word, pixel) = (4 / L::STEP, groups * channels);
         let window = self.window.unwrap_or_else(|| {
             let places = [1, inputs[0].len() / channels];
             Window { kernel: [1, 1], stride: [1, 1], dilation: [1, 1], pad: [0, 0], input: places, output: places }
         });
         let (read, written) = (pixel * window.input[0] * window.input[1], groups * weights.outputs * window.places());
-        let reach = window.reach();
-        // The image itself is the plane where nothing has to be padded, flipped, widened or filled up.
-        let as_it_is = word == 1
-            && !centre.signed
-            && window.pad == [0, 0]
-            && reach[0] <= window.input[0]
-            && reach[1] <= window.input[1]
-            && weights.run % L::STEP == 0;
-        let columns = if as_it_is { window.input[1] } else { reach[1] };
-        let line = columns * pixel * word;
-        let side_by_side = window.kernel[1] * channels == weights.run;
-        let each = if side_by_side { 1 } else { window.kernel[1] };
-        let runs: Vec<usize> = (0..weights.runs)
-            .map(|run| run / each * window.dilation[0] * line + run % each * window.dilation[1] * pixel * word)
-            .collect();
+        let Lie { as_it_is, line } = Lie::of::<L>(&window, *centre, pixel, weights.run);
+        let threads = scratch.threads.max(1);
         for (x, y) in inputs[0].chunks_exact(read).zip(y.chunks_exact_mut(written)) {
             let plane = if as_it_is {
                 x
@@ -164,18 +199,46 @@ impl<L: Lanes> Run for Product<L> {
                 plane::lay_out(x, *centre, &window, pixel, word, plane);
                 &*plane
             };
-            let geometry = Geometry {
+            let geometry = &Geometry {
                 output: window.output,
                 down: window.stride[0] * line,
                 right: window.stride[1] * pixel * word,
                 group: channels * word,
             };
-            let task = Tiles::<L> { product: self, plane, runs: &runs, geometry, y };
-            // SAFETY: a `Vectors<L>`, which alone makes products, is there only where the processor has these
-            // instructions.
-            unsafe { L::enter(task) };
+            let (places, pitch) = (window.places(), groups * weights.outputs);
+            let factors = [places, pitch, weights.runs, weights.run];
+            let macs = factors.into_iter().fold(1u64, |macs, factor| macs.saturating_mul(factor as u64));
+            let shared = macs >= SHARED_MIN;
+            let each = places.div_ceil(if shared { threads } else { 1 });
+            let mut shares = y.chunks_mut(each * pitch).enumerate();
+            let tiles = |(at, y)| Tiles::<L> { product: self, plane, runs, geometry, first: at * each, y };
+            let own = shares.next().map(tiles);
+            if shares.len() == 0 {
+                own.into_iter().for_each(Tiles::enter);
+                continue;
+            }
+            std::thread::scope(|scope| {
+                for share in shares {
+                    // Each share is there for who gets it: the thread, or this one where there is none to be had.
+                    let share = Arc::new(Mutex::new(Some(tiles(share))));
+                    let begun = std::thread::Builder::new().spawn_scoped(scope, {
+                        let share = share.clone();
+                        move || take(&share)
+                    });
+                    if begun.is_err() {
+                        take(&share);
+                    }
+                }
+                own.into_iter().for_each(Tiles::enter);
+            });
         }
     }
+}
+
+/// Computes a share that nobody has begun.
+fn take<L: Lanes>(share: &Mutex<Option<Tiles<'_, L>>>) {
+    let share = share.lock().unwrap_or_else(PoisonError::into_inner).take();
+    share.into_iter().for_each(Tiles::enter);
 }
 
 /// How far places and groups are apart in the plane, in bytes.
@@ -186,14 +249,23 @@ struct Geometry {
     group: usize,
 }
 
-/// One image through all panels.
+/// Places of one image through all panels.
 struct Tiles<'a, L> {
     product: &'a Product<L>,
     plane: &'a [u8],
     /// Where each run begins, from a place's first number on.
     runs: &'a [usize],
-    geometry: Geometry,
+    geometry: &'a Geometry,
+    /// The first place; `y` has this and those that follow.
+    first: usize,
     y: &'a mut [u8],
+}
+
+impl<L: Lanes> Tiles<'_, L> {
+    fn enter(self) {
+        // SAFETY: a `Vectors<L>`, which alone makes products, is there only where the processor has these instructions.
+        unsafe { L::enter(self) };
+    }
 }
 
 /// Weights of one panel and where its results go.
@@ -212,9 +284,10 @@ struct Panel {
 impl<L: Lanes> Task<L> for Tiles<'_, L> {
     #[inline(always)]
     unsafe fn run(self) {
-        let Self { product, plane, runs, geometry, y } = self;
+        let Self { product, plane, runs, geometry, first: first_place, y } = self;
         let Product { groups, weights, range, .. } = product;
-        let (places, pitch) = (geometry.output[0] * geometry.output[1], groups * weights.outputs);
+        let pitch = groups * weights.outputs;
+        let places = y.len() / pitch;
         let padded = weights.outputs.next_multiple_of(L::LANES);
         let depth = weights.runs * weights.steps;
 
@@ -224,7 +297,7 @@ impl<L: Lanes> Task<L> for Tiles<'_, L> {
         assert!(last_place + last_run + weights.steps * 4 <= plane.len(), "tiles stay in their plane");
         assert!(groups * padded * depth <= weights.quads.len(), "tiles stay in their weights");
         assert!(groups * padded <= weights.begin.len().min(weights.scales.len()), "there are parameters");
-        assert!(places * pitch <= y.len(), "tiles stay in their output");
+        assert!(first_place + places <= geometry.output[0] * geometry.output[1], "there are so many places");
 
         let piece = (PIECE / geometry.right.max(1)).max(64);
         for start in (0..places).step_by(piece) {
@@ -247,7 +320,7 @@ impl<L: Lanes> Task<L> for Tiles<'_, L> {
                         };
                         let range = Range::new::<L>(*range);
                         let work =
-                            Work { geometry: &geometry, runs, steps: weights.steps, panel: &panel, range: &range };
+                            Work { geometry, first_place, runs, steps: weights.steps, panel: &panel, range: &range };
                         match (vectors, L::MANY_REGISTERS) {
                             (4, true) => work.places::<L, 6, 3, 4>(span.clone()),
                             (3, true) => work.places::<L, 8, 4, 3>(span.clone()),
@@ -264,13 +337,15 @@ impl<L: Lanes> Task<L> for Tiles<'_, L> {
 
 struct Work<'a, V> {
     geometry: &'a Geometry,
+    /// The place with which `y` begins.
+    first_place: usize,
     runs: &'a [usize],
     steps: usize,
     panel: &'a Panel,
     range: &'a Range<V>,
 }
 
-/// A place of the output.
+/// A place of the output: which of those in `y`, and where.
 struct Cursor {
     place: usize,
     row: usize,
@@ -289,7 +364,8 @@ impl<V: Copy> Work<'_, V> {
         places: std::ops::Range<usize>,
     ) {
         let columns = self.geometry.output[1];
-        let mut cursor = Cursor { place: places.start, row: places.start / columns, column: places.start % columns };
+        let place = self.first_place + places.start;
+        let mut cursor = Cursor { place: places.start, row: place / columns, column: place % columns };
         while cursor.place < places.end {
             let left = places.end - cursor.place;
             // SAFETY: the caller's.

@@ -8,6 +8,7 @@
 )]
 
 mod rows;
+mod tables;
 mod wide;
 
 use std::sync::Arc;
@@ -33,6 +34,7 @@ fn each_set(op: impl Fn() -> Op, inputs: &[&[u8]], len: usize, mut check: impl F
             words: vec![0x5a5a; 4096],
             sums: vec![-1; 4096],
             floats: vec![f32::NAN; 4096],
+            threads: 1,
         };
         for _ in 0..2 {
             let mut y = vec![0xee; len];
@@ -48,15 +50,17 @@ fn last(x: &[u8], channels: usize, inner: usize) -> Vec<u8> {
     images.flat_map(|x| (0..inner).flat_map(move |at| (0..channels).map(move |c| x[c * inner + at]))).collect()
 }
 
-/// A stream of bytes that depends on the seed alone.
+/// A stream of bytes that depends on the seed alone; one in five is of extreme values.
 fn noise(seed: u64) -> impl FnMut(usize) -> Vec<u8> {
     let mut state = seed | 1;
+    let extreme = seed % 5 == 0;
     move |len| {
         let mut next = || {
             state ^= state << 13;
             state ^= state >> 7;
             state ^= state << 17;
-            state.to_le_bytes()[3]
+            let byte = state.to_le_bytes()[3];
+            if extreme { [0, 127, 128, 255][usize::from(byte >> 6)] } else { byte }
         };
         (0..len).map(|_| next()).collect()
     }
@@ -315,5 +319,31 @@ proptest! {
             Op::Pad(Pad { input: from.clone(), output: output.clone(), begin: begin.clone(), fill: *fill })
         };
         each_set(op, &[&input], padded.len(), |set, y| assert_eq!(y, padded, "{set}"));
+    }
+}
+
+/// Threads share the places of what is large enough, and of nothing else; an uneven rest is computed, too.
+#[test]
+fn threads_share_places() {
+    let mut draw = noise(8);
+    let (channels, rows) = (61, 67);
+    let window =
+        Window { kernel: [3, 3], stride: [1, 1], dilation: [1, 1], pad: [1, 1], input: [23, 25], output: [23, 25] };
+    let filter = filter(rows, channels * 9, Order::Channels(channels), true, draw(rows * channels * 9), vec![0]);
+    let x = Centre { signed: false, zero: 7 };
+    let requant = Requant { scales: vec![1.1e-4], bias: vec![3; rows], range: Range::of(false, 128) };
+    let conv = Conv { batch: 2, groups: 1, channels, window, x, filter, requant };
+    let input = draw(2 * channels * window.places());
+    for set in Kernels::available() {
+        let prepared = Kernels::new(set).unwrap().chosen().prepare(Op::Conv(conv.clone()));
+        let run = |threads| {
+            let mut y = vec![0xee; 2 * rows * window.places()];
+            prepared.run(&[&input], &mut y, &mut Scratch { threads, ..Scratch::default() });
+            y
+        };
+        let one = run(1);
+        for threads in [2, 3, 16] {
+            assert_eq!(run(threads), one, "{set}");
+        }
     }
 }

@@ -20,7 +20,8 @@ use std::{
 use zeroize::Zeroizing;
 
 use crate::{
-    Answer, answer, answer::Refusal, compact, grants, guardians, images, receipts, records, seals, stores, terms,
+    Answer, answer, answer::Refusal, compact, grants, guardians, images, models, receipts, records, seals, stores,
+    terms,
 };
 
 /// Most bytes of one region: the largest model (128 MiB, `aceso_types::manifest::ONNX_BYTES_MAX`).
@@ -112,6 +113,14 @@ exports! {
     aceso_compact(receipt) => compact::of;
     /// A roots file and the node's answer with the next root → the file with it; without a file one that begins with it.
     aceso_follow(roots, row) => compact::follow;
+    /// A manifest and the ONNX file that it names → a model's number, its kernels, inputs and outputs.
+    aceso_model_load(manifest, onnx) => models::load;
+    /// A model's number (u32, big-endian), an image or a table → its outcome.
+    aceso_model_run(model, file) => models::run;
+    /// A model's number, the bytes of its input → the digest of its outputs, and their bytes one after another.
+    aceso_model_tensor(model, input) => models::run_tensor;
+    /// A model that is given back.
+    aceso_model_close(model) => models::close;
     /// A picture file → what it is, with its identity for payment.
     aceso_image(file) => images::describe;
     /// A picture file → the picture in 8 bits, at most 1024 pixels a side.

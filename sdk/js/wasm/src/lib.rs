@@ -3,7 +3,7 @@
 //!
 //! The exports of [`abi`] hand byte strings to the functions of the other modules and their [`Answer`] back:
 //! [`receipts`] verifies, recomputes and makes receipt files, [`compact`] checks what committees have signed,
-//! [`images`] decodes pictures, [`records`] turns dag-cbor into JSON and back and says what has to be signed.
+//! [`models`] computes what models make of records, [`images`] decodes pictures, [`records`] turns dag-cbor into JSON and back and says what has to be signed.
 //! [`grants`] makes, checks and opens grants, [`guardians`] deals secrets, [`terms`] says in digests what messages
 //! about sealed records mean, [`stores`] keeps a patient's keys, [`seals`] seals and opens records piece by piece.
 //! Secrets come and go as bytes, never in JSON, and their regions are wiped when they are given back.
@@ -17,6 +17,7 @@ mod compact;
 mod grants;
 mod guardians;
 mod images;
+mod models;
 mod receipts;
 mod records;
 mod seals;

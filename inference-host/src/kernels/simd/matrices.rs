@@ -1,11 +1,10 @@
-//! Products of two tensors, element by element, and of two computed matrices.
+//! Products of two computed matrices.
 
 use std::marker::PhantomData;
 
 use super::lanes::{Lanes, Range, Task};
 use crate::{
-    formula::requantise,
-    ir::{Centre, Mul, Product},
+    ir::Product,
     kernels::{Run, Scratch, centred, room},
 };
 
@@ -14,78 +13,13 @@ const ROWS: usize = 4;
 const VECTORS: usize = 2;
 
 #[derive(Debug)]
-struct Muls<L> {
-    op: Mul,
-    lanes: PhantomData<L>,
-}
-
-/// The product of bytes, ready to run.
-pub(super) fn bytes<L: Lanes>(op: Mul) -> Box<dyn Run> {
-    Box::new(Muls::<L> { op, lanes: PhantomData })
-}
-
-impl<L: Lanes> Run for Muls<L> {
-    fn run(&self, inputs: &[&[u8]], y: &mut [u8], _: &mut Scratch) {
-        let (op, a, b) = (&self.op, inputs[0], inputs[1]);
-        // SAFETY: a `Vectors<L>`, which alone makes these, is there only where the processor has the instructions.
-        unsafe { L::enter(Bytes { op, a, b, y: &mut *y }) };
-        let whole = y.len() / L::LANES * L::LANES;
-        let rest = centred(op.a, &a[whole..]).zip(centred(op.b, &b[whole..]));
-        for (y, (a, b)) in y[whole..].iter_mut().zip(rest) {
-            *y = requantise(i32::from(a) * i32::from(b), op.scale, op.range);
-        }
-    }
-}
-
-struct Bytes<'a> {
-    op: &'a Mul,
-    a: &'a [u8],
-    b: &'a [u8],
-    y: &'a mut [u8],
-}
-
-impl<L: Lanes> Task<L> for Bytes<'_> {
-    #[inline(always)]
-    unsafe fn run(self) {
-        let Self { op, a, b, y } = self;
-        assert!(a.len() >= y.len() && b.len() >= y.len(), "both sides have the result's length");
-        // SAFETY: the caller's; whole vectors of `a`, `b` and `y` are read and written.
-        unsafe {
-            let range = Range::new::<L>(op.range);
-            let ((a_flip, a_base), (b_flip, b_base)) = (side::<L>(op.a), side::<L>(op.b));
-            let scale = L::splat(op.scale.to_bits().cast_signed());
-            for at in (0..y.len() / L::LANES * L::LANES).step_by(L::LANES) {
-                let a = L::float(L::add(L::load_bytes(a.as_ptr().add(at), a_flip), a_base));
-                let b = L::float(L::add(L::load_bytes(b.as_ptr().add(at), b_flip), b_base));
-                // Below 2^17, so the product of floats is that of the integers.
-                let value = L::multiply(L::multiply(a, b), scale);
-                let bytes = L::add(L::clamp_round(value, range.lo, range.hi), range.zero);
-                L::store_bytes(bytes, y.as_mut_ptr().add(at), L::LANES);
-            }
-        }
-    }
-}
-
-/// What is flipped in the bytes of a side, and added to them.
-///
-/// # Safety
-/// The processor has the instructions of `L`.
-#[inline(always)]
-unsafe fn side<L: Lanes>(of: Centre) -> (u8, L::V) {
-    // A signed byte with its top bit flipped is an unsigned one, 128 higher.
-    let (flip, up) = if of.signed { (0x80, 128) } else { (0, 0) };
-    // SAFETY: the caller's.
-    (flip, unsafe { L::splat(-of.zero - up) })
-}
-
-#[derive(Debug)]
 struct Matrices<L> {
     op: Product,
     lanes: PhantomData<L>,
 }
 
 /// The product of matrices, ready to run, over vectors of 16-bit numbers.
-pub(super) fn matrices<L: Lanes>(op: Product) -> Box<dyn Run> {
+pub(super) fn prepare<L: Lanes>(op: Product) -> Box<dyn Run> {
     const { assert!(L::STEP == 2, "numbers are multiplied in pairs") };
     Box::new(Matrices::<L> { op, lanes: PhantomData })
 }
