@@ -8,6 +8,7 @@
 use std::sync::Arc;
 
 use crate::{
+    error::Site,
     formula::{AddTables, Range},
     onnx::constant::Constant,
 };
@@ -44,6 +45,8 @@ pub(crate) struct Step {
     pub(crate) op: Op,
     pub(crate) inputs: Vec<ValueId>,
     pub(crate) output: ValueId,
+    /// The node of the file that it comes from.
+    pub(crate) site: Arc<Site>,
 }
 
 /// Everything that runs. Closed: an operator of ONNX becomes one of these or is refused.

@@ -17,6 +17,7 @@
 mod admit;
 mod arrange;
 mod error;
+mod explain;
 mod formula;
 pub mod image;
 mod ir;
@@ -33,6 +34,7 @@ pub mod table;
 
 pub use admit::{admit, admit_with};
 pub use error::{ConstantFault, InferError, InputFault, ModelRefused, NodeFault, OutputFault, Site};
+pub use explain::{Explanation, Operation, Warning, explain};
 pub use formula::rounding_is_default;
 pub use kernels::{KernelSet, Kernels, KernelsError};
 pub use model::{Model, Quantisation, TensorSpec};

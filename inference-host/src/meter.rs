@@ -26,6 +26,11 @@ pub fn run(facts: &Facts) -> u64 {
     sum(&[(PER_MAC, facts.macs), (PER_ELEMENT, facts.element_ops), (PER_NODE, u64::from(facts.nodes)), (PER_RUN, 1)])
 }
 
+/// What one operation adds to the price of a run.
+pub(crate) fn operation(macs: u64, element_ops: u64) -> u64 {
+    sum(&[(PER_MAC, macs), (PER_ELEMENT, element_ops), (PER_NODE, 1)])
+}
+
 /// Wasm gas of making a registered model ready, always charged in full.
 pub fn load(facts: &Facts) -> u64 {
     sum(&[(PER_WEIGHT_BYTE, facts.weight_bytes), (PER_NODE_LOADED, u64::from(facts.nodes)), (PER_LOAD, 1)])

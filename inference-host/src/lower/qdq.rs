@@ -123,6 +123,7 @@ pub(super) fn quantise(node: &Node<'_>, builder: &mut Builder, image: &ImageInpu
         Value::Real(real) => builder.quantise(*real, target)?,
         Value::Curve(curve) => builder.curve(curve, target)?,
         Value::Pending(Pending { site, compute, clip }) => {
+            builder.site = Arc::new(site.clone());
             compute.emit(builder, target.clipped(*clip)).map_err(|fault| Blamed { site: Some(site.clone()), fault })?
         }
         Value::Int(_) | Value::Constant(_) | Value::RealConstant(_) => {
@@ -257,10 +258,10 @@ pub(super) fn concat(node: &Node<'_>, builder: &mut Builder, axis: i64, site: Si
 }
 
 /// Relu or Clip of floats.
-pub(super) fn clip(value: &Value, next: Clip) -> Result<Value, NodeFault> {
+pub(super) fn clip(value: &Value, builder: &Builder, next: Clip) -> Result<Value, NodeFault> {
     match value {
         Value::Real(real) => Ok(Value::Real(Real { clip: real.clip.then(next), ..*real })),
-        Value::Curve(of) => curve::clip(of, next),
+        Value::Curve(of) => curve::clip(of, builder, next),
         Value::Pending(pending) => Ok(Value::Pending(Pending { clip: pending.clip.then(next), ..pending.clone() })),
         _ => Err(NodeFault::Float),
     }
