@@ -46,7 +46,8 @@ def integers(onnx, model):
         if at is None or (node.op_type == "QuantizeLinear" and node.input[0] in held):
             continue
         zero = node.input[at] if at < len(node.input) else ""
-        kind = held.get(zero, onnx.TensorProto.UINT8)
+        said = next((a.i for a in node.attribute if a.name == "output_dtype"), 0)
+        kind = held.get(zero) or said or onnx.TensorProto.UINT8
         if kind in (onnx.TensorProto.UINT8, onnx.TensorProto.INT8):
             found[node.output[0]] = kind
     return found
