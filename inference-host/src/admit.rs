@@ -1,12 +1,13 @@
 //! The door: from a file and its manifest to a model that computes the same bits everywhere, or a refusal.
 
-use std::sync::Mutex;
+use std::{collections::BTreeMap, sync::Mutex};
 
 use aceso_types::{Manifest, Tensor, manifest::Onnx};
 
 use crate::{
     answers,
     error::{ModelRefused, OutputFault},
+    ir::{Graph, ValueId},
     kernels::Kernels,
     lower::{self, Lowered},
     model::{Model, Quantisation, TensorSpec},
@@ -26,16 +27,47 @@ pub fn admit(onnx: &[u8], manifest: &Manifest) -> Result<Model, ModelRefused> {
 
 /// Admits a model that will run with these kernels. They change the time of a run and nothing else.
 pub fn admit_with(onnx: &[u8], manifest: &Manifest, kernels: Kernels) -> Result<Model, ModelRefused> {
-    manifest.check().map_err(ModelRefused::Manifest)?;
-    check_file(onnx, &manifest.onnx)?;
-    admit_known(onnx, manifest, kernels)
+    Ok(check(onnx, manifest)?.planned(kernels))
 }
 
 /// Admits a model again, from where its bytes were put when they were found to be those that `manifest` names: their digest
 /// takes longer than all the rest, and is not looked at.
 pub fn admit_known(onnx: &[u8], manifest: &Manifest, kernels: Kernels) -> Result<Model, ModelRefused> {
+    Ok(understand(onnx, manifest)?.planned(kernels))
+}
+
+/// A model that would be admitted, before it is planned for kernels.
+pub(crate) struct Checked {
+    pub(crate) graph: Graph,
+    pub(crate) input: ValueId,
+    /// Outputs in the graph.
+    pub(crate) ids: Vec<ValueId>,
+    pub(crate) facts: Facts,
+    pub(crate) inputs: Vec<TensorSpec>,
+    pub(crate) outputs: Vec<TensorSpec>,
+    pub(crate) quantisations: Vec<Option<Quantisation>>,
+    /// How many float operators of each kind became integer ones.
+    pub(crate) fused: BTreeMap<String, usize>,
+}
+
+impl Checked {
+    fn planned(self, kernels: Kernels) -> Model {
+        let Self { graph, input, ids, facts, inputs, outputs, quantisations, .. } = self;
+        let plan = Plan::new(graph, input, &ids, kernels.chosen());
+        Model { plan, facts, inputs, outputs, quantisations, kernels, idle: Mutex::default() }
+    }
+}
+
+/// All checks of admission.
+pub(crate) fn check(onnx: &[u8], manifest: &Manifest) -> Result<Checked, ModelRefused> {
+    manifest.check().map_err(ModelRefused::Manifest)?;
+    check_file(onnx, &manifest.onnx)?;
+    understand(onnx, manifest)
+}
+
+fn understand(onnx: &[u8], manifest: &Manifest) -> Result<Checked, ModelRefused> {
     let source = onnx::decode(onnx)?;
-    let Lowered { graph, input, input_name, outputs } = lower::lower(source, &manifest.pipeline)?;
+    let Lowered { graph, input, input_name, outputs, fused } = lower::lower(source, &manifest.pipeline)?;
 
     let spec = |name: &str, id: usize| {
         let value = &graph.values[id];
@@ -56,8 +88,7 @@ pub fn admit_known(onnx: &[u8], manifest: &Manifest, kernels: Kernels) -> Result
         .collect();
     let ids: Vec<_> = outputs.iter().map(|output| output.id).collect();
     let facts = Facts::of(&graph, input, &ids)?;
-    let plan = Plan::new(graph, input, &ids, kernels.chosen());
-    Ok(Model { plan, facts, inputs, outputs: specs, quantisations, kernels, idle: Mutex::default() })
+    Ok(Checked { graph, input, ids, facts, inputs, outputs: specs, quantisations, fused })
 }
 
 fn check_file(onnx: &[u8], named: &Onnx) -> Result<(), ModelRefused> {

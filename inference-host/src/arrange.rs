@@ -7,9 +7,14 @@
 //!
 //! Only bytes are moved, so nothing here can change a result; prices and bounds were reckoned before.
 
+use std::sync::Arc;
+
 use aceso_types::ElementType;
 
-use crate::ir::{ChannelTable, Concat, Graph, Op, Pad, Pick, Step, Sums, Transpose, Value, ValueId};
+use crate::{
+    error::Site,
+    ir::{ChannelTable, Concat, Graph, Op, Pad, Pick, Step, Sums, Transpose, Value, ValueId},
+};
 
 /// An order of a value's bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,7 +57,8 @@ pub(crate) fn arrange(graph: Graph, input: ValueId, outputs: &[ValueId]) -> (Gra
     for step in steps {
         arranging.step(step);
     }
-    let outputs = outputs.iter().map(|&id| arranging.get(id, Form::Plain)).collect();
+    let end = arranging.graph.steps.last().map(|step| step.site.clone()).unwrap_or_default();
+    let outputs = outputs.iter().map(|&id| arranging.get(id, Form::Plain, &end)).collect();
     (arranging.graph, outputs)
 }
 
@@ -86,14 +92,14 @@ impl Arranging {
     }
 
     /// The value that holds the bytes of `id` in this form, made if need be.
-    fn get(&mut self, id: ValueId, form: Form) -> ValueId {
+    fn get(&mut self, id: ValueId, form: Form, site: &Arc<Site>) -> ValueId {
         if let Some(found) = self.find(id, form) {
             return found;
         }
         // From one order of channels to another it goes by way of ONNX's.
         let (from, [rows, columns]) = match (form, self.first(id)) {
-            (Form::Last { channels, inner }, _) => (self.get(id, Form::Plain), [channels, inner]),
-            (Form::Plain, first @ Form::Last { channels, inner }) => (self.get(id, first), [inner, channels]),
+            (Form::Last { channels, inner }, _) => (self.get(id, Form::Plain, site), [channels, inner]),
+            (Form::Plain, first @ Form::Last { channels, inner }) => (self.get(id, first, site), [inner, channels]),
             (Form::Plain, Form::Plain) => return self.define(id, Form::Plain),
         };
         let (size, width) = (rows * columns, self.old[id].ty.width());
@@ -105,11 +111,11 @@ impl Arranging {
         }
         let op = Op::Transpose(Transpose { dims, strides });
         let output = self.define(id, form);
-        self.graph.steps.push(Step { op, inputs: vec![from], output });
+        self.graph.steps.push(Step { op, inputs: vec![from], output, site: site.clone() });
         output
     }
 
-    fn step(&mut self, Step { op, inputs, output }: Step) {
+    fn step(&mut self, Step { op, inputs, output, site }: Step) {
         let last = |this: &Self, id: ValueId| Form::last(&this.old[id].dims);
         let (op, wanted, form) = match op {
             Op::Conv(_) | Op::MaxPool(_) | Op::AveragePool(_) | Op::Resize(_) => {
@@ -154,9 +160,9 @@ impl Arranging {
                 (Op::Transpose(transpose), vec![Form::Plain], Form::Plain)
             }
         };
-        let inputs = inputs.iter().zip(wanted).map(|(&id, form)| self.get(id, form)).collect();
+        let inputs = inputs.iter().zip(wanted).map(|(&id, form)| self.get(id, form, &site)).collect();
         let output = self.define(output, form);
-        self.graph.steps.push(Step { op, inputs, output });
+        self.graph.steps.push(Step { op, inputs, output, site });
     }
 
     /// Joins channels place by place, where some input has its channels last already.

@@ -8,7 +8,7 @@ use std::fmt;
 use aceso_types::{Digest, ElementType, ManifestError, TensorError};
 
 /// A node, as its author can find it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Site {
     /// The node's name; its position, such as `#17`, where it has none.
     pub node: String,
@@ -274,6 +274,9 @@ pub enum OutputFault {
     Tensor(TensorError),
 }
 
+/// Why a shape is too long to pick from.
+pub(crate) const TOO_MANY_PLACES: &str = "these are too many positions to pick from";
+
 /// What is wrong with a node.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
@@ -360,6 +363,20 @@ pub enum NodeFault {
         /// Bytes it may take.
         max: u64,
     },
+    /// More values of functions that are summed up from series than are computed at admission.
+    #[error("it makes {values} values of functions to compute, and at most {max} are admitted")]
+    Functions {
+        /// Values up to and with this node.
+        values: u64,
+        /// Values there may be.
+        max: u64,
+    },
+    /// A result that was moved again and again before it is quantised.
+    #[error("it moves a float result that was moved {0} times already")]
+    Moves(usize),
+    /// More values than are kept track of.
+    #[error("it is the {0}th tensor to be computed, and that is too many")]
+    Values(usize),
     /// Sums that could leave 32 bits.
     #[error("sums of {depth} products could reach {bound}, beyond 32 bits")]
     Accumulator {
@@ -394,11 +411,12 @@ impl ModelRefused {
                 OutputFault::Float => {
                     "end the graph with QuantizeLinear; leave softmax or sigmoid to the manifest's probability table"
                 }
+                OutputFault::None | OutputFault::Missing => {
+                    "name a tensor that a node computes as the graph's output (onnx.checker finds such graphs)"
+                }
+                OutputFault::Tensor(_) => "let the graph give tensors of up to 8 MiB",
                 OutputFault::DeclaredType { .. } | OutputFault::DeclaredShape { .. } => {
                     "export the model again, or let onnx.shape_inference write what the graph computes"
-                }
-                OutputFault::None | OutputFault::Missing | OutputFault::Tensor(_) => {
-                    "let nodes compute tensors of up to 8 MiB"
                 }
                 _ => "let labels, findings and output.tensors of the manifest describe what the graph computes",
             },
@@ -410,7 +428,9 @@ impl ModelRefused {
 impl NodeFault {
     fn hint(&self) -> &'static str {
         match self {
-            Self::Domain | Self::Unsupported | Self::NotImported | Self::Overload(_) => {
+            Self::NotImported => "add the domain to the model's opset_import, com.microsoft with version 1",
+            Self::Overload(_) => "export the plain inference graph, without functions",
+            Self::Domain | Self::Unsupported => {
                 "SPEC.md lists the operators; fold the others away before quantising (onnxsim, quant_pre_process)"
             }
             Self::Float => {
@@ -421,11 +441,27 @@ impl NodeFault {
                 "quantise statically, with data to calibrate on (onnxruntime.quantization.quantize_static)"
             }
             Self::Missing { .. } | Self::Order { .. } => "export the model again (onnx.checker finds such graphs)",
-            Self::Operand { .. } | Self::Attribute { .. } | Self::Outputs(_) => "SPEC.md says what this operator takes",
+            Self::Operand { reason: "must be a constant" | "must be a quantised constant", .. } => {
+                "let constants be folded into the file (onnxsim, quant_pre_process)"
+            }
+            Self::Operand { reason, .. } if reason.contains("QuantizeLinear") || reason.contains("quantise") => {
+                "let DequantizeLinear and QuantizeLinear stand around every operator: quantise the whole graph, leave no node out"
+            }
+            Self::Attribute { .. } | Self::Operand { .. } | Self::Outputs(_) => {
+                "SPEC.md says what this operator takes; where the exporter writes it otherwise, let onnxsim or quant_pre_process \
+                 rewrite it before quantising"
+            }
             Self::Scale { .. } => "calibrate again with data that reach this node",
             Self::BiasScale { .. } => "quantise the bias to int32 with the input's scale times the weight's",
+            Self::Shape { reason: TOO_MANY_PLACES, .. } => {
+                "pick from smaller dimensions: let Slice, Split, Gather or Resize come before the tensor is flattened"
+            }
             Self::Shape { .. } => "export with fixed shapes and check the graph with onnx.checker",
-            Self::TooLarge { .. } => "take a smaller input or a smaller model",
+            Self::TooLarge { .. } | Self::Values(_) => "take a smaller input or a smaller model",
+            Self::Functions { .. } => {
+                "fold batch normalisation into the layer before, so that one function serves all channels"
+            }
+            Self::Moves(_) => "quantise it before it is moved, or join the moves (onnxsim)",
             Self::Accumulator { .. } => "split the layer, so that fewer products are summed",
         }
     }

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use aceso_types::ElementType;
 
 use crate::{
+    error::Site,
     formula::{AddTables, Range},
     onnx::constant::Constant,
 };
@@ -55,6 +56,8 @@ pub(crate) struct Step {
     pub(crate) op: Op,
     pub(crate) inputs: Vec<ValueId>,
     pub(crate) output: ValueId,
+    /// The node of the file that it comes from.
+    pub(crate) site: Arc<Site>,
 }
 
 /// Everything that runs. Closed: an operator of ONNX becomes one of these or is refused.
@@ -279,7 +282,7 @@ impl Sums {
     }
 
     /// Products in a sum.
-    fn depth(&self) -> usize {
+    pub(crate) fn depth(&self) -> usize {
         match self {
             Self::Conv(conv) => conv.filter.depth,
             Self::MatMul(matmul) => matmul.filter.depth,

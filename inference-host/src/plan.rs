@@ -131,7 +131,7 @@ impl Plan {
             assigned = slots.assign(&steps, &bytes, &dying);
         }
         let mut planned = Vec::with_capacity(steps.len());
-        for ((Step { op, inputs, output }, slot), dying) in steps.into_iter().zip(assigned).zip(&dying) {
+        for ((Step { op, inputs, output, .. }, slot), dying) in steps.into_iter().zip(assigned).zip(&dying) {
             places[output] = Place::Slot { slot, bytes: bytes[output] };
             let inputs = inputs.into_iter().map(|id| places[id]).collect();
             let slot_of = |&id: &ValueId| match places[id] {

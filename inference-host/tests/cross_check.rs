@@ -63,7 +63,7 @@ fn compare(kernels: Kernels) {
     writeln!(differing, "{count} graphs, {total} elements").unwrap();
     expect![[r#"
         130 graphs, 77322 elements
-    "#] "#] "#]]
+    "#]]
     .assert_eq(&differing);
 }
 
@@ -110,24 +110,23 @@ fn outputs_of_more_than_8_bits_are_typed() {
     let types: Vec<_> = model.inputs().iter().chain(model.outputs()).map(|spec| spec.ty).collect();
     assert_eq!(types, [ElementType::U8, ElementType::I32, ElementType::I64]);
     let outputs = model.run(&case.runs[0][..1]).unwrap();
-    let (scores, findings) = aceso_inference::scores(&case.manifest, &outputs[0]).unwrap();
+    let Answers { scores, findings, readings } = aceso_inference::answers(&case.manifest, &outputs).unwrap();
     let values: Vec<i64> = numbers(&outputs[0]).collect();
-    assert!(scores.is_empty());
+    assert_eq!((scores.len(), readings.len()), (0, values.len()));
     assert_eq!(findings[0].present, values[0] >= 100);
     let largest = usize::try_from(numbers(&outputs[1]).next().unwrap()).unwrap();
     assert_eq!(values.iter().max(), values.get(largest));
 
-    let place =
-        aceso_inference::scores(&case.manifest, &Tensor::new(ElementType::I64, vec![1], vec![0xff; 8]).unwrap());
-    let beyond = Tensor::new(ElementType::I64, vec![6], vec![0x77; 48]).unwrap();
+    let place = [Tensor::new(ElementType::I64, vec![1], vec![0xff; 8]).unwrap()];
+    let beyond = [Tensor::new(ElementType::I64, vec![6], vec![0x77; 48]).unwrap()];
     let mut tables = case.manifest.clone();
     tables.output.labels.iter_mut().for_each(|label| label.probability = vec![0; 256]);
     let narrow = common::case("tests/vectors/accepted/qdq_classifier".into());
     let mut none = narrow.manifest.clone();
     none.output.labels.iter_mut().for_each(|label| label.probability.clear());
     let refusals = [
-        place.unwrap_err().to_string(),
-        aceso_inference::scores(&case.manifest, &beyond).unwrap_err().to_string(),
+        aceso_inference::answers(&case.manifest, &place).unwrap_err().to_string(),
+        aceso_inference::answers(&case.manifest, &beyond).unwrap_err().to_string(),
         admit(&case.onnx, &tables).unwrap_err().to_string(),
         admit(&narrow.onnx, &none).unwrap_err().to_string(),
     ];

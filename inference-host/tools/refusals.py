@@ -364,7 +364,198 @@ def refused(root, Graph):
     g, done = graph("constant_with_text", ty=U8)
     done(g.node("Concat", ["image", g.node("Constant", [], value_string="x")], axis=1))
 
+    # Numbers that are no scales, and shapes that are none.
+    @changed
+    def infinite_scale(m):
+        init(m, 6, np.float32(np.inf))
+
+    @changed
+    def negative_scale(m):
+        init(m, 1, np.float32(-0.1))
+
+    @changed
+    def denormal_scale(m):
+        init(m, 4, np.float32(1e-42))
+
+    @changed
+    def scale_of_one_channel(m):
+        init(m, 4, np.array([0.01, 0.01, 0, 0.01], np.float32))
+
+    @changed
+    def scale_in_a_matrix(m):
+        init(m, 4, np.full((2, 2), 0.01, np.float32))
+
+    @changed
+    def scale_in_integers(m):
+        init(m, 1, np.int32(1))
+
+    @changed
+    def scale_computed(m):
+        m.graph.node.insert(0, helper.make_node("Relu", [m.graph.node[0].input[1]], ["computed"], name="first"))
+        m.graph.node[1].input[1] = "computed"
+
+    @changed
+    def weights_computed(m):
+        m.graph.node.insert(0, helper.make_node("Identity", ["image"], ["computed"], name="first"))
+        m.graph.node[1].input[3] = "computed"
+
+    @changed
+    def zero_point_left_out(m):
+        m.graph.node[0].input[2] = ""
+
+    @changed
+    def negative_constant_dims(m):
+        m.graph.initializer[2].dims[0] = -4
+
+    @changed
+    def long_constant(m):
+        m.graph.initializer[2].raw_data += b"\0"
+
+    @changed
+    def constant_out_of_range(m):
+        zero = m.graph.initializer[1]
+        zero.ClearField("raw_data")
+        zero.int32_data.append(256)
+
+    @changed
+    def external_path(m):
+        tensor = m.graph.initializer[2]
+        tensor.data_location = TensorProto.EXTERNAL
+        for key, value in (("location", "../../etc/passwd"), ("offset", "0"), ("length", "108")):
+            entry = tensor.external_data.add()
+            entry.key, entry.value = key, value
+
+    @changed
+    def self_reading(m):
+        m.graph.node[0].input[0] = m.graph.node[0].output[0]
+
+    @changed
+    def name_of_the_image(m):
+        m.graph.node[0].output[0] = "image"
+
+    @changed
+    def nameless_output(m):
+        m.graph.node[0].output[0] = ""
+
+    @changed
+    def output_twice(m):
+        m.graph.output.append(m.graph.output[0])
+
+    @changed
+    def escapes_in_names(m):
+        m.graph.node[0].name = "\x1b[2Jconv\n"
+        m.graph.node[0].op_type = "\x1b[31mConv\r"
+
+    @changed
+    def long_names(m):
+        m.graph.node[0].name = "n" * 4000
+        m.graph.node[0].input[3] = "w" * 4000
+
+    @changed
+    def image_of_half_floats(m):
+        m.graph.input[0].type.tensor_type.elem_type = TensorProto.FLOAT16
+
+    @changed
+    def no_input(m):
+        del m.graph.input[:]
+
+    g, done = graph("hidden_dims", ty=np.float32)
+    name = g.const(np.zeros(0, np.float32))
+    del g.inits[-1].dims[:]
+    g.inits[-1].dims.extend([0, 1 << 40, 1 << 40])
+    done(g.node("QuantizeLinear", [name, g.const(np.full(3, 0.1, np.float32)), g.const(np.zeros(3, U8))], axis=0))
+
+    g, done = graph("positions", ty=U8)
+    x = g.node("Expand", ["image", g.const([1000, 3, 8, 8], np.int64)])
+    x = g.node("Reshape", [x, g.const([1, 192_000], np.int64)])
+    x = g.node("Concat", [x, x], axis=1)
+    done(g.node("Slice", [x, g.const([1], np.int64), g.const([9], np.int64), g.const([1], np.int64)]))
+
+    g, done = graph("moved_again_and_again", ty=np.float32)
+    q = g.quant(U8)
+    x = g.node("Softmax", [g.dq(g.q("image", q), q)])
+    for _ in range(65):
+        x = g.node("Transpose", [x])
+    done(g.q(x, q))
+
+    g, done = graph("functions_of_channels", ty=np.float32)
+    q = g.quant(U8)
+    x = g.node("Reshape", [g.dq(g.q("image", q), q), g.const([1, 192, 1, 1], np.int64)])
+    x = g.node("BatchNormalization", [x, *(g.const(np.ones(192, np.float32)) for _ in range(4))])
+    for _ in range(3):
+        x = g.node("Erf", [x])
+    done(g.q(x, q))
+
+    g, done = graph("product_accumulator")
+    q = g.quant(U8, zero=0)
+    a = g.node("Expand", ["image", g.const([200, 3, 8, 8], np.int64)])
+    row, column = (g.node("Reshape", [a, g.const(dims, np.int64)]) for dims in ([1, 38_400], [38_400, 1]))
+    done(g.node("QLinearMatMul", [row, *q, column, *q, *q]))
+
+    g, done = graph("product_depth")
+    q = g.quant(U8)
+    done(g.node("QLinearMatMul", ["image", *q, g.node("Reshape", ["image", g.const([1, 3, 4, 16], np.int64)]), *q, *q]))
+
+    g, done = graph("matrix_depth")
+    done(g.node("QLinearMatMul", ["image", *g.quant(U8), *g.conv_weights((7, 4)), *g.quant(U8)]))
+
+    g, done = graph("rank_of_nine")
+    done(g.node("Reshape", ["image", g.const([1] * 8 + [192], np.int64)]))
+
+    g, done = graph("split_unevenly")
+    x = helper.make_node("Split", ["image", g.const([1, 1], np.int64)], ["a", "b"], name="Split_1", axis=1)
+    g.nodes.append(x)
+    done("a")
+
+    g, done = graph("gather_outside")
+    done(g.node("Gather", ["image", g.const([3], np.int64)], axis=1))
+
+    g, done = graph("slice_of_nothing")
+    done(g.node("Slice", ["image", g.const([5], np.int64), g.const([5], np.int64), g.const([2], np.int64)]))
+
+    g, done = graph("expand_to_other")
+    done(g.node("Expand", ["image", g.const([1, 2, 8, 8], np.int64)]))
+
+    g, done = graph("concat_of_other_axis")
+    done(g.node("Concat", ["image", "image"], axis=4))
+
+    g, done = graph("depth_to_parts")
+    done(g.node("DepthToSpace", ["image"], blocksize=2))
+
+    g, done = graph("resize_cubic")
+    sizes = g.const([1, 3, 16, 16], np.int64)
+    done(g.node("Resize", ["image", "", "", sizes], mode="cubic"))
+
+    g, done = graph("resize_to_nothing")
+    done(g.node("Resize", ["image", "", g.const(np.array([1, 1, 0.01, 1], np.float32))]))
+
+    def curved(name, op, *more, **attributes):
+        g, done = graph(name, ty=np.float32)
+        q = g.quant(U8)
+        x = g.dq(g.q("image", q), q)
+        done(g.q(g.node(op, [x, *(g.const(np.float32(one)) for one in more)], **attributes), q))
+
+    curved("root_of_negatives", "Sqrt")
+    curved("other_power", "Pow", 2.5)
+    curved("approximate_gelu", "Gelu", approximate="tanh")
+    curved("infinite_slope", "LeakyRelu", alpha=float("inf"))
+    curved("sine", "Sin")
+
+    g, done = graph("training_mode", ty=np.float32)
+    q = g.quant(U8)
+    norm = [g.const(np.ones(3, np.float32)) for _ in range(4)]
+    done(g.q(g.node("BatchNormalization", [g.dq(g.q("image", q), q), *norm], training_mode=1), q))
+
+    # Files that are no models.
+    whole = cases["sine"].SerializeToString()
+    cases["cut_off"] = whole[:-20]
+    cases["pointer"] = b"version https://git-lfs.github.com/spec/v1\noid sha256:" + b"0" * 64 + b"\nsize 12345\n"
+    cases["archive"] = b"PK\x03\x04\x14\x00\x00\x00archive/data.pkl" + bytes(40)
+    cases["page"] = b"<!DOCTYPE html><html><body>404</body></html>"
+    cases["empty"] = b""
+    cases["groups"] = b"\x3b\x3c" * 40
+
     for name, model in cases.items():
         folder = root / name
         folder.mkdir(parents=True)
-        (folder / "model.onnx").write_bytes(model.SerializeToString())
+        (folder / "model.onnx").write_bytes(model if isinstance(model, bytes) else model.SerializeToString())

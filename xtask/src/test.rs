@@ -80,6 +80,7 @@ const SUITES: &[Suite] = &[
     },
     Suite { name: "js", about: "our TypeScript package", run: node_tests::js },
     Suite { name: "browser", about: "the page, by clicks and keys in Chromium", run: node_tests::browser },
+    Suite { name: "fuzz", about: "spoiled models, manifests, pictures and tables, twenty seconds each", run: fuzz },
     Suite { name: "docs", about: "every command of the documentation", run: docs::suite },
     Suite { name: "clippy", about: "lints, warnings refused", run: || Ok(Count::one(lint::clippy())) },
     Suite { name: "crates", about: "licences and duplicates of dependencies", run: || Ok(Count::one(lint::crates())) },
@@ -189,6 +190,10 @@ fn conformance() -> Result<Count> {
     let mut command = cargo(&["test", "--release", "--workspace", "--test", "conformance", "--", "--ignored"]);
     command.env("ACESO_CONFORMANCE", folder);
     Ok(counted(command)?.0)
+}
+
+fn fuzz() -> Result<Count> {
+    Ok(counted(cargo(&["test", "--release", "--workspace", "--test", "fuzz", "--", "--ignored"]))?.0)
 }
 
 fn rust_tests() -> Result<Command> {

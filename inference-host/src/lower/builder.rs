@@ -1,5 +1,7 @@
 //! The growing list of operations.
 
+use std::{cell::Cell, sync::Arc};
+
 use aceso_types::ElementType;
 
 use super::{
@@ -7,7 +9,7 @@ use super::{
     value::{Clip, Curve, Operand, Real, Target},
 };
 use crate::{
-    error::NodeFault,
+    error::{NodeFault, Site, TOO_MANY_PLACES},
     formula::{self, Range},
     ir::{Centre, ChannelTable, Concat, Graph, Mul, Op, Pick, Step, Transpose, Value, ValueId, byte_type},
 };
@@ -17,14 +19,44 @@ const VALUE_MAX: u64 = 64 << 20;
 /// Most bytes of weights and parameters, in the form in which they are computed with. One constant may be read by many
 /// nodes, and each keeps its own.
 const HELD_MAX: u64 = 384 << 20;
+/// What of it every file may have, and how much more with each of its bytes: a weight alone in its row takes 48.
+const HELD_BASE: u64 = 64 << 20;
+const HELD_PER_BYTE: u64 = 64;
+/// Most values of functions that are summed up from series, some microseconds each.
+const FUNCTIONS_MAX: u64 = 1 << 22;
+/// What of it every file may have, and for how many of its bytes one more: 512 tables, and one for each KiB.
+const FUNCTIONS_BASE: u64 = 512 * TABLE;
+const BYTES_PER_FUNCTION: u64 = 4;
+/// Values of a table.
+const TABLE: u64 = 256;
+/// Most tensors: eight for each node.
+const VALUES_MAX: usize = 1 << 16;
+/// Most positions that one operation picks, all dimensions together.
+const PLACES_MAX: usize = 1 << 18;
 
-#[derive(Default)]
 pub(super) struct Builder {
     pub(super) graph: Graph,
-    held: u64,
+    /// The node that operations are added for.
+    pub(super) site: Arc<Site>,
+    held: Cell<u64>,
+    held_max: u64,
+    functions: Cell<u64>,
+    functions_max: u64,
 }
 
 impl Builder {
+    /// For a file of so many bytes: what it may ask for grows with its length.
+    pub(super) fn new(bytes: u64) -> Self {
+        Self {
+            graph: Graph::default(),
+            site: Arc::default(),
+            held: Cell::new(0),
+            held_max: bytes.saturating_mul(HELD_PER_BYTE).saturating_add(HELD_BASE).min(HELD_MAX),
+            functions: Cell::new(0),
+            functions_max: (bytes / BYTES_PER_FUNCTION).saturating_add(FUNCTIONS_BASE).min(FUNCTIONS_MAX),
+        }
+    }
+
     pub(super) fn dims(&self, id: ValueId) -> &[usize] {
         &self.graph.values[id].dims
     }
@@ -39,9 +71,23 @@ impl Builder {
     }
 
     /// Sets memory aside for weights and parameters.
-    pub(super) fn hold(&mut self, bytes: u64) -> Result<(), NodeFault> {
-        self.held = self.held.saturating_add(bytes);
-        if self.held > HELD_MAX { Err(NodeFault::TooLarge { bytes: self.held, max: HELD_MAX }) } else { Ok(()) }
+    pub(super) fn hold(&self, bytes: u64) -> Result<(), NodeFault> {
+        let (held, max) = (self.held.get().saturating_add(bytes), self.held_max);
+        self.held.set(held);
+        if held > max { Err(NodeFault::TooLarge { bytes: held, max }) } else { Ok(()) }
+    }
+
+    /// Sets memory aside for tables of reals.
+    pub(super) fn hold_reals(&self, tables: usize) -> Result<(), NodeFault> {
+        self.hold((tables as u64).saturating_mul(4 * TABLE))
+    }
+
+    /// Sets time aside for tables of a function that is summed up from a series.
+    pub(super) fn compute(&self, tables: usize) -> Result<(), NodeFault> {
+        let (values, max) =
+            (self.functions.get().saturating_add((tables as u64).saturating_mul(TABLE)), self.functions_max);
+        self.functions.set(values);
+        if values > max { Err(NodeFault::Functions { values, max }) } else { Ok(()) }
     }
 
     /// A value that no operation computes: the input, or a constant.
@@ -59,9 +105,14 @@ impl Builder {
         if constant.is_some() {
             self.hold(bytes as u64)?;
         }
-        let id = self.graph.values.len();
+        let id = self.next()?;
         self.graph.values.push(Value { ty, dims, storage: id, constant });
         Ok(id)
+    }
+
+    /// The place of the next value.
+    fn next(&self) -> Result<ValueId, NodeFault> {
+        Some(self.graph.values.len()).filter(|&id| id < VALUES_MAX).ok_or(NodeFault::Values(VALUES_MAX))
     }
 
     /// The same bytes in another shape.
@@ -70,9 +121,9 @@ impl Builder {
         if check_size(&dims, value.ty)? != value.bytes() {
             return Err(shape("the shape has another number of elements", &dims));
         }
-        let view = Value { dims, constant: None, ..*value };
+        let (id, view) = (self.next()?, Value { dims, constant: None, ..*value });
         self.graph.values.push(view);
-        Ok(self.graph.values.len() - 1)
+        Ok(id)
     }
 
     pub(super) fn push(
@@ -98,7 +149,7 @@ impl Builder {
         }
         self.hold(op.held())?;
         let output = self.value_of(ty, dims, None)?;
-        self.graph.steps.push(Step { op, inputs, output });
+        self.graph.steps.push(Step { op, inputs, output, site: self.site.clone() });
         Ok(output)
     }
 
@@ -198,6 +249,7 @@ impl Builder {
             return Err(shape("a tensor cannot be repeated to this shape", dims));
         }
         check_size(dims, self.ty(id))?;
+        check_places(dims)?;
         let places = padded.iter().zip(dims).map(|(&from, &to)| (0..to).map(|at| at.min(from - 1)).collect()).collect();
         let id = if padded == given { id } else { self.view(id, padded)? };
         self.pick(id, places)
@@ -273,6 +325,12 @@ pub(super) fn broadcast(a: &[usize], b: &[usize]) -> Result<Vec<usize>, NodeFaul
         _ => Err(shape("both sides must have the same shape or repeat along it, and one has", b)),
     };
     (0..rank).map(both).collect()
+}
+
+/// Whether positions along all of these dimensions may be written down.
+pub(super) fn check_places(dims: &[usize]) -> Result<(), NodeFault> {
+    let places = dims.iter().fold(0, |sum: usize, &dim| sum.saturating_add(dim));
+    if places > PLACES_MAX { Err(shape(TOO_MANY_PLACES, dims)) } else { Ok(()) }
 }
 
 /// How many bytes, if there are some and not too many.

@@ -24,6 +24,9 @@ const MEAN_MAX: usize = 1 << 24;
 /// Most elements of a row that is normalised: sums of squares times its length stay below 2^53.
 const ROW_MAX: u32 = 1 << 16;
 
+/// Most moves of a float result: each is done from within the next one.
+const MOVES_MAX: usize = 64;
+
 pub(super) enum Compute {
     Conv {
         x: Operand,
@@ -185,6 +188,15 @@ impl Compute {
         let a = Operand { id: builder.expand(a.id, &whole([sizes[0], sizes[1]]))?, ..a };
         let b = Operand { id: builder.expand(b.id, &whole([sizes[1], sizes[2]]))?, ..b };
         Ok(Self::Product { a, b, sizes, dims: whole([sizes[0], sizes[2]]) })
+    }
+
+    /// Refuses another move where there were very many.
+    pub(super) fn may_be_moved(&self) -> Result<(), NodeFault> {
+        let (mut compute, mut moves) = (self, 0);
+        while let Self::Moved { inner, .. } = compute {
+            (compute, moves) = (inner, moves + 1);
+        }
+        if moves < MOVES_MAX { Ok(()) } else { Err(NodeFault::Moves(moves)) }
     }
 
     /// This, and then what it gives in another order.

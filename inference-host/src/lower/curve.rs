@@ -27,11 +27,12 @@ pub(super) fn curve(node: &Node<'_>, builder: &Builder, index: usize) -> Result<
 
 /// A function of input 0.
 pub(super) fn unary(node: &Node<'_>, builder: &Builder, function: impl Fn(f32) -> f32) -> Result<Value, NodeFault> {
-    map(&*curve(node, builder, 0)?, |_, x| function(x))
+    map(&*curve(node, builder, 0)?, builder, |_, x| function(x))
 }
 
 /// The curve through a function that knows the channel.
-fn map(curve: &Curve, function: impl Fn(usize, f32) -> f32) -> Result<Value, NodeFault> {
+fn map(curve: &Curve, builder: &Builder, function: impl Fn(usize, f32) -> f32) -> Result<Value, NodeFault> {
+    builder.hold_reals(curve.reals.len())?;
     let through = |(channel, reals): (usize, &[f32; 256])| reals.map(|real| function(channel, real));
     finished(curve.id, curve.reals.iter().enumerate().map(through).collect())
 }
@@ -50,6 +51,9 @@ pub(super) fn function(node: &Node<'_>, builder: &Builder, op: &str) -> Result<V
         value if value.is_finite() => Ok(value),
         _ => Err(NodeFault::Attribute { attribute: name.into(), reason: "must be finite" }),
     };
+    if matches!(op, "Sigmoid" | "Tanh" | "Erf" | "Exp" | "Elu" | "Gelu" | "QuickGelu") {
+        builder.compute(curve(node, builder, 0)?.reals.len())?;
+    }
     match op {
         "Sigmoid" => unary(node, builder, real::sigmoid),
         "Tanh" => unary(node, builder, real::tanh),
@@ -93,8 +97,8 @@ fn gelu(x: f32) -> f32 {
 }
 
 /// Relu and Clip of a curve.
-pub(super) fn clip(curve: &Curve, clip: Clip) -> Result<Value, NodeFault> {
-    map(curve, |_, x| clip.of(x))
+pub(super) fn clip(curve: &Curve, builder: &Builder, clip: Clip) -> Result<Value, NodeFault> {
+    map(curve, builder, |_, x| clip.of(x))
 }
 
 /// PRelu(X, slope): with a constant slope, for all or for each channel.
@@ -102,7 +106,7 @@ pub(super) fn prelu(node: &Node<'_>, builder: &Builder) -> Result<Value, NodeFau
     node.at_most(2)?;
     let x = curve(node, builder, 0)?;
     let slopes = constants(node, builder, 1, x.id)?.ok_or(NodeFault::Float)?;
-    with_constants(&x, &slopes, leaky)
+    with_constants(&x, builder, &slopes, leaky)
 }
 
 /// Pow(X, Y) for the exponents that are products and roots.
@@ -134,6 +138,7 @@ pub(super) fn batch_normalization(node: &Node<'_>, builder: &Builder) -> Result<
         let a = gamma[channel] / (variance[channel] + epsilon).sqrt();
         (a, beta[channel] - mean[channel] * a)
     };
+    builder.hold_reals(channels)?;
     let line = |reals: &[f32; 256], (a, b): (f32, f32)| reals.map(|x| x * a + b);
     let reals = (0..channels).map(|channel| line(&x.reals[channel % x.reals.len()], of(channel))).collect();
     finished(x.id, reals)
@@ -150,7 +155,8 @@ pub(super) fn binary(
     for (x, other, turned) in [(0, 1, false), (1, 0, true)] {
         if let Some(values) = constants(node, builder, other, tensor(node.value(x, "A")?))? {
             let x = curve(node, builder, x)?;
-            return with_constants(&x, &values, |x, c| if turned { function(c, x) } else { function(x, c) }).map(Some);
+            return with_constants(&x, builder, &values, |x, c| if turned { function(c, x) } else { function(x, c) })
+                .map(Some);
         }
     }
     if !matches!(a, Value::Curve(_)) && !matches!(b, Value::Curve(_)) {
@@ -164,6 +170,7 @@ pub(super) fn binary(
         });
     }
     let tables = a.reals.len().max(b.reals.len());
+    builder.hold_reals(tables)?;
     let both = |channel: usize| {
         let (a, b) = (&a.reals[channel % a.reals.len()], &b.reals[channel % b.reals.len()]);
         std::array::from_fn(|byte| function(a[byte], b[byte]))
@@ -197,11 +204,17 @@ fn constants(node: &Node<'_>, builder: &Builder, index: usize, id: usize) -> Res
     Err(NodeFault::Operand { operand: "B", reason: "is float, and neither one number nor one for each channel" })
 }
 
-fn with_constants(x: &Curve, values: &[f32], function: impl Fn(f32, f32) -> f32) -> Result<Value, NodeFault> {
+fn with_constants(
+    x: &Curve,
+    builder: &Builder,
+    values: &[f32],
+    function: impl Fn(f32, f32) -> f32,
+) -> Result<Value, NodeFault> {
     if values.iter().any(|value| !value.is_finite()) {
         return Err(NodeFault::Operand { operand: "B", reason: "must be finite" });
     }
     let tables = x.reals.len().max(values.len());
+    builder.hold_reals(tables)?;
     let of = |channel: usize| x.reals[channel % x.reals.len()].map(|x| function(x, values[channel % values.len()]));
     finished(x.id, (0..tables).map(of).collect())
 }

@@ -27,6 +27,7 @@ pub(super) fn moved(
 ) -> Result<Value, NodeFault> {
     match node.value(0, "input")? {
         Value::Pending(Pending { site, compute, clip }) => {
+            compute.may_be_moved()?;
             let compute = Arc::new(Compute::Moved { inner: compute.clone(), moved: Box::new(op) });
             Ok(Value::Pending(Pending { site: site.clone(), compute, clip: *clip }))
         }
@@ -246,7 +247,7 @@ pub(super) fn relu(node: &Node<'_>, builder: &mut Builder) -> Result<Value, Node
     match node.value(0, "X")? {
         Value::Int(id) if builder.signed(*id) => builder.clamp(*id, 0, i32::MAX).map(Value::Int),
         Value::Int(_) => Err(NodeFault::Operand { operand: "X", reason: "must be int8 or dequantised" }),
-        value => qdq::clip(value, Clip { low: 0.0, high: f32::INFINITY }),
+        value => qdq::clip(value, builder, Clip { low: 0.0, high: f32::INFINITY }),
     }
 }
 
@@ -275,7 +276,7 @@ pub(super) fn clip(node: &Node<'_>, builder: &mut Builder) -> Result<Value, Node
     };
     let clip = Clip { low: low.unwrap_or(f32::NEG_INFINITY), high: high.unwrap_or(f32::INFINITY) };
     check_order(clip.low <= clip.high)?;
-    qdq::clip(value, clip)
+    qdq::clip(value, builder, clip)
 }
 
 fn check_order(holds: bool) -> Result<(), NodeFault> {

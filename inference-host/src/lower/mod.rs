@@ -46,6 +46,8 @@ pub(crate) struct Lowered {
     pub(crate) input: ValueId,
     pub(crate) input_name: String,
     pub(crate) outputs: Vec<Output>,
+    /// How many float operators of each kind became integer ones.
+    pub(crate) fused: BTreeMap<String, usize>,
 }
 
 pub(crate) struct Output {
@@ -74,18 +76,24 @@ struct Lowering {
 
 /// Lowers a graph whose input is the image that `pipeline` makes.
 pub(crate) fn lower(source: Source, pipeline: &Pipeline) -> Result<Lowered, ModelRefused> {
-    let Source { opset, microsoft, nodes, constants, input, outputs } = source;
-    let mut builder = Builder::default();
+    let Source { bytes, opset, microsoft, nodes, constants, input, outputs } = source;
+    let mut builder = Builder::new(bytes);
     let (image, first) = image_input(&mut builder, &input, pipeline)?;
     let mut values: BTreeMap<String, Value> =
         constants.into_iter().map(|(name, constant)| (name, Value::Constant(Arc::new(constant)))).collect();
     values.insert(input.name.clone(), first);
     let mut lowering = Lowering { builder, values, image, opset, microsoft };
+    let mut fused = BTreeMap::new();
     for (index, proto) in nodes.iter().enumerate() {
         let site = onnx::site(index, proto);
+        lowering.builder.site = Arc::new(site.clone());
         let values = lowering
             .node(proto, &site)
             .map_err(|blamed| ModelRefused::Node { site: blamed.site.unwrap_or(site), fault: blamed.fault })?;
+        let float = |value: &Value| matches!(value, Value::Pending(_) | Value::Curve(_) | Value::Real(_));
+        if proto.op_type != "DequantizeLinear" && values.iter().any(float) {
+            *fused.entry(onnx::shown(&proto.op_type)).or_default() += 1;
+        }
         for (name, value) in proto.output.iter().zip(values) {
             lowering.values.insert(name.clone(), value);
         }
@@ -110,7 +118,7 @@ pub(crate) fn lower(source: Source, pipeline: &Pipeline) -> Result<Lowered, Mode
         })
         .collect::<Result<Vec<_>, ModelRefused>>()?;
     builder.prune(&outputs.iter().map(|output| output.id).collect::<Vec<_>>());
-    Ok(Lowered { graph: builder.graph, input: image.id, input_name: input.name, outputs })
+    Ok(Lowered { graph: builder.graph, input: image.id, input_name: input.name, outputs, fused })
 }
 
 /// What the file declares of an output must be what is computed, as far as it says anything: whoever reads the file

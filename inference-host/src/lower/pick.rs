@@ -1,7 +1,7 @@
 //! Slice, Split, Gather, Expand, Squeeze, Unsqueeze, DepthToSpace and SpaceToDepth: bytes taken from where they are.
 
 use super::{
-    builder::Builder,
+    builder::{Builder, check_places},
     compute::{axis_of, shape},
     layout::{moved, padding, through},
     node::Node,
@@ -12,8 +12,9 @@ use crate::{error::NodeFault, ir::ValueId, onnx::constant::Data};
 /// Most positions that one constant may name.
 const PLACES_MAX: usize = 1 << 16;
 
-fn whole(dims: &[usize]) -> Vec<Vec<usize>> {
-    dims.iter().map(|&dim| (0..dim).collect()).collect()
+fn whole(dims: &[usize]) -> Result<Vec<Vec<usize>>, NodeFault> {
+    check_places(dims)?;
+    Ok(dims.iter().map(|&dim| (0..dim).collect()).collect())
 }
 
 /// Slice(data, starts, ends, axes?, steps?)
@@ -32,7 +33,7 @@ pub(super) fn slice(node: &Node<'_>, builder: &mut Builder) -> Result<Value, Nod
         if given != [axes.len(); 3] {
             return Err(NodeFault::Operand { operand: "starts", reason: "must be as many as ends, axes and steps" });
         }
-        let mut places = whole(&dims);
+        let mut places = whole(&dims)?;
         for (at, &axis) in axes.iter().enumerate() {
             let step = steps.as_ref().map_or(1, |steps| steps[at]);
             places[axis] = range(dims[axis], starts[at], ends[at], step)
@@ -76,7 +77,7 @@ pub(super) fn pad(node: &Node<'_>, builder: &mut Builder, mode: &str, pads: Vec<
     let axes = node.optional(3).map(|_| node.list(3, "axes").map(<[i64]>::to_vec)).transpose()?;
     moved(node, builder, move |builder, id| {
         let dims = builder.dims(id).to_vec();
-        let mut places = whole(&dims);
+        let mut places = whole(&dims)?;
         for (axis, [before, after]) in padding(&dims, &pads, axes.as_deref())? {
             let dim = dims[axis];
             if reflects && before.max(after) >= dim {
@@ -116,7 +117,7 @@ pub(super) fn split(node: &Node<'_>, builder: &mut Builder, outputs: usize) -> R
                 None => Some(dims[axis].div_ceil(outputs).min(dims[axis].saturating_sub(begin))),
             };
             let size = size.filter(|&size| size > 0).ok_or_else(fault)?;
-            let mut places = whole(&dims);
+            let mut places = whole(&dims)?;
             places[axis] = (begin..begin + size).collect();
             begin += size;
             builder.pick(id, places)
@@ -141,7 +142,7 @@ pub(super) fn gather(node: &Node<'_>, builder: &mut Builder) -> Result<Value, No
     moved(node, builder, move |builder, id| {
         let mut dims = builder.dims(id).to_vec();
         let axis = axis_of(axis, dims.len())?;
-        let mut places = whole(&dims);
+        let mut places = whole(&dims)?;
         places[axis] = listed
             .iter()
             .map(|&at| axis_of(at, dims[axis]))

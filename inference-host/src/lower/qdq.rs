@@ -151,6 +151,7 @@ pub(super) fn quantise(node: &Node<'_>, builder: &mut Builder, image: &ImageInpu
         Value::Real(real) => builder.quantise(*real, target)?,
         Value::Curve(curve) => builder.curve(curve, target)?,
         Value::Pending(Pending { site, compute, clip }) => {
+            builder.site = Arc::new(site.clone());
             compute.emit(builder, target.clipped(*clip)).map_err(|fault| Blamed { site: Some(site.clone()), fault })?
         }
         Value::Chain(chained) => wide::quantise(chained, builder, target)?,
@@ -295,10 +296,10 @@ pub(super) fn concat(node: &Node<'_>, builder: &mut Builder, axis: i64, site: Si
 }
 
 /// Relu or Clip of floats.
-pub(super) fn clip(value: &Value, next: Clip) -> Result<Value, NodeFault> {
+pub(super) fn clip(value: &Value, builder: &Builder, next: Clip) -> Result<Value, NodeFault> {
     match value {
         Value::Real(real) => Ok(Value::Real(Real { clip: real.clip.then(next), ..*real })),
-        Value::Curve(of) => curve::clip(of, next),
+        Value::Curve(of) => curve::clip(of, builder, next),
         Value::Chain(of) => wide::clip(of, next),
         Value::Wide(_) => Err(NodeFault::Operand { operand: "input", reason: WIDE }),
         Value::Pending(pending) => Ok(Value::Pending(Pending { clip: pending.clip.then(next), ..pending.clone() })),

@@ -2,7 +2,7 @@
 //! operator page writes it; a run looks the numbers up.
 
 use super::{
-    builder::Builder,
+    builder::{Builder, check_places},
     compute::{Compute, shape},
     layout::through,
     node::Node,
@@ -64,6 +64,7 @@ pub(super) fn resize(node: &Node<'_>, builder: &mut Builder, site: Site) -> Resu
     }
     let Some(dims) = below(node, 0).map(|id| builder.dims(id).to_vec()) else { return Err(NodeFault::Float) };
     let sides = sides(node, &dims)?;
+    check_places(&sides.iter().map(|side| side.to).collect::<Vec<_>>())?;
     let at = |side: &Side| (0..side.to).map(|place| mapping.source(side, place)).collect::<Vec<_>>();
     match text("mode", "nearest")? {
         "nearest" => through(node, builder, |builder, id| {

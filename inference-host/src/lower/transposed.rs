@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use super::{
-    builder::Builder,
+    builder::{Builder, check_places},
     compute::{Compute, shape},
     node::Node,
     qdq::pending,
@@ -42,7 +42,8 @@ pub(super) fn conv_transpose(node: &Node<'_>, builder: &mut Builder, site: Site)
     let [stride, before, size] = geometry(node, kernel, input)?;
     let taps = [0, 1].map(|d| kernel[d].div_ceil(stride[d]));
     let rows = groups * stride[0] * stride[1] * outputs;
-    builder.hold((rows * (inputs / groups) * taps[0] * taps[1]) as u64)?;
+    // Weights, and scale, zero point and bias of each row.
+    builder.hold((rows * ((inputs / groups) * taps[0] * taps[1] + 12)) as u64)?;
     let phases = phases(&weights, groups, kernel, stride, taps)?;
 
     // Per output channel of the file, `[groups, outputs]`; of the convolution, `[groups, phases, outputs]`.
@@ -58,6 +59,7 @@ pub(super) fn conv_transpose(node: &Node<'_>, builder: &mut Builder, site: Site)
     } else {
         weights.zeros.clone()
     };
+    check_places(&[batch, groups * outputs, size[0], size[1]])?;
     let bias = match bias.len() {
         0 => Vec::new(),
         len if len == groups * outputs => (0..rows).map(|row| bias[each(row)]).collect(),

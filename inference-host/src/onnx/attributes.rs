@@ -25,7 +25,7 @@ impl<'a> Attributes<'a> {
     pub(crate) fn new(all: &'a [AttributeProto]) -> Result<Self, NodeFault> {
         let mut map = BTreeMap::new();
         for attribute in all {
-            let fault = |reason| NodeFault::Attribute { attribute: attribute.name.clone(), reason };
+            let fault = |reason| NodeFault::Attribute { attribute: super::shown(&attribute.name), reason };
             if !attribute.ref_attr_name.is_empty() {
                 return Err(fault("must not refer to a function's attribute"));
             }
@@ -81,7 +81,7 @@ impl<'a> Attributes<'a> {
     pub(crate) fn finish(&self) -> Result<(), NodeFault> {
         match self.0.borrow().keys().next() {
             Some(&left) => {
-                Err(NodeFault::Attribute { attribute: left.into(), reason: "is not known for this operator" })
+                Err(NodeFault::Attribute { attribute: super::shown(left), reason: "is not known for this operator" })
             }
             None => Ok(()),
         }

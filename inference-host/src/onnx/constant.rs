@@ -70,8 +70,9 @@ fn dims(given: &[i64]) -> Result<Vec<usize>, ConstantFault> {
     }
     let dims: Vec<usize> =
         given.iter().map(|&dim| usize::try_from(dim).map_err(|_| fault())).collect::<Result<_, _>>()?;
+    // A dimension of 0 does not hide the others: whatever part of a shape is multiplied later can be counted.
     dims.iter()
-        .try_fold(1usize, |count, &dim| count.checked_mul(dim).filter(|&count| count <= ELEMENTS_MAX))
+        .try_fold(1usize, |count, &dim| count.checked_mul(dim.max(1)).filter(|&count| count <= ELEMENTS_MAX))
         .ok_or_else(fault)?;
     Ok(dims)
 }

@@ -39,6 +39,8 @@ pub(crate) const MICROSOFT: &str = "com.microsoft";
 
 /// A graph: every name is unique, every read comes after its write.
 pub(crate) struct Source {
+    /// Length of the file, to which what it may ask for is held.
+    pub(crate) bytes: u64,
     /// Version of the default operator set.
     pub(crate) opset: i64,
     /// Whether `com.microsoft` is imported.
@@ -99,16 +101,16 @@ pub(crate) fn decode(file: &[u8]) -> Result<Source, ModelRefused> {
     let mut constants = BTreeMap::new();
     for tensor in initializer {
         let name = tensor.name.clone();
-        let refused = |fault| ModelRefused::Constant { name: name.clone(), fault };
+        let refused = |fault| ModelRefused::Constant { name: shown(&name), fault };
         let constant = Constant::read(tensor).map_err(refused)?;
         if name.is_empty() || constants.insert(name.clone(), constant).is_some() {
-            return Err(ModelRefused::Name { name });
+            return Err(ModelRefused::Name { name: shown(&name) });
         }
     }
     let input = graph_input(input, &constants)?;
     let outputs: Vec<Declared> = output.into_iter().map(Declared::new).collect();
     order(&nodes, &constants, &input.name, &outputs)?;
-    Ok(Source { opset, microsoft, nodes, constants, input, outputs })
+    Ok(Source { bytes: file.len() as u64, opset, microsoft, nodes, constants, input, outputs })
 }
 
 /// The node's name, or its position.
@@ -125,9 +127,9 @@ pub(crate) fn domain(given: &str) -> String {
     if given.is_empty() { ONNX.into() } else { shown(given) }
 }
 
-/// A name from the file as far as it is repeated in a sentence.
+/// A name from the file as far as it is repeated in a sentence: its beginning, and nothing that moves a terminal's cursor.
 pub(crate) fn shown(name: &str) -> String {
-    name.chars().take(128).collect()
+    name.chars().take(128).map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect()
 }
 
 fn bound(what: &'static str, got: usize, max: usize) -> Result<(), ModelRefused> {
