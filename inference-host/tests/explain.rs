@@ -33,7 +33,7 @@ fn the_bundled_model_is_explained() {
         serde_json::from_slice(&std::fs::read("../models/pneumonia/manifest.json").unwrap()).unwrap();
     let explanation = explain(&std::fs::read("../models/pneumonia/model.onnx").unwrap(), &manifest).unwrap();
     expect![[r#"
-        quantise QuantizeLinear: 1 tables u8[1, 1, 28, 28] 0 784 0 784 984000
+        quantise QuantizeLinear: table u8[1, 1, 28, 28] 0 784 0 784 984000
         conv0 QLinearConv: convolution 3×3 u8[1, 16, 28, 28] 112896 13444 512 15880 15676128
         conv1 QLinearConv: convolution 3×3 /2 u8[1, 24, 14, 14] 677376 18160 6912 37760 30552768
         conv2 QLinearConv: convolution 3×3 u8[1, 32, 14, 14] 1354752 12416 14336 27776 37001536
@@ -65,7 +65,7 @@ fn what_is_seldom_meant_is_named() {
     let names = ["qdq_mobile", "squeeze_and_excite", "conv_saturating", "conv_u8_weights_u8", "qdq_clip", "moves"];
     expect![[r#"
         qdq_mobile
-        QuantizeLinear_3 QuantizeLinear: 1 tables u8[1, 1, 14, 14] 0 196 0 196 396000
+        QuantizeLinear_3 QuantizeLinear: table u8[1, 1, 14, 14] 0 196 0 196 396000
         Conv_13 Conv: convolution 3×3 /2 u8[1, 8, 6, 6] 2592 457 256 1650 703656
         Conv_29 Conv: depthwise 3×3 u8[1, 8, 6, 6] 2592 800 256 1440 1046656
         AveragePool_35 AveragePool: average 3×3 /3 u8[1, 8, 2, 2] 0 288 0 32 488000
@@ -87,6 +87,7 @@ fn what_is_seldom_meant_is_named() {
         QLinearConv_9 QLinearConv: convolution 3×3 u8[1, 5, 8, 8] 8640 620 320 2264 975520
         QLinearGlobalAveragePool_12 QLinearGlobalAveragePool: mean of 64 u8[1, 5, 1, 1] 0 320 0 5 520000
         {}
+        node "QLinearConv_9" (op QLinearConv, domain ai.onnx): in 5 of 5 channels sums can reach over 256 times what the result holds; calibrate with data that reach further, or take a larger scale
         the manifest describes the first output; 1 more with 320 bytes are computed and handed out with every read
         conv_u8_weights_u8
         QLinearConv_9 QLinearConv: convolution 3×3 u8[1, 5, 8, 8] 8640 620 320 2264 975520

@@ -1,7 +1,8 @@
 //! The fuzz targets of `fuzz/`, without a fuzzer: every file of the corpus, and some thousands of spoiled ones.
 //!
 //! `cargo xtask test` runs the long form, twenty seconds each, as its suite `fuzz`. Spoiled files come from a seed, so a
-//! failure comes again; the file that failed is named and kept. What a fuzzer finds goes into `fuzz/corpus`.
+//! failure comes again; the file that failed is named and kept. What a fuzzer finds goes into `fuzz/corpus`. The environment
+//! may ask for more: `ACESO_FUZZ_SECONDS=600 ACESO_FUZZ_SEED=8 cargo xtask test --only fuzz`.
 
 #![allow(
     clippy::unwrap_used,
@@ -25,8 +26,9 @@ use std::{
 
 /// Longest file that is spoiled: what is large is mostly weights.
 const SPOILED_MAX: usize = 16 << 10;
-/// Time of the long form.
-const LONG: Duration = Duration::from_secs(20);
+/// Seconds of the long form, and the seed, where the environment names no others.
+const LONG: u64 = 20;
+const SEED: u64 = 7;
 /// Spoiled files of the short form.
 const SHORT: usize = 300;
 
@@ -93,8 +95,15 @@ fn attempt(name: &str, target: fn(&[u8]), file: &[u8]) {
     }
 }
 
+/// A number from the environment.
+fn asked(name: &str, otherwise: u64) -> u64 {
+    std::env::var(name)
+        .map_or(otherwise, |text| text.parse().unwrap_or_else(|_| panic!("{name} is {text:?}, no number")))
+}
+
 fn drive(name: &str, target: fn(&[u8]), corpus: &[Vec<u8>], long: bool) {
-    let (end, mut seed, mut count) = (Instant::now() + LONG, 7, 0);
+    let end = Instant::now() + Duration::from_secs(asked("ACESO_FUZZ_SECONDS", LONG));
+    let (mut seed, mut count) = (asked("ACESO_FUZZ_SEED", SEED), 0);
     corpus.iter().for_each(|file| attempt(name, target, file));
     let small: Vec<&Vec<u8>> = corpus.iter().filter(|file| file.len() <= SPOILED_MAX).collect();
     while if long { Instant::now() < end } else { count < SHORT } {

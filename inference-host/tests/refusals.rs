@@ -188,15 +188,17 @@ fn a_hint_says_how_to_mend_it() {
         write!(names, " {}", path.file_name().unwrap().to_str().unwrap()).unwrap();
     }
     expect![[r#"
-        SPEC.md lists the operators; fold the others away before quantising (onnxsim, quant_pre_process): escapes_in_names evil_conv opset_missing overload unknown_op
+        SPEC.md lists the operators; fold the others away before quantising (onnxsim, quant_pre_process): escapes_in_names evil_conv unknown_op
         SPEC.md says what this operator takes; where the exporter writes it otherwise, let onnxsim or quant_pre_process rewrite it before quantising: approximate_gelu attribute_of_other_type attribute_twice bias_of_other_length channels_last concat_of_other_axis constant_with_text gather_outside huge_pads infinite_slope kernel_of_other_shape negative_pads other_power pad_reflect pool_ceil pool_padding resize_cubic resize_to_nothing root_of_negatives scale_in_a_matrix scale_in_integers scales_of_other_length split_unevenly subgraph too_many_inputs training_mode transpose_twice two_outputs unknown_attribute zero_point_left_out zero_point_of_other_type zero_stride
+        add the domain to the model's opset_import, com.microsoft with version 1: opset_missing
         calibrate again with data that reach this node: add_ratio denormal_scale infinite_scale large_multiplier nan_scale negative_scale scale_of_one_channel tiny_scale zero_scale
         end the graph with QuantizeLinear; leave softmax or sigmoid to the manifest's probability table: float_softmax float_tail
         export for an operator set between 10 and 21 (onnx.version_converter converts): new_opset old_opset opset_twice
         export the model again (onnx.checker finds such graphs): cycle long_names missing_constant nameless_output self_reading unsorted
         export the model again, as a binary ONNX file: archive cut_off groups no_graph page pointer
         export the plain inference graph, all in one file: annotation function sparse_constant training
-        export with fixed shapes and check the graph with onnx.checker: add_shapes depth_to_parts expand_to_other group_zero matrix_depth positions product_depth rank_of_nine reshape_other_count slice_of_nothing window_too_large wrong_channels
+        export the plain inference graph, without functions: overload
+        export with fixed shapes and check the graph with onnx.checker: add_shapes depth_to_parts expand_to_other group_zero matrix_depth product_depth rank_of_nine reshape_other_count slice_of_nothing window_too_large wrong_channels
         fix the shape, the batch to 1 (onnxruntime.tools.make_dynamic_shape_fixed): dynamic_batch
         fold batch normalisation into the layer before, so that one function serves all channels: functions_of_channels
         give every value its own name (onnx.checker finds such graphs): constant_twice name_of_the_image name_twice output_twice
@@ -205,6 +207,7 @@ fn a_hint_says_how_to_mend_it() {
         let the graph take the manifest's image: float or uint8, one tensor: huge_dims image_of_half_floats image_of_int64 multiplications no_input two_inputs wrong_shape
         make the manifest anew for this file: empty
         name a tensor that a node computes as the graph's output (onnx.checker finds such graphs): no_output output_missing
+        pick from smaller dimensions: let Slice, Split, Gather or Resize come before the tensor is flattened: positions
         quantise it before it is moved, or join the moves (onnxsim): moved_again_and_again
         quantise it with its neighbours (DequantizeLinear before, QuantizeLinear after); leave a final softmax or sigmoid out, the manifest's probability table does that: float_bias float_constant_bias float_conv float_image float_weights scale_computed sine
         quantise the bias to int32 with the input's scale times the weight's: bias_scale
