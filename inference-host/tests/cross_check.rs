@@ -60,7 +60,7 @@ fn compare(kernels: Kernels) {
     writeln!(differing, "{count} graphs, {total} elements").unwrap();
     expect![[r#"
         130 graphs, 77322 elements
-    "#] "#] "#]]
+    "#]]
     .assert_eq(&differing);
 }
 
