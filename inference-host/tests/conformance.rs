@@ -68,7 +68,7 @@ fn check(path: &Path, table: &mut Table) {
     let op = lines.next().unwrap().strip_prefix("op ").unwrap().to_owned();
     let done = lines.next().unwrap().strip_prefix("as ").unwrap().to_owned();
     let sides = lines.next().unwrap().strip_prefix("image ").unwrap().split_once(' ').unwrap();
-    let [height, width] = [sides.0, sides.1].map(|side| side.parse().unwrap());
+    let [height, width] = [sides.0, sides.1].map(|side| side.parse::<u32>().unwrap());
     let data: Vec<Data> = lines.map(Data::read).collect();
     let manifest = common::manifest(&onnx, [1, height, width], 1);
     for set in Kernels::available() {
