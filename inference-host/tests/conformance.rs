@@ -68,7 +68,7 @@ fn check(path: &Path, table: &mut Table) {
     let op = lines.next().unwrap().strip_prefix("op ").unwrap().to_owned();
     let done = lines.next().unwrap().strip_prefix("as ").unwrap().to_owned();
     let sides = lines.next().unwrap().strip_prefix("image ").unwrap().split_once(' ').unwrap();
-    let [height, width] = [sides.0, sides.1].map(|side| side.parse().unwrap());
+    let [height, width] = [sides.0, sides.1].map(|side| side.parse::<u32>().unwrap());
     let data: Vec<Data> = lines.map(Data::read).collect();
     let manifest = common::manifest(&onnx, [1, height, width], 1);
     for set in Kernels::available() {
@@ -109,11 +109,12 @@ impl Table {
              Written by `cargo xtask test --only conformance`; `UPDATE_EXPECT=1` writes it anew. The cases are those of `onnx` 1.23.0\n\
              (`onnx.backend.test.case`) with one node of an operator that [SPEC.md](SPEC.md) names: {} pass bit for bit with every set\n\
              of kernels, {refused} are refused.\n\n\
-             A node test has inputs for everything; a model here has one image. So the first input comes as an image, reshaped,\n\
-             and the others become *parameters as constants*. Operators that move numbers or compare them take float data as *ranks*: each\n\
-             number's place in the order of all of the case, in uint8; of more than 256 numbers neighbours share one (*coarse ranks*). QuantizeLinear takes its *data as a constant*. Where a case ends in\n\
-             DequantizeLinear, what the integers stand for is compared. *set A as B*: the case imports operator set A, of which nothing was\n\
-             looked into; it is run as B, and what must come out is the same.\n\n\
+             A node test has inputs for everything; a model here has one image. So the first input comes as an image, reshaped, and the\n\
+             others become *parameters as constants*. Operators that move numbers or compare them take float data as *ranks*: each\n\
+             number's place in the order of all of the case, in uint8; of more than 256 numbers neighbours share one (*coarse ranks*).\n\
+             QuantizeLinear takes its *data as a constant*. Where a case ends in DequantizeLinear, what the integers stand for is\n\
+             compared. *set A as B*: the case imports operator set A, of which nothing was looked into; it is run as B, and what must\n\
+             come out is the same.\n\n\
              ## Passed\n\n| operator | case | how |\n|---|---|---|\n",
             self.passed.len()
         );

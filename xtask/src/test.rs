@@ -99,7 +99,7 @@ pub(crate) fn run(arguments: Vec<String>) -> Result<ExitCode> {
         }
     }
     if only.as_deref() == Some("list") {
-        SUITES.iter().for_each(|suite| println!("{:<10} {}", suite.name, suite.about));
+        SUITES.iter().for_each(|suite| println!("{:<11} {}", suite.name, suite.about));
         return Ok(ExitCode::SUCCESS);
     }
     let chosen: Vec<&Suite> =
