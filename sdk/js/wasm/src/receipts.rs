@@ -132,10 +132,8 @@ fn told(
         Outcome::Predicate { findings, .. } => findings.clone(),
         _ => computed,
     };
-    let outputs: Vec<Value> = tensors
-        .iter()
-        .map(|one| json!({"ty": one.ty(), "dims": one.dims(), "bytes": one.data().len()}))
-        .collect();
+    let outputs: Vec<Value> =
+        tensors.iter().map(|one| json!({"ty": one.ty(), "dims": one.dims(), "bytes": one.data().len()})).collect();
     let elements: Vec<&[u8]> = tensors.iter().map(Tensor::data).collect();
     let object = json!({
         "digest": outcome.digest(), "outcome": outcome, "scores": scores, "findings": findings, "outputs": outputs,
