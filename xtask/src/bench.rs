@@ -13,6 +13,9 @@ use crate::{
 /// Builds what is measured and runs the bench.
 pub(crate) fn run(arguments: Vec<String>) -> Result<ExitCode> {
     let (name, rest) = arguments.split_first().map(|(name, rest)| (name.as_str(), rest)).unwrap_or_default();
+    if name == "study" {
+        return page(rest);
+    }
     // What these measure needs validators in part only.
     let (alone, with_validators) = match name {
         "net" => ("sync", true),
@@ -41,4 +44,16 @@ pub(crate) fn run(arguments: Vec<String>) -> Result<ExitCode> {
         true => Ok(ExitCode::SUCCESS),
         false => Ok(ExitCode::FAILURE),
     }
+}
+
+/// What the page does, measured in Chromium by a program of its own.
+fn page(rest: &[String]) -> Result<ExitCode> {
+    tools::chromium()?;
+    prepare::page()?;
+    let (contracts, node) = (prepare::contracts()?, prepare::binaries()?.join("aceso"));
+    prepare::install("tests/clients/browser")?;
+    let mut command = program("node", &["benches/page/study.mjs"]);
+    command.args(rest).env("ACESO_CONTRACTS", contracts).env("ACESO_NODE", node).current_dir(root());
+    let done = command.status().context("cannot start node")?.success();
+    Ok(if done { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -42,8 +42,8 @@ function short(number) {
   return bytes;
 }
 
-/** The drawing as a DICOM file (PS3.10), explicit VR little endian. */
-export function dicom({ side, pixels }) {
+/** The drawing as a DICOM file (PS3.10), explicit VR little endian; of 8 bits, or of 16, little endian. */
+export function dicom({ side, pixels, bits = 8 }) {
   const meta = Buffer.concat([
     element(2, 0x01, "OB", Buffer.from([0, 1])),
     element(2, 0x02, "UI", DX),
@@ -66,11 +66,11 @@ export function dicom({ side, pixels }) {
     element(0x28, 0x04, "CS", "MONOCHROME2"),
     element(0x28, 0x10, "US", short(side)),
     element(0x28, 0x11, "US", short(side)),
-    element(0x28, 0x100, "US", short(8)),
-    element(0x28, 0x101, "US", short(8)),
-    element(0x28, 0x102, "US", short(7)),
+    element(0x28, 0x100, "US", short(bits)),
+    element(0x28, 0x101, "US", short(bits)),
+    element(0x28, 0x102, "US", short(bits - 1)),
     element(0x28, 0x103, "US", short(0)),
-    element(0x7fe0, 0x10, "OB", pixels),
+    element(0x7fe0, 0x10, bits > 8 ? "OW" : "OB", pixels),
   ];
   return Buffer.concat([Buffer.alloc(128), Buffer.from("DICM"), element(2, 0, "UL", length), meta, ...body]);
 }

@@ -1,6 +1,6 @@
 // Browsers of people: each her own, every request looked at.
 import assert from "node:assert/strict";
-import { mkdirSync } from "node:fs";
+import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -51,6 +51,16 @@ export async function checkScreen(page, screen) {
   assert.equal(wide, false, `${screen} does not scroll sideways`);
 }
 
+/** Resident bytes of a process; none of one that has ended. */
+function resident(process) {
+  try {
+    const [, kilobytes] = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${process}/status`, "utf8")) ?? [];
+    return Number(kilobytes ?? 0) * 1024;
+  } catch {
+    return 0;
+  }
+}
+
 export class People {
   /** Requests that left this machine, and what the pages complained of. */
   outside = [];
@@ -92,6 +102,23 @@ export class People {
     await page.getByText(this.#stage.parties[name].address).first().waitFor();
     await go(page, screen);
     return page;
+  }
+
+  /** Bytes that Chromium has in memory now: its largest page, and all of its processes together. */
+  async memory() {
+    const session = await this.#browser.newBrowserCDPSession();
+    const { processInfo } = await session.send("SystemInfo.getProcessInfo");
+    await session.detach();
+    const each = processInfo.map(({ type, id }) => ({ type, bytes: resident(id) }));
+    const pages = each.filter(({ type }) => type === "renderer").map(({ bytes }) => bytes);
+    return { page: Math.max(0, ...pages), all: each.reduce((sum, { bytes }) => sum + bytes, 0) };
+  }
+
+  /** Has a page give back what it does not use any more. */
+  async collect(page) {
+    const session = await page.context().newCDPSession(page);
+    await session.send("HeapProfiler.collectGarbage");
+    await session.detach();
   }
 
   close() {
