@@ -146,7 +146,7 @@ interface Looked {
 async function looked(one: Chosen, named: boolean): Promise<Looked> {
   const bytes = await one.bytes();
   try {
-    if (!["image/png", "application/dicom"].includes(one.media))
+    if (!["image/png", "image/jpeg", "application/dicom"].includes(one.media))
       return { text: `${one.media}, ${bytes.length} bytes.`, modality: false, part: false };
     const { canvas, facts } = await draw(bytes);
     return { canvas, text: describe(facts), modality: facts.modality !== null, part: facts.body_part !== null };
