@@ -208,7 +208,7 @@ mod tests {
             std::fs::write(&path, bytes).unwrap();
             path
         };
-        for name in ["scan.dcm", "scan.DCM", "scan.png"] {
+        for name in ["scan.dcm", "scan.DCM", "scan.png", "scan.jpg"] {
             let refused = format!("{:#}", kind(&file(name, b"no picture"), None).unwrap_err());
             assert!(refused.contains("that can be read; say what it is with --media"), "{refused}");
         }
