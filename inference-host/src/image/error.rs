@@ -8,8 +8,8 @@ use super::Tag;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ImageError {
-    /// Neither signature is there.
-    #[error("the file is neither PNG nor DICOM (a DICOM file has \"DICM\" at byte 128)")]
+    /// No signature is there.
+    #[error("the file is neither PNG, JPEG nor DICOM (a DICOM file has \"DICM\" at byte 128)")]
     Unrecognised,
     /// A larger file than [`super::Limits::bytes`].
     #[error("the file has {bytes} bytes, more than {max}")]
@@ -55,6 +55,53 @@ pub enum ImageError {
         x: u32,
         /// Row.
         y: u32,
+    },
+    /// A frame that the file does not have.
+    #[error("frame {asked} is asked for, and the file has frames 1 to {frames}")]
+    Frame {
+        /// The frame's number, from 1.
+        asked: u32,
+        /// Frames in the file.
+        frames: u32,
+    },
+    /// A JPEG process that is not read here.
+    #[error(
+        "the JPEG process is {0}, which is not read here; save it as a baseline JPEG, a PNG or an uncompressed DICOM file"
+    )]
+    JpegProcess(&'static str),
+    /// A JPEG picture's structure or coded data does not hold.
+    #[error("the JPEG picture is malformed at byte {offset}: {reason}")]
+    Jpeg {
+        /// Where, in the picture or the frame.
+        offset: usize,
+        /// What is wrong there.
+        reason: &'static str,
+    },
+    /// A JPEG 2000 codestream's structure or coded data does not hold, or is of a kind that is not read.
+    #[error("the JPEG 2000 codestream is refused at byte {offset}: {reason}")]
+    Jpeg2000 {
+        /// Where, in the frame.
+        offset: usize,
+        /// What is wrong there.
+        reason: &'static str,
+    },
+    /// RLE segments that do not hold.
+    #[error("the RLE frame is malformed in segment {segment}: {reason}")]
+    Rle {
+        /// Which, from 1; 0 for the header.
+        segment: usize,
+        /// What is wrong there.
+        reason: &'static str,
+    },
+    /// A compressed frame of another shape than the file's attributes say.
+    #[error("the compressed frame has {got} {field} where the file says {want}")]
+    Compressed {
+        /// `columns`, `rows`, `samples` or `bits`.
+        field: &'static str,
+        /// In the file's attributes.
+        want: u32,
+        /// In the frame.
+        got: u32,
     },
     /// The DICOM file's structure does not hold.
     #[error("the DICOM file is malformed at byte {offset}: {reason}")]

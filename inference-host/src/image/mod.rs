@@ -1,16 +1,19 @@
 //! From the bytes of an image file to a model's input tensor, in integers only.
 //!
-//! [`decode`] recognises a file by its first bytes ([`png`], [`dicom`]) and answers with an [`Image`]: stored values,
-//! their bits, and what a DICOM file says about them. An image has an identity, [`Image::pixel_digest`], which does
+//! [`decode`] recognises a file by its first bytes ([`png`], [`jpeg`], [`dicom`]) and answers with an [`Image`]: stored values
+//! of its first frame, or with [`decode_frame`] of another, their bits, and what a DICOM file says about them. An image has an identity, [`Image::pixel_digest`], which does
 //! not depend on how its pixels were wrapped, and becomes a tensor by a manifest's pipeline, [`Image::to_tensor`]:
 //! checks, grey or colour, window ([`window`]), crop and resize ([`resample`]), layout ([`pipeline`]).
 //!
 //! Every formula and every rounding is written down in `IMAGE.md` beside this crate's manifest. Files come from
 //! strangers: time and memory are bounded by [`Limits`], and whatever is not supported is refused by its name.
-//! Compressed DICOM, several frames, palettes in DICOM and transparency are absent.
+//! Lossy JPEG 2000, JPEG-LS and transparency are absent. All decoders work in the caller's thread.
 
+mod colour;
 mod dicom;
 mod error;
+mod jpeg;
+mod jpeg2000;
 mod pipeline;
 mod pixels;
 mod png;
@@ -26,7 +29,7 @@ pub(crate) use pipeline::suits;
 use pixels::Values;
 use window::Voi;
 
-/// What may be decoded. The defaults hold every single-frame X-ray: a 24 × 30 cm mammogram at 50 µm has 14 million
+/// What may be decoded. The defaults hold a frame of every X-ray: a 24 × 30 cm mammogram at 50 µm has 14 million
 /// 16-bit samples.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
@@ -47,8 +50,25 @@ impl Default for Limits {
 pub enum Format {
     /// PNG (ISO/IEC 15948).
     Png,
-    /// A DICOM file (PS3.10) with native pixel data.
+    /// Baseline JPEG (ITU-T T.81).
+    Jpeg,
+    /// A DICOM file (PS3.10).
     Dicom,
+}
+
+/// Which frame of a file is read, from 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Frame(pub u32);
+
+impl Frame {
+    /// What is read where nobody names a frame.
+    pub const FIRST: Self = Self(1);
+}
+
+impl Default for Frame {
+    fn default() -> Self {
+        Self::FIRST
+    }
 }
 
 /// What the registrant says about an image; an empty text says nothing. A DICOM file's own tags must not contradict it.
@@ -78,22 +98,34 @@ pub struct Image {
     body_part: Option<String>,
 }
 
-/// Reads a file.
+/// Reads a file's first frame.
+///
+/// # Errors
+///
+/// As [`decode_frame`].
+pub fn decode(bytes: &[u8], limits: Limits) -> Result<Image, ImageError> {
+    decode_frame(bytes, Frame::FIRST, limits)
+}
+
+/// Reads a frame of a file. PNG and JPEG files have one.
 ///
 /// # Errors
 ///
 /// Every [`ImageError`] but those of [`Image::to_tensor`].
-pub fn decode(bytes: &[u8], limits: Limits) -> Result<Image, ImageError> {
+pub fn decode_frame(bytes: &[u8], frame: Frame, limits: Limits) -> Result<Image, ImageError> {
     if bytes.len() > limits.bytes {
         return Err(ImageError::TooManyBytes { bytes: bytes.len(), max: limits.bytes });
     }
-    if bytes.starts_with(png::MAGIC) {
-        png::decode(bytes, limits)
+    let decode = if bytes.starts_with(png::MAGIC) {
+        png::decode
     } else if dicom::is_dicom(bytes) {
-        dicom::decode(bytes, limits)
+        return dicom::decode(bytes, frame, limits);
+    } else if bytes.starts_with(jpeg::MAGIC) {
+        jpeg::decode
     } else {
-        Err(ImageError::Unrecognised)
-    }
+        return Err(ImageError::Unrecognised);
+    };
+    if frame == Frame::FIRST { decode(bytes, limits) } else { Err(ImageError::Frame { asked: frame.0, frames: 1 }) }
 }
 
 impl Image {

@@ -233,19 +233,19 @@ fn every_unsupported_value_is_named() {
         writeln!(said, "{}", refusal(&dicom(&with(base, change), EXPLICIT))).unwrap();
     }
     expect![[r#"
-        Photometric Interpretation (0028,0004) is "PALETTE COLOR": it must be MONOCHROME1, MONOCHROME2 or RGB
-        Photometric Interpretation (0028,0004) is "YBR_FULL_422": it must be MONOCHROME1, MONOCHROME2 or RGB
-        Samples per Pixel (0028,0002) is "3": it must be 1 for grey and 3 for RGB
+        the DICOM file has no Red Palette Color Lookup Table Descriptor (0028,1101)
+        Samples per Pixel (0028,0002) is "1": it must be 1 for grey and palettes, and 3 for colours
+        Samples per Pixel (0028,0002) is "3": it must be 1 for grey and palettes, and 3 for colours
         an image has sides of 1 to 65535 pixels, not 5×0
         the pixel data has 16 bytes where rows, columns, samples and bits ask for 18
-        Bits Allocated (0028,0100) is "1": it must be 8, or 16 for grey
-        Bits Allocated (0028,0100) is "32": it must be 8, or 16 for grey
+        Bits Allocated (0028,0100) is "1": it must be 8, or 16 for grey but in JPEG Baseline
+        Bits Allocated (0028,0100) is "32": it must be 8, or 16 for grey but in JPEG Baseline
         Bits Stored (0028,0101) is "7": it must be 8 to Bits Allocated
         Bits Stored (0028,0101) is "12": it must be 8 to Bits Allocated
         High Bit (0028,0102) is "6": it must be Bits Stored − 1
         High Bit (0028,0102) is "65535": it must be Bits Stored − 1
-        Pixel Representation (0028,0103) is "2": it must be 0, or 1 for grey
-        Number of Frames (0028,0008) is "2": one frame is read
+        Pixel Representation (0028,0103) is "2": it must be 0, or 1 for grey but in JPEG Baseline
+        the pixel data has 16 bytes where rows, columns, samples and bits ask for 30
         Burned In Annotation (0028,0301) is "YES": images with burned-in text may name the patient
         Rescale Slope (0028,1053) is "0.5": it must be a whole number of 1 to 1024
         Rescale Slope (0028,1053) is "-1": it must be a whole number of 1 to 1024
@@ -267,12 +267,27 @@ fn every_unsupported_value_is_named() {
 
 #[test]
 fn other_transfer_syntaxes_are_named() {
-    let said = ["1.2.840.10008.1.2.4.90", "1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.2", "1.2.3"]
-        .map(|uid| refusal(&dicom(&eight(), uid)) + "\n");
+    let said = [
+        "1.2.840.10008.1.2.1.99",
+        "1.2.840.10008.1.2.2",
+        "1.2.840.10008.1.2.4.51",
+        "1.2.840.10008.1.2.4.80",
+        "1.2.840.10008.1.2.4.81",
+        "1.2.840.10008.1.2.4.91",
+        "1.2.840.10008.1.2.4.110",
+        "1.2.840.10008.1.2.4.201",
+        "1.2.3",
+    ]
+    .map(|uid| refusal(&dicom(&eight(), uid)) + "\n");
     expect![[r#"
-        transfer syntax 1.2.840.10008.1.2.4.90 (JPEG 2000 Lossless) is not read; convert to Explicit VR Little Endian (1.2.840.10008.1.2.1)
-        transfer syntax 1.2.840.10008.1.2.4.50 (JPEG Baseline) is not read; convert to Explicit VR Little Endian (1.2.840.10008.1.2.1)
+        transfer syntax 1.2.840.10008.1.2.1.99 (Deflated Explicit VR Little Endian) is not read; convert to Explicit VR Little Endian (1.2.840.10008.1.2.1)
         transfer syntax 1.2.840.10008.1.2.2 (Explicit VR Big Endian) is not read; convert to Explicit VR Little Endian (1.2.840.10008.1.2.1)
+        transfer syntax 1.2.840.10008.1.2.4.51 (JPEG Extended) is not read; convert to Explicit VR Little Endian (1.2.840.10008.1.2.1)
+        transfer syntax 1.2.840.10008.1.2.4.80 (JPEG-LS Lossless) is not read; convert to Explicit VR Little Endian (1.2.840.10008.1.2.1)
+        transfer syntax 1.2.840.10008.1.2.4.81 (JPEG-LS Near-Lossless) is not read; convert to Explicit VR Little Endian (1.2.840.10008.1.2.1)
+        transfer syntax 1.2.840.10008.1.2.4.91 (JPEG 2000) is not read; convert to Explicit VR Little Endian (1.2.840.10008.1.2.1)
+        transfer syntax 1.2.840.10008.1.2.4.110 (JPEG XL Lossless) is not read; convert to Explicit VR Little Endian (1.2.840.10008.1.2.1)
+        transfer syntax 1.2.840.10008.1.2.4.201 (High-Throughput JPEG 2000 Lossless) is not read; convert to Explicit VR Little Endian (1.2.840.10008.1.2.1)
         transfer syntax 1.2.3 (unknown) is not read; convert to Explicit VR Little Endian (1.2.840.10008.1.2.1)
     "#]].assert_eq(&said.concat());
 }

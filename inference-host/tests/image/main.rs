@@ -14,6 +14,7 @@
     reason = "the environment names the folder of data that the project does not carry"
 )]
 
+mod compressed;
 mod dicom;
 mod hostile;
 #[allow(dead_code, reason = "shared with the journey, which uses the rest")]

@@ -53,7 +53,7 @@ fn a_read_is_what_the_engine_computes() {
 fn what_is_no_chest_x_ray_is_refused() {
     let refused = |file: &[u8], modality: &str| stage(file, modality).1.unwrap_err().to_string();
     expect![[r#"image bafkreieocs544nwxztl45d2qu2saxyqreclchon2iezmxq6ilmlc7aiyam: modality "CT" is not one that the model reads (DX, CR)"#]].assert_eq(&refused(&ramp(), "CT"));
-    expect![[r#"image bafkreif7repki3vnjgj6rgvh3ibkxdbd3vipfhu2vzsga4ifgy5f6byoam: the file is neither PNG nor DICOM (a DICOM file has "DICM" at byte 128)"#]].assert_eq(&refused(b"not a picture", "DX"));
+    expect![[r#"image bafkreif7repki3vnjgj6rgvh3ibkxdbd3vipfhu2vzsga4ifgy5f6byoam: the file is neither PNG, JPEG nor DICOM (a DICOM file has "DICM" at byte 128)"#]].assert_eq(&refused(b"not a picture", "DX"));
 }
 
 #[test]

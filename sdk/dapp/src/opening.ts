@@ -121,6 +121,8 @@ export async function shown(inner: RecordInner, record: Uint8Array): Promise<HTM
 /** What can be sealed, by the end of a file's name. Pictures must decode; the rest is taken as it is. */
 export const MEDIA: Record<string, string> = {
   png: "image/png",
+  jpg: "image/jpeg",
+  jpeg: "image/jpeg",
   dcm: "application/dicom",
   csv: "text/csv",
   json: "application/fhir+json",

@@ -22,7 +22,7 @@ export async function draw(file: Uint8Array): Promise<{ canvas: HTMLCanvasElemen
 
 export function describe(facts: ImageFacts): string {
   const what = [facts.modality, facts.body_part].filter(Boolean).join(" ") || "picture";
-  return `${what}, ${facts.width} × ${facts.height}, ${facts.bits} bit, ${facts.format === "dicom" ? "DICOM" : "PNG"}`;
+  return `${what}, ${facts.width} × ${facts.height}, ${facts.bits} bit, ${facts.format.toUpperCase()}`;
 }
 
 /** A place where an image of the chain is shown, or the sentence why it is not. */

@@ -153,7 +153,7 @@ interface Looked {
 async function looked(one: Chosen, named: boolean, drawn: boolean): Promise<Looked> {
   const bytes = await one.bytes();
   try {
-    if (!["image/png", "application/dicom"].includes(one.media))
+    if (!["image/png", "image/jpeg", "application/dicom"].includes(one.media))
       return { text: `${one.media}, ${bytes.length} bytes.`, modality: false, part: false };
     const { canvas, facts } = drawn ? await draw(bytes) : { facts: (await session()).verifier.image(bytes) };
     const itself = { modality: facts.modality !== null, part: facts.body_part !== null };

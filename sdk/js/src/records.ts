@@ -124,7 +124,7 @@ export interface ImageFacts {
   pixels: string;
   /** The file's CID if it is stored as a single block. */
   raw: string;
-  format: "png" | "dicom";
+  format: "png" | "jpeg" | "dicom";
   width: number;
   height: number;
   samples: 1 | 3;

@@ -224,7 +224,7 @@ fn epilogue(arguments: &Arguments, stage: Stage, scene: &play::Scene, alone: boo
         text.push_str(
             "           cargo xtask demo --cometbft --validators 4    a committee of four, one of them silent\n",
         );
-        text.push_str("           cargo xtask demo --image FILE    your own chest X-ray, PNG or DICOM\n");
+        text.push_str("           cargo xtask demo --image FILE    your own chest X-ray, DICOM, PNG or JPEG\n");
     }
     text
 }

@@ -140,14 +140,14 @@ fn own(name: &str, file: Vec<u8>) -> Result<Sample> {
     let decoded = image::decode(&file, Limits::default()).with_context(|| format!("{name} is not an image to read"))?;
     let padding: &[u8] = match decoded.format() {
         // PS3.10 section 7.2: Data Set Trailing Padding, in explicit and in implicit encoding.
-        Format::Dicom if file.windows(20).any(|window| window == b"1.2.840.10008.1.2.1\0") => {
-            &[0xfc, 0xff, 0xfc, 0xff, b'O', b'B', 0, 0, 2, 0, 0, 0, 0, 0]
+        Format::Dicom if file.windows(18).any(|window| window == b"1.2.840.10008.1.2\0") => {
+            &[0xfc, 0xff, 0xfc, 0xff, 2, 0, 0, 0, 0, 0]
         }
-        Format::Dicom => &[0xfc, 0xff, 0xfc, 0xff, 2, 0, 0, 0, 0, 0],
-        // What follows the last chunk is not part of the picture (PNG section 13.2).
-        Format::Png => &[0],
+        Format::Dicom => &[0xfc, 0xff, 0xfc, 0xff, b'O', b'B', 0, 0, 2, 0, 0, 0, 0, 0],
+        // What follows the last chunk (PNG section 13.2) or the last marker is not part of the picture.
+        Format::Png | Format::Jpeg => &[0],
     };
-    let stated = CHEST.filter(|_| decoded.format() == Format::Png);
+    let stated = CHEST.filter(|_| decoded.format() != Format::Dicom);
     let again = Again { file: [&file[..], padding].concat(), stated };
     Ok(Sample { about: format!("your image {name}"), file, stated, again })
 }

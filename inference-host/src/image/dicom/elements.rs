@@ -2,7 +2,8 @@
 //!
 //! One pass, no recursion and nothing allocated by what a file claims: a length is believed only as far as there are
 //! bytes, nesting stops at [`DEPTH_MAX`], and every step moves forward. Only the wanted elements of the outermost data
-//! set are kept; sequences are walked over. The pass ends at the pixel data.
+//! set are kept; sequences are walked over. The pass ends at the pixel data; what lies in it where it is encapsulated is
+//! for [`super::fragments`].
 
 use std::{collections::BTreeMap, fmt};
 
@@ -11,9 +12,9 @@ use super::super::ImageError;
 /// Most sequences that may lie in one another. Structured reports, the deepest objects in practice, need about 10.
 const DEPTH_MAX: usize = 64;
 const UNDEFINED: u32 = u32::MAX;
-const ITEM: Tag = Tag(0xfffe, 0xe000);
+pub(super) const ITEM: Tag = Tag(0xfffe, 0xe000);
 const ITEM_END: Tag = Tag(0xfffe, 0xe00d);
-const SEQUENCE_END: Tag = Tag(0xfffe, 0xe0dd);
+pub(super) const SEQUENCE_END: Tag = Tag(0xfffe, 0xe0dd);
 const PREAMBLE: usize = 128;
 
 /// A DICOM attribute's group and element number.
@@ -41,6 +42,13 @@ const NAMES: &[(Tag, &str)] = &[
     (Tag(0x0028, 0x1052), "Rescale Intercept"),
     (Tag(0x0028, 0x1053), "Rescale Slope"),
     (Tag(0x0028, 0x1056), "VOI LUT Function"),
+    (Tag(0x0028, 0x1101), "Red Palette Color Lookup Table Descriptor"),
+    (Tag(0x0028, 0x1102), "Green Palette Color Lookup Table Descriptor"),
+    (Tag(0x0028, 0x1103), "Blue Palette Color Lookup Table Descriptor"),
+    (Tag(0x0028, 0x1201), "Red Palette Color Lookup Table Data"),
+    (Tag(0x0028, 0x1202), "Green Palette Color Lookup Table Data"),
+    (Tag(0x0028, 0x1203), "Blue Palette Color Lookup Table Data"),
+    (Tag(0x0028, 0x1221), "Segmented Red Palette Color Lookup Table Data"),
     (Tag(0x0028, 0x3000), "Modality LUT Sequence"),
     (Tag(0x0028, 0x3010), "VOI LUT Sequence"),
     (PIXEL_DATA, "Pixel Data"),
@@ -80,7 +88,7 @@ pub(in super::super) fn is_dicom(bytes: &[u8]) -> bool {
 /// The file meta information, and the reader set behind it.
 pub(super) fn meta(bytes: &[u8]) -> Result<(Elements<'_>, Reader<'_>), ImageError> {
     let mut reader = Reader { bytes, at: PREAMBLE + 4 };
-    let elements = reader.elements(Vr::Explicit, |tag| tag.0 != 0x0002)?;
+    let elements = reader.elements(Vr::Explicit, false, |tag| tag.0 != 0x0002)?;
     Ok((elements, reader))
 }
 
@@ -90,20 +98,32 @@ pub(super) struct Reader<'a> {
     at: usize,
 }
 
-struct Header {
-    tag: Tag,
+/// An element's head.
+pub(super) struct Header {
+    pub(super) tag: Tag,
     vr: Option<[u8; 2]>,
-    length: u32,
+    pub(super) length: u32,
 }
 
 impl<'a> Reader<'a> {
-    /// The outermost data set, up to and including the pixel data.
-    pub(super) fn data_set(mut self, vr: Vr) -> Result<Elements<'a>, ImageError> {
-        self.elements(vr, |tag| tag > PIXEL_DATA)
+    /// The bytes behind `at`.
+    pub(super) fn at(bytes: &'a [u8], at: usize) -> Self {
+        Self { bytes, at }
+    }
+
+    /// Where it stands.
+    pub(super) fn place(&self) -> usize {
+        self.at
+    }
+
+    /// The outermost data set, up to and including the pixel data. Of encapsulated pixel data the value is all that is
+    /// left of the file.
+    pub(super) fn data_set(mut self, vr: Vr, encapsulated: bool) -> Result<Elements<'a>, ImageError> {
+        self.elements(vr, encapsulated, |tag| tag > PIXEL_DATA)
     }
 
     /// Elements in rising order until `end` says so, or the file is over.
-    fn elements(&mut self, vr: Vr, end: impl Fn(Tag) -> bool) -> Result<Elements<'a>, ImageError> {
+    fn elements(&mut self, vr: Vr, encapsulated: bool, end: impl Fn(Tag) -> bool) -> Result<Elements<'a>, ImageError> {
         let mut kept = Elements::new();
         let mut last = None;
         while self.at < self.bytes.len() {
@@ -116,10 +136,18 @@ impl<'a> Reader<'a> {
                 return Err(malformed(start, "elements are not in rising order"));
             }
             last = Some(header.tag);
+            if header.tag == PIXEL_DATA && encapsulated != (header.length == UNDEFINED) {
+                let native = "native pixel data has no length";
+                return Err(malformed(
+                    start,
+                    if encapsulated { "encapsulated pixel data has a length" } else { native },
+                ));
+            }
+            if header.tag == PIXEL_DATA && encapsulated {
+                kept.insert(header.tag, (header.vr, self.bytes.get(self.at..).unwrap_or_default()));
+                break;
+            }
             if header.length == UNDEFINED {
-                if header.tag == PIXEL_DATA {
-                    return Err(malformed(start, "native pixel data has no length"));
-                }
                 self.skip_undefined(nested(vr, header.vr))?;
                 if header.tag.is_wanted() {
                     kept.insert(header.tag, (header.vr, &[0]));
@@ -192,7 +220,8 @@ impl<'a> Reader<'a> {
         Ok(Header { tag, vr: Some(code), length })
     }
 
-    fn delimiter(&mut self) -> Result<Header, ImageError> {
+    /// Tag and length of an item, or of an end.
+    pub(super) fn delimiter(&mut self) -> Result<Header, ImageError> {
         Ok(Header { tag: self.tag()?, vr: None, length: self.u32()? })
     }
 
@@ -216,7 +245,7 @@ impl<'a> Reader<'a> {
         Ok(array)
     }
 
-    fn take(&mut self, length: u32) -> Result<&'a [u8], ImageError> {
+    pub(super) fn take(&mut self, length: u32) -> Result<&'a [u8], ImageError> {
         let rest = self.bytes.get(self.at..).unwrap_or_default();
         let value = usize::try_from(length).ok().and_then(|length| rest.get(..length));
         let value = value.ok_or_else(|| malformed(self.at, "a value is longer than the file"))?;
@@ -230,6 +259,6 @@ fn nested(vr: Vr, code: Option<[u8; 2]>) -> Vr {
     if code == Some(*b"UN") { Vr::Implicit } else { vr }
 }
 
-fn malformed(offset: usize, reason: &'static str) -> ImageError {
+pub(super) fn malformed(offset: usize, reason: &'static str) -> ImageError {
     ImageError::Malformed { offset, reason }
 }

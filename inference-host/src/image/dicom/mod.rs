@@ -1,15 +1,22 @@
-//! DICOM: one native frame, grey or RGB (PS3.3 section C.7.6.3), from a PS3.10 file in little-endian.
+//! DICOM: one frame (PS3.3 section C.7.6.3) of a PS3.10 file in little-endian, native or compressed.
 //!
-//! [`elements`] finds the attributes; here they are read strictly and become an [`Image`]. Compressed transfer syntaxes,
-//! palettes, luminance-chrominance, several frames and rescaling by other than whole numbers are refused by name.
+//! [`elements`] finds the attributes; here they are read strictly and become an [`Image`]. Encapsulated pixel data is put
+//! together from [`fragments`] and decoded by [`rle`] or the decoders beside this module; a [`palette`] becomes colours. Other
+//! transfer syntaxes, and rescaling by other than whole numbers, are refused by name.
 
 mod decimal;
 mod elements;
+mod fragments;
+mod palette;
+mod rle;
 
 use elements::{Elements, PIXEL_DATA, Vr};
+use palette::Palette;
 
 use super::{
-    Format, Image, ImageError, Limits,
+    Format, Frame, Image, ImageError, Limits, colour,
+    jpeg::{self, Said, Shape},
+    jpeg2000,
     pixels::Values,
     samples_within,
     window::{MICRO, Voi},
@@ -45,94 +52,270 @@ const SLOPE_MAX: i64 = 1024;
 /// Largest magnitude of an intercept.
 const INTERCEPT_MAX: i64 = 1_000_000;
 
+/// Most frames that Number of Frames, an integer string, can say.
+const FRAMES_MAX: u32 = i32::MAX.cast_unsigned();
+
 /// Most bytes of a wrong value that an error repeats.
 const SHOWN_MAX: usize = 32;
 
+/// How pixel data is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Coding {
+    Native,
+    Rle,
+    Jpeg,
+    JpegLossless,
+    Jpeg2000,
+}
+
 /// What Photometric Interpretation may say.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Photometric {
     BrightIsLow,
     BrightIsHigh,
+    Palette,
     Rgb,
+    Ybr,
+    /// Chrominance for two pixels together.
+    Ybr422,
+    /// JPEG 2000's own, which its decoder undoes.
+    YbrRct,
 }
 
-pub(super) fn decode(bytes: &[u8], limits: Limits) -> Result<Image, ImageError> {
+impl Photometric {
+    fn is_colour(self) -> bool {
+        matches!(self, Self::Rgb | Self::Ybr | Self::Ybr422 | Self::YbrRct)
+    }
+
+    fn is_read_in(self, coding: Coding) -> bool {
+        use Coding::{Jpeg, Jpeg2000, Native};
+        match self {
+            Self::BrightIsLow | Self::BrightIsHigh | Self::Rgb => true,
+            Self::Palette => coding != Jpeg,
+            Self::Ybr => coding != Jpeg2000,
+            Self::Ybr422 => matches!(coding, Native | Jpeg),
+            Self::YbrRct => coding == Jpeg2000,
+        }
+    }
+}
+
+/// Samples as they are stored, pixel by pixel: in bytes, or in words whose unused bits may hold anything.
+enum Raw {
+    Bytes(Vec<u8>),
+    Words(Vec<u16>),
+}
+
+impl Raw {
+    /// Of words that say nothing above their lowest byte.
+    fn bytes(words: &[u16]) -> Self {
+        Self::Bytes(words.iter().map(|&word| u8::try_from(word & 0xff).unwrap_or_default()).collect())
+    }
+}
+
+/// What the attributes say of a frame.
+struct Layout {
+    shape: Shape,
+    /// Samples of a frame.
+    all: usize,
+    photometric: Photometric,
+    /// Bits Allocated: 8 or 16.
+    allocated: u16,
+    /// Bits Stored.
+    bits: u8,
+    signed: bool,
+    frame: u32,
+    frames: u32,
+}
+
+pub(super) fn decode(bytes: &[u8], frame: Frame, limits: Limits) -> Result<Image, ImageError> {
     let (meta, reader) = elements::meta(bytes)?;
-    let vr = transfer_syntax(Attributes(meta).text(TRANSFER_SYNTAX)?.ok_or(ImageError::MissingTag(TRANSFER_SYNTAX))?)?;
-    let attributes = Attributes(reader.data_set(vr)?);
+    let uid = Attributes(meta).text(TRANSFER_SYNTAX)?.ok_or(ImageError::MissingTag(TRANSFER_SYNTAX))?;
+    let (vr, coding) = transfer_syntax(uid)?;
+    let attributes = Attributes(reader.data_set(vr, coding != Coding::Native)?);
 
     let modality = attributes.text(MODALITY)?.ok_or(ImageError::MissingTag(MODALITY))?;
     attributes.refuse(BURNED_IN, |text| text == "YES", "images with burned-in text may name the patient")?;
-    attributes.refuse(FRAMES, |text| text.trim_matches(' ').parse() != Ok(1_u32), "one frame is read")?;
     if attributes.has(MODALITY_LUT) {
         return Err(
             attributes.wrong(MODALITY_LUT, "lookup tables are not read; export with rescale slope and intercept")
         );
     }
+    let layout = layout(&attributes, coding, frame, limits)?;
+    let raw = match coding {
+        Coding::Native => native(&attributes, &layout)?,
+        _ => compressed(bytes, &attributes, coding, &layout, limits)?,
+    };
+    let values = match (raw, layout.photometric) {
+        (Raw::Bytes(mut pixels), Photometric::Ybr | Photometric::Ybr422) => {
+            colour::to_rgb(&mut pixels);
+            Values::U8(pixels)
+        }
+        (raw, _) => values(raw, layout.bits, layout.signed),
+    };
+    let mut image = Image {
+        format: Format::Dicom,
+        width: layout.shape.width,
+        height: layout.shape.height,
+        samples: layout.shape.samples,
+        bits: layout.bits,
+        values,
+        slope: 1,
+        intercept: 0,
+        voi: Voi::Absent,
+        modality: Some(modality.into()),
+        body_part: attributes.text(BODY_PART)?.map(Into::into),
+    };
+    match layout.photometric {
+        Photometric::Palette => {
+            // Three samples where one was: they have to fit too.
+            samples_within(image.width, image.height, 3, limits)?;
+            let palette = Palette::of(&attributes)?;
+            (image.samples, image.bits, image.values) = (3, palette.bits, palette.colours(&image.values));
+        }
+        Photometric::BrightIsLow | Photometric::BrightIsHigh => {
+            (image.slope, image.intercept) = attributes.rescale()?;
+            image.voi = attributes.voi()?;
+        }
+        _ => (image.slope, image.intercept) = attributes.rescale()?,
+    }
+    if layout.photometric == Photometric::BrightIsLow {
+        let (low, high) = image.values.range(image.bits);
+        image.voi = image.voi.inverted(image.slope * i64::from(low + high) + 2 * image.intercept);
+        image.values = image.values.inverted(image.bits);
+    }
+    Ok(image)
+}
+
+fn layout(attributes: &Attributes<'_>, coding: Coding, frame: Frame, limits: Limits) -> Result<Layout, ImageError> {
     let photometric = match attributes.needed_text(PHOTOMETRIC)? {
         "MONOCHROME1" => Photometric::BrightIsLow,
         "MONOCHROME2" => Photometric::BrightIsHigh,
+        "PALETTE COLOR" => Photometric::Palette,
         "RGB" => Photometric::Rgb,
-        _ => return Err(attributes.wrong(PHOTOMETRIC, "it must be MONOCHROME1, MONOCHROME2 or RGB")),
+        "YBR_FULL" => Photometric::Ybr,
+        "YBR_FULL_422" => Photometric::Ybr422,
+        "YBR_RCT" => Photometric::YbrRct,
+        _ => {
+            let known = "it must be MONOCHROME1, MONOCHROME2, PALETTE COLOR, RGB, YBR_FULL, YBR_FULL_422 or YBR_RCT";
+            return Err(attributes.wrong(PHOTOMETRIC, known));
+        }
     };
-    let colour = photometric == Photometric::Rgb;
+    if !photometric.is_read_in(coding) {
+        return Err(attributes.wrong(PHOTOMETRIC, "it is not read in this transfer syntax"));
+    }
+    let frames = match attributes.text(FRAMES)? {
+        None => 1,
+        Some(text) => match text.trim_matches(' ').parse() {
+            Ok(frames @ 1..=FRAMES_MAX) => frames,
+            _ => return Err(attributes.wrong(FRAMES, "it must be a whole number from 1")),
+        },
+    };
+    let Frame(frame) = frame;
+    if !(1..=frames).contains(&frame) {
+        return Err(ImageError::Frame { asked: frame, frames });
+    }
+    let colour = photometric.is_colour();
     let samples: u8 = if colour { 3 } else { 1 };
-    attributes.need(SAMPLES, |n| n == u16::from(samples), "it must be 1 for grey and 3 for RGB")?;
-    let (width, height) = (attributes.number(COLUMNS)?, attributes.number(ROWS)?);
-    let all = samples_within(width.into(), height.into(), samples, limits)?;
-
-    let allocated =
-        attributes.need(BITS_ALLOCATED, |n| n == 8 || n == 16 && !colour, "it must be 8, or 16 for grey")?;
+    attributes.need(SAMPLES, |n| n == u16::from(samples), "it must be 1 for grey and palettes, and 3 for colours")?;
+    let shape = Shape { width: attributes.number(COLUMNS)?.into(), height: attributes.number(ROWS)?.into(), samples };
+    let all = samples_within(shape.width, shape.height, samples, limits)?;
+    let wide = !colour && coding != Coding::Jpeg;
+    let allocated = attributes.need(
+        BITS_ALLOCATED,
+        |n| n == 8 || n == 16 && wide,
+        "it must be 8, or 16 for grey but in JPEG Baseline",
+    )?;
     let stored = attributes.need(BITS_STORED, |n| (8..=allocated).contains(&n), "it must be 8 to Bits Allocated")?;
     attributes.need(HIGH_BIT, |n| n.checked_add(1) == Some(stored), "it must be Bits Stored − 1")?;
-    let signed = attributes.need(REPRESENTATION, |n| n == 0 || n == 1 && !colour, "it must be 0, or 1 for grey")? == 1;
+    let grey = matches!(photometric, Photometric::BrightIsLow | Photometric::BrightIsHigh) && coding != Coding::Jpeg;
+    let signed = attributes.need(
+        REPRESENTATION,
+        |n| n == 0 || n == 1 && grey,
+        "it must be 0, or 1 for grey but in JPEG Baseline",
+    )?;
     let bits = u8::try_from(stored).unwrap_or(16);
-
-    let data = attributes.pixel_data(all, allocated)?;
-    let data = match allocated {
-        8 if colour && attributes.need(PLANAR, |n| n < 2, "it must be 0 or 1")? == 1 => interleaved(data),
-        _ => data.to_vec(),
-    };
-    let values = values(data, allocated, bits, signed);
-    let (slope, intercept) = attributes.rescale()?;
-    let voi = if colour { Voi::Absent } else { attributes.voi()? };
-    let (values, voi) = match photometric {
-        Photometric::BrightIsLow => {
-            let (low, high) = values.range(bits);
-            (values.inverted(bits), voi.inverted(slope * i64::from(low + high) + 2 * intercept))
-        }
-        Photometric::BrightIsHigh | Photometric::Rgb => (values, voi),
-    };
-    Ok(Image {
-        format: Format::Dicom,
-        width: width.into(),
-        height: height.into(),
-        samples,
-        bits,
-        values,
-        slope,
-        intercept,
-        voi,
-        modality: Some(modality.into()),
-        body_part: attributes.text(BODY_PART)?.map(Into::into),
-    })
+    Ok(Layout { shape, all, photometric, allocated, bits, signed: signed == 1, frame, frames })
 }
 
-/// Samples from little-endian bytes. Bits above the stored ones are not the image's (old files keep overlays there).
-fn values(data: Vec<u8>, allocated: u16, bits: u8, signed: bool) -> Values {
+/// The frame's samples where pixel data is native.
+fn native(attributes: &Attributes<'_>, layout: &Layout) -> Result<Raw, ImageError> {
+    let halved = layout.photometric == Photometric::Ybr422;
+    if halved && layout.shape.width % 2 == 1 {
+        return Err(attributes.wrong(COLUMNS, "it must be even where two pixels share their chrominance"));
+    }
+    let stored = if halved { layout.all / 3 * 2 } else { layout.all };
+    let data = attributes.pixel_data(stored, layout)?;
+    if layout.allocated == 16 {
+        return Ok(Raw::Words(data.as_chunks().0.iter().map(|&pair| u16::from_le_bytes(pair)).collect()));
+    }
+    let planes = match layout.photometric {
+        Photometric::Ybr422 => {
+            attributes.need(PLANAR, |n| n == 0, "it must be 0 where two pixels share their chrominance")?;
+            return Ok(Raw::Bytes(colour::each(data)));
+        }
+        colours if colours.is_colour() => attributes.need(PLANAR, |n| n < 2, "it must be 0 or 1")? == 1,
+        _ => false,
+    };
+    Ok(Raw::Bytes(if planes { interleaved(data) } else { data.to_vec() }))
+}
+
+/// The frame's samples where pixel data is encapsulated.
+fn compressed(
+    file: &[u8],
+    attributes: &Attributes<'_>,
+    coding: Coding,
+    layout: &Layout,
+    limits: Limits,
+) -> Result<Raw, ImageError> {
+    let rest = attributes.value(PIXEL_DATA, &[b"OB", b"OW"])?.ok_or(ImageError::MissingTag(PIXEL_DATA))?;
+    let coded = fragments::coded(file, file.len() - rest.len(), layout.frame, layout.frames)?;
+    let narrow = |words: Vec<u16>| if layout.allocated == 8 { Raw::bytes(&words) } else { Raw::Words(words) };
+    let bits = |got: u8, good: bool| {
+        let want = layout.bits.into();
+        if good { Ok(()) } else { Err(ImageError::Compressed { field: "bits", want, got: got.into() }) }
+    };
+    match coding {
+        Coding::Jpeg => {
+            let picture = jpeg::picture(&coded, Some(layout.shape), limits)?;
+            let says = match (layout.photometric, picture.said) {
+                (Photometric::Rgb, Said::Chrominance) => {
+                    "the compressed frame says that it is luminance and chrominance"
+                }
+                (Photometric::Ybr | Photometric::Ybr422, Said::Rgb) => "the compressed frame says that it is RGB",
+                _ => return Ok(Raw::Bytes(picture.data)),
+            };
+            Err(attributes.wrong(PHOTOMETRIC, says))
+        }
+        Coding::JpegLossless => {
+            let (got, words) = jpeg::lossless(&coded, layout.shape, limits)?;
+            bits(got, (u16::from(layout.bits)..=layout.allocated).contains(&got.into()))?;
+            Ok(narrow(words))
+        }
+        Coding::Jpeg2000 => {
+            let (got, signed, words) = jpeg2000::decode(&coded, layout.shape, limits)?;
+            bits(got, got == layout.bits)?;
+            if signed != layout.signed {
+                return Err(attributes.wrong(REPRESENTATION, "the compressed frame says otherwise"));
+            }
+            Ok(narrow(words))
+        }
+        Coding::Rle | Coding::Native => {
+            let samples = usize::from(layout.shape.samples);
+            rle::decode(&coded, layout.all / samples, samples, usize::from(layout.allocated / 8))
+        }
+    }
+}
+
+/// Values of stored samples. Bits above the stored ones are not the image's (old files keep overlays there).
+fn values(raw: Raw, bits: u8, signed: bool) -> Values {
     let unused = 16 - u32::from(bits);
     // Shifted up and down again: the unused bits fall away, and a signed value's highest stored bit is its sign.
     let signed_value = |raw: u16| (raw << unused).cast_signed() >> unused;
-    let wide = |data: &[u8]| -> Vec<u16> {
-        data.chunks_exact(2)
-            .map(|pair| pair.iter().rev().fold(0, |value, &byte| value << 8 | u16::from(byte)))
-            .collect()
-    };
-    match (allocated, signed) {
-        (8, false) => Values::U8(data),
-        (8, true) => Values::I16(data.into_iter().map(|byte| i16::from(byte.cast_signed())).collect()),
-        (_, false) => Values::U16(wide(&data).into_iter().map(|raw| (raw << unused) >> unused).collect()),
-        (_, true) => Values::I16(wide(&data).into_iter().map(signed_value).collect()),
+    match (raw, signed) {
+        (Raw::Bytes(bytes), false) => Values::U8(bytes),
+        (Raw::Bytes(bytes), true) => Values::I16(bytes.into_iter().map(|byte| byte.cast_signed().into()).collect()),
+        (Raw::Words(words), false) => Values::U16(words.into_iter().map(|raw| (raw << unused) >> unused).collect()),
+        (Raw::Words(words), true) => Values::I16(words.into_iter().map(signed_value).collect()),
     }
 }
 
@@ -229,13 +412,19 @@ impl<'a> Attributes<'a> {
         }
     }
 
-    /// The bytes of `samples` samples; an odd number of bytes has one more as padding.
-    fn pixel_data(&self, samples: usize, allocated: u16) -> Result<&'a [u8], ImageError> {
+    /// The bytes of a native frame of `samples` samples. Frames follow each other; an odd number of bytes in all has one more as
+    /// padding.
+    fn pixel_data(&self, samples: usize, layout: &Layout) -> Result<&'a [u8], ImageError> {
         let data = self.value(PIXEL_DATA, &[b"OB", b"OW"])?.ok_or(ImageError::MissingTag(PIXEL_DATA))?;
-        let want = samples * usize::from(allocated / 8);
-        let exact = data.len() == want || data.len() == want + want % 2;
-        let refused = ImageError::PixelDataLength { want: want as u64, got: data.len() as u64 };
-        data.get(..want).filter(|_| exact).ok_or(refused)
+        let each = samples * usize::from(layout.allocated / 8);
+        let (want, got) = (each as u64 * u64::from(layout.frames), data.len() as u64);
+        let refused = ImageError::PixelDataLength { want, got };
+        if got != want && got != want + want % 2 {
+            return Err(refused);
+        }
+        let start = usize::try_from(layout.frame - 1).ok().and_then(|before| before.checked_mul(each));
+        let frame = start.and_then(|start| data.get(start..)?.get(..each));
+        frame.ok_or(refused)
     }
 
     fn wrong(&self, tag: Tag, reason: &'static str) -> ImageError {
@@ -249,16 +438,21 @@ impl<'a> Attributes<'a> {
     }
 }
 
-/// How the elements are written under a transfer syntax, if its pixel data is native and little-endian.
-fn transfer_syntax(uid: &str) -> Result<Vr, ImageError> {
-    match uid {
-        "1.2.840.10008.1.2" => Ok(Vr::Implicit),
-        "1.2.840.10008.1.2.1" => Ok(Vr::Explicit),
+/// How elements and pixel data are written under a transfer syntax.
+fn transfer_syntax(uid: &str) -> Result<(Vr, Coding), ImageError> {
+    let coding = match uid {
+        "1.2.840.10008.1.2" => return Ok((Vr::Implicit, Coding::Native)),
+        "1.2.840.10008.1.2.1" => Coding::Native,
+        "1.2.840.10008.1.2.4.50" => Coding::Jpeg,
+        "1.2.840.10008.1.2.4.57" | "1.2.840.10008.1.2.4.70" => Coding::JpegLossless,
+        "1.2.840.10008.1.2.4.90" => Coding::Jpeg2000,
+        "1.2.840.10008.1.2.5" => Coding::Rle,
         _ => {
             let name = REFUSED.iter().find(|(known, _)| *known == uid).map_or("unknown", |(_, name)| name);
-            Err(ImageError::TransferSyntax { uid: uid.into(), name })
+            return Err(ImageError::TransferSyntax { uid: uid.into(), name });
         }
-    }
+    };
+    Ok((Vr::Explicit, coding))
 }
 
 /// Transfer syntaxes that files are met in and that are not read (PS3.6 annex A).
@@ -266,13 +460,9 @@ const REFUSED: &[(&str, &str)] = &[
     ("1.2.840.10008.1.2.1.98", "Encapsulated Uncompressed Explicit VR Little Endian"),
     ("1.2.840.10008.1.2.1.99", "Deflated Explicit VR Little Endian"),
     ("1.2.840.10008.1.2.2", "Explicit VR Big Endian"),
-    ("1.2.840.10008.1.2.4.50", "JPEG Baseline"),
     ("1.2.840.10008.1.2.4.51", "JPEG Extended"),
-    ("1.2.840.10008.1.2.4.57", "JPEG Lossless"),
-    ("1.2.840.10008.1.2.4.70", "JPEG Lossless, First-Order Prediction"),
     ("1.2.840.10008.1.2.4.80", "JPEG-LS Lossless"),
     ("1.2.840.10008.1.2.4.81", "JPEG-LS Near-Lossless"),
-    ("1.2.840.10008.1.2.4.90", "JPEG 2000 Lossless"),
     ("1.2.840.10008.1.2.4.91", "JPEG 2000"),
     ("1.2.840.10008.1.2.4.92", "JPEG 2000 Part 2 Lossless"),
     ("1.2.840.10008.1.2.4.93", "JPEG 2000 Part 2"),
@@ -285,5 +475,4 @@ const REFUSED: &[(&str, &str)] = &[
     ("1.2.840.10008.1.2.4.201", "High-Throughput JPEG 2000 Lossless"),
     ("1.2.840.10008.1.2.4.202", "High-Throughput JPEG 2000 RPCL Lossless"),
     ("1.2.840.10008.1.2.4.203", "High-Throughput JPEG 2000"),
-    ("1.2.840.10008.1.2.5", "RLE Lossless"),
 ];

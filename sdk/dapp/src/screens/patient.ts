@@ -32,7 +32,7 @@ import { upload } from "../upload.js";
 
 const DAY = 24 * 3600;
 /** What models read in the open, by the end of a file's name, and most bytes of it (`Limits` in inference-host). */
-const PICTURES = { png: "image/png", dcm: "application/dicom" };
+const PICTURES = { png: "image/png", jpg: "image/jpeg", jpeg: "image/jpeg", dcm: "application/dicom" };
 const PICTURE_MAX = 64 << 20;
 
 export async function patient(main: HTMLElement): Promise<() => Promise<void>> {
@@ -236,7 +236,7 @@ async function adding(aceso: Aceso, refresh: () => Promise<void>): Promise<HTMLE
   const about = {
     name: "add",
     button: "Upload and register",
-    label: "Picture file (PNG or DICOM)",
+    label: "Picture file (DICOM, PNG or JPEG)",
     hint: "where the file does not say",
     media: PICTURES,
     files: 1,

@@ -18,7 +18,7 @@ export function sealing(aceso: Aceso, refresh: () => Promise<void>): HTMLElement
   const about = {
     name: "seal",
     button: "Seal and upload",
-    label: "Files (DICOM, PNG, table, FHIR, PDF, VCF, XML)",
+    label: "Files (DICOM, PNG, JPEG, table, FHIR, PDF, VCF, XML)",
     hint: "where the file does not say; sealed with it",
     media: MEDIA,
     files: FILES_MAX,

@@ -57,7 +57,7 @@ fn facts(image: &Image, file: &[u8]) -> Value {
     json!({
         "pixels": image.pixel_digest(),
         "raw": BlobId::of_raw(file),
-        "format": match image.format() { Format::Png => "png", Format::Dicom => "dicom" },
+        "format": match image.format() { Format::Png => "png", Format::Jpeg => "jpeg", Format::Dicom => "dicom" },
         "width": image.width(),
         "height": image.height(),
         "samples": image.samples(),

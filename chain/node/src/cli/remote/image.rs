@@ -26,12 +26,12 @@ pub(crate) struct Image {
 enum Verb {
     /// Uploads an image, registers it and waits until the validators hold it.
     Register {
-        /// The file: PNG or DICOM.
+        /// The file: DICOM, PNG or JPEG.
         image: PathBuf,
         /// The contract whose permit every read needs; without it the image is public.
         #[arg(long, default_value = "")]
         guard: String,
-        /// The modality (DICOM CS, such as DX); needed where the file does not carry it, as no PNG does.
+        /// The modality (DICOM CS, such as DX); needed where the file does not carry it, as no PNG or JPEG does.
         #[arg(long, default_value = "")]
         modality: String,
         /// The body part, likewise (such as CHEST).

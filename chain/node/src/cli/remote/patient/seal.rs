@@ -164,13 +164,14 @@ fn kind(path: &Path, stated: Option<&str>) -> Result<String> {
     let media = stated.unwrap_or(match extension.as_str() {
         "dcm" => "application/dicom",
         "png" => "image/png",
+        "jpg" | "jpeg" => "image/jpeg",
         "csv" => "text/csv",
         "json" => "application/fhir+json",
         "pdf" => "application/pdf",
         "vcf" => "text/vcf",
         _ => "application/octet-stream",
     });
-    if matches!(media, "application/dicom" | "image/png") {
+    if matches!(media, "application/dicom" | "image/png" | "image/jpeg") {
         let size = std::fs::metadata(path).with_context(|| format!("cannot read {}", path.display()))?.len();
         ensure!(
             size <= RECORD_BYTES_MAX,
@@ -207,7 +208,7 @@ mod tests {
             std::fs::write(&path, bytes).unwrap();
             path
         };
-        for name in ["scan.dcm", "scan.DCM", "scan.png"] {
+        for name in ["scan.dcm", "scan.DCM", "scan.png", "scan.jpg"] {
             let refused = format!("{:#}", kind(&file(name, b"no picture"), None).unwrap_err());
             assert!(refused.contains("that can be read; say what it is with --media"), "{refused}");
         }
