@@ -66,5 +66,5 @@ fn opacities_answer_yes_and_clear_lungs_no() {
 fn the_test_split_gives_the_recorded_outputs() {
     let Some((ours, parent, right)) = PNEUMONIA.test_split("pneumoniamnist.npz", 1) else { return };
     expect!["975646 976879 583"].assert_eq(&format!("{ours} {parent} {right}"));
-    assert!(ours >= 950_000 && ours.abs_diff(parent) <= 5_000);
+    assert!(ours >= 960_000 && ours.abs_diff(parent) <= 5_000);
 }
