@@ -59,8 +59,8 @@ PNEUMONIA = Task(
     turn=8, grow=0.12, shift=2.5, gamma=0.35, contrast=0.35, light=0.12, ramp=0.08, soften=(-0.5, 1), noise=0.04,
     speckle=0, hole=(4, 10),
 )
-# 545 images to learn from: more of everything that keeps a network from learning them by heart, and three networks that
-# teach a fourth. Never upside down: what lies deep is dark for a reason.
+# 545 images to learn from: they are moved further and decay is stronger, and three networks teach a fourth. Never upside down:
+# what lies deep is dark for a reason.
 BREAST = Task(
     name="breast", title="malignancy on breast ultrasound, 28 px", archive="breastmnist.npz", finding="malignant", sick=0,
     modalities=("US",), body_part="BREAST",
