@@ -1,4 +1,4 @@
-//! What things cost. `cargo xtask bench NAME [--json] [--quick] [--data DIR] [--python PATH] [--boxo PATH]`.
+//! What things cost. `cargo xtask bench NAME [--json] [--quick] [--record] [--data DIR] [--python PATH] [--boxo PATH]`.
 //!
 //! Each bench hands out one JSON object per case: `{"bench","case","ours","peer","peer_name","unit","ratio"}`, where a
 //! ratio above 1 is better than the peer. Where there is no peer the stated must stands in its place, named "target";
@@ -26,7 +26,7 @@ use serde_json::{Value, json};
 
 const NAMES: [(&str, &str); 10] = [
     ("first", "calls, reads, transactions, blobs, builds"),
-    ("accuracy", "the pneumonia model on its test split"),
+    ("accuracy", "the bundled models on their test splits; --record draws the cards' pictures anew"),
     ("grants", "proofs about keys, as the chain checks them"),
     ("inference", "runs of models, beside ONNX Runtime with --python PATH"),
     ("seal", "records sealed and imported, beside boxo with --boxo PATH; grants"),
@@ -60,13 +60,15 @@ fn main() -> ExitCode {
 
 fn run() -> Result<()> {
     use lexopt::prelude::*;
-    let (mut name, mut json, mut quick, mut data, mut python, mut boxo) = (None, false, false, None, None, None);
+    let (mut name, mut json, mut quick, mut record) = (None, false, false, false);
+    let (mut data, mut python, mut boxo) = (None, None, None);
     let mut parser = lexopt::Parser::from_env();
     while let Some(argument) = parser.next()? {
         match argument {
             Value(value) if name.is_none() => name = Some(value.string()?),
             Long("json") => json = true,
             Long("quick") => quick = true,
+            Long("record") => record = true,
             Long("data") => data = Some(PathBuf::from(parser.value()?)),
             Long("boxo") => boxo = Some(PathBuf::from(parser.value()?)),
             Long("python") => python = Some(PathBuf::from(parser.value()?)),
@@ -76,7 +78,7 @@ fn run() -> Result<()> {
     let emit = |row: serde_json::Value| println!("{}", if json { row.to_string() } else { line(&row) });
     match name.as_deref() {
         Some("first") => first::run(quick, emit),
-        Some("accuracy") => accuracy::run(&aceso_test_support::repository(), data, emit),
+        Some("accuracy") => accuracy::run(&aceso_test_support::repository(), data, record, emit),
         Some("grants") => grants::run(quick, emit),
         Some("inference") => inference::run(&aceso_test_support::repository(), python, quick, emit),
         Some("seal") => seal::run(tempfile::tempdir()?.path(), boxo, quick, emit),

@@ -1,7 +1,7 @@
 //! Outputs of `models/wdbc` from files on. A difference here forks the chain.
 //!
 //! The recorded values were computed by ONNX Runtime when the model was made, so that they are not our own word. Record
-//! anew only together with a new model id: `models/wdbc/tools/make.py`.
+//! anew only together with a new model id: `models/tools/wdbc.py`.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 use std::path::Path;
@@ -34,7 +34,7 @@ fn output(model: &Model, manifest: &Manifest, file: &[u8]) -> u8 {
     model.run(&[tensor]).unwrap()[0].data()[0]
 }
 
-/// The sixteen rows of `tools/make.py`, which nobody has.
+/// The sixteen rows of `models/tools/wdbc.py`, which nobody has.
 fn synthetic(manifest: &Manifest, row: i64) -> String {
     let columns = manifest.pipeline.table.as_ref().unwrap();
     let value = |(at, column): (usize, &aceso_types::manifest::Column)| {

@@ -121,8 +121,3 @@ def run(model, rows):
     logits = np.array([runner.run(None, {"record": row[None, None, None]})[0].item() for row in rows])
     return np.round(logits / held["logit_scale"] + held["logit_zero"]).astype(np.int64)
 
-
-def auc(scores, labels):
-    """Area under the ROC curve, ties count one half."""
-    sick, well = scores[labels == 1], scores[labels == 0]
-    return float(((sick[:, None] > well).mean() + (sick[:, None] >= well).mean()) / 2)

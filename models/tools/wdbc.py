@@ -1,32 +1,21 @@
-"""Measures on five held-out folds, then makes what the repository keeps: `python make.py --out models/wdbc`.
+"""Measures on five held-out folds, then makes what the repository keeps: `python wdbc.py --out models/wdbc`.
 
-The recipe is fixed (net.py) and nothing is picked by a result: every fold is trained, quantised and measured once on the
+The recipe is fixed (wdbc_net.py) and nothing is picked by a result: every fold is trained, quantised and measured once on the
 rows it has not seen, with the ranges of columns taken from its training rows alone. The model that is shipped is the
 first fold's, so that it too has rows that it has never seen; threshold and probabilities come from its training rows.
 """
 
 import argparse
-import base64
-import hashlib
-import json
 import os
 
 import numpy as np
 import onnx
 
-import net
+import files
+import metrics
+import wdbc_net as net
 
 SEED = 20
-RED = "A red line forks the chain. Record anew only together with a new model id."
-
-
-def sha3(domain, part):
-    return hashlib.sha3_256(domain.encode() + b"\0" + len(part).to_bytes(8, "big") + part).hexdigest()
-
-
-def cid(block):
-    """CIDv1, raw, sha2-256, in base32: what one leaf of a blob is named."""
-    return "b" + base64.b32encode(b"\x01\x55\x12\x20" + hashlib.sha256(block).digest()).decode().lower().rstrip("=")
 
 
 def platt(logits, labels):
@@ -68,7 +57,7 @@ def main():
         at_least = int(np.argmax(right))
         yes = q >= at_least
         sick = labels[test] == 1
-        rows.append([net.auc(logits, labels[test]), net.auc(q, labels[test]), ((logits >= 0) == sick).mean(), (yes == sick).mean(),
+        rows.append([metrics.auc(logits, labels[test]), metrics.auc(q, labels[test]), ((logits >= 0) == sick).mean(), (yes == sick).mean(),
                      yes[sick].mean(), (~yes[~sick]).mean()])
         print(f"fold {fold + 1}: {len(test)} rows; auc float {rows[-1][0]:.4f} int8 {rows[-1][1]:.4f}; accuracy float "
               f"{rows[-1][2]:.4f} int8 {rows[-1][3]:.4f}; sensitivity {rows[-1][4]:.4f} specificity {rows[-1][5]:.4f}; at least {at_least}")
@@ -80,7 +69,7 @@ def main():
     held = {init.name: onnx.numpy_helper.to_array(init) for init in model.graph.initializer}
     step, zero = float(held["logit_scale"]), int(held["logit_zero"])
     slope, offset = platt((train_q - zero) * step, labels[train])
-    probability = [int(p) for p in np.round(1e6 / (1 + np.exp(-(slope * (np.arange(256) - zero) * step + offset))))]
+    probability = metrics.probabilities(slope, offset, step, zero)
     print(f"platt slope {slope:.4f} offset {offset:.4f}; logit step {step:.5f} zero {zero}")
 
     onnx.save(model, os.path.join(out, "model.onnx"))
@@ -89,13 +78,14 @@ def main():
     manifest = {
         "version": 1,
         "name": "malignancy from cell nuclei, 30 columns",
-        "onnx": {"blob": cid(bytes_), "digest": sha3("aceso/onnx/v1", bytes_), "size": len(bytes_)},
+        "onnx": files.onnx_of(bytes_),
         "pipeline": {
             "modalities": ["TABLE"], "body_parts": ["BREAST"], "channels": "grey", "window": "full", "crop": "none",
-            "width": len(names), "height": 1, "resize": "area", "layout": "nchw", "normalise": None, "table": "TABLE",
+            "width": len(names), "height": 1, "resize": "area", "layout": "nchw", "normalise": None,
+            "table": [{"name": n, "low": int(lo), "high": int(hi)} for n, lo, hi in zip(names, low, high)],
         },
         "output": {
-            "labels": [{"name": "malignant", "probability": "PROBABILITY"}],
+            "labels": [{"name": "malignant", "probability": probability}],
             "findings": [{"id": "malignant", "label": 0, "at_least": at_least}],
         },
         "intended_use": "Research and demonstration of reads of tables. Not for clinical use.",
@@ -103,11 +93,7 @@ def main():
         "card": None,
         "price": {"denom": "uaceso", "amount": 500},
     }
-    columns = ",\n".join("      " + json.dumps({"name": n, "low": int(lo), "high": int(hi)}) for n, lo, hi in zip(names, low, high))
-    table = ",\n".join("            " + ", ".join(map(str, probability[i : i + 16])) for i in range(0, 256, 16))
-    text = json.dumps(manifest, indent=2).replace('"table": "TABLE"', f'"table": [\n{columns}\n    ]')
-    with open(os.path.join(out, "manifest.json"), "w") as file:
-        file.write(text.replace('"PROBABILITY"', f"[\n{table}\n          ]") + "\n")
+    files.manifest(os.path.join(out, "manifest.json"), manifest)
 
     # Nobody's rows: the means of the training rows of either kind, to four decimals.
     for name, label in (("benign", 0), ("malignant", 1)):
@@ -117,11 +103,11 @@ def main():
         print(name, net.run(model, net.to_bytes(np.array([mean]), low, high)))
     made = net.run(model, net.to_bytes(synthetic(low, high), low, high))
     with open(os.path.join(out, "golden", "synthetic.txt"), "w") as file:
-        file.write("# Quantised logits of sixteen rows that nobody has (tools/make.py): index, output, by ONNX Runtime.\n"
-                   f"# {RED}\n" + "".join(f"{i} {v}\n" for i, v in enumerate(made)))
+        file.write("# Quantised logits of sixteen rows that nobody has (models/tools/wdbc.py): index, output, by ONNX Runtime.\n"
+                   f"# {files.RED}\n" + "".join(f"{i} {v}\n" for i, v in enumerate(made)))
     with open(os.path.join(out, "golden", "held-out.txt"), "w") as file:
         file.write("# Quantised logits of the rows of scikit-learn's bundled table that the model has not seen: position, label\n"
-                   f"# (1 malignant), output, by ONNX Runtime. {RED}\n"
+                   f"# (1 malignant), output, by ONNX Runtime. {files.RED}\n"
                    + "".join(f"{i} {labels[i]} {v}\n" for i, v in zip(test, q)))
 
 
