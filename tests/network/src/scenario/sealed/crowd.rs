@@ -22,7 +22,7 @@ use crate::{
 /// Blocks in which jobs wait.
 const LATE: u64 = 50_000;
 /// Pixels of a row and a column of what the cheap jobs read: it keeps a member busy for some time.
-const LARGE: u32 = 2048;
+const LARGE: u32 = 3072;
 /// Blocks from the dear job's request to its outcome, at most.
 const DEAR_BLOCKS: u64 = 8;
 
