@@ -12,7 +12,7 @@ use expect_test::expect;
 fn words(explanation: &Explanation) -> String {
     let mut text = String::new();
     for one in &explanation.operations {
-        let ty = if one.signed { "s8" } else { "u8" };
+        let ty = one.ty;
         let (macs, ops, weights, bytes, gas) = (one.macs, one.element_ops, one.weight_bytes, one.bytes, one.gas);
         let (node, op) = (&one.site.node, &one.site.op);
         writeln!(text, "{node} {op}: {} {ty}{:?} {macs} {ops} {weights} {bytes} {gas}", one.kind, one.dims).unwrap();

@@ -10,11 +10,10 @@ mod picture;
 use std::path::{Path, PathBuf};
 
 use aceso_inference::{
-    Model, Record, admit,
+    Model, Record, admit, answers,
     image::{Limits, Stated},
-    scores,
 };
-use aceso_types::{Manifest, manifest::Onnx};
+use aceso_types::{Manifest, guest::Answers, manifest::Onnx};
 use anyhow::{Context, Result, ensure};
 use held_out::{Sample, Source};
 use serde::Deserialize;
@@ -160,9 +159,9 @@ impl Case {
         let one = |sample: &Sample| -> Result<Answer> {
             let opened = Record::decode(&sample.file, &manifest.pipeline, Limits::default())?;
             let outputs = model.run(&[opened.to_tensor(&manifest.pipeline, &stated)?])?;
+            let Answers { scores, findings, .. } = answers(manifest, &outputs)?;
             let output = outputs.first().context("the model has no output")?;
-            let (labels, findings) = scores(manifest, output)?;
-            let (label, finding) = labels.first().zip(findings.first()).context("the manifest has no finding")?;
+            let (label, finding) = scores.first().zip(findings.first()).context("the manifest has no finding")?;
             let output = output.data().first().copied().context("the model's output is empty")?;
             Ok(Answer { output, probability: label.probability, present: finding.present })
         };

@@ -147,7 +147,7 @@ impl Coefficients {
         if block.passes != (3 * planes).saturating_sub(2) {
             return Err(fault(block.at, "a block ends before its last plane: it is not lossless"));
         }
-        let mut pass = 0;
+        let mut pass = 0_u32;
         for segment in &block.segments {
             let mut joined = std::mem::take(&mut self.joined);
             joined.clear();
