@@ -89,9 +89,11 @@ impl<L: Lanes> Affine<L> {
         let mut y = vec![0; self.op.tables.len()];
         for byte in 0..=u8::MAX {
             self.run(&[&vec![byte; y.len()]], &mut y, &mut Scratch::default());
-            let differs = |(_, (&y, table)): &(usize, (&u8, &[u8; 256]))| y != table[usize::from(byte)];
-            let differing = y.iter().zip(&self.op.tables).enumerate().filter(differs).map(|(channel, _)| channel);
-            self.looked_up.extend(differing);
+            for (channel, (y, table)) in y.iter().zip(&self.op.tables).enumerate() {
+                if *y != table[usize::from(byte)] {
+                    self.looked_up.insert(channel);
+                }
+            }
         }
     }
 }
