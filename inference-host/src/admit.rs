@@ -28,17 +28,12 @@ pub fn admit(onnx: &[u8], manifest: &Manifest) -> Result<Model, ModelRefused> {
 pub fn admit_with(onnx: &[u8], manifest: &Manifest, kernels: Kernels) -> Result<Model, ModelRefused> {
     manifest.check().map_err(ModelRefused::Manifest)?;
     check_file(onnx, &manifest.onnx)?;
-    understood(onnx, manifest, kernels)
+    admit_known(onnx, manifest, kernels)
 }
 
-/// Admits a model again whose bytes the caller found to be those that `manifest` names, and has kept since: only their digest
-/// is not computed again, which is half of the time.
-pub fn admit_again(onnx: &[u8], manifest: &Manifest, kernels: Kernels) -> Result<Model, ModelRefused> {
-    manifest.check().map_err(ModelRefused::Manifest)?;
-    understood(onnx, manifest, kernels)
-}
-
-fn understood(onnx: &[u8], manifest: &Manifest, kernels: Kernels) -> Result<Model, ModelRefused> {
+/// Admits a model again, from where its bytes were put when they were found to be those that `manifest` names: their digest
+/// takes longer than all the rest, and is not looked at.
+pub fn admit_known(onnx: &[u8], manifest: &Manifest, kernels: Kernels) -> Result<Model, ModelRefused> {
     let source = onnx::decode(onnx)?;
     let Lowered { graph, input, input_name, outputs } = lower::lower(source, &manifest.pipeline)?;
 

@@ -32,7 +32,7 @@ mod record;
 mod scores;
 pub mod table;
 
-pub use admit::{admit, admit_again, admit_with};
+pub use admit::{admit, admit_known, admit_with};
 pub use error::{ConstantFault, InferError, InputFault, ModelRefused, NodeFault, OutputFault, Site};
 pub use formula::rounding_is_default;
 pub use kernels::{KernelSet, Kernels, KernelsError};

@@ -8,7 +8,7 @@ use std::{
 };
 
 use aceso_blobs::BlobStore;
-use aceso_inference::{Kernels, Model, ModelRefused, admit_again, admit_with};
+use aceso_inference::{Kernels, Model, ModelRefused, admit_with};
 use aceso_types::{
     BlobId, Digest, Manifest, ModelId, PixelDigest,
     sealed::{Outcome, Statement},
@@ -134,11 +134,6 @@ impl ModelCache {
     /// Admits a model for this machine's kernels; [`ModelCache::put`] keeps it.
     pub(crate) fn admit(&self, onnx: &[u8], manifest: &Manifest) -> Result<Model, ModelRefused> {
         admit_with(onnx, manifest, self.kernels)
-    }
-
-    /// The same for bytes that were admitted before, and lie in the state since.
-    pub(crate) fn admit_again(&self, onnx: &[u8], manifest: &Manifest) -> Result<Model, ModelRefused> {
-        admit_again(onnx, manifest, self.kernels)
     }
 
     pub(crate) fn stats(&self) -> ModelStats {

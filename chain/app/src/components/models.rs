@@ -289,7 +289,7 @@ pub(crate) fn load(run: &mut Run<'_>, id: &ModelId) -> Outcome<Option<(ModelRow,
     let model = run
         .host
         .models
-        .admit_again(&bytes, &manifest)
+        .admit(&bytes, &manifest)
         .map_err(|e| AppError::Host(format!("model {id} was admitted on chain and is refused here: {e}")))?;
     let model = Arc::new(model);
     run.host.models.put(*id, model.clone());
