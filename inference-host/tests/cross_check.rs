@@ -156,6 +156,7 @@ fn a_classifier_does_not_change() {
                 peak_bytes: 9664,
                 weight_bytes: 3232,
                 nodes: 8,
+                gas: 5249832,
             },
             [
                 TensorSpec {

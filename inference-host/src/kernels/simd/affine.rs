@@ -4,7 +4,7 @@
 //! nevertheless, rounded and clamped, which vectors compute. A line is looked for, and taken only if it gives what the
 //! table says for every byte; so it does not matter how it was found. The few channels without one are looked up.
 
-use std::{collections::BTreeSet, marker::PhantomData};
+use std::marker::PhantomData;
 
 use super::lanes::{Lanes, Lines, Task};
 use crate::{
@@ -32,7 +32,7 @@ pub(super) fn prepare<L: Lanes>(op: &ChannelTable) -> Option<Box<dyn Run>> {
 struct Affine<L> {
     op: ChannelTable,
     /// Channels that are looked up: those that fill no whole vector, and those whose table is no line.
-    looked_up: BTreeSet<usize>,
+    looked_up: Vec<usize>,
     /// For each channel an f32: the line's slope, and its value at zero.
     slopes: Lines,
     starts: Lines,
@@ -60,10 +60,10 @@ impl<L: Lanes> Affine<L> {
         let channels = op.tables.len();
         let rest = channels / L::LANES * L::LANES..channels;
         let most = rest.len() + channels / 16;
-        let mut looked_up: BTreeSet<usize> = rest.collect();
+        let mut looked_up: Vec<usize> = rest.clone().collect();
         let (mut slopes, mut starts) = (Lines::zeros(channels), Lines::zeros(channels));
         for (channel, table) in op.tables.iter().enumerate() {
-            if looked_up.contains(&channel) {
+            if rest.contains(&channel) {
                 continue;
             }
             match line(&values(table), lo, hi) {
@@ -71,9 +71,7 @@ impl<L: Lanes> Affine<L> {
                     slopes.set(channel, slope.to_bits().cast_signed());
                     starts.set(channel, start.to_bits().cast_signed());
                 }
-                None => {
-                    looked_up.insert(channel);
-                }
+                None => looked_up.push(channel),
             }
             if looked_up.len() > most {
                 return None;
@@ -84,14 +82,16 @@ impl<L: Lanes> Affine<L> {
         (affine.looked_up.len() <= most).then_some(affine)
     }
 
-    /// Leaves those channels to their tables whose line does not give them.
+    /// Leaves those channels to their tables whose line does not give them, each once: what is looked up does not differ.
     fn compare(&mut self) {
         let mut y = vec![0; self.op.tables.len()];
         for byte in 0..=u8::MAX {
             self.run(&[&vec![byte; y.len()]], &mut y, &mut Scratch::default());
-            let differs = |&(_, (&y, table)): &(usize, (&u8, &[u8; 256]))| y != table[usize::from(byte)];
-            let differing = y.iter().zip(&self.op.tables).enumerate().filter(differs).map(|(channel, _)| channel);
-            self.looked_up.extend(differing);
+            for (channel, (y, table)) in y.iter().zip(&self.op.tables).enumerate() {
+                if *y != table[usize::from(byte)] {
+                    self.looked_up.push(channel);
+                }
+            }
         }
     }
 }
