@@ -4,7 +4,7 @@
 //! Single IEEE 754 operations in a fixed order, none fused with another, none reordered, rounding to nearest even.
 //! Rust neither fuses nor reorders float operations by itself; [`rounding_is_default`] makes sure of the mode.
 
-use crate::{error::NodeFault, real};
+use crate::{error::NodeFault, ir::ChainStep, real};
 
 /// Least and largest scale that a model may state: 2^−64 and 2^64.
 pub(crate) const SCALE_MIN: f32 = f32::from_bits(0x1f80_0000);
@@ -200,6 +200,20 @@ pub(crate) fn hard_sigmoid(x: f32, alpha: f32, beta: f32) -> f32 {
 /// `f32(n)`.
 pub(crate) fn whole_number(n: i32) -> f32 {
     float(n)
+}
+
+/// One operation of a chain: SPEC.md's *Wide integers*.
+#[inline(always)]
+pub(crate) fn chained(step: ChainStep, v: f32, c: f32) -> f32 {
+    match step {
+        ChainStep::Mul => v * c,
+        ChainStep::Add => v + c,
+        ChainStep::Sub => v - c,
+        ChainStep::SubFrom => c - v,
+        ChainStep::Div => v / c,
+        ChainStep::Least => v.max(c),
+        ChainStep::Most => v.min(c),
+    }
 }
 
 /// A position as a coordinate.

@@ -52,12 +52,12 @@ pub(crate) struct Memory {
 }
 
 impl Model {
-    /// What [`Model::run`] takes.
+    /// What [`Model::run`] takes: one tensor, of u8 or i8.
     pub fn inputs(&self) -> &[TensorSpec] {
         &self.inputs
     }
 
-    /// What [`Model::run`] gives.
+    /// What [`Model::run`] gives: tensors of u8, i8, i32 or i64, little-endian. The first has what the manifest's labels name.
     pub fn outputs(&self) -> &[TensorSpec] {
         &self.outputs
     }

@@ -43,6 +43,7 @@ fn every_wrong_graph_is_refused_with_its_reason() {
     }
     expect![[r#"
         accumulator: node "QLinearConv_9" (op QLinearConv, domain ai.onnx): sums of 27 products could reach 2148015872, beyond 32 bits
+        add_of_integers: node "Add_1" (op Add, domain ai.onnx): operand A: is integers, whose sums and products wrap; dequantise it
         add_ratio: node "QLinearAdd_5" (op QLinearAdd, domain com.microsoft): the ratio of scales B/C is 0.0001, and must be at least 0.00024414063 and at most 128.0
         add_shapes: node "QLinearAdd_10" (op QLinearAdd, domain com.microsoft): both sides must have the same shape or repeat along it, and one has: [1, 2, 8, 8]
         annotation: the model uses quantisation annotations, which is not admitted
@@ -50,6 +51,10 @@ fn every_wrong_graph_is_refused_with_its_reason() {
         attribute_twice: node "QLinearConv_9" (op QLinearConv, domain ai.onnx): attribute "kernel_shape": is given twice
         bias_of_other_length: node "QLinearConv_9" (op QLinearConv, domain ai.onnx): operand bias: must have one element per output channel
         bias_scale: node "Conv_13" (op Conv, domain ai.onnx): the bias has scale 1.9038333e-5, and the products have 1.7307575e-5
+        cast_to_double: node "Cast_1" (op Cast, domain ai.onnx): attribute "to": must be float, uint8, int8, int32 or int64
+        chain_divided_by_zero: node "Div_5" (op Div, domain ai.onnx): operand B: must not be 0 or next to it
+        chain_too_far: node "Mul_5" (op Mul, domain ai.onnx): operand B: makes results larger than 2^120
+        chain_without_end: output "v5": it is computed in float: no QuantizeLinear follows
         channels_last: node "QLinearGlobalAveragePool_14" (op QLinearGlobalAveragePool, domain com.microsoft): attribute "channels_last": must be 0
         clip_between_steps: node "GlobalAveragePool_8" (op GlobalAveragePool, domain ai.onnx): operand X: is clipped between two steps of its scale; quantise it
         constant_twice: two values of the graph have the name "c1"
@@ -57,6 +62,7 @@ fn every_wrong_graph_is_refused_with_its_reason() {
         cycle: node "QLinearConv_9" (op QLinearConv, domain ai.onnx): it reads "v14", which is computed only afterwards: the graph has a cycle or is not sorted
         double_scale: constant "c1": element type 11 of ONNX is not read; float, uint8, int8, int32 and int64 are
         dynamic_batch: input "image": its shape is not fixed
+        dynamic_scales: node "DynamicQuantizeLinear_1" (op DynamicQuantizeLinear, domain ai.onnx): it works scales out while it runs, in float
         evil_conv: node "QLinearConv_9" (op Conv, domain evil): no operator of this domain runs here
         external_data: constant "c3": its data are not in the file
         float_between: node "GlobalAveragePool_6" (op GlobalAveragePool, domain ai.onnx): operand X: is a float result; QuantizeLinear and DequantizeLinear must lie between
@@ -90,8 +96,9 @@ fn every_wrong_graph_is_refused_with_its_reason() {
         opset_twice: operator set ai.onnx has version 0, and versions 10 to 21 are admitted
         output_missing: output "nowhere": no node computes it
         overload: node "QLinearConv_9" (op QLinearConv, domain ai.onnx): it names the overload "other"
-        pad_reflect: node "Pad_2" (op Pad, domain ai.onnx): attribute "mode": must be constant
-        pool_ceil: node "MaxPool_1" (op MaxPool, domain ai.onnx): attribute "ceil_mode": must be 0 where the strides do not divide the input
+        pad_reflect: node "Pad_2" (op Pad, domain ai.onnx): operand pads: must be smaller than what is reflected
+        pool_ceil: node "QLinearAveragePool_5" (op QLinearAveragePool, domain com.microsoft): attribute "ceil_mode": must be 0 with count_include_pad, where the strides do not divide the input
+        pool_of_sums: node "MaxPool_3" (op MaxPool, domain ai.onnx): operand X: must be of 8 bits; integers of 32 and 64 bits are moved, cast, compared and handed out
         pool_padding: node "MaxPool_1" (op MaxPool, domain ai.onnx): attribute "pads": must be smaller than the kernel and leave some input to every window
         relu_u8: node "Relu_1" (op Relu, domain ai.onnx): operand X: must be int8 or dequantised
         reshape_computed: node "Reshape_1" (op Reshape, domain ai.onnx): operand shape: must be a constant
@@ -100,6 +107,7 @@ fn every_wrong_graph_is_refused_with_its_reason() {
         short_constant: constant "c3": dimensions take 108 bytes and there are 1
         sparse_constant: the model uses sparse constants, which is not admitted
         subgraph: node "QLinearConv_9" (op QLinearConv, domain ai.onnx): attribute "body": must be numbers, text or a tensor, not a graph
+        sums_too_deep: node "MatMulInteger_6" (op MatMulInteger, domain ai.onnx): sums of 34560 products could reach 2247264000, beyond 32 bits
         tiny_scale: node "QLinearConv_9" (op QLinearConv, domain ai.onnx): y_scale is 1e-30, and must be at least 5.421011e-20 and at most 1.8446744e19
         too_many_inputs: node "QLinearGlobalAveragePool_14" (op QLinearGlobalAveragePool, domain com.microsoft): operand inputs: are more than this operator has
         training: the model uses training information, which is not admitted
@@ -112,6 +120,7 @@ fn every_wrong_graph_is_refused_with_its_reason() {
         window_too_large: node "MaxPool_1" (op MaxPool, domain ai.onnx): the window is larger than the padded input: [1, 3, 8, 8]
         wrong_channels: node "QLinearConv_9" (op QLinearConv, domain ai.onnx): weights do not fit the input's channels and the groups: [4, 2, 3, 3]
         wrong_shape: input "image": shape [1, 3, 8, 9] is not [1, 3, 8, 8], which the manifest's pipeline makes
+        zero_of_other_type: node "ConvInteger_3" (op ConvInteger, domain ai.onnx): operand x_zero_point: must have its tensor's type
         zero_point_of_other_type: node "QLinearConv_9" (op QLinearConv, domain ai.onnx): operand x_zero_point: must have its tensor's type
         zero_scale: node "QLinearConv_9" (op QLinearConv, domain ai.onnx): x_scale is 0.0, and must be at least 5.421011e-20 and at most 1.8446744e19
         zero_stride: node "QLinearConv_9" (op QLinearConv, domain ai.onnx): attribute "strides": must be small and not negative, strides and kernels not zero

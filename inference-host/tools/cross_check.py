@@ -82,7 +82,7 @@ class Graph:
         return self.node("QLinearGlobalAveragePool", [x, *xq, *self.quant(ty)], MS, channels_last=0)
 
     def model(self, outputs):
-        types = {np.uint8: TensorProto.UINT8, np.int8: TensorProto.INT8, np.float32: TensorProto.FLOAT}
+        types = {t: helper.np_dtype_to_tensor_dtype(np.dtype(t)) for t in (U8, S8, np.int32, np.int64, np.float32)}
         x = helper.make_tensor_value_info("image", types[self.ty], self.shape)
         outs = [helper.make_tensor_value_info(o, types[t], None) for o, t in outputs]
         graph = helper.make_graph(self.nodes, self.name, [x], outs, self.inits)
@@ -445,7 +445,7 @@ def signed_image():
 
 
 def line(array):
-    kind = {np.dtype(np.uint8): "u8", np.dtype(np.int8): "i8"}[array.dtype]
+    kind = {"uint8": "u8", "int8": "i8", "int32": "i32", "int64": "i64"}[array.dtype.name]
     return f"{kind} {'x'.join(map(str, array.shape))} {array.tobytes().hex()}"
 
 
@@ -506,6 +506,8 @@ if __name__ == "__main__":
     shutil.rmtree(ROOT, ignore_errors=True)
     from functions import add as add_functions
     add_functions(CASES, Graph, qdq_head)
+    from wide import add as add_wide
+    add_wide(CASES, Graph, qdq_head)
     accepted()
     from refusals import refused
     refused(ROOT / "refused", Graph)

@@ -265,7 +265,7 @@ def refused(root, Graph):
     done(g.node("QLinearAdd", ["image", *q, "image", *g.quant(U8, 1e-4), *q], MS))
 
     g, done = graph("pad_reflect")
-    done(g.node("Pad", ["image", g.const([0] * 8, np.int64)], mode="reflect"))
+    done(g.node("Pad", ["image", g.const([0, 0, 8, 0, 0, 0, 0, 0], np.int64)], mode="reflect"))
 
     g, done = graph("reshape_other_count")
     done(g.node("Reshape", ["image", g.const([1, 7], np.int64)]))
@@ -280,8 +280,42 @@ def refused(root, Graph):
     done(g.node("MaxPool", ["image"], kernel_shape=[2, 2], pads=[2, 0, 0, 0]))
 
     g, done = graph("pool_ceil")
-    done(g.node("MaxPool", ["image"], kernel_shape=[3, 3], strides=[2, 2], ceil_mode=1))
+    kw = {"kernel_shape": [3, 3], "strides": [2, 2], "ceil_mode": 1, "count_include_pad": 1}
+    done(g.node("QLinearAveragePool", ["image", *g.quant(U8), *g.quant(U8)], MS, **kw))
 
+    g, done = graph("pool_of_sums")
+    y = g.node("ConvInteger", ["image", g.const(g.weight((4, 3, 3, 3)))])
+    done(g.node("MaxPool", [y], kernel_shape=[2, 2]), np.int32)
+
+    g, done = graph("dynamic_scales", ty=np.float32)
+    x, y = g.node("DynamicQuantizeLinear", ["image"]), g.nodes[-1]
+    y.output.extend(["scale", "zero"])
+    done(x)
+
+    g, done = graph("chain_without_end")
+    y = g.node("Cast", [g.node("ConvInteger", ["image", g.const(g.weight((4, 3, 3, 3)))])], to=1)
+    done(g.node("Add", [y, g.const(np.float32(1))]), np.float32)
+
+    g, done = graph("chain_too_far")
+    y = g.node("Cast", [g.node("ConvInteger", ["image", g.const(g.weight((4, 3, 3, 3)))])], to=1)
+    done(g.q(g.node("Mul", [y, g.const(np.float32(1e38))]), g.quant(U8)))
+
+    g, done = graph("chain_divided_by_zero")
+    y = g.node("Cast", [g.node("ConvInteger", ["image", g.const(g.weight((4, 3, 3, 3)))])], to=1)
+    done(g.q(g.node("Div", [y, g.const(np.float32(0))]), g.quant(U8)))
+
+    g, done = graph("sums_too_deep", (1, 3, 8, 8))
+    t = g.node("Reshape", [g.node("Expand", ["image", g.const([180, 3, 8, 8], np.int64)]), g.const([1, -1], np.int64)])
+    done(g.node("MatMulInteger", [t, g.const(np.zeros((34560, 1), U8))]), np.int32)
+
+    g, done = graph("add_of_integers")
+    done(g.node("Add", ["image", "image"]))
+
+    g, done = graph("cast_to_double")
+    done(g.node("Cast", ["image"], to=11), np.float32)
+
+    g, done = graph("zero_of_other_type")
+    done(g.node("ConvInteger", ["image", g.const(g.weight((4, 3, 3, 3))), g.const(S8(0))]), np.int32)
     g, done = graph("window_too_large")
     done(g.node("MaxPool", ["image"], kernel_shape=[9, 9]))
 

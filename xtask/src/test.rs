@@ -13,7 +13,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::{
     demo, docs, faults, history, lint, mutants, node_tests, prepare,
-    shell::{cargo, say},
+    shell::{cargo, program, quiet, say, target},
     tools,
 };
 
@@ -57,6 +57,7 @@ struct Suite {
 const SUITES: &[Suite] = &[
     Suite { name: "format", about: "rustfmt", run: || Ok(Count::one(lint::formatting())) },
     Suite { name: "rust", about: "unit, golden, property and scenario tests of every crate", run: rust },
+    Suite { name: "conformance", about: "ONNX's own node tests, and the table of them", run: conformance },
     Suite { name: "journey", about: "the main job and every refusal on an embedded chain", run: demo::suite },
     Suite {
         name: "cometbft",
@@ -92,7 +93,7 @@ pub(crate) fn run(arguments: Vec<String>) -> Result<ExitCode> {
         }
     }
     if only.as_deref() == Some("list") {
-        SUITES.iter().for_each(|suite| println!("{:<10} {}", suite.name, suite.about));
+        SUITES.iter().for_each(|suite| println!("{:<11} {}", suite.name, suite.about));
         return Ok(ExitCode::SUCCESS);
     }
     let chosen: Vec<&Suite> =
@@ -168,6 +169,20 @@ fn state_sync() -> Result<Count> {
     let engine = tools::cometbft()?;
     let mut command = cargo(&["test", "--release", "--workspace", "--test", "state_sync", "--", "--ignored"]);
     command.env("ACESO_COMETBFT", engine);
+    Ok(counted(command)?.0)
+}
+
+fn conformance() -> Result<Count> {
+    let python = tools::onnx()?;
+    let folder = target().join("conformance");
+    if folder.exists() {
+        std::fs::remove_dir_all(&folder)?;
+    }
+    let mut cases = program(python, &["-W", "ignore", "inference-host/tools/conformance.py"]);
+    cases.arg(&folder);
+    quiet(cases)?;
+    let mut command = cargo(&["test", "--release", "--workspace", "--test", "conformance", "--", "--ignored"]);
+    command.env("ACESO_CONFORMANCE", folder);
     Ok(counted(command)?.0)
 }
 

@@ -12,6 +12,10 @@ use crate::{
 /// The consensus engine's release that is driven.
 const COMETBFT: &str = "v0.38.26";
 
+/// ONNX's own package, whose node tests are run, and what it computes with.
+const ONNX: &str = "onnx==1.23.0";
+const NUMPY: &str = "numpy==2.2.6";
+
 /// CometBFT: in `PATH`, else in our target folder, else installed there with Go.
 pub(crate) fn cometbft() -> Result<PathBuf> {
     let wanted = COMETBFT.trim_start_matches('v');
@@ -46,6 +50,24 @@ pub(crate) fn boxo() -> Result<PathBuf> {
     build.arg(&ours).arg(".").current_dir(root().join("benches/peers/boxo"));
     quiet(build)?;
     Ok(ours)
+}
+
+/// Python with ONNX's own package, in a virtual environment of ours.
+pub(crate) fn onnx() -> Result<PathBuf> {
+    let folder = target().join(format!("tools/{ONNX}"));
+    let python = folder.join("bin/python");
+    if output(program(&python, &["-c", "import onnx"])).is_ok_and(|answer| answer.status.success()) {
+        return Ok(python);
+    }
+    say(&format!("installing {ONNX} with pip"));
+    let mut environment = program("python3", &["-m", "venv"]);
+    environment.arg(&folder);
+    quiet(environment)
+        .and_then(|_| quiet(program(&python, &["-m", "pip", "install", "--quiet", ONNX, NUMPY])))
+        .map_err(|e| {
+            MissingTool(format!("{ONNX} cannot be installed; Debian: `apt-get install python3-venv` ({e:#})"))
+        })?;
+    Ok(python)
 }
 
 /// Network namespaces: `ip` and `tc`.

@@ -523,6 +523,15 @@ pub(crate) mod tests {
         assert_eq!(refused(|m| m.output.labels.clear()), "output.labels");
         assert_eq!(refused(|m| m.output.labels[0].probability.truncate(255)), "output.labels.probability");
         assert_eq!(refused(|m| m.output.labels[0].probability[0] = MICRO), "output.labels.probability");
+        let one_without = |m: &mut Manifest| {
+            let label = Label { name: "other".into(), probability: vec![] };
+            m.output.labels.push(label);
+        };
+        assert_eq!(refused(one_without), "output.labels.probability");
+        let mut wide = specimen();
+        wide.output.labels[0].probability.clear();
+        wide.output.findings[0].at_least = 70_000;
+        assert_eq!(Manifest::decode(&wide.encode()), Ok(wide));
         assert_eq!(refused(|m| m.output.findings[0].label = 1), "output.findings.label");
         assert_eq!(refused(|m| m.output.findings[0].at_least = 256), "output.findings.at_least");
         assert_eq!(refused(|m| m.intended_use.clear()), "intended_use");

@@ -123,7 +123,7 @@ pub(super) fn max_pool(node: &Node<'_>, builder: &mut Builder) -> Result<Value, 
         if builder.ty(id).width() > 1 {
             return Err(NodeFault::Operand { operand: "X", reason: WIDE });
         }
-        let window = window::pool_window(node, builder.dims(id))?;
+        let (window, _) = window::pool_window(node, builder.dims(id))?;
         let &[batch, channels, ..] = builder.dims(id) else {
             return Err(shape("pools are two-dimensional", builder.dims(id)));
         };
@@ -161,14 +161,15 @@ pub(super) fn concat(node: &Node<'_>, builder: &mut Builder, site: Site) -> Resu
 /// Pad(data, pads, value?, axes?); before operator set 11 with attributes.
 pub(super) fn pad(node: &Node<'_>, builder: &mut Builder) -> Result<Value, NodeFault> {
     node.at_most(4)?;
-    if node.attributes.text("mode")?.is_some_and(|mode| mode != "constant") {
-        return Err(NodeFault::Attribute { attribute: "mode".into(), reason: "must be constant" });
-    }
+    let mode = node.attributes.text("mode")?.unwrap_or("constant");
     let (pads, value) = if node.opset < 11 {
         (node.attributes.ints("pads")?.unwrap_or_default(), node.attributes.float("value")?)
     } else {
         (node.list(1, "pads")?.to_vec(), None)
     };
+    if mode != "constant" {
+        return pick::pad(node, builder, mode, pads);
+    }
     let (id, fill, real) = match node.value(0, "data")? {
         Value::Int(id) => {
             let fill = match node.optional(2) {
@@ -207,28 +208,36 @@ fn pad_bytes(
     fill: u8,
 ) -> Result<ValueId, NodeFault> {
     let input = builder.dims(id).to_vec();
-    let axes: Vec<usize> = match node.optional(3) {
-        Some(_) => node.list(3, "axes")?.iter().map(|&axis| axis_of(axis, input.len())).collect::<Result<_, _>>()?,
+    let axes = node.optional(3).map(|_| node.list(3, "axes")).transpose()?;
+    let (mut output, mut begin) = (input.clone(), vec![0; input.len()]);
+    for (axis, [before, after]) in padding(&input, pads, axes)? {
+        begin[axis] += before;
+        output[axis] += before + after;
+    }
+    let signed = builder.signed(id);
+    let op = Op::Pad(Pad { input, output: output.clone(), begin, fill });
+    builder.push(op, vec![id], signed, output)
+}
+
+/// How much is put before and behind which dimension.
+pub(super) fn padding(
+    input: &[usize],
+    pads: &[i64],
+    axes: Option<&[i64]>,
+) -> Result<Vec<(usize, [usize; 2])>, NodeFault> {
+    let axes: Vec<usize> = match axes {
+        Some(axes) => axes.iter().map(|&axis| axis_of(axis, input.len())).collect::<Result<_, _>>()?,
         None => (0..input.len()).collect(),
     };
     let fault = NodeFault::Operand { operand: "pads", reason: "must be two counts per axis, none negative or large" };
     if pads.len() != 2 * axes.len() {
         return Err(fault);
     }
-    let (mut output, mut begin) = (input.clone(), vec![0; input.len()]);
     let (before, after) = pads.split_at(axes.len());
-    for ((axis, before), after) in axes.into_iter().zip(before).zip(after) {
-        match (u16::try_from(*before), u16::try_from(*after)) {
-            (Ok(before), Ok(after)) => {
-                begin[axis] += usize::from(before);
-                output[axis] += usize::from(before) + usize::from(after);
-            }
-            _ => return Err(fault),
-        }
-    }
-    let signed = builder.signed(id);
-    let op = Op::Pad(Pad { input, output: output.clone(), begin, fill });
-    builder.push(op, vec![id], signed, output)
+    let count = |&pad: &i64| u16::try_from(pad).ok().map(usize::from);
+    let sides: Option<Vec<_>> =
+        before.iter().zip(after).map(|(before, after)| Some([count(before)?, count(after)?])).collect();
+    Ok(axes.into_iter().zip(sides.ok_or(fault)?).collect())
 }
 
 /// Relu(X)

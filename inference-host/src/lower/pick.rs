@@ -3,7 +3,7 @@
 use super::{
     builder::Builder,
     compute::{axis_of, shape},
-    layout::{moved, through},
+    layout::{moved, padding, through},
     node::Node,
     value::{Curve, Real, Value},
 };
@@ -57,6 +57,38 @@ fn range(dim: usize, start: i64, end: i64, step: i64) -> Option<Vec<usize>> {
         (end + 1..=start).rev().step_by(by).filter_map(|at| usize::try_from(at).ok()).collect()
     };
     Some(places).filter(|places| !places.is_empty())
+}
+
+/// Pad(data, pads, value?, axes?) with numbers that are there already.
+pub(super) fn pad(node: &Node<'_>, builder: &mut Builder, mode: &str, pads: Vec<i64>) -> Result<Value, NodeFault> {
+    // Where the number at a distance from the first one comes from.
+    let source: fn(isize, isize) -> isize = match mode {
+        "edge" => |at, dim| at.clamp(0, dim - 1),
+        // The first and the last are not repeated.
+        "reflect" => |at, dim| if at < dim { at.abs() } else { 2 * (dim - 1) - at },
+        "wrap" if node.opset >= 19 => isize::rem_euclid,
+        _ => {
+            let reason = "must be constant, edge, reflect, or from operator set 19 on wrap";
+            return Err(NodeFault::Attribute { attribute: "mode".into(), reason });
+        }
+    };
+    let reflects = mode == "reflect";
+    let axes = node.optional(3).map(|_| node.list(3, "axes").map(<[i64]>::to_vec)).transpose()?;
+    moved(node, builder, move |builder, id| {
+        let dims = builder.dims(id).to_vec();
+        let mut places = whole(&dims);
+        for (axis, [before, after]) in padding(&dims, &pads, axes.as_deref())? {
+            let dim = dims[axis];
+            if reflects && before.max(after) >= dim {
+                return Err(NodeFault::Operand { operand: "pads", reason: "must be smaller than what is reflected" });
+            }
+            // Sides and padding are small, so none of these leaves the type.
+            let signed = |n: usize| isize::try_from(n).unwrap_or(isize::MAX);
+            let at = -signed(before)..signed(dim + after);
+            places[axis] = at.filter_map(|at| usize::try_from(source(at, signed(dim))).ok()).collect();
+        }
+        builder.pick(id, places)
+    })
 }
 
 /// Split(input, split?): as many values as the node has outputs.

@@ -13,7 +13,7 @@ use super::{
     curve,
     node::{Node, WIDE, settle},
     qoperator, rows,
-    value::{Clip, Pending, Real, RealConstant, Target, Value},
+    value::{Clip, Curve, Pending, Real, RealConstant, Target, Value},
     wide,
 };
 use crate::{
@@ -71,6 +71,9 @@ pub(super) fn dequantise(node: &Node<'_>, builder: &mut Builder) -> Result<Value
     let Value::Int(id) = *node.value(0, "x")? else {
         return Err(NodeFault::Operand { operand: "x", reason: "must be quantised, and is float" });
     };
+    if node.scales(1, "x_scale")?.len() > 1 {
+        return by_channel(node, builder, id, axis);
+    }
     let scale = node.scale(1, "x_scale")?;
     let zero = match node.optional(2) {
         None => 0,
@@ -83,6 +86,27 @@ pub(super) fn dequantise(node: &Node<'_>, builder: &mut Builder) -> Result<Value
         }
     };
     Ok(Value::Real(Real { id, scale, zero, clip: Clip::NONE }))
+}
+
+/// DequantizeLinear of a tensor whose channels have scales of their own.
+fn by_channel(node: &Node<'_>, builder: &mut Builder, id: usize, axis: i64) -> Result<Value, NodeFault> {
+    let (scales, signed) = (node.scales(1, "x_scale")?, builder.signed(id));
+    let zeros = match node.optional(2) {
+        None => vec![0],
+        Some(_) => match node.zeros(2, "x_zero_point")? {
+            (of_zeros, zeros) if of_zeros == signed => zeros,
+            _ => return Err(NodeFault::Operand { operand: "x_zero_point", reason: "must have the type of x" }),
+        },
+    };
+    let dims = builder.dims(id);
+    if axis_of(axis, dims.len())? != 1 || dims[1] != scales.len() || ![1, scales.len()].contains(&zeros.len()) {
+        let reason = "must be one number, or one for each channel (dimension 1)";
+        return Err(NodeFault::Operand { operand: "x_scale", reason });
+    }
+    builder.hold(scales.len() as u64 * 1024)?;
+    let reals =
+        scales.iter().enumerate().map(|(channel, &scale)| *formula::reals(signed, scale, zeros[channel % zeros.len()]));
+    Ok(Value::Curve(Arc::new(Curve { id, reals: reals.collect() })))
 }
 
 /// QuantizeLinear(x, y_scale, y_zero_point?)
@@ -190,11 +214,9 @@ pub(super) fn gemm(node: &Node<'_>, builder: &mut Builder, site: Site) -> Result
     node.at_most(3)?;
     let transposed = qoperator::gemm_attributes(node, true)?;
     let x = node.operand(builder, 0, "A")?;
+    let x = qoperator::left(node, builder, x)?;
     let weights = node.real_weights(1, usize::from(!transposed))?;
     let bias = node.real_bias(2, x.scale, &weights)?;
-    if builder.dims(x.id).len() != 2 {
-        return Err(super::compute::shape("the left side must be a matrix", builder.dims(x.id)));
-    }
     Ok(pending(site, Compute::matmul(builder, x, weights, bias, transposed)?))
 }
 
@@ -202,7 +224,7 @@ pub(super) fn gemm(node: &Node<'_>, builder: &mut Builder, site: Site) -> Result
 pub(super) fn matmul(node: &Node<'_>, builder: &mut Builder, site: Site) -> Result<Value, NodeFault> {
     node.at_most(2)?;
     let x = node.operand(builder, 0, "A")?;
-    if matches!(node.value(1, "B")?, Value::Real(_)) {
+    if !qoperator::is_matrix(node.value(1, "B")?) {
         let b = node.operand(builder, 1, "B")?;
         return Ok(pending(site, Compute::product(builder, x, b)?));
     }
@@ -219,6 +241,14 @@ pub(super) fn binary(node: &Node<'_>, builder: &mut Builder, site: Site) -> Resu
         "Mul" => |a, b| a * b,
         _ => |a, b| a / b,
     };
+    for (index, operand) in [(0, "A"), (1, "B")] {
+        if matches!(node.value(index, operand)?, Value::Int(_) | Value::Wide(_)) {
+            return Err(NodeFault::Operand {
+                operand,
+                reason: "is integers, whose sums and products wrap; dequantise it",
+            });
+        }
+    }
     if let Some(value) = wide::binary(node, builder, &site.op)? {
         return Ok(value);
     }

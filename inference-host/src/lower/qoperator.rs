@@ -2,11 +2,11 @@
 
 use super::{
     builder::Builder,
-    compute::Compute,
+    compute::{Compute, shape},
     curve,
     node::Node,
     rows,
-    value::{Curve, Value},
+    value::{Curve, Operand, Value, Weights},
     window,
 };
 use crate::{error::NodeFault, formula};
@@ -30,13 +30,13 @@ pub(super) fn conv(node: &Node<'_>, builder: &mut Builder) -> Result<Value, Node
 pub(super) fn conv_of(
     node: &Node<'_>,
     builder: &mut Builder,
-    x: super::value::Operand,
-    weights: super::value::Weights,
+    x: Operand,
+    weights: Weights,
     bias: Vec<i32>,
 ) -> Result<Compute, NodeFault> {
     let kernel = match weights.source.dims[..] {
         [_, _, height, width] if height > 0 && width > 0 => [height, width],
-        _ => return Err(super::compute::shape("weights must be [o, c, h, w]", &weights.source.dims)),
+        _ => return Err(shape("weights must be [o, c, h, w]", &weights.source.dims)),
     };
     let window = window::window(node, builder.dims(x.id), Some(kernel))?;
     let groups = node.attributes.int("group")?.unwrap_or(1);
@@ -49,7 +49,7 @@ pub(super) fn matmul(node: &Node<'_>, builder: &mut Builder) -> Result<Value, No
     node.at_most(8)?;
     let a = node.quantised(builder, [0, 1, 2], A)?;
     let y = node.target([6, 7])?;
-    if matches!(node.value(3, "B")?, Value::Int(_)) {
+    if !is_matrix(node.value(3, "B")?) {
         let b = node.quantised(builder, [3, 4, 5], B)?;
         return Compute::product(builder, a, b)?.emit(builder, y).map(Value::Int);
     }
@@ -57,15 +57,37 @@ pub(super) fn matmul(node: &Node<'_>, builder: &mut Builder) -> Result<Value, No
     Compute::matmul(builder, a, weights, Vec::new(), false)?.emit(builder, y).map(Value::Int)
 }
 
+/// Whether the right side of a product is a constant of two dimensions.
+pub(super) fn is_matrix(value: &Value) -> bool {
+    match value {
+        Value::Constant(constant) => constant.dims.len() == 2,
+        Value::RealConstant(constant) => constant.source.dims.len() == 2,
+        _ => false,
+    }
+}
+
 /// com.microsoft QGemm(A, a_scale, a_zp, B, b_scale, b_zp, C?, y_scale, y_zp)
 pub(super) fn gemm(node: &Node<'_>, builder: &mut Builder) -> Result<Value, NodeFault> {
     node.at_most(9)?;
     let a = node.quantised(builder, [0, 1, 2], A)?;
+    let a = left(node, builder, a)?;
     let weights = node.weights([3, 4, 5])?;
     let bias = node.bias(6)?;
     let y = node.target([7, 8])?;
     let transposed = gemm_attributes(node, false)?;
     Compute::matmul(builder, a, weights, bias, transposed)?.emit(builder, y).map(Value::Int)
+}
+
+/// The left side of Gemm, turned where `transA` says so.
+pub(super) fn left(node: &Node<'_>, builder: &mut Builder, a: Operand) -> Result<Operand, NodeFault> {
+    let dims = builder.dims(a.id);
+    if dims.len() != 2 {
+        return Err(shape("the left side must be a matrix", dims));
+    }
+    if node.attributes.int("transA")?.unwrap_or(0) == 0 {
+        return Ok(a);
+    }
+    Ok(Operand { id: builder.transpose(a.id, &[1, 0])?, ..a })
 }
 
 /// Whether the right side is transposed; the rest of Gemm's generality is not needed by exporters.
@@ -75,7 +97,6 @@ pub(super) fn gemm_attributes(node: &Node<'_>, beta: bool) -> Result<bool, NodeF
             return Err(NodeFault::Attribute { attribute: name.into(), reason: "must be 1" });
         }
     }
-    node.attributes.only("transA", 0, "must be 0")?;
     Ok(node.attributes.int("transB")?.unwrap_or(0) != 0)
 }
 
@@ -149,11 +170,15 @@ pub(super) fn average_pool(node: &Node<'_>, builder: &mut Builder) -> Result<Val
 
 /// The pool itself, for AveragePool as well.
 pub(super) fn average_pool_of(node: &Node<'_>, builder: &mut Builder, x: &Curve) -> Result<Compute, NodeFault> {
-    let window = window::pool_window(node, builder.dims(x.id))?;
-    if window.dilation != [1, 1] {
-        return Err(NodeFault::Attribute { attribute: "dilations".into(), reason: "must be 1" });
+    let (window, exact) = window::pool_window(node, builder.dims(x.id))?;
+    if window.dilation != [1, 1] && node.opset < 19 {
+        return Err(NodeFault::Attribute { attribute: "dilations".into(), reason: "must be 1 before operator set 19" });
     }
     let count_pad = node.attributes.int("count_include_pad")?.unwrap_or(0) != 0;
+    if count_pad && !exact {
+        let reason = "must be 0 with count_include_pad, where the strides do not divide the input";
+        return Err(NodeFault::Attribute { attribute: "ceil_mode".into(), reason });
+    }
     Compute::average_pool(builder, x, window, count_pad)
 }
 

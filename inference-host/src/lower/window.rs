@@ -8,6 +8,11 @@ const SIDE_MAX: i64 = 4096;
 
 /// A window over the planes of a tensor of shape `[n, c, h, w]`; `kernel` is the weights' where there are some.
 pub(super) fn window(node: &Node<'_>, dims: &[usize], kernel: Option<[usize; 2]>) -> Result<Window, NodeFault> {
+    measured(node, dims, kernel).map(|(window, _)| window)
+}
+
+/// The window, and whether its last place ends within the padded input.
+fn measured(node: &Node<'_>, dims: &[usize], kernel: Option<[usize; 2]>) -> Result<(Window, bool), NodeFault> {
     let &[_, _, height, width] = dims else {
         return Err(shape("the input must be two-dimensional planes, [n, c, h, w]", dims));
     };
@@ -25,24 +30,28 @@ pub(super) fn window(node: &Node<'_>, dims: &[usize], kernel: Option<[usize; 2]>
     let dilation = pair("dilations", Some([1, 1]), 1)?;
     let extent = [0, 1].map(|d| (given[d] - 1) * dilation[d] + 1);
     let pads = padding(node, input, extent, stride)?;
-    let ceil = node.attributes.int("ceil_mode")?.unwrap_or(0);
+    // Only pools have it.
+    let ceil = if kernel.is_none() { node.attributes.int("ceil_mode")?.unwrap_or(0) } else { 0 };
 
-    let mut output = [0; 2];
+    let (mut output, mut exact) = ([0; 2], true);
     for d in [0, 1] {
         let room = (input[d] + pads[d] + pads[d + 2])
             .checked_sub(extent[d])
             .ok_or_else(|| shape("the window is larger than the padded input", dims))?;
-        if ceil != 0 && room % stride[d] != 0 {
-            return Err(fault("ceil_mode", "must be 0 where the strides do not divide the input"));
-        }
         output[d] = room / stride[d] + 1;
+        // One more window, unless it would begin behind the input.
+        if ceil != 0 && room % stride[d] != 0 && output[d] * stride[d] < input[d] + pads[d] {
+            output[d] += 1;
+            exact = false;
+        }
     }
-    Ok(Window { kernel: given, stride, dilation, pad: [pads[0], pads[1]], input, output })
+    Ok((Window { kernel: given, stride, dilation, pad: [pads[0], pads[1]], input, output }, exact))
 }
 
-/// A pool's window: padding is smaller than the kernel, and no window lies in the padding alone.
-pub(super) fn pool_window(node: &Node<'_>, dims: &[usize]) -> Result<Window, NodeFault> {
-    let window = window(node, dims, None)?;
+/// A pool's window: padding is smaller than the kernel, and no window lies in the padding alone. And whether the last
+/// one ends within the padded input, as all do without `ceil_mode`.
+pub(super) fn pool_window(node: &Node<'_>, dims: &[usize]) -> Result<(Window, bool), NodeFault> {
+    let (window, exact) = measured(node, dims, None)?;
     let Window { kernel, stride, dilation, pad, input, output } = window;
     for d in [0, 1] {
         let reach = (output[d] - 1) * stride[d] + (kernel[d] - 1) * dilation[d] + 1;
@@ -58,7 +67,7 @@ pub(super) fn pool_window(node: &Node<'_>, dims: &[usize]) -> Result<Window, Nod
             return Err(fault("pads", "must be smaller than the kernel and leave some input to every window"));
         }
     }
-    Ok(window)
+    Ok((window, exact))
 }
 
 /// Top, left, bottom, right.

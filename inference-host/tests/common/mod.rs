@@ -88,11 +88,15 @@ pub fn case(path: PathBuf) -> Case {
         }
     }
     let (image, first) = (runs[0][0].dims(), &runs[0][1]);
+    let labels = first.data().len() / first.ty().width();
     let shape = match layout {
         Layout::Nchw => [image[1], image[2], image[3]],
         Layout::Nhwc => [image[3], image[1], image[2]],
     };
-    let mut manifest = manifest(&onnx, shape, first.data().len());
+    let mut manifest = manifest(&onnx, shape, labels);
+    if first.ty().width() > 1 {
+        manifest.output.labels.iter_mut().for_each(|label| label.probability.clear());
+    }
     manifest.pipeline.layout = layout;
     manifest.pipeline.normalise = normalise;
     Case { name: path.file_name().unwrap().to_str().unwrap().into(), onnx, manifest, runs }
@@ -104,7 +108,8 @@ fn pair(word: &str) -> Normalise {
 }
 
 fn tensor(ty: &str, dims: &str, data: &str) -> Tensor {
-    let ty = if ty == "u8" { ElementType::U8 } else { ElementType::I8 };
+    let types = [ElementType::U8, ElementType::I8, ElementType::I32, ElementType::I64];
+    let ty = types.into_iter().find(|known| known.to_string() == ty).unwrap();
     let dims = dims.split('x').map(|dim| dim.parse().unwrap()).collect();
     let digits = data.as_bytes().chunks(2).map(|pair| std::str::from_utf8(pair).unwrap());
     Tensor::new(ty, dims, digits.map(|digits| u8::from_str_radix(digits, 16).unwrap()).collect()).unwrap()

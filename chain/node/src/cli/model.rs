@@ -51,7 +51,7 @@ fn check(file: &PathBuf, manifest: &PathBuf, output: Output) -> anyhow::Result<(
     let model = aceso_inference::admit(&onnx, &manifest).with_context(|| format!("{} is refused", file.display()))?;
     let facts = model.facts();
     let shapes = |specs: &[aceso_inference::TensorSpec]| -> Vec<_> {
-        specs.iter().map(|spec| json!({"name": spec.name, "dims": spec.dims})).collect()
+        specs.iter().map(|spec| json!({"name": spec.name, "type": spec.ty, "dims": spec.dims})).collect()
     };
     let id = manifest.id().to_string();
     let object = json!({

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     formula,
-    ir::{Arg, Cast, Chain, ChainStep, Product, Sums},
+    ir::{Arg, Cast, Chain, Product, Sums},
     kernels::{Run, Scratch},
 };
 
@@ -35,23 +35,9 @@ impl Run for Chain {
         for (at, (y, &x)) in y.iter_mut().zip(inputs[0].as_chunks::<SUM>().0).enumerate() {
             let mut value = formula::whole_number(i32::from_le_bytes(x));
             for link in &self.links {
-                value = link.step.of(value, link.values[at / link.inner % link.values.len()]);
+                value = formula::chained(link.step, value, link.values[at / link.inner % link.values.len()]);
             }
             *y = formula::byte(formula::quantise(value, self.scale, self.range));
-        }
-    }
-}
-
-impl ChainStep {
-    fn of(self, v: f32, c: f32) -> f32 {
-        match self {
-            Self::Mul => v * c,
-            Self::Add => v + c,
-            Self::Sub => v - c,
-            Self::SubFrom => c - v,
-            Self::Div => v / c,
-            Self::Least => v.max(c),
-            Self::Most => v.min(c),
         }
     }
 }

@@ -8,6 +8,7 @@
 )]
 
 mod rows;
+mod wide;
 
 use std::sync::Arc;
 
