@@ -246,7 +246,7 @@ mod tests {
     fn every_output_is_told_in_its_own_words() {
         let told = answers(&manifest(), &outputs(ElementType::I8)).unwrap();
         let findings: Vec<_> = told.findings.iter().map(|one| format!("{} {}", one.id, one.present)).collect();
-        expect!["pneumonia true, left lung true, right lung false, ap true, wide heart true"]
+        expect!["pneumonia false, left lung true, right lung false, ap true, wide heart true"]
             .assert_eq(&findings.join(", "));
         assert_eq!((told.scores.len(), told.scores[0].value), (1, 3));
         expect![[r#"[{"mask":{"name":"lungs","output":0,"width":3,"height":2,"areas":[{"class":"other","pixels":3},{"class":"left","pixels":2},{"class":"right","pixels":1}]}},{"class":{"name":"view","class":"ap"}},{"quantity":{"name":"heart","micro":-1500000,"unit":"mm"}},{"quantity":{"name":"shift","micro":135,"unit":"mm"}}]"#]]
@@ -292,7 +292,17 @@ mod tests {
             refused(3, tensor(ElementType::I64, &[2], &[0, 0])),
             refused(3, tensor(ElementType::I8, &[3], &[0; 3])),
         ];
-        expect![[r#""#]].assert_eq(&sentences.join("\n"));
+        expect![[r#"
+            output 0: the model has 3 outputs, and the manifest lists 4
+            output 0: a model has at least one output
+            output 0: its shape [3, 2] is not [2, 3], which the manifest's mask takes, whatever dimensions of 1 there are
+            output 0 answers class 3, and the manifest has 3
+            output 1 answers class -1, and the manifest has 2
+            output 1: its shape [2] is not [1], which the manifest's class takes, whatever dimensions of 1 there are
+            output 2: label "pneumonia" must have a table of probabilities where the output has 8 bits, else none, and it is i32
+            output 2: it has 2 elements, and the manifest has 1 labels
+            output 3: it is i64, and the manifest calls it quantities, which takes u8, i8 or i32
+            output 3: its shape [3] is not [2], which the manifest's quantities takes, whatever dimensions of 1 there are"#]].assert_eq(&sentences.join("\n"));
         let mut far = manifest();
         if let Some(Meaning::Quantities(all)) = far.output.tensors.as_mut().and_then(|all| all.last_mut()) {
             all[0].scale = 100_000_000;
@@ -300,6 +310,7 @@ mod tests {
         assert!(answers(&far, &outputs(ElementType::I8)).is_ok());
         let wide = tensor(ElementType::I32, &[2], &[0, 0]);
         let wide: Vec<_> = outputs(ElementType::I8).into_iter().take(3).chain([wide]).collect();
-        expect![[r#""#]].assert_eq(&answers(&far, &wide).unwrap_err().to_string());
+        expect![[r#"output 3: quantity "heart" goes beyond 2^53 millionths for an element of i32"#]]
+            .assert_eq(&answers(&far, &wide).unwrap_err().to_string());
     }
 }

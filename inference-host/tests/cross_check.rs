@@ -8,9 +8,12 @@ mod common;
 
 use std::fmt::Write;
 
-use aceso_inference::{Kernels, admit, admit_with};
-use aceso_types::{ElementType, Tensor};
-use aceso_types::guest::Answers;
+use aceso_inference::{Kernels, admit, admit_with, answers};
+use aceso_types::{
+    ElementType, Tensor,
+    guest::{Answers, Reading},
+    manifest::Meaning,
+};
 use expect_test::expect;
 
 /// The elements of a tensor.
@@ -113,29 +116,44 @@ fn outputs_of_more_than_8_bits_are_typed() {
     let types: Vec<_> = model.inputs().iter().chain(model.outputs()).map(|spec| spec.ty).collect();
     assert_eq!(types, [ElementType::U8, ElementType::I32, ElementType::I64]);
     let outputs = model.run(&case.runs[0][..1]).unwrap();
-    let Answers { scores, findings, readings } = aceso_inference::answers(&case.manifest, &outputs).unwrap();
+    let Answers { scores, findings, readings } = answers(&case.manifest, &outputs).unwrap();
     let values: Vec<i64> = numbers(&outputs[0]).collect();
-    assert_eq!((scores.len(), readings.len()), (0, values.len()));
+    assert!(scores.is_empty());
+    let told = |at: usize, value: &i64| Reading::Quantity {
+        name: format!("label {at}"),
+        micro: value * 1_000_000,
+        unit: "1".into(),
+    };
+    assert_eq!(readings, values.iter().enumerate().map(|(at, value)| told(at, value)).collect::<Vec<_>>());
     assert_eq!(findings[0].present, values[0] >= 100);
     let largest = usize::try_from(numbers(&outputs[1]).next().unwrap()).unwrap();
     assert_eq!(values.iter().max(), values.get(largest));
 
-    let place = [Tensor::new(ElementType::I64, vec![1], vec![0xff; 8]).unwrap()];
-    let beyond = [Tensor::new(ElementType::I64, vec![6], vec![0x77; 48]).unwrap()];
+    // A manifest that says what the second output is has its class told.
+    let mut listed = case.manifest.clone();
+    (listed.version, listed.author) = (2, Some("aceso1author".into()));
+    let classes: Vec<String> = (0..values.len()).map(|class| format!("class {class}")).collect();
+    listed.output.tensors = Some(vec![Meaning::Labels, Meaning::Class { name: "kind".into(), classes }]);
+    let outputs = admit(&case.onnx, &listed).unwrap().run(&case.runs[0][..1]).unwrap();
+    let chosen = answers(&listed, &outputs).unwrap().readings.pop();
+    assert_eq!(chosen, Some(Reading::Class { name: "kind".into(), class: format!("class {largest}") }));
+
+    let place = answers(&case.manifest, &[Tensor::new(ElementType::I64, vec![1], vec![0xff; 8]).unwrap()]);
+    let beyond = Tensor::new(ElementType::I64, vec![6], vec![0x77; 48]).unwrap();
     let mut tables = case.manifest.clone();
     tables.output.labels.iter_mut().for_each(|label| label.probability = vec![0; 256]);
     let narrow = common::case("tests/vectors/accepted/qdq_classifier".into());
     let mut none = narrow.manifest.clone();
     none.output.labels.iter_mut().for_each(|label| label.probability.clear());
     let refusals = [
-        aceso_inference::answers(&case.manifest, &place).unwrap_err().to_string(),
-        aceso_inference::answers(&case.manifest, &beyond).unwrap_err().to_string(),
+        place.unwrap_err().to_string(),
+        answers(&case.manifest, &[beyond]).unwrap_err().to_string(),
         admit(&case.onnx, &tables).unwrap_err().to_string(),
         admit(&narrow.onnx, &none).unwrap_err().to_string(),
     ];
     expect![[r#"
-        an output tensor of 1 elements of i64 has no scores by 6 labels
-        an output tensor of 6 elements of i64 has no scores by 6 labels
+        output 0: it has 1 elements, and the manifest has 6 labels
+        output 0 answers 8608480567731124087, beyond 2^53 millionths
         output "v4": label "label 0" must have a table of probabilities where the output has 8 bits, else none, and it is i32
         output "v75": label "label 0" must have a table of probabilities where the output has 8 bits, else none, and it is u8
     "#]].assert_eq(&(refusals.join("\n") + "\n"));
@@ -147,7 +165,7 @@ fn a_classifier_does_not_change() {
     let case = common::cases().into_iter().find(|case| case.name == "qdq_classifier").unwrap();
     let model = admit(&case.onnx, &case.manifest).unwrap();
     let outputs = model.run(&case.runs[0][..1]).unwrap();
-    let Answers { scores, findings, .. } = aceso_inference::answers(&case.manifest, &outputs).unwrap();
+    let Answers { scores, findings, .. } = answers(&case.manifest, &outputs).unwrap();
     expect![[r#"
         (
             Facts {

@@ -273,17 +273,23 @@ mod tests {
         };
         for change in [
             |m: &mut Manifest| tensors(m).clear(),
-            |m| tensors(m).push(Meaning::Labels),
-            |m| *tensors(m) = vec![Meaning::Unnamed; OUTPUTS_MAX + 1],
-            |m| tensors(m)[1] = Meaning::Class { name: "view".into(), classes: vec![] },
-            |m| tensors(m)[1] = Meaning::Class { name: "view".into(), classes: vec!["x".into(); NAMES_MAX] },
-            |m| tensors(m)[1] = Meaning::Class { name: String::new(), classes: vec!["x".into(); 2] },
-            |m| tensors(m)[3] = Meaning::Maps { name: "h".into(), width: 0, height: 1, channels: vec!["x".into()] },
-            |m| tensors(m)[3] = Meaning::Mask { name: "h".into(), width: 1, height: 4097, classes: vec!["x".into()] },
-            |m| tensors(m)[4] = Meaning::Quantities(vec![]),
-            |m| tensors(m)[4] = Meaning::Quantities(vec![quantity(0, 0)]),
-            |m| tensors(m)[4] = Meaning::Quantities(vec![quantity(i64::MIN, 0)]),
-            |m| tensors(m)[4] = Meaning::Quantities(vec![quantity(1, 1 << 53)]),
+            |m: &mut Manifest| tensors(m).push(Meaning::Labels),
+            |m: &mut Manifest| *tensors(m) = vec![Meaning::Unnamed; OUTPUTS_MAX + 1],
+            |m: &mut Manifest| tensors(m)[1] = Meaning::Class { name: "view".into(), classes: vec![] },
+            |m: &mut Manifest| {
+                tensors(m)[1] = Meaning::Class { name: "view".into(), classes: vec!["x".into(); NAMES_MAX] }
+            },
+            |m: &mut Manifest| tensors(m)[1] = Meaning::Class { name: String::new(), classes: vec!["x".into(); 2] },
+            |m: &mut Manifest| {
+                tensors(m)[3] = Meaning::Maps { name: "h".into(), width: 0, height: 1, channels: vec!["x".into()] }
+            },
+            |m: &mut Manifest| {
+                tensors(m)[3] = Meaning::Mask { name: "h".into(), width: 1, height: 4097, classes: vec!["x".into()] }
+            },
+            |m: &mut Manifest| tensors(m)[4] = Meaning::Quantities(vec![]),
+            |m: &mut Manifest| tensors(m)[4] = Meaning::Quantities(vec![quantity(0, 0)]),
+            |m: &mut Manifest| tensors(m)[4] = Meaning::Quantities(vec![quantity(i64::MIN, 0)]),
+            |m: &mut Manifest| tensors(m)[4] = Meaning::Quantities(vec![quantity(1, 1 << 53)]),
         ] {
             assert_eq!(refused(change), "output.tensors");
         }

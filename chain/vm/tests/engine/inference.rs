@@ -364,13 +364,25 @@ fn every_type_goes_in_and_comes_out() {
     let filled = [LOAD_TYPED, INIT, &third, &first, &second, COMPUTE];
     // −5 + 2⁴⁰ − 3, as i64, then its lowest four bytes.
     let (long, word, byte) = (get(0, 2000, 8), get(1, 2008, 4), get(2, 2011, 1));
-    check_typed(&[&filled[..], &[&long]].concat(), expect![[r#""#]]);
-    check_typed(&[&filled[..], &[&word, &byte]].concat(), expect![[r#""#]]);
+    check_typed(
+        &[&filled[..], &[&long]].concat(),
+        expect![[r#"0000000 [248, 255, 255, 255, 255, 0, 0, 0, 0, 0, 0, 0] ["sum [-5, 1099511627776, -3]"]"#]],
+    );
+    check_typed(
+        &[&filled[..], &[&word, &byte]].concat(),
+        expect![[r#"00000000 [0, 0, 0, 0, 0, 0, 0, 0, 248, 255, 255, 248] ["sum [-5, 1099511627776, -3]"]"#]],
+    );
     // Each type in the place of another, an input that is missing, an index that is none.
     let (wrong, other, none) = (set(0, 620), set(1, 640), set(3, 600));
-    check_typed(&[LOAD_TYPED, INIT, &wrong, &other, &none, &first, &second, COMPUTE], expect![[r#""#]]);
+    check_typed(
+        &[LOAD_TYPED, INIT, &wrong, &other, &none, &first, &second, COMPUTE],
+        expect![[r#"00111005 [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0] []"#]],
+    );
     let (short, beyond) = (get(0, 2000, 7), get(3, 2000, 8));
-    check_typed(&[&filled[..], &[&short, &beyond]].concat(), expect![[r#""#]]);
+    check_typed(
+        &[&filled[..], &[&short, &beyond]].concat(),
+        expect![[r#"00000071 [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0] ["sum [-5, 1099511627776, -3]"]"#]],
+    );
 }
 
 #[test]
@@ -402,7 +414,12 @@ fn graphs_and_contexts_live_beside_each_other() {
         get(2, 2000, 8),
     ];
     let steps: Vec<&str> = steps.iter().map(String::as_str).collect();
-    check_typed(&steps, expect![[r#""#]]);
+    check_typed(
+        &steps,
+        expect![[
+            r#"00000100005000005 [2, 3, 4, 0, 248, 255, 255, 255, 255, 0, 0, 0] ["run [1, 2, 3, 255]", "sum [-5, 1099511627776, -3]"]"#
+        ]],
+    );
 }
 
 /// What loading costs is known before anything is loaded, so that nobody has a model loaded that he cannot pay.
