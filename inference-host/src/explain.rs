@@ -203,7 +203,8 @@ pub fn explain(onnx: &[u8], manifest: &Manifest) -> Result<Explanation, ModelRef
         && !more.is_empty()
         && manifest.output.tensors.is_none()
     {
-        let bytes = more.iter().filter_map(|spec| Tensor::bytes(spec.ty, &spec.dims).ok()).map(|bytes| bytes as u64).sum();
+        let bytes =
+            more.iter().filter_map(|spec| Tensor::bytes(spec.ty, &spec.dims).ok()).map(|bytes| bytes as u64).sum();
         warnings.push(Warning::Undescribed { outputs: more.len(), bytes });
     }
     Ok(Explanation { inputs, outputs, facts, operations, fused, warnings })

@@ -49,8 +49,9 @@ pub(crate) fn suite() -> Result<Count> {
 
 fn golden_graphs(processor: &Processor, target: &str, build: &[&str]) -> Result<()> {
     let said = emulated(processor, target, build, &["--nocapture", "elements_equal_those_of_onnx_runtime"])?;
-    let line =
-        |line: &str| Some(line.strip_prefix("kernels ")?.strip_suffix(" are held against the recorded elements")?.to_string());
+    let line = |line: &str| {
+        Some(line.strip_prefix("kernels ")?.strip_suffix(" are held against the recorded elements")?.to_string())
+    };
     let ran: Vec<String> = said.lines().filter_map(line).collect();
     if ran != processor.kernels {
         bail!("{} ran the kernels {ran:?}, and has {:?}", processor.name, processor.kernels);

@@ -2,11 +2,7 @@
 
 use aceso_inference::answers;
 use aceso_seal::{Registered, open_registered};
-use aceso_types::{
-    Digest, Manifest, PixelDigest, Receipt, Tensor,
-    guest::Answers,
-    sealed::Outcome,
-};
+use aceso_types::{Digest, Manifest, PixelDigest, Receipt, Tensor, guest::Answers, sealed::Outcome};
 use aceso_verify::{
     Evidence, Opened, RecomputeError, Trust,
     grant::ContentPoint,
