@@ -92,6 +92,13 @@ async function seal(
   const { grants, granter, seals } = aceso.verifier;
   const point = grants.newPoint();
   const sealed: SealedFile[] = [];
+  // One file is sealed while the one before it is on its way, and no more are in memory.
+  let sending = Promise.resolve();
+  const send = async (file: Uint8Array, modality: string, bodyPart: string) => {
+    const { cid, size } = await aceso.putBlob(file);
+    sealed.push({ cid, size, modality, bodyPart });
+    await files.put(cid, file);
+  };
   let secret: Uint8Array | undefined;
   try {
     for (const [at, plain] of each.entries()) {
@@ -99,10 +106,12 @@ async function seal(
       const { media, tags, modality, bodyPart, bytes } = await plain();
       const file = seals.seal(point, { owner: aceso.address, media, tags }, bytes);
       bytes.fill(0);
-      const { cid, size } = await aceso.putBlob(file);
-      sealed.push({ cid, size, modality, bodyPart });
-      await files.put(cid, file);
+      await sending;
+      sending = send(file, modality, bodyPart);
+      // It is waited for above or below, whatever comes in between.
+      sending.catch(() => {});
     }
+    await sending;
     const cids = sealed.map(({ cid }) => cid);
     const name = granter.recordName(cids);
     vault.change(aceso, (store) => store.add(name));
@@ -121,6 +130,7 @@ async function seal(
     return { record: row?.record ?? 0n, cids };
   } catch (error) {
     if (error instanceof Kept) throw error.cause;
+    await sending.catch(() => {});
     await Promise.all(sealed.map(({ cid }) => files.drop(cid)));
     throw error;
   } finally {
