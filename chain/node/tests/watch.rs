@@ -107,7 +107,8 @@ fn a_block_is_logged_counted_and_traced() {
     // The node has ended, so everything is here.
     let spans: Vec<Value> = spans.try_iter().flatten().collect();
     let named = |name: &str| spans.iter().filter(|span| span["name"] == name).collect::<Vec<_>>();
-    let at_height = |span: &&Value| attribute(span, "height")["intValue"] == height.to_string();
+    let at = height.to_string();
+    let at_height = |span: &&Value| attribute(span, "height")["intValue"] == *at;
     let block = named("block").into_iter().find(at_height).unwrap();
     assert_eq!(attribute(block, "txs")["intValue"], "1");
     let within = |name: &str, parent: &Value| {
