@@ -126,12 +126,10 @@ fn every_wrong_graph_is_refused_with_its_reason() {
         output_twice: two values of the graph have the name "v14"
         overload: node "QLinearConv_9" (op QLinearConv, domain ai.onnx): it names the overload "other"
         pad_reflect: node "Pad_2" (op Pad, domain ai.onnx): operand pads: must be smaller than what is reflected
-        pool_ceil: node "QLinearAveragePool_5" (op QLinearAveragePool, domain com.microsoft): attribute "ceil_mode": must be 0 with count_include_pad, where the strides do not divide the input
-        pool_of_sums: node "MaxPool_3" (op MaxPool, domain ai.onnx): operand X: must be of 8 bits; integers of 32 and 64 bits are moved, cast, compared and handed out
-        pad_reflect: node "Pad_2" (op Pad, domain ai.onnx): attribute "mode": must be constant
         page: the file is not ONNX: a field has a wire type that ONNX does not use
         pointer: the file is not ONNX: a field has a wire type that ONNX does not use
-        pool_ceil: node "MaxPool_1" (op MaxPool, domain ai.onnx): attribute "ceil_mode": must be 0 where the strides do not divide the input
+        pool_ceil: node "QLinearAveragePool_5" (op QLinearAveragePool, domain com.microsoft): attribute "ceil_mode": must be 0 with count_include_pad, where the strides do not divide the input
+        pool_of_sums: node "MaxPool_3" (op MaxPool, domain ai.onnx): operand X: must be of 8 bits; integers of 32 and 64 bits are moved, cast, compared and handed out
         pool_padding: node "MaxPool_1" (op MaxPool, domain ai.onnx): attribute "pads": must be smaller than the kernel and leave some input to every window
         positions: node "Slice_9" (op Slice, domain ai.onnx): these are too many positions to pick from: [1, 384000]
         product_accumulator: node "QLinearMatMul_9" (op QLinearMatMul, domain ai.onnx): sums of 38400 products could reach 2496960000, beyond 32 bits
@@ -189,10 +187,10 @@ fn a_hint_says_how_to_mend_it() {
     }
     expect![[r#"
         SPEC.md lists the operators; fold the others away before quantising (onnxsim, quant_pre_process): escapes_in_names evil_conv unknown_op
-        SPEC.md says what this operator takes; where the exporter writes it otherwise, let onnxsim or quant_pre_process rewrite it before quantising: approximate_gelu attribute_of_other_type attribute_twice bias_of_other_length channels_last concat_of_other_axis constant_with_text gather_outside huge_pads infinite_slope kernel_of_other_shape negative_pads other_power pad_reflect pool_ceil pool_padding resize_cubic resize_to_nothing root_of_negatives scale_in_a_matrix scale_in_integers scales_of_other_length split_unevenly subgraph too_many_inputs training_mode transpose_twice two_outputs unknown_attribute zero_point_left_out zero_point_of_other_type zero_stride
+        SPEC.md says what this operator takes; where the exporter writes it otherwise, let onnxsim or quant_pre_process rewrite it before quantising: approximate_gelu attribute_of_other_type attribute_twice bias_of_other_length cast_to_double chain_divided_by_zero chain_too_far channels_last concat_of_other_axis constant_with_text gather_outside huge_pads infinite_slope kernel_of_other_shape negative_pads other_power pad_reflect pool_ceil pool_of_sums pool_padding resize_cubic resize_to_nothing root_of_negatives scale_in_a_matrix scale_in_integers scales_of_other_length split_unevenly subgraph too_many_inputs training_mode transpose_twice two_outputs unknown_attribute zero_of_other_type zero_point_left_out zero_point_of_other_type zero_stride
         add the domain to the model's opset_import, com.microsoft with version 1: opset_missing
         calibrate again with data that reach this node: add_ratio denormal_scale infinite_scale large_multiplier nan_scale negative_scale scale_of_one_channel tiny_scale zero_scale
-        end the graph with QuantizeLinear; leave softmax or sigmoid to the manifest's probability table: float_softmax float_tail
+        end the graph with QuantizeLinear; leave softmax or sigmoid to the manifest's probability table: chain_without_end float_softmax float_tail
         export for an operator set between 10 and 21 (onnx.version_converter converts): new_opset old_opset opset_twice
         export the model again (onnx.checker finds such graphs): cycle long_names missing_constant nameless_output self_reading unsorted
         export the model again, as a binary ONNX file: archive cut_off groups no_graph page pointer
@@ -202,7 +200,7 @@ fn a_hint_says_how_to_mend_it() {
         fix the shape, the batch to 1 (onnxruntime.tools.make_dynamic_shape_fixed): dynamic_batch
         fold batch normalisation into the layer before, so that one function serves all channels: functions_of_channels
         give every value its own name (onnx.checker finds such graphs): constant_twice name_of_the_image name_twice output_twice
-        let DequantizeLinear and QuantizeLinear stand around every operator: quantise the whole graph, leave no node out: clip_between_steps float_between relu_u8
+        let DequantizeLinear and QuantizeLinear stand around every operator: quantise the whole graph, leave no node out: add_of_integers clip_between_steps float_between relu_u8
         let constants be folded into the file (onnxsim, quant_pre_process): reshape_computed weights_computed
         let the graph take the manifest's image: float or uint8, one tensor: huge_dims image_of_half_floats image_of_int64 multiplications no_input two_inputs wrong_shape
         make the manifest anew for this file: empty
@@ -210,8 +208,9 @@ fn a_hint_says_how_to_mend_it() {
         pick from smaller dimensions: let Slice, Split, Gather or Resize come before the tensor is flattened: positions
         quantise it before it is moved, or join the moves (onnxsim): moved_again_and_again
         quantise it with its neighbours (DequantizeLinear before, QuantizeLinear after); leave a final softmax or sigmoid out, the manifest's probability table does that: float_bias float_constant_bias float_conv float_image float_weights scale_computed sine
+        quantise statically, with data to calibrate on (onnxruntime.quantization.quantize_static): dynamic_scales
         quantise the bias to int32 with the input's scale times the weight's: bias_scale
-        split the layer, so that fewer products are summed: accumulator product_accumulator
+        split the layer, so that fewer products are summed: accumulator product_accumulator sums_too_deep
         store weights inside the file as float, uint8, int8, int32 or int64: constant_out_of_range double_scale external_data external_path half_float_constant hidden_dims huge_constant long_constant negative_constant_dims short_constant
         take a smaller input or a smaller model: large_result
     "#]]
