@@ -55,7 +55,7 @@ impl<L: Lanes> Affine<L> {
             }
             values
         };
-        let all = || op.tables.iter().flat_map(|table| values(table));
+        let all = || op.tables.iter().flat_map(&values);
         let (lo, hi) = (all().min()?, all().max()?);
         let channels = op.tables.len();
         let rest = channels / L::LANES * L::LANES..channels;
