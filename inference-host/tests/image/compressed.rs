@@ -598,9 +598,9 @@ fn a_claim_costs_nothing() {
     many[style + 6..style + 8].fill(0xff);
     many[style + 10..style + 12].fill(0);
     let size = many.windows(2).position(|two| two == [0xff, 0x51]).unwrap();
-    many[size + 6..size + 14].copy_from_slice(&[0, 0, 0x07, 0xff, 0, 0, 0x07, 0xff]);
-    many[size + 22..size + 30].copy_from_slice(&[0, 0, 0x07, 0xff, 0, 0, 0x07, 0xff]);
-    let large = Golden { width: 2047, height: 2047, bytes: many, ..golden("bits_8.j2k") };
+    many[size + 6..size + 14].copy_from_slice(&[0, 0, 0x03, 0xff, 0, 0, 0x03, 0xff]);
+    many[size + 22..size + 30].copy_from_slice(&[0, 0, 0x03, 0xff, 0, 0, 0x03, 0xff]);
+    let large = Golden { width: 1023, height: 1023, bytes: many, ..golden("bits_8.j2k") };
     expect!["the JPEG 2000 codestream is refused at byte 133: it has too many precincts, code blocks and layers"]
         .assert_eq(&refusal(&large.wrapped()));
 }

@@ -20,7 +20,11 @@ function manifestOf(onnx, [channels, height, width], labels, layout, normalise) 
   Object.assign(manifest.onnx, { digest, size: onnx.length });
   Object.assign(manifest.pipeline, { channels: channels === 1 ? "grey" : "rgb", width, height, layout, normalise });
   const [label] = manifest.output.labels;
-  manifest.output.labels = Array.from({ length: labels }, (_, at) => ({ ...label, name: `label ${at}` }));
+  manifest.output.labels = Array.from({ length: labels }, (_, at) => ({
+    ...label,
+    name: `label ${at}`,
+    probability: Array(256).fill(0),
+  }));
   manifest.output.findings = [];
   return verifier.encodeManifest(manifest).bytes;
 }

@@ -18,9 +18,9 @@ const HALVINGS: usize = 40;
 /// How far a line keeps away from the places where rounding turns, of one step, if it can: more than what f32 errs by.
 const CLEAR: f64 = 1e-3;
 
-/// The operation, ready to run, if nearly all its tables are lines.
+/// The operation, ready to run, if nearly all its tables are lines and fill vectors.
 pub(super) fn prepare<L: Lanes>(op: &ChannelTable) -> Option<Box<dyn Run>> {
-    if op.inner != 1 {
+    if op.inner != 1 || op.tables.len() < L::LANES {
         return None;
     }
     let signs = [(false, false), (true, true), (false, true), (true, false)];
@@ -55,7 +55,7 @@ impl<L: Lanes> Affine<L> {
             }
             values
         };
-        let all = || op.tables.iter().flat_map(|table| values(table));
+        let all = || op.tables.iter().flat_map(&values);
         let (lo, hi) = (all().min()?, all().max()?);
         let channels = op.tables.len();
         let rest = channels / L::LANES * L::LANES..channels;

@@ -117,7 +117,7 @@ impl Lie {
             && window.pad == [0, 0]
             && reach[0] <= window.input[0]
             && reach[1] <= window.input[1]
-            && run % L::STEP == 0;
+            && run.is_multiple_of(L::STEP);
         let columns = if as_it_is { window.input[1] } else { reach[1] };
         Self { as_it_is, line: columns * pixel * word }
     }

@@ -53,7 +53,7 @@ fn last(x: &[u8], channels: usize, inner: usize) -> Vec<u8> {
 /// A stream of bytes that depends on the seed alone; one in five is of extreme values.
 fn noise(seed: u64) -> impl FnMut(usize) -> Vec<u8> {
     let mut state = seed | 1;
-    let extreme = seed % 5 == 0;
+    let extreme = seed.is_multiple_of(5);
     move |len| {
         let mut next = || {
             state ^= state << 13;
