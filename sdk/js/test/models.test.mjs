@@ -12,19 +12,17 @@ const golden = new URL("../../../inference-host/tests/vectors/accepted/", import
 const pneumonia = JSON.parse(readFileSync(new URL("manifest.json", bundled), "utf8"));
 
 /** A manifest of these bytes, as `inference-host/tests/common` makes it. */
-function manifestOf(onnx, [channels, height, width], labels, layout, normalise) {
+function manifestOf(onnx, [channels, height, width], output, layout, normalise) {
   const manifest = structuredClone(pneumonia);
   const length = Buffer.alloc(8);
   length.writeBigUInt64BE(BigInt(onnx.length));
   const digest = createHash("sha3-256").update("aceso/onnx/v1\0").update(length).update(onnx).digest("hex");
   Object.assign(manifest.onnx, { digest, size: onnx.length });
   Object.assign(manifest.pipeline, { channels: channels === 1 ? "grey" : "rgb", width, height, layout, normalise });
-  const [label] = manifest.output.labels;
-  manifest.output.labels = Array.from({ length: labels }, (_, at) => ({
-    ...label,
-    name: `label ${at}`,
-    probability: Array(256).fill(0),
-  }));
+  const labels = output.dims.reduce((count, dim) => count * dim, 1);
+  // Only elements of 8 bits have probabilities.
+  const probability = output.data.length === labels ? Array(256).fill(0) : [];
+  manifest.output.labels = Array.from({ length: labels }, (_, at) => ({ name: `label ${at}`, probability }));
   manifest.output.findings = [];
   return verifier.encodeManifest(manifest).bytes;
 }
@@ -52,7 +50,7 @@ test("every golden graph gives the bytes that are recorded, with vectors", () =>
     const { onnx, layout, normalise, runs } = caseOf(name);
     const [, a, b, c] = runs[0][0].dims;
     const shape = layout === "nchw" ? [a, b, c] : [c, a, b];
-    const model = verifier.models.load(manifestOf(onnx, shape, runs[0][1].data.length, layout, normalise), onnx);
+    const model = verifier.models.load(manifestOf(onnx, shape, runs[0][1], layout, normalise), onnx);
     assert.equal(model.kernels, "simd128");
     for (const [image, ...outputs] of runs) {
       const computed = model.runTensor(image.data).outputs.map((bytes) => Buffer.from(bytes).toString("hex"));
@@ -72,7 +70,7 @@ test("a model is computed where the page is", () => {
   assert.notEqual(first.digest, second.digest);
   assert.deepEqual(model.runTensor(new Uint8Array(784).fill(7)), first);
   assert.throws(() => model.runTensor(new Uint8Array(3)), NotProven);
-  assert.throws(() => model.run(Uint8Array.of(1)), /neither PNG nor DICOM/);
+  assert.throws(() => model.run(Uint8Array.of(1)), /neither PNG, JPEG nor DICOM/);
   model.close();
   assert.throws(() => model.run(Uint8Array.of(1)), /it was closed/);
   assert.throws(() => verifier.models.load(manifest.bytes, onnx.subarray(1)), NotProven);

@@ -70,7 +70,7 @@ test("what is no receipt is not proven, with a reason", () => {
 test("what a call took it gives back", () => {
   // 300 MiB in all, and the module keeps at most 256.
   for (let call = 0; call < 300; call++)
-    assert.throws(() => verifier.image(new Uint8Array(1 << 20)), /neither PNG nor DICOM/);
+    assert.throws(() => verifier.image(new Uint8Array(1 << 20)), /neither PNG, JPEG nor DICOM/);
   assert.throws(() => verifier.image(new Uint8Array((128 << 20) + 1)), /no room/);
   assert.equal(verifier.preview(png(2, 1, [7, 8])).data.length, 2);
 });

@@ -91,7 +91,7 @@ test("a study of several files is one record; a file among them that is none is 
   await files.setInputFiles([{ name: "1.png", mimeType: "image/png", buffer: readFileSync(first) }, { name: "2.gif", mimeType: "image/gif", buffer: Buffer.from("GIF89a") }]);
   await page.getByText(/cannot be used: “2\.gif”: a file that ends with “.gif” is none of those/).waitFor();
   await files.setInputFiles([named("1.dcm", first), named("2.dcm", second), { name: "z.png", mimeType: "image/png", buffer: Buffer.from("GIF89a") }]);
-  await page.getByText(/cannot be used: “z\.png”: the file is neither PNG nor DICOM/).waitFor();
+  await page.getByText(/cannot be used: “z\.png”: the file is neither PNG, JPEG nor DICOM/).waitFor();
   await button(page, "Seal and upload").click();
   await page.locator("form .says.bad").nth(1).waitFor();
   assert.equal((await stage.parties.patient.records(stage.parties.patient.address)).length, 0);

@@ -86,7 +86,7 @@ test("a file that is no picture is refused before anything is sent", async () =>
   await page
     .getByLabel(/Picture file/)
     .setInputFiles({ name: "x.png", mimeType: "image/png", buffer: Buffer.from("GIF89a") });
-  await page.getByText(/This file cannot be used: The file is neither PNG nor DICOM/).waitFor();
+  await page.getByText(/This file cannot be used: The file is neither PNG, JPEG nor DICOM/).waitFor();
 });
 
 test("the patient grants reads of both, by keyboard alone", async () => {

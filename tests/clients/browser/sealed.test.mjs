@@ -106,7 +106,7 @@ test("what is no picture, no record or too large is refused before anything is s
   const file = page.locator("#seal-file");
   const buffer = Buffer.from("GIF89a");
   await file.setInputFiles({ name: "x.dcm", mimeType: "application/dicom", buffer });
-  await page.getByText(/cannot be used: The file is neither PNG nor DICOM/).waitFor();
+  await page.getByText(/cannot be used: The file is neither PNG, JPEG nor DICOM/).waitFor();
   await file.setInputFiles({ name: "x.exe", mimeType: "application/octet-stream", buffer });
   await page.getByText(/ends with “.exe” is none of those/).waitFor();
   writeFileSync(at("large.png"), "");
