@@ -4,6 +4,7 @@
 //! `cargo xtask test --only conformance` writes the cases with a pinned release of ONNX and runs this;
 //! with `UPDATE_EXPECT=1` the table is written anew.
 
+#![allow(clippy::disallowed_methods, reason = "the environment names the folder of cases")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod common;

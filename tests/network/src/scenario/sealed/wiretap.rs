@@ -100,7 +100,7 @@ pub(super) fn run(
         search(&node.home, &needles, &mut searched, &mut found)?;
     }
     ensure!(found.is_empty(), "{}", found.join("; "));
-    search_control(&net, &needles)?;
+    search_control(net, &needles)?;
     let facts = vec![
         format!("{bytes} bytes of {} connections and {searched} files hold nothing of it", lines.len()),
         format!("the sealed file was fetched {fetched} times"),
