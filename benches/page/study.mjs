@@ -9,7 +9,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { dicom } from "../../tests/clients/browser/dicom.mjs";
-import { People } from "../../tests/clients/browser/people.mjs";
+import { People, tickModels } from "../../tests/clients/browser/people.mjs";
 import { setStage } from "../../tests/clients/browser/stage.mjs";
 
 const SIDE = 512;
@@ -88,6 +88,7 @@ async function study(stage, folder, count) {
     await timed("granted", async () => {
       await page.locator("#give-record").selectOption(String(number));
       await page.locator("#give-accounts").fill(stage.parties.physician.address);
+      await tickModels(page, "#give-models", stage.model);
       await page.locator("#give").getByRole("button", { name: "Grant", exact: true }).click();
       await page.getByText(`Grant ${number} holds from the next transaction on.`).waitFor(PATIENCE);
     });

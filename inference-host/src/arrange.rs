@@ -142,7 +142,7 @@ impl Arranging {
                 let inner = if form == Form::Plain { inner } else { 1 };
                 (Op::ChannelTable(ChannelTable { tables, inner }), vec![form], form)
             }
-            Op::Add(_) | Op::Mul(_) => {
+            Op::Add(_) | Op::Mul(_) | Op::Pair(_) => {
                 let firsts = [self.first(inputs[0]), self.first(inputs[1])];
                 // Whoever reads a sum of planes mostly wants channels last.
                 let form = firsts.into_iter().find(|form| *form != Form::Plain).unwrap_or(Form::Plain);

@@ -293,6 +293,7 @@ fn kind(op: &Op) -> String {
         Op::MatMul(matmul) => format!("matrix {}→{}", matmul.filter.depth, matmul.filter.rows),
         Op::Add(_) => "sum".into(),
         Op::Mul(_) => "product".into(),
+        Op::Pair(op) => format!("{:?} of bytes", op.step).to_lowercase(),
         Op::Product(op) => format!("matrices {}×{}×{}", op.rows, op.depth, op.columns),
         Op::Sums(op) => format!("sums of {} products", op.depth()),
         Op::Chain(op) => format!("chain of {} steps", op.links.len() + 1),

@@ -4,7 +4,11 @@
 //! Single IEEE 754 operations in a fixed order, none fused with another, none reordered, rounding to nearest even.
 //! Rust neither fuses nor reorders float operations by itself; [`rounding_is_default`] makes sure of the mode.
 
-use crate::{error::NodeFault, ir::ChainStep, real};
+use crate::{
+    error::NodeFault,
+    ir::{ChainStep, PairStep},
+    real,
+};
 
 /// Least and largest scale that a model may state: 2^−64 and 2^64.
 pub(crate) const SCALE_MIN: f32 = f32::from_bits(0x1f80_0000);
@@ -232,6 +236,30 @@ pub(crate) fn chained(step: ChainStep, v: f32, c: f32) -> f32 {
     }
 }
 
+/// Two integers of 8 bits to one: SPEC.md's *Bytes*. No divisor is 0; if one were, the result would be.
+#[inline(always)]
+pub(crate) fn pair(step: PairStep, signed: bool, a: u8, b: u8) -> u8 {
+    let (x, y) = (number(signed, a), number(signed, b));
+    match step {
+        PairStep::Add => a.wrapping_add(b),
+        PairStep::Sub => a.wrapping_sub(b),
+        PairStep::Mul => a.wrapping_mul(b),
+        PairStep::Div => byte(x.checked_div(y).unwrap_or(0)),
+        PairStep::Remainder => byte(x.checked_rem(y).unwrap_or(0)),
+        PairStep::Modulo => {
+            let left = x.checked_rem(y).unwrap_or(0);
+            byte(if left != 0 && (left < 0) != (y < 0) { left + y } else { left })
+        }
+        PairStep::Min => byte(x.min(y)),
+        PairStep::Max => byte(x.max(y)),
+        PairStep::Left => a.checked_shl(u32::from(b)).unwrap_or(0),
+        PairStep::Right => a.checked_shr(u32::from(b)).unwrap_or(0),
+        PairStep::And => a & b,
+        PairStep::Or => a | b,
+        PairStep::Xor => a ^ b,
+    }
+}
+
 /// A position as a coordinate.
 pub(crate) fn whole(place: usize) -> f32 {
     float(place)
@@ -251,6 +279,11 @@ pub(crate) fn ratio(to: usize, from: usize) -> f32 {
 pub(crate) fn resized(from: usize, scale: f32) -> Option<usize> {
     let size = (float(from) * scale).floor();
     if scale > 0.0 && (1.0..=65_536.0).contains(&size) { Some(position(size)) } else { None }
+}
+
+/// `⌊f32(from) · scale + 0.5⌋`: a side that keeps its ratio to the others.
+pub(crate) fn in_ratio(from: usize, scale: f32) -> usize {
+    position((float(from) * scale + 0.5).floor())
 }
 
 /// The position of a coordinate that was rounded, within a side.

@@ -72,6 +72,8 @@ pub(crate) enum Op {
     Add(Box<AddTables>),
     /// The product, byte by byte.
     Mul(Mul),
+    /// Two integers of 8 bits to one, as they are.
+    Pair(Pair),
     /// Products of matrices that are both computed.
     Product(Product),
     /// Sums of products as they are, 32 bits each.
@@ -249,6 +251,33 @@ pub(crate) struct Mul {
     pub(crate) b: Centre,
     pub(crate) scale: f32,
     pub(crate) range: Range,
+}
+
+/// Element by element, both sides and the result of one type.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pair {
+    pub(crate) step: PairStep,
+    pub(crate) signed: bool,
+}
+
+/// What [`crate::formula::pair`] does with two integers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PairStep {
+    Add,
+    Sub,
+    Mul,
+    /// Cut off towards 0.
+    Div,
+    /// What is left, with the divisor's sign, and with the dividend's.
+    Modulo,
+    Remainder,
+    Min,
+    Max,
+    Left,
+    Right,
+    And,
+    Or,
+    Xor,
 }
 
 /// `[batch, rows, depth] × [batch, depth, columns]`.
@@ -464,6 +493,7 @@ impl Op {
             Self::MatMul(_) => "matrix product",
             Self::Add(_) => "sum",
             Self::Mul(_) => "product",
+            Self::Pair(_) => "pair",
             Self::Product(_) => "product of matrices",
             Self::Sums(_) => "sums of products",
             Self::Chain(_) => "chain",

@@ -7,7 +7,7 @@
 //! which prints for each kind what it takes beside what it costs.
 
 use crate::{
-    ir::{Filter, Op},
+    ir::{Filter, Op, PairStep},
     plan::Facts,
 };
 
@@ -29,6 +29,9 @@ const REQUANTISED: u64 = 120;
 const TABLE: u64 = 160;
 const SUM: u64 = 250;
 const PRODUCT: u64 = 250;
+/// Two bytes to one as integers, and one divided by another.
+const PAIR: u64 = 250;
+const DIVIDED: u64 = 2_000;
 /// A byte through the table of its channel.
 const CHANNEL_TABLE: u64 = 180;
 /// An element of a row of softmax, and of layer normalisation.
@@ -107,6 +110,10 @@ pub(crate) fn step(op: &Op, output: usize) -> u64 {
         Op::ChannelTable(_) => sum(&[(CHANNEL_TABLE, output)]),
         Op::Add(_) => sum(&[(SUM, output)]),
         Op::Mul(_) => sum(&[(PRODUCT, output)]),
+        Op::Pair(pair) => match pair.step {
+            PairStep::Div | PairStep::Modulo | PairStep::Remainder => sum(&[(DIVIDED, output)]),
+            _ => sum(&[(PAIR, output)]),
+        },
         Op::Softmax(_) => sum(&[(SOFTMAX, output)]),
         Op::Normalise(_) => sum(&[(NORMALISE, output)]),
         Op::Resize(_) => sum(&[(RESIZE, output)]),
@@ -150,7 +157,7 @@ mod tests {
         let products = [MAC, LANES, WEIGHT, LAID_OUT, REQUANTISED, MAC_DEPTHWISE, MAC_COMPUTED];
         let others =
             [TABLE, CHANNEL_TABLE, SUM, PRODUCT, SOFTMAX, NORMALISE, RESIZE, MAX_POOL, AVERAGE_POOL, PLANE_MEAN];
-        let wide = [MAC_PORTABLE, CHAINED, LOOKED_AT, CAST];
+        let wide = [MAC_PORTABLE, CHAINED, LOOKED_AT, CAST, PAIR, DIVIDED];
         let moves = [TURNED, PICKED, COPIED, PER_NODE, PER_RUN, PER_WEIGHT_BYTE, PER_NODE_LOADED, PER_LOAD];
         for price in products.iter().chain(&others).chain(&wide).chain(&moves) {
             assert!(numbers.contains(&price.to_string()), "{price}");

@@ -51,6 +51,11 @@ pub struct StepFacts {
 }
 
 impl Facts {
+    /// Bytes that a model takes while it is ready, for whoever keeps several: its weights, and what a run takes.
+    pub fn resident(&self) -> u64 {
+        self.weight_bytes.saturating_add(self.peak_bytes)
+    }
+
     pub(crate) fn of(graph: &Graph, input: ValueId, outputs: &[ValueId]) -> Result<Self, ModelRefused> {
         let (mut macs, mut element_ops, mut weight_bytes, mut gas) = (0u64, 0u64, 0u64, 0u64);
         for step in &graph.steps {

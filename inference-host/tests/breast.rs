@@ -7,19 +7,10 @@
 #[path = "common/bundled.rs"]
 mod bundled;
 
-use bundled::{Bundled, png};
+use bundled::Bundled;
 use expect_test::expect;
 
 const BREAST: Bundled = Bundled { name: "breast", modality: "US", body_part: "BREAST" };
-
-/// Pixels of picture `i` of sixteen that show nothing: `synthetic` in `models/tools/publish.py`.
-fn synthetic(i: u32) -> Vec<u8> {
-    let pixel = |at: u32| {
-        let (y, x) = (at / 28, at % 28);
-        u8::try_from((37 * i + 7 * x * (i % 5 + 1) + y * y) % 256).unwrap()
-    };
-    (0..28 * 28).map(pixel).collect()
-}
 
 #[test]
 fn the_manifest_names_the_model() {
@@ -30,15 +21,7 @@ fn the_manifest_names_the_model() {
 
 #[test]
 fn pictures_of_nothing_give_the_recorded_outputs() {
-    let (manifest, models, lines) = (BREAST.manifest(), BREAST.models(), BREAST.golden("synthetic.txt"));
-    assert_eq!(lines.len(), 16);
-    for (i, line) in (0..).zip(lines) {
-        let file = png(28, &synthetic(i));
-        for model in &models {
-            let got = BREAST.output(model, &manifest, &file);
-            assert_eq!([i.to_string(), got.to_string()], line[..], "{}", model.kernels());
-        }
-    }
+    BREAST.gives_the_recorded_outputs(28);
 }
 
 #[test]

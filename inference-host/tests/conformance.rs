@@ -45,8 +45,8 @@ impl Data {
 #[derive(Default)]
 struct Table {
     passed: Vec<[String; 3]>,
-    /// Names by operator and reason.
-    refused: BTreeMap<[String; 2], Vec<String>>,
+    /// Names by what they are of, operator and reason.
+    refused: BTreeMap<[String; 3], Vec<String>>,
 }
 
 #[test]
@@ -68,6 +68,7 @@ fn check(path: &Path, table: &mut Table) {
     let mut lines = text.lines();
     let op = lines.next().unwrap().strip_prefix("op ").unwrap().to_owned();
     let done = lines.next().unwrap().strip_prefix("as ").unwrap().to_owned();
+    let of = lines.next().unwrap().strip_prefix("of ").unwrap().to_owned();
     let sides = lines.next().unwrap().strip_prefix("image ").unwrap().split_once(' ').unwrap();
     let [height, width] = [sides.0, sides.1].map(|side| side.parse::<u32>().unwrap());
     let data: Vec<Data> = lines.map(Data::read).collect();
@@ -76,7 +77,7 @@ fn check(path: &Path, table: &mut Table) {
         let model = match admit_with(&onnx, &manifest, Kernels::new(set).unwrap()) {
             Ok(model) => model,
             Err(refusal) => {
-                let names = table.refused.entry([op, refusal.to_string()]).or_default();
+                let names = table.refused.entry([of, op, refusal.to_string()]).or_default();
                 names.push(name.into());
                 return;
             }
@@ -122,11 +123,19 @@ impl Table {
         for [op, name, done] in &self.passed {
             writeln!(page, "| {op} | {name} | {done} |").unwrap();
         }
-        page += "\n## Refused\n\nIn the engine's own words; `data` is the step that turns the image into the case's shape.\n\n\
-                 | operator | reason | cases |\n|---|---|---|\n";
-        for ([op, reason], names) in &self.refused {
-            let reason = reason.replace('|', "\\|");
-            writeln!(page, "| {op} | {reason} | {} |", names.join(", ")).unwrap();
+        page += "\n## Refused\n\nIn the engine's own words; `data` is the step that turns the image into the case's shape.\n";
+        for (of, title) in [
+            ("bytes", "in the engine's domain: 8 bits, or any numbers that are only moved or compared"),
+            ("others", "of integers that have other lengths"),
+            ("floats", "that compute with floats"),
+        ] {
+            let rows = || self.refused.iter().filter(|([is, ..], _)| is == of);
+            let count: usize = rows().map(|(_, names)| names.len()).sum();
+            writeln!(page, "\n### {count} {title}\n\n| operator | reason | cases |\n|---|---|---|").unwrap();
+            for ([_, op, reason], names) in rows() {
+                let reason = reason.replace('|', "\\|");
+                writeln!(page, "| {op} | {reason} | {} |", names.join(", ")).unwrap();
+            }
         }
         page
     }

@@ -43,7 +43,6 @@ fn every_wrong_graph_is_refused_with_its_reason() {
     }
     expect![[r#"
         accumulator: node "QLinearConv_9" (op QLinearConv, domain ai.onnx): sums of 27 products could reach 2148015872, beyond 32 bits
-        add_of_integers: node "Add_1" (op Add, domain ai.onnx): operand A: is integers, whose sums and products wrap; dequantise it
         add_ratio: node "QLinearAdd_5" (op QLinearAdd, domain com.microsoft): the ratio of scales B/C is 0.0001, and must be at least 0.00024414063 and at most 128.0
         add_shapes: node "QLinearAdd_10" (op QLinearAdd, domain com.microsoft): both sides must have the same shape or repeat along it, and one has: [1, 2, 8, 8]
         annotation: the model uses quantisation annotations, which is not admitted
@@ -67,6 +66,7 @@ fn every_wrong_graph_is_refused_with_its_reason() {
         cycle: node "QLinearConv_9" (op QLinearConv, domain ai.onnx): it reads "v14", which is computed only afterwards: the graph has a cycle or is not sorted
         denormal_scale: node "QLinearConv_9" (op QLinearConv, domain ai.onnx): scale of the weights is 1e-42, and must be at least 5.421011e-20 and at most 1.8446744e19
         depth_to_parts: node "DepthToSpace_1" (op DepthToSpace, domain ai.onnx): the channels are not whole blocks: [1, 3, 8, 8]
+        div_of_integers: node "Div_1" (op Div, domain ai.onnx): operand B: must be a constant without 0
         double_scale: constant "c1": element type 11 of ONNX is not read; float, uint8, int8, int32 and int64 are
         dynamic_batch: input "image": its shape is not fixed
         dynamic_scales: node "DynamicQuantizeLinear_1" (op DynamicQuantizeLinear, domain ai.onnx): it works scales out while it runs, in float
@@ -187,7 +187,7 @@ fn a_hint_says_how_to_mend_it() {
     }
     expect![[r#"
         SPEC.md lists the operators; fold the others away before quantising (onnxsim, quant_pre_process): escapes_in_names evil_conv unknown_op
-        SPEC.md says what this operator takes; where the exporter writes it otherwise, let onnxsim or quant_pre_process rewrite it before quantising: approximate_gelu attribute_of_other_type attribute_twice bias_of_other_length cast_to_double chain_divided_by_zero chain_too_far channels_last concat_of_other_axis constant_with_text gather_outside huge_pads infinite_slope kernel_of_other_shape negative_pads other_power pad_reflect pool_ceil pool_of_sums pool_padding resize_cubic resize_to_nothing root_of_negatives scale_in_a_matrix scale_in_integers scales_of_other_length split_unevenly subgraph too_many_inputs training_mode transpose_twice two_outputs unknown_attribute zero_of_other_type zero_point_left_out zero_point_of_other_type zero_stride
+        SPEC.md says what this operator takes; where the exporter writes it otherwise, let onnxsim or quant_pre_process rewrite it before quantising: approximate_gelu attribute_of_other_type attribute_twice bias_of_other_length cast_to_double chain_divided_by_zero chain_too_far channels_last concat_of_other_axis constant_with_text div_of_integers gather_outside huge_pads infinite_slope kernel_of_other_shape negative_pads other_power pad_reflect pool_ceil pool_of_sums pool_padding resize_cubic resize_to_nothing root_of_negatives scale_in_a_matrix scale_in_integers scales_of_other_length split_unevenly subgraph too_many_inputs training_mode transpose_twice two_outputs unknown_attribute zero_of_other_type zero_point_left_out zero_point_of_other_type zero_stride
         add the domain to the model's opset_import, com.microsoft with version 1: opset_missing
         calibrate again with data that reach this node: add_ratio denormal_scale infinite_scale large_multiplier nan_scale negative_scale scale_of_one_channel tiny_scale zero_scale
         end the graph with QuantizeLinear; leave softmax or sigmoid to the manifest's probability table: chain_without_end float_softmax float_tail
@@ -200,7 +200,7 @@ fn a_hint_says_how_to_mend_it() {
         fix the shape, the batch to 1 (onnxruntime.tools.make_dynamic_shape_fixed): dynamic_batch
         fold batch normalisation into the layer before, so that one function serves all channels: functions_of_channels
         give every value its own name (onnx.checker finds such graphs): constant_twice name_of_the_image name_twice output_twice
-        let DequantizeLinear and QuantizeLinear stand around every operator: quantise the whole graph, leave no node out: add_of_integers clip_between_steps float_between relu_u8
+        let DequantizeLinear and QuantizeLinear stand around every operator: quantise the whole graph, leave no node out: clip_between_steps float_between relu_u8
         let constants be folded into the file (onnxsim, quant_pre_process): reshape_computed weights_computed
         let the graph take the manifest's image: float or uint8, one tensor: huge_dims image_of_half_floats image_of_int64 multiplications no_input two_inputs wrong_shape
         make the manifest anew for this file: empty

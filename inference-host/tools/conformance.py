@@ -9,7 +9,8 @@ are more than 256, neighbours share one (*coarse ranks*): the largest of them st
 QuantizeLinear takes are a constant, and what comes out is joined to the image. A case that cannot be asked so is
 written without data: the engine must refuse it.
 
-FOLDER/NAME/model.onnx, and case.txt: `op`, `as` (what was done to the case), `image` and its height and width, then, where there are data, a line for the image and
+FOLDER/NAME/model.onnx, and case.txt: `op`, `as` (what was done to the case), `of` (which numbers it is of), `image` and its
+height and width, then, where there are data, a line for the image and
 one for each output: type, dimensions, elements in hexadecimal. The model's first output is one byte of the image.
 """
 import sys
@@ -24,14 +25,15 @@ from onnx.backend.test.case.node import collect_testcases
 OPSET = 21
 MOVES = """Concat DepthToSpace Expand Flatten Gather Identity Pad Reshape Slice SpaceToDepth Split Squeeze Transpose
 Unsqueeze""".split()
-CHOICES = "ArgMax ArgMin Clip MaxPool".split()
+CHOICES = "ArgMax ArgMin Clip Max MaxPool Min".split()
 QUANTISED = """ConvInteger DequantizeLinear DynamicQuantizeLinear MatMulInteger QLinearConv QLinearMatMul
 QuantizeLinear""".split()
+BYTEWISE = "BitShift BitwiseAnd BitwiseNot BitwiseOr BitwiseXor Mod Sign".split()
 FLOATS = """Abs Add AveragePool BatchNormalization Cast Conv ConvTranspose Div Elu Erf Exp Gelu Gemm GlobalAveragePool
 HardSigmoid HardSwish LayerNormalization LeakyRelu MatMul Mul Neg PRelu Pow Reciprocal ReduceMean Relu Resize Sigmoid
 Softmax Sqrt Sub Tanh""".split()
 # Inputs that hold data, where it is not the first alone.
-DATA = {"Concat": range(64), "Clip": range(3), "Pad": (0, 2)}
+DATA = {"Concat": range(64), "Clip": range(3), "Max": range(64), "Min": range(64), "Pad": (0, 2)}
 BYTES = (np.uint8, np.int8)
 
 
@@ -61,6 +63,30 @@ def ranked(node, arrays, outputs):
     positions = node.op_type in ("ArgMax", "ArgMin")
     outputs = [rank(out) if out.dtype == kind and not positions else out for out in outputs]
     return arrays, outputs, "coarse ranks" if coarse else "ranks"
+
+
+def domain(op, arrays, outputs):
+    """Of which numbers a case is: `bytes`, integers of `others` lengths, or `floats`."""
+    def kind(array):
+        name = TensorProto.DataType.Name(array.data_type) if isinstance(array, onnx.TensorProto) else array.dtype.name
+        return name.lower()
+
+    if op in ("QuantizeLinear", "DequantizeLinear"):
+        # The other side is float by definition; a zero point has the integers' type.
+        sides = arrays[:1] if op[0] == "D" else outputs
+        return "bytes" if all(kind(a) in ("uint8", "int8") for a in sides) else "others"
+    if op == "DynamicQuantizeLinear":
+        return "floats"
+    tensors = [a for a in [arrays[0] if arrays else None, *outputs] if isinstance(a, (np.ndarray, onnx.TensorProto))]
+    kinds = {kind(a) for a in tensors}
+    if op == "QLinearMatMul" and kind(arrays[1]) != "float32" or not tensors:
+        return "others"
+    if op in MOVES + ["ArgMax", "ArgMin", "MaxPool", "Clip", "Max", "Min"]:
+        return "bytes"
+    if any("float" in name or name == "double" for name in kinds):
+        return "floats"
+    # Positions and sums are longer than what they are of.
+    return "bytes" if kind(tensors[0]) in ("uint8", "int8") and kinds <= {"uint8", "int8", "int32", "int64"} else "others"
 
 
 def plane(size):
@@ -99,7 +125,7 @@ class Written:
         mode = next((a.s for a in self.node.attribute if a.name == "mode"), b"nearest")
         moves = op in MOVES + CHOICES or op == "Resize" and mode == b"nearest"
         if moves and first is not None and first.dtype not in BYTES and first.size > 0:
-            coded = ranked(self.node, list(self.arrays), self.outputs) if first.dtype.kind in "fi" else None
+            coded = ranked(self.node, list(self.arrays), self.outputs) if first.dtype.kind in "fiu" else None
             if coded:
                 self.arrays, self.outputs, word = coded
                 self.words.append(word)
@@ -213,16 +239,18 @@ def main(folder):
         if graph is None or len(graph.node) != 1 or not case.data_sets or case.name.endswith("_expanded"):
             continue
         node = graph.node[0]
-        if node.domain or node.op_type not in MOVES + CHOICES + QUANTISED + FLOATS:
+        if node.domain or node.op_type not in MOVES + CHOICES + QUANTISED + BYTEWISE + FLOATS:
             continue
         written = Written(case)
+        mode = next((a.s for a in node.attribute if a.name == "mode"), b"nearest")
+        of = "bytes" if node.op_type == "Resize" and mode == b"nearest" else domain(node.op_type, written.arrays, written.outputs)
         model, data = written.asked()
         target = folder / case.name
         target.mkdir(parents=True)
         (target / "model.onnx").write_bytes(model.SerializeToString())
         sides = [dim.dim_value or 1 for dim in model.graph.input[0].type.tensor_type.shape.dim] if model.graph.input else []
         height, width = ([1, 1] + sides)[-2:]
-        head = [f"op {node.op_type}", "as " + ("; ".join(written.words) or "it is"), f"image {height} {width}"]
+        head = [f"op {node.op_type}", "as " + ("; ".join(written.words) or "it is"), f"of {of}", f"image {height} {width}"]
         (target / "case.txt").write_text("\n".join(head + data) + "\n")
 
 

@@ -308,8 +308,8 @@ def refused(root, Graph):
     t = g.node("Reshape", [g.node("Expand", ["image", g.const([180, 3, 8, 8], np.int64)]), g.const([1, -1], np.int64)])
     done(g.node("MatMulInteger", [t, g.const(np.zeros((34560, 1), U8))]), np.int32)
 
-    g, done = graph("add_of_integers")
-    done(g.node("Add", ["image", "image"]))
+    g, done = graph("div_of_integers")
+    done(g.node("Div", ["image", "image"]))
 
     g, done = graph("cast_to_double")
     done(g.node("Cast", ["image"], to=11), np.float32)

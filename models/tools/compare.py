@@ -6,10 +6,9 @@ shows outputs only, so FOLDER/part-N.onnx are copies of the model that also hand
 FOLDER/part-N.bin is what onnxruntime gives for them, input by input. Prints one line of JSON.
 """
 import json
-import sys
-from pathlib import Path
 
-PINNED = "onnx==1.23.0 onnxruntime==1.31.0"
+from ask import answer, floats, session, tools
+
 # Outputs of one part: what a graph may have, without its own.
 AT_ONCE = 15
 # Where each operator that gives integers has the zero point of its result.
@@ -17,21 +16,6 @@ ZERO_POINT = {
     "QuantizeLinear": 2, "QLinearConv": 7, "QLinearMatMul": 7, "QLinearAdd": 7, "QLinearMul": 7, "QGemm": 8, "QLinearConcat": 1,
     "QLinearSigmoid": 4, "QLinearLeakyRelu": 4, "QLinearSoftmax": 4, "QLinearGlobalAveragePool": 4, "QLinearAveragePool": 4,
 }
-
-
-class Refused(Exception):
-    """A sentence for whoever asked."""
-
-
-def tools():
-    try:
-        import numpy
-        import onnx
-        import onnxruntime
-    except ImportError as error:
-        raise Refused(f"{sys.executable} cannot import {error.name}; run: {sys.executable} -m pip install {PINNED}")
-    onnxruntime.set_default_logger_severity(3)
-    return numpy, onnx, onnxruntime
 
 
 def integers(onnx, model):
@@ -51,20 +35,6 @@ def integers(onnx, model):
         if kind in (onnx.TensorProto.UINT8, onnx.TensorProto.INT8):
             found[node.output[0]] = kind
     return found
-
-
-def floats(np, tensor, request):
-    """What the chain's first step makes of bytes: (byte / 255 - mean) / deviation, in float32."""
-    x = tensor.astype(np.float32) / np.float32(255)
-    if request["normalise"]:
-        shape = [1, -1, 1, 1] if request["layout"] == "nchw" else [1, 1, 1, -1]
-        million = np.float32(1e6)
-        mean, deviation = (
-            (np.array([one[key] for one in request["normalise"]], np.float32) / million).reshape(shape)
-            for key in ("mean", "deviation")
-        )
-        x = (x - mean) / deviation
-    return x
 
 
 def run(folder):
@@ -91,13 +61,7 @@ def run(folder):
         part.graph.output.extend(onnx.helper.make_tensor_value_info(name, wanted[name], None) for name in more)
         path = folder / f"part-{len(parts)}.onnx"
         onnx.save(part, path)
-        options = ort.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        options.log_severity_level = 3
-        try:
-            runner = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-        except Exception as error:
-            raise Refused(f"onnxruntime does not run it: {str(error).splitlines()[0][:200]}")
+        runner = session(ort, path)
         names = (first if at == 0 else []) + more
         with open(folder / f"part-{len(parts)}.bin", "wb") as file:
             for feed in feeds:
@@ -107,13 +71,5 @@ def run(folder):
     return {"onnxruntime": ort.__version__, "parts": parts}
 
 
-def main():
-    try:
-        answer = {"ok": True, **run(Path(sys.argv[1]))}
-    except Refused as error:
-        answer = {"ok": False, "error": str(error)}
-    print(json.dumps(answer))
-
-
 if __name__ == "__main__":
-    main()
+    answer(run)

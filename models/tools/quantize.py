@@ -9,26 +9,8 @@ Settings: weights int8, symmetric, per output channel; activations uint8; static
 sigmoid that ends the graph is taken off: the manifest's table of probabilities does that, in integers.
 """
 import json
-import sys
-from pathlib import Path
 
-PINNED = "onnx==1.23.0 onnxruntime==1.31.0"
-
-
-class Refused(Exception):
-    """A sentence for whoever asked."""
-
-
-def tools():
-    try:
-        import numpy
-        import onnx
-        import onnxruntime
-        from onnxruntime.quantization import quantize_static  # noqa: F401
-    except ImportError as error:
-        raise Refused(f"{sys.executable} cannot import {error.name}; run: {sys.executable} -m pip install {PINNED}")
-    onnxruntime.set_default_logger_severity(3)
-    return numpy, onnx, onnxruntime
+from ask import Refused, answer, floats, session, tools
 
 
 def load(onnx, path):
@@ -91,29 +73,8 @@ def without_tail(onnx, model):
     return last[0].op_type
 
 
-def session(ort, path):
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.log_severity_level = 3
-    return ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-
-
-def floats(np, tensors, request):
-    """What the chain's first step makes of bytes: (byte / 255 - mean) / deviation, in float32."""
-    x = tensors.astype(np.float32) / np.float32(255)
-    if request["normalise"]:
-        shape = [1, -1, 1, 1] if request["layout"] == "nchw" else [1, 1, 1, -1]
-        million = np.float32(1e6)
-        mean, deviation = (
-            (np.array([one[key] for one in request["normalise"]], np.float32) / million).reshape(shape)
-            for key in ("mean", "deviation")
-        )
-        x = (x - mean) / deviation
-    return x
-
-
 def run(folder):
-    np, onnx, ort = tools()
+    np, onnx, ort = tools("onnxruntime.quantization")
     from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantFormat, QuantType, quantize_static
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
@@ -127,10 +88,7 @@ def run(folder):
     for output in model.graph.output:
         output.type.tensor_type.ClearField("shape")
     onnx.save(model, folder / "float.onnx")
-    try:
-        runner = session(ort, folder / "float.onnx")
-    except Exception as error:
-        raise Refused(f"onnxruntime does not run it: {str(error).splitlines()[0][:200]}")
+    runner = session(ort, folder / "float.onnx")
 
     tensors = np.fromfile(folder / "inputs.bin", np.uint8).reshape(-1, *request["dims"][1:])
     images = [floats(np, one[None], request) for one in tensors]
@@ -169,13 +127,5 @@ def run(folder):
     return {"onnxruntime": ort.__version__, "taken_off": tail, "outputs": int(said[0].size)}
 
 
-def main():
-    try:
-        answer = {"ok": True, **run(Path(sys.argv[1]))}
-    except Refused as error:
-        answer = {"ok": False, "error": str(error)}
-    print(json.dumps(answer))
-
-
 if __name__ == "__main__":
-    main()
+    answer(run)

@@ -66,6 +66,15 @@ def groups(images):
         group = least
 
 
+def likeness(images, fold):
+    """How much each picture correlates, at 56 × 56 pixels, as it is or mirrored, with the one of another fold that is most like it."""
+    share = overlaps(SIDE, 56).astype(np.float64)
+    cells = np.stack([share @ image @ share.T for image in images])
+    unit = lambda x: (x - x.mean(1, keepdims=True)) / np.linalg.norm(x - x.mean(1, keepdims=True), axis=1, keepdims=True)
+    plain, mirrored = unit(cells.reshape(len(images), -1)), unit(cells[:, :, ::-1].reshape(len(images), -1))
+    return np.where(fold[:, None] != fold[None], np.maximum(plain @ plain.T, plain @ mirrored.T), -1).max(1)
+
+
 def folds(labels, group):
     """The fold of each picture. Groups, the large ones first, then by seed, each go where their class is rarest."""
     rng = np.random.default_rng(SEED)

@@ -4,6 +4,7 @@
 //! integer graph. Thresholds and seeds were chosen on validation (each model's `CARD.md`). The pictures of the cards
 //! ([`picture`]) are made of the very outputs: the bench fails where they show others, `--record` draws them anew.
 
+mod folds;
 mod held_out;
 mod picture;
 
@@ -15,6 +16,7 @@ use aceso_inference::{
 };
 use aceso_types::{Manifest, guest::Answers, manifest::Onnx};
 use anyhow::{Context, Result, ensure};
+use folds::Folds;
 use held_out::{Sample, Source};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -61,6 +63,16 @@ const CASES: [Case; 3] = [
         resnet: None,
     },
 ];
+const ULTRASOUND: Folds = Folds {
+    folder: "breast-ultrasound",
+    data: "busi",
+    origin: "https://scholar.cu.edu.eg/?q=afahmy/pages/dataset (resized to 256 × 256)",
+    modality: "US",
+    body_part: "BREAST",
+    classes: ["benign", "malignant", "normal"],
+    auc_must: 0.87,
+    apart: 0.005,
+};
 /// Other labels than the true ones, so many times.
 const SHUFFLES: u64 = 200;
 
@@ -88,15 +100,35 @@ pub(crate) fn run(root: &Path, data: Option<PathBuf>, record: bool, mut emit: im
                     .with_context(|| format!("measuring models/{}", case.folder))?;
                 measured += 1;
             }
-            Err(_) => eprintln!(
-                "models/{} is not measured: {} is not there; get it from {} and name its folder with --data",
-                case.folder,
-                file.display(),
-                case.source.origin()
-            ),
+            Err(_) => missing(case.folder, &file, &case.source.origin()),
         }
     }
+    let pictures = data.join(ULTRASOUND.data);
+    if pictures.is_dir() {
+        ULTRASOUND.measure(root, &pictures, record, &mut emit).context("measuring models/breast-ultrasound")?;
+        measured += 1;
+    } else {
+        missing(ULTRASOUND.folder, &pictures, ULTRASOUND.origin);
+    }
     ensure!(measured > 0, "there was nothing to measure on in {}", data.display());
+    Ok(())
+}
+
+fn missing(model: &str, file: &Path, origin: &str) {
+    let file = file.display();
+    eprintln!(
+        "models/{model} is not measured: {file} is not there; get it from {origin} and name its folder with --data"
+    );
+}
+
+/// Compares a card's picture with what is drawn of these outputs, or keeps it anew.
+fn compare(folder: &Path, name: &str, drawn: &str, record: bool) -> Result<()> {
+    let path = folder.join(name);
+    if record {
+        return std::fs::write(&path, drawn).with_context(|| format!("writing {}", path.display()));
+    }
+    let kept = std::fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
+    ensure!(kept == drawn, "{} shows other outputs than these: draw it anew with --record", path.display());
     Ok(())
 }
 
@@ -181,16 +213,7 @@ impl Case {
             ("calibration.svg", picture::calibration(&about("calibration"), &[(self.classes[0], read)])),
             ("confusion.svg", picture::confusion(&about("confusion"), &self.classes, &counts)),
         ];
-        for (name, drawn) in pictures {
-            let path = folder.join(name);
-            if record {
-                std::fs::write(&path, drawn).with_context(|| format!("writing {}", path.display()))?;
-            } else {
-                let kept = std::fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
-                ensure!(kept == drawn, "{} shows other outputs than these: draw it anew with --record", path.display());
-            }
-        }
-        Ok(())
+        pictures.into_iter().try_for_each(|(name, drawn)| compare(folder, name, &drawn, record))
     }
 }
 

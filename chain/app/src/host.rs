@@ -117,11 +117,6 @@ struct Loaded {
     misses: u64,
 }
 
-/// Bytes that a model takes while it is ready.
-fn weight(model: &Model) -> u64 {
-    model.facts().weight_bytes.saturating_add(model.facts().peak_bytes)
-}
-
 /// What the cache of models holds, and how often it was asked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct ModelStats {
@@ -184,7 +179,7 @@ impl ModelCache {
     /// Keeps a model as the least recently used of all, where there is room beside the others.
     pub(crate) fn put_beside(&self, id: ModelId, model: Arc<Model>) -> bool {
         let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
-        let bytes = loaded.bytes.saturating_add(weight(&model));
+        let bytes = loaded.bytes.saturating_add(model.facts().resident());
         if bytes > self.bytes_max {
             return false;
         }
@@ -199,16 +194,16 @@ impl ModelCache {
         let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
         loaded.uses += 1;
         let now = loaded.uses;
-        loaded.bytes = loaded.bytes.saturating_add(weight(&model));
+        loaded.bytes = loaded.bytes.saturating_add(model.facts().resident());
         if let Some((old, _)) = loaded.models.insert(id, (model, now)) {
-            loaded.bytes = loaded.bytes.saturating_sub(weight(&old));
+            loaded.bytes = loaded.bytes.saturating_sub(old.facts().resident());
         }
         while loaded.bytes > self.bytes_max && loaded.models.len() > 1 {
             let Some(oldest) = loaded.models.iter().min_by_key(|(_, (_, used))| *used).map(|(id, _)| *id) else {
                 break;
             };
             if let Some((old, _)) = loaded.models.remove(&oldest) {
-                loaded.bytes = loaded.bytes.saturating_sub(weight(&old));
+                loaded.bytes = loaded.bytes.saturating_sub(old.facts().resident());
             }
         }
     }

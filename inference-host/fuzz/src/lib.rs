@@ -1,19 +1,22 @@
 //! What strangers send, as functions of bytes: each must answer, and answer the same on every set of kernels.
 //!
-//! libFuzzer drives them where it is installed, for as long as one likes, without a sanitizer and with stable Rust:
+//! libFuzzer drives them where it is installed (`cargo install cargo-fuzz --locked`), for as long as one likes, without a
+//! sanitizer and with stable Rust. In `inference-host`, or with `manifest` or `image` and `fuzz/corpus` of that name:
 //!
-//! ```text
-//! cargo fuzz run model --sanitizer none
+//! ```sh
+//! mkdir -p /tmp/found
+//! cargo fuzz run --sanitizer none model /tmp/found tests/vectors -- -max_total_time=600 -max_len=16384
 //! ```
 //!
 //! or, without `cargo fuzz` (coverage is the compiler's own, so nothing but a C++ compiler is needed):
 //!
-//! ```text
-//! cd inference-host/fuzz
-//! RUSTFLAGS="--cfg fuzzing -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4
-//!   -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table
-//!   -Cllvm-args=-sanitizer-coverage-trace-compares" cargo build --release --target x86_64-unknown-linux-gnu
-//! target/x86_64-unknown-linux-gnu/release/model -max_total_time=600 /tmp/found corpus/model ../tests/vectors
+//! ```sh
+//! mkdir -p /tmp/found
+//! RUSTFLAGS="--cfg fuzzing -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
+//! -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
+//! -Cllvm-args=-sanitizer-coverage-trace-compares" \
+//! cargo build --release --manifest-path fuzz/Cargo.toml --target x86_64-unknown-linux-gnu --target-dir /tmp/fuzz
+//! /tmp/fuzz/x86_64-unknown-linux-gnu/release/model -max_total_time=600 -max_len=16384 /tmp/found tests/vectors
 //! ```
 //!
 //! What it finds goes into `corpus/`, where `tests/fuzz.rs` replays it for ever.

@@ -22,6 +22,10 @@ pub(super) fn decode(bytes: &[u8], limits: Limits) -> Result<Image, ImageError> 
     if let Some(animation) = reader.info().animation_control() {
         return Err(ImageError::Animated { frames: animation.num_frames });
     }
+    // Of 3 to 768 bytes, which the decoder has seen to (PNG, third edition, 11.2.2); a broken last colour would end it.
+    if let Some(palette) = reader.info().palette.as_ref().filter(|palette| !palette.len().is_multiple_of(3)) {
+        return Err(ImageError::Png(format!("the palette has {} bytes, not 3 for each colour", palette.len())));
+    }
     let (color, depth) = reader.output_color_type();
     let (samples, alpha) = match color {
         ColorType::Grayscale => (1, false),

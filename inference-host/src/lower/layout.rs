@@ -266,8 +266,7 @@ pub(super) fn clip(node: &Node<'_>, builder: &mut Builder) -> Result<Value, Node
         };
         let (lo, hi) = formula::limits(signed);
         let (lo, hi) = (bound(1, "min", lo)?, bound(2, "max", hi)?);
-        check_order(lo <= hi)?;
-        return builder.clamp(*id, lo, hi).map(Value::Int);
+        return builder.clamp(*id, lo.min(hi), hi).map(Value::Int);
     }
     let (low, high) = if node.opset < 11 {
         (node.attributes.float("min")?, node.attributes.float("max")?)
@@ -275,10 +274,8 @@ pub(super) fn clip(node: &Node<'_>, builder: &mut Builder) -> Result<Value, Node
         (node.number(1, "min")?, node.number(2, "max")?)
     };
     let clip = Clip { low: low.unwrap_or(f32::NEG_INFINITY), high: high.unwrap_or(f32::INFINITY) };
-    check_order(clip.low <= clip.high)?;
+    if clip.low > clip.high {
+        return Err(NodeFault::Operand { operand: "min", reason: "must not be above max" });
+    }
     qdq::clip(value, builder, clip)
-}
-
-fn check_order(holds: bool) -> Result<(), NodeFault> {
-    if holds { Ok(()) } else { Err(NodeFault::Operand { operand: "min", reason: "must not be above max" }) }
 }

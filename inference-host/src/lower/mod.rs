@@ -7,6 +7,7 @@
 //! Whatever is not in [`Lowering::node`]'s match does not run.
 
 mod builder;
+mod bytes;
 mod compute;
 mod curve;
 mod layout;
@@ -225,6 +226,14 @@ impl Lowering {
             (ONNX, "Gemm") => qdq::gemm(&node, builder, own)?,
             (ONNX, "MatMul") => qdq::matmul(&node, builder, own)?,
             (ONNX, "ConvTranspose") => transposed::conv_transpose(&node, builder, own)?,
+            (
+                ONNX,
+                op @ ("Add" | "Sub" | "Mul" | "Div" | "Mod" | "Min" | "Max" | "BitShift" | "BitwiseAnd" | "BitwiseOr"
+                | "BitwiseXor"),
+            ) if bytes::reads(&node) => bytes::pairs(&node, builder, op)?,
+            (ONNX, op @ ("BitwiseNot" | "Abs" | "Neg" | "Sign")) if bytes::reads(&node) => {
+                bytes::function(&node, builder, op)?
+            }
             (ONNX, "Add" | "Sub" | "Mul" | "Div") => qdq::binary(&node, builder, own)?,
             (ONNX, "Softmax") => qdq::softmax(&node, builder, own)?,
             (ONNX, "LayerNormalization") => qdq::pending(own, rows::layer_normalization(&node, builder)?),

@@ -126,19 +126,19 @@ pub(super) fn split(node: &Node<'_>, builder: &mut Builder, outputs: usize) -> R
     (0..outputs).map(&mut part).collect()
 }
 
-/// Gather(data, indices): constant indices, one number or a list.
+/// Gather(data, indices): constant indices, whose dimensions take the place of the one that they are about.
 pub(super) fn gather(node: &Node<'_>, builder: &mut Builder) -> Result<Value, NodeFault> {
     node.at_most(2)?;
     let axis = node.attributes.int("axis")?.unwrap_or(0);
     let indices = node.constant(1, "indices")?;
     let listed = match &indices.data {
-        Data::I64(values) if indices.dims.len() <= 1 && values.len() <= PLACES_MAX => values.clone(),
-        Data::I32(values) if indices.dims.len() <= 1 && values.len() <= PLACES_MAX => {
-            values.iter().copied().map(i64::from).collect()
+        Data::I64(values) if values.len() <= PLACES_MAX => values.clone(),
+        Data::I32(values) if values.len() <= PLACES_MAX => values.iter().copied().map(i64::from).collect(),
+        _ => {
+            return Err(NodeFault::Operand { operand: "indices", reason: "must be int64 or int32, and not very many" });
         }
-        _ => return Err(NodeFault::Operand { operand: "indices", reason: "must be a number or a list of integers" }),
     };
-    let scalar = indices.dims.is_empty();
+    let shape_of_indices = indices.dims.clone();
     moved(node, builder, move |builder, id| {
         let mut dims = builder.dims(id).to_vec();
         let axis = axis_of(axis, dims.len())?;
@@ -149,10 +149,10 @@ pub(super) fn gather(node: &Node<'_>, builder: &mut Builder) -> Result<Value, No
             .collect::<Result<_, _>>()
             .map_err(|_| NodeFault::Operand { operand: "indices", reason: "must lie in the dimension" })?;
         let id = builder.pick(id, places)?;
-        if !scalar {
+        if shape_of_indices.len() == 1 {
             return Ok(id);
         }
-        dims.remove(axis);
+        dims.splice(axis..=axis, shape_of_indices.iter().copied());
         builder.view(id, dims)
     })
 }

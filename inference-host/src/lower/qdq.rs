@@ -243,11 +243,8 @@ pub(super) fn binary(node: &Node<'_>, builder: &mut Builder, site: Site) -> Resu
         _ => |a, b| a / b,
     };
     for (index, operand) in [(0, "A"), (1, "B")] {
-        if matches!(node.value(index, operand)?, Value::Int(_) | Value::Wide(_)) {
-            return Err(NodeFault::Operand {
-                operand,
-                reason: "is integers, whose sums and products wrap; dequantise it",
-            });
+        if matches!(node.value(index, operand)?, Value::Wide(_)) {
+            return Err(NodeFault::Operand { operand, reason: WIDE });
         }
     }
     if let Some(value) = wide::binary(node, builder, &site.op)? {

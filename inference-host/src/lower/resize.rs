@@ -59,11 +59,14 @@ pub(super) fn resize(node: &Node<'_>, builder: &mut Builder, site: Site) -> Resu
     // What only cubes and cut-outs look at.
     node.attributes.float("cubic_coeff_a")?;
     node.attributes.float("extrapolation_value")?;
-    if text("keep_aspect_ratio_policy", "stretch")? != "stretch" {
-        return Err(fault("keep_aspect_ratio_policy", "must be stretch"));
-    }
+    let keep: Option<Keep> = match text("keep_aspect_ratio_policy", "stretch")? {
+        "stretch" => None,
+        "not_larger" => Some(f32::min),
+        "not_smaller" => Some(f32::max),
+        _ => return Err(fault("keep_aspect_ratio_policy", "must be stretch, not_larger or not_smaller")),
+    };
     let Some(dims) = below(node, 0).map(|id| builder.dims(id).to_vec()) else { return Err(NodeFault::Float) };
-    let sides = sides(node, &dims)?;
+    let sides = sides(node, &dims, keep)?;
     check_places(&sides.iter().map(|side| side.to).collect::<Vec<_>>())?;
     let at = |side: &Side| (0..side.to).map(|place| mapping.source(side, place)).collect::<Vec<_>>();
     match text("mode", "nearest")? {
@@ -87,6 +90,9 @@ pub(super) fn resize(node: &Node<'_>, builder: &mut Builder, site: Site) -> Resu
     }
 }
 
+/// Which of two ratios holds for all sides.
+type Keep = fn(f32, f32) -> f32;
+
 /// One dimension: elements before and after, and their ratio.
 struct Side {
     from: usize,
@@ -94,7 +100,7 @@ struct Side {
     scale: f32,
 }
 
-fn sides(node: &Node<'_>, dims: &[usize]) -> Result<Vec<Side>, NodeFault> {
+fn sides(node: &Node<'_>, dims: &[usize], keep: Option<Keep>) -> Result<Vec<Side>, NodeFault> {
     let (scales, sizes) = if node.opset < 11 { (1, usize::MAX) } else { (2, 3) };
     let given = |index: usize| match node.optional(index) {
         Some(Value::Constant(constant)) if constant.dims.iter().product::<usize>() == 0 => None,
@@ -118,6 +124,13 @@ fn sides(node: &Node<'_>, dims: &[usize]) -> Result<Vec<Side>, NodeFault> {
             let to =
                 usize::try_from(size).ok().filter(|to| (1..=SIDE_MAX).contains(to)).ok_or_else(|| fault("sizes"))?;
             sides[axis] = Side { from: dims[axis], to, scale: formula::ratio(to, dims[axis]) };
+        }
+        let Some(keep) = keep else { return Ok(sides) };
+        if let Some(scale) = axes.iter().map(|&axis| sides[axis].scale).reduce(keep) {
+            for &axis in &axes {
+                let to = Some(formula::in_ratio(dims[axis], scale)).filter(|to| (1..=SIDE_MAX).contains(to));
+                sides[axis] = Side { from: dims[axis], to: to.ok_or_else(|| fault("sizes"))?, scale };
+            }
         }
         return Ok(sides);
     }

@@ -67,8 +67,13 @@ impl Graph {
 
     /// A list of int64.
     pub(crate) fn ints(&mut self, values: &[i64]) -> String {
+        self.ints_of(&[values.len() as i64], values)
+    }
+
+    /// Several, in a shape.
+    pub(crate) fn ints_of(&mut self, shape: &[i64], values: &[i64]) -> String {
         let packed: Vec<u8> = values.iter().flat_map(|&value| varint(value.cast_unsigned())).collect();
-        self.constant(&[values.len() as i64], INT64, bytes(7, packed))
+        self.constant(shape, INT64, bytes(7, packed))
     }
 
     /// Floats of one value.

@@ -55,11 +55,29 @@ impl Bundled {
         Kernels::available().into_iter().map(with).collect()
     }
 
-    /// The quantised output for a picture's file.
+    /// The quantised output for a picture's file, the first where there are several.
     pub fn output(&self, model: &Model, manifest: &Manifest, file: &[u8]) -> u8 {
+        self.outputs(model, manifest, file)[0]
+    }
+
+    /// The quantised outputs for a picture's file.
+    pub fn outputs(&self, model: &Model, manifest: &Manifest, file: &[u8]) -> Vec<u8> {
         let stated = Stated { modality: self.modality.into(), body_part: self.body_part.into() };
         let tensor = decode(file, Limits::default()).unwrap().to_tensor(&manifest.pipeline, &stated).unwrap();
-        model.run(&[tensor]).unwrap()[0].data()[0]
+        model.run(&[tensor]).unwrap()[0].data().to_vec()
+    }
+
+    /// Checks that sixteen square pictures that show nothing give what `golden/synthetic.txt` has, with every set of kernels.
+    pub fn gives_the_recorded_outputs(&self, side: u32) {
+        let (manifest, models, lines) = (self.manifest(), self.models(), self.golden("synthetic.txt"));
+        assert_eq!(lines.len(), 16);
+        for (i, line) in (0..).zip(lines) {
+            let file = png(side, &synthetic(side, i));
+            for model in &models {
+                let got = words(&self.outputs(model, &manifest, &file));
+                assert_eq!([vec![i.to_string()], got].concat(), line, "{}", model.kernels());
+            }
+        }
     }
 
     /// Checks that the manifest names the model's file, and gives its id and the graph's shape.
@@ -75,8 +93,7 @@ impl Bundled {
     /// float parent, and how many pictures the finding is right for; `None` where the archive is not at hand. `sick` is
     /// the archive's label of the finding.
     pub fn test_split(&self, archive: &str, sick: u8) -> Option<(i64, i64, usize)> {
-        let beside = "../../shared/data";
-        let data = std::env::var_os("ACESO_DATA").map_or_else(|| PathBuf::from(beside), PathBuf::from);
+        let data = data();
         let Ok(bytes) = std::fs::read(data.join(archive)) else {
             println!("skipped: {archive} is not in {}", data.display());
             return None;
@@ -111,6 +128,26 @@ impl Bundled {
     }
 }
 
+/// The folder of data that the project does not carry.
+pub fn data() -> PathBuf {
+    let beside = "../../shared/data";
+    std::env::var_os("ACESO_DATA").map_or_else(|| PathBuf::from(beside), PathBuf::from)
+}
+
+/// Pixels of picture `i` of sixteen that show nothing: `synthetic` in `models/tools/publish.py`.
+fn synthetic(side: u32, i: u32) -> Vec<u8> {
+    let pixel = |at: u32| {
+        let (y, x) = (at / side, at % side);
+        u8::try_from((37 * i + 7 * x * (i % 5 + 1) + y * y) % 256).unwrap()
+    };
+    (0..side * side).map(pixel).collect()
+}
+
+/// Outputs as a golden file has them.
+pub fn words(outputs: &[u8]) -> Vec<String> {
+    outputs.iter().map(u8::to_string).collect()
+}
+
 /// A square grey picture of 8 bits as PNG.
 pub fn png(side: u32, pixels: &[u8]) -> Vec<u8> {
     let mut file = Vec::new();
@@ -121,7 +158,8 @@ pub fn png(side: u32, pixels: &[u8]) -> Vec<u8> {
     file
 }
 
-fn auc_micro(scores: &[i64], sick: &[bool]) -> i64 {
+/// AUC in millionths, by counting pairs.
+pub fn auc_micro(scores: &[i64], sick: &[bool]) -> i64 {
     let of = |wanted: bool| {
         let chosen = scores.iter().zip(sick).filter(move |&(_, &sick)| sick == wanted);
         chosen.map(|(&score, _)| score).collect::<Vec<i64>>()

@@ -103,6 +103,21 @@ fn depths_and_colours_that_png_does_not_have_are_named() {
 }
 
 #[test]
+fn a_palette_has_whole_colours_and_at_most_256() {
+    let with = |bytes: usize| encode(1, 1, ColorType::Indexed, BitDepth::Eight, &[0], &vec![7; bytes]);
+    for bytes in [3, 6, 768] {
+        assert_eq!(open(&with(bytes)).samples(), 3);
+    }
+    let said = |bytes| decode(&with(bytes), Limits::default()).unwrap_err().to_string();
+    for bytes in [4, 5, 49, 767] {
+        assert!(said(bytes).ends_with(&format!("the palette has {bytes} bytes, not 3 for each colour")), "{bytes}");
+    }
+    for bytes in [1, 2, 769, 771, 3000] {
+        assert!(said(bytes).contains("Chunk length wrong"), "{bytes}");
+    }
+}
+
+#[test]
 fn bombs_are_refused_before_anything_is_allocated() {
     let header = |width: u32, height: u32| {
         let mut chunk = b"IHDR".to_vec();

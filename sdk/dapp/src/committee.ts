@@ -10,6 +10,7 @@ import {
   reportOf,
 } from "@aceso/sdk";
 
+import { disputing } from "./disputing.js";
 import { button, download, field, fileOf, form, h, id, line, say, sentenceOf } from "./dom.js";
 import { exporting } from "./exporting.js";
 import { type Stored, bringResult, keptBy, resultFile, sealedFile, withPoint } from "./opening.js";
@@ -124,6 +125,7 @@ function proven(
     h("div", { className: "row" }, ...(isKept ? [show] : []), here, ...(long ? [long.save] : []), save, roots, ...exports),
     says,
     ...(long ? [long.bring] : []),
+    disputing(receipt),
     details(receipt, verified, pinned),
     sentences.clinical(),
   ];
@@ -147,7 +149,7 @@ function longResult(read: number, stored: Stored, says: HTMLElement): Record<"ke
 
 /** What the model said, and all that it computed as files. */
 const told = (read: number, got: OpenedOutcome): HTMLElement[] => [
-  ...outcome({ outcome: got, read, files: got.files }),
+  ...outcome({ outcome: got }),
   ...elements(read, got.files),
 ];
 

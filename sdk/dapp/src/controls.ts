@@ -1,7 +1,8 @@
 /** Controls that several screens have. */
-import type { Aceso, RecordRow } from "@aceso/sdk";
+import type { Aceso, Model, RecordRow } from "@aceso/sdk";
 
 import { field, h, options } from "./dom.js";
+import { contract } from "./session.js";
 
 /** An account, typed or pasted. */
 export const accountInput = (aceso: Aceso, id: string): HTMLInputElement =>
@@ -11,6 +12,33 @@ export const accountInput = (aceso: Aceso, id: string): HTMLInputElement =>
 export async function modelSelect(aceso: Aceso, id: string): Promise<HTMLSelectElement> {
   const active = (await aceso.models()).filter((model) => model.status === 1);
   return h("select", { id, required: true }, ...options(active.map((one) => [one.id, one.manifest.name])));
+}
+
+/** The models that can be read with now, to be ticked; the only one is. */
+export async function modelBoxes(aceso: Aceso, id: string): Promise<{ element: HTMLFieldSetElement; chosen(): Model[] }> {
+  const active = (await aceso.models()).filter((model) => model.status === 1);
+  const boxes = active.map((model, at) => {
+    const box = h("input", { id: `${id}-${at}`, type: "checkbox", value: model.id, defaultChecked: active.length === 1 });
+    return { model, box, element: h("label", { className: "check" }, box, model.manifest.name) };
+  });
+  const none = h("p", { className: "soft" }, "The chain has no model yet.");
+  const list = boxes.length > 0 ? boxes.map(({ element }) => element) : [none];
+  const element = h("fieldset", { id }, h("legend", {}, "Models"), ...list);
+  return { element, chosen: () => boxes.filter(({ box }) => box.checked).map(({ model }) => model) };
+}
+
+/** Texts that stand apart, each once. */
+export const apart = (control: HTMLInputElement | HTMLTextAreaElement): string[] => [
+  ...new Set(control.value.split(/[\s,]+/).filter(Boolean)),
+];
+
+/** Contracts through which a read may come, typed or pasted; the insurer's is offered where it is known. */
+export async function viaInput(id: string): Promise<{ element: HTMLElement; chosen(): string[] }> {
+  const insurance = await contract("insurance");
+  const known = insurance ? h("datalist", { id: `${id}-known` }, h("option", { value: insurance }, "the insurance contract")) : null;
+  const control = h("input", { id, autocomplete: "off", spellcheck: false, ...(known && { list: known.id }) });
+  const hint = "contracts, with spaces between: a read that comes another way is refused; empty: any way";
+  return { element: h("div", {}, field("Only through", control, hint), known), chosen: () => apart(control) };
 }
 
 /** What models are called. */

@@ -1,5 +1,5 @@
 /** Sealed records opened in this browser: whose key fits, where the bytes come from, how they look. */
-import { type Aceso, NotProven, type RecordInner, type RecordRow, hex, named } from "@aceso/sdk";
+import { type Aceso, NotProven, type RecordInner, type RecordRow, type Wrapped, hex, named } from "@aceso/sdk";
 
 import { h } from "./dom.js";
 import * as files from "./files.js";
@@ -10,43 +10,63 @@ import { need, readerName } from "./vault.js";
 export const nameOf = (aceso: Aceso, record: RecordRow): string =>
   aceso.verifier.granter.recordName(record.files.map((one) => one.cid));
 
-/**
- * Runs something with the content point of a record, and wipes it: her own, or one that was wrapped for her reader's key.
- * Points are tried against what the record commits to.
- */
-export async function withPoint<T>(
+/** A secret of this account's, and which ciphertext of a record it opens: a wrap's, or the registration's where none is named. */
+interface Held {
+  secret: Uint8Array;
+  from?: Wrapped;
+}
+
+/** Runs something with the secrets that open a record's ciphertexts, her own or her reader's keys, and wipes them. */
+async function withSecrets<T>(
   aceso: Aceso,
   record: RecordRow,
-  use: (point: Uint8Array) => T | Promise<T>,
+  use: (held: readonly Held[]) => T | Promise<T>,
 ): Promise<T> {
-  const { grants } = aceso.verifier;
   const { store } = need(aceso);
-  const held: [secret: Uint8Array, sealed: Uint8Array][] = [];
+  const held: Held[] = [];
   if (record.owner === aceso.address) {
-    held.push([store.key(nameOf(aceso, record)), record.registration.slice(48, 144)]);
+    held.push({ secret: store.key(nameOf(aceso, record)) });
   } else {
     const mine = new Set(store.images);
     for (const { grant } of await aceso.grantsTo(aceso.address)) {
       if (grant?.record !== record.record) continue;
       const place = grant.recipients.findIndex((one) => one.account === aceso.address);
       const name = readerName(grant.recipients[place]?.epoch ?? 0n);
-      if (mine.has(name)) held.push([store.key(name), grants.of(grant.wrap, place)]);
+      if (mine.has(name)) held.push({ secret: store.key(name), from: { given: grant, place } });
     }
   }
-  const commitment = hex(record.commitment);
   try {
-    for (const [secret, sealed] of held) {
-      const point = grants.open(secret, sealed);
+    return await use(held);
+  } finally {
+    held.forEach(({ secret }) => secret.fill(0));
+  }
+}
+
+const NO_KEY = "No key in your key store opens this record: it was not granted to you, or its key was erased.";
+
+/** Runs something with the content point of a record, and wipes it. Points are tried against what the record commits to. */
+export function withPoint<T>(aceso: Aceso, record: RecordRow, use: (point: Uint8Array) => T | Promise<T>): Promise<T> {
+  const { grants, granter } = aceso.verifier;
+  const commitment = hex(record.commitment);
+  return withSecrets(aceso, record, async (held) => {
+    for (const { secret, from } of held) {
+      const point = grants.open(secret, granter.held(record, from));
       try {
         if (hex(grants.commitment(point)) === commitment) return await use(point);
       } finally {
         point.fill(0);
       }
     }
-  } finally {
-    held.forEach(([secret]) => secret.fill(0));
-  }
-  throw new Error("No key in your key store opens this record: it was not granted to you, or its key was erased.");
+    throw new Error(NO_KEY);
+  });
+}
+
+/** Runs something with one of these secrets. All ciphertexts of a record hold the same, as the chain has checked. */
+export function withSecret<T>(aceso: Aceso, record: RecordRow, use: (held: Held) => T | Promise<T>): Promise<T> {
+  return withSecrets(aceso, record, ([first]) => {
+    if (!first) throw new Error(NO_KEY);
+    return use(first);
+  });
 }
 
 /** The sealed file: from this browser, else from the node. */

@@ -3,11 +3,9 @@ import {
   type Model,
   NodeError,
   NotProven,
-  type OutputFile,
   type Receipt,
   type ReceiptRow,
   type Verified,
-  fileOf,
   inWords,
   reportOf,
 } from "@aceso/sdk";
@@ -100,8 +98,8 @@ function refused(verdict: Verdict, reason: string, row: ReceiptRow): HTMLElement
   ];
 }
 
-/** What a read came to; of masks and maps what they are, and the file where whoever looks has it. */
-export function outcome(receipt: Pick<Receipt, "outcome"> & { read?: number; files?: OutputFile[] }): HTMLElement[] {
+/** What a read came to; of masks and maps what they are. */
+export function outcome(receipt: Pick<Receipt, "outcome">): HTMLElement[] {
   const findings = receipt.outcome.findings.map(({ id, present }) =>
     h("p", { className: "finding" }, `${upper(id)}: ${present ? "present" : "not present"}`),
   );
@@ -123,13 +121,7 @@ export function outcome(receipt: Pick<Receipt, "outcome"> & { read?: number; fil
   });
   const readings = (receipt.outcome.readings ?? []).map((reading) => {
     const { name, text } = inWords(reading);
-    const file = fileOf({ read: receipt.read ?? 0, ...(receipt.files ? { files: receipt.files } : {}) }, reading);
-    const says = line();
-    const save = async () => {
-      if (file) download(file.name, file.npy);
-      return "Saved in NumPy’s format, with type and shape, just as it was computed.";
-    };
-    return h("p", {}, `${upper(name)}: ${text} `, ...(file ? [button(`Save ${file.name}`, says, save), says] : []));
+    return h("p", {}, `${upper(name)}: ${text}`);
   });
   return [...findings, ...scores, ...readings];
 }

@@ -1,7 +1,17 @@
 /** Who learns what, and what a guard can do. Said wherever something is granted, asked or shown. */
-import type { Closed, Disputed, JobStatement, PaidSealed, Refused, SealedTerms } from "@aceso/sdk";
+import {
+  type Closed,
+  type ConductRow,
+  type JobRow,
+  type JobStatement,
+  type PaidSealed,
+  type Refused,
+  type Rule,
+  type SealedTerms,
+  signersOf,
+} from "@aceso/sdk";
 
-import { h } from "./dom.js";
+import { h, upper } from "./dom.js";
 
 const learns = (): HTMLElement =>
   h(
@@ -47,6 +57,8 @@ const reseal =
   "grant anew to whom you still trust. Your old key is erased, so deal your key store to your guardians anew. Who has opened the record keeps what she saw.";
 
 const listed = (all: readonly string[], none: string): string => (all.length === 0 ? none : all.join(", "));
+/** “a”, “a and b”, “a, b and c”. */
+const both = (all: readonly string[]): string => [all.slice(0, -1).join(", "), ...all.slice(-1)].filter(Boolean).join(" and ");
 const short = (text: string): string => (text.length > 20 ? `${text.slice(0, 10)}…${text.slice(-6)}` : text);
 
 /** Models by their id. */
@@ -59,20 +71,29 @@ function terms(of: SealedTerms, committee: boolean, used: number, names: Names):
   const passes = of.rewrap ? " May be passed on to others." : "";
   const asks = of.anybody ? "anybody" : listed(of.actors.map(short), "");
   if (!asks) return `To open it themselves; nobody asks for reads by it.${passes}`;
-  const models = listed(
-    of.models.map((one) => names.get(one) ?? short(one)),
-    "any model",
-  );
+  const models = of.models.map((one) => `“${names.get(one) ?? short(one)}”`);
   const purposes = of.purposes.map((code) => PURPOSES.find(([known]) => known === code)?.[1] ?? code);
   const tells = [
     of.findings.length > 0
-      ? `everyone learns of ${of.findings.join(" and ")} whether it is there (at most ${of.bits} ${of.bits === 1 ? "bit" : "bits"})`
+      ? `everyone learns of ${of.findings.join(" and ")} whether it is there (at most ${of.bits} ${of.bits === 1 ? "bit" : "bits"}${of.models.length === 1 ? "" : " for each model"})`
       : "",
     of.sealed ? "outputs are sealed for who holds the key" : "",
     of.open ? "everyone learns the whole outcome" : "",
   ].filter(Boolean);
-  return `For reads that ${asks} may ask for: ${listed(purposes, "no purpose")}, with “${models}”, ${used} of ${of.uses} used; ${tells.join("; ")}.${passes}`;
+  const through = of.via.length > 0 ? `, only through ${both(of.via.map(short))}` : "";
+  return `For reads that ${asks} may ask for${through}: ${listed(purposes, "no purpose")}, with ${both(models) || "any model"}, ${used} of ${of.uses} used; ${tells.join("; ")}.${passes}`;
 }
+
+/** What a consent contract's rule lets be done, or not. */
+function rule(of: Rule, names: Names): string {
+  const models = of.models.map((one) => `“${names.get(one) ?? short(one)}”`);
+  const through = of.via.length > 0 ? `, only through ${both(of.via.map(short))}` : "";
+  return `${"permit" in of.decision ? "may read" : "may not read"} with ${both(models) || "any model"}${through}`;
+}
+
+/** Why an account cannot ask itself. */
+const through = (via: readonly string[]): string =>
+  `The patient lets reads come only through ${both(via.map(short))}: you cannot ask the committee yourself.`;
 
 /** Who learns what of one read, before it is asked for and beside its result. */
 function discloses(of: JobStatement["disclosure"]): string {
@@ -95,14 +116,39 @@ const FAILURES: Record<string, string> = {
 };
 const failure = (reason: string): string => FAILURES[reason] ?? reason;
 
-/** What came of a dispute, said behind where the job stands. */
-function disputed(of: Disputed | undefined): string {
-  if (!of) return "";
-  const { height, wrong, marked } = of;
-  const signers = marked === 1 ? "1 member that had signed it is marked" : `${marked} members that had signed it are marked`;
+/** What a dispute shows and does, before it is raised. */
+function dispute(record: bigint, files: number): string {
+  const all = files === 1 ? "" : `, all ${files} files of it`;
+  return (
+    "Everybody computes this read again, and each member that has signed something else is marked. For that the record’s key is made public: " +
+    `from then on everybody can open record ${record}${all}, for good. Taking grants back or ending the record does not change that. ` +
+    "The sealed file goes to all validators, and you pay what an open read costs. Nothing that was paid for this read comes back."
+  );
+}
+
+/** What came of a dispute, said behind where the job stands. `called` is what an operator is called. */
+function disputed(job: JobRow, called: (operator: string) => string = short): string {
+  if (!job.disputed) return "";
+  const { height, wrong, marked } = job.disputed;
+  const signers = signersOf(job).map(({ operator }) => called(operator));
+  const all = marked === signers.length;
+  const which = all ? `marked for it: ${signers.join(", ")}` : `${marked} of its signers are marked for it: they are among ${signers.join(", ")}`;
   return wrong
-    ? ` Everybody computed it again in block ${height}, and it is FALSE: ${signers}. Do not rely on it.`
-    : ` It was disputed: everybody computed it again in block ${height}, and it is true.`;
+    ? ` Everybody computed it again in block ${height}, and it is FALSE. Do not rely on it. ${upper(which)}.`
+    : ` It was disputed: everybody computed it again in block ${height}, and it is true. Nobody is marked.`;
+}
+
+/** How a member has behaved in committees so far. */
+function conduct(of: ConductRow | undefined): string {
+  const { signed, missed, wrong, lastWrong } = of ?? { signed: 0n, missed: 0n, wrong: 0n, lastWrong: 0n };
+  if (signed + missed + wrong === 0n) return "no read so far";
+  const many = (count: bigint, one: string, more: string) => `${count} ${count === 1n ? one : more}`;
+  const parts = [
+    `${many(signed, "read", "reads")} signed with the others`,
+    missed > 0n ? `${missed} without its signature (slow, or left out: no fault is proven)` : "",
+    wrong > 0n ? `WRONG in ${many(wrong, "read", "reads")}${lastWrong > 0n ? `, last in job ${lastWrong}` : ""}: it signed what is false` : "",
+  ];
+  return parts.filter(Boolean).join("; ");
 }
 
 /** On which terms a policy pays for reads of sealed images. */
@@ -133,7 +179,25 @@ function closed(reason: Closed): string {
   return `the contract says ${JSON.stringify(reason)}`;
 }
 
-export const sentences = { learns, refusal, clinical, sealed, revoke, erase, reseal, terms, discloses, failure, disputed, accepts, closed };
+export const sentences = {
+  learns,
+  refusal,
+  clinical,
+  sealed,
+  revoke,
+  erase,
+  reseal,
+  terms,
+  rule,
+  through,
+  discloses,
+  failure,
+  dispute,
+  disputed,
+  conduct,
+  accepts,
+  closed,
+};
 
 /** Purposes that a patient is offered, by their code in HL7 v3 ActReason. */
 export const PURPOSES: [code: string, label: string][] = [

@@ -21,6 +21,7 @@ import {
 } from "./messages.js";
 import type {
   Claim,
+  Counter,
   GrantState,
   JournalEntry,
   Manifest,
@@ -40,6 +41,8 @@ import type { Verifier } from "./verifier.js";
 
 /** SDK gas of a request for a read. It is not simulated, so that a refusal gets into a block and into the journal. */
 const READ_GAS = 20_000_000;
+/** Blocks after a claim's deadline from which on the insurer may release it (`contracts/insurance`). */
+export const RELEASE_BLOCKS = 1000;
 /** For how many blocks blobs are kept where the caller does not say. */
 const TERM = 100_000n;
 /** How long a signed request for an image is good, in seconds. */
@@ -253,8 +256,23 @@ export class Aceso extends Sealing {
     return this.#rows<Policy>(insurance, "policies", { member: member ?? null }, ({ id }) => id);
   }
 
-  async escrow(insurance: string, policy: number): Promise<bigint> {
-    return BigInt((await this.smart<{ amount: string }>(insurance, { escrow: { policy } })).amount);
+  /** Who runs an insurance contract, and in which coin. */
+  counter(insurance: string): Promise<Counter> {
+    return this.smart(insurance, { config: {} });
+  }
+
+  /** What a policy has for claims to come, and what of its escrow is kept for claims that are open. */
+  async escrow(insurance: string, policy: number): Promise<{ amount: bigint; reserved: bigint }> {
+    const held = await this.smart<{ amount: string; reserved: string }>(insurance, { escrow: { policy } });
+    return { amount: BigInt(held.amount), reserved: BigInt(held.reserved) };
+  }
+
+  /**
+   * What the chain took for reads of a member's images in transactions that then failed, and none of her policies has borne
+   * yet: the next one that is used or emptied bears it.
+   */
+  async lost(insurance: string, member: string): Promise<bigint> {
+    return BigInt((await this.smart<{ amount: string }>(insurance, { lost: { member } })).amount);
   }
 
   /** A policy's claims for open reads, in the order of the reads. */
@@ -319,6 +337,20 @@ export class Aceso extends Sealing {
 
   fund(insurance: string, policy: number, amount: bigint): Promise<TxResult> {
     return this.execute(insurance, { fund: { policy } }, amount);
+  }
+
+  /** For the insurer, once a policy's period is over: sends her what its escrow holds; answers with how much. */
+  async withdraw(insurance: string, policy: number): Promise<bigint> {
+    const result = await this.execute(insurance, { withdraw: { policy } });
+    return BigInt(attribute(result.events, "wasm", "amount") ?? "0");
+  }
+
+  /**
+   * For the insurer, `RELEASE_BLOCKS` after the deadline of a claim whose callback has failed: closes it, and frees what is
+   * kept for it but for what the chain took.
+   */
+  release(insurance: string, job: bigint): Promise<TxResult> {
+    return this.execute(insurance, { release: { job: Number(job) } });
   }
 
   /**

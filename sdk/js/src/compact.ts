@@ -69,6 +69,14 @@ export interface CompactVerified {
   total: number;
 }
 
+/** An attestation key of a root, in hexadecimal, and whose it is: a validator's number is never given again. */
+export interface RootKey {
+  number: number;
+  key: string;
+  power: number;
+  epoch: number;
+}
+
 /** What is demanded of a committee. What is left out is not demanded. */
 export interface Acceptance {
   /** Fewest members. */
@@ -109,14 +117,14 @@ export class Compacts {
   }
 
   /** What a roots file says of itself; whether it is true shows when it is used. */
-  about(roots: Uint8Array): { chainId: string; trusted: string; latest: number } {
+  about(roots: Uint8Array): { chainId: string; trusted: string; latest: number; keys: RootKey[] } {
     const { trusted, roots: all } = JSON.parse(new TextDecoder().decode(roots)) as {
       trusted: string;
-      roots: { root: { chain_id: string; number: number } }[];
+      roots: { root: { chain_id: string; number: number; keys: RootKey[] } }[];
     };
     const last = all.at(-1)?.root;
     if (!last) throw new NotProven("the file has no roots");
-    return { chainId: last.chain_id, trusted, latest: last.number };
+    return { chainId: last.chain_id, trusted, latest: last.number, keys: last.keys };
   }
 
   #follow(roots: Uint8Array, row: Uint8Array): { trusted: string; latest: number; roots: Uint8Array } {

@@ -6,6 +6,7 @@ import type { Compact, CompactOutcome } from "./compact.js";
 import type { Grants } from "./grants.js";
 import type { SignedOrigin } from "./messages.js";
 import type {
+  MsgDispute,
   MsgGrant,
   MsgRegisterReader,
   MsgRegisterSealed,
@@ -44,6 +45,12 @@ export interface SealedTerms {
 /** What a committee's members sign, beside the outcome. */
 export type JobStatement = Compact["statement"] & { committee: string };
 
+/** A place in a wrap. */
+export interface Wrapped {
+  given: MsgGrant;
+  place: number;
+}
+
 /** A grant that is to be given. */
 export interface Granting {
   chainId: string;
@@ -52,13 +59,22 @@ export interface Granting {
   grant: bigint;
   record: RecordRow;
   /** The wrap that is passed on, its place there, and the terms that allow it; none for the owner. */
-  from?: { given: MsgGrant; place: number; terms?: SealedTerms };
+  from?: Wrapped & { terms?: SealedTerms };
   /** For whom, by the keys that they have registered. */
   recipients: readonly ReaderRow[];
   committee: boolean;
   /** Unix seconds. */
   expires: bigint;
   terms: SealedTerms;
+}
+
+/** A dispute that is to be raised. */
+export interface Disputing {
+  chainId: string;
+  job: bigint;
+  record: RecordRow;
+  /** The wrap that is opened, and the place there; none where it is the registration. */
+  from?: Wrapped;
 }
 
 export class Granter {
@@ -126,11 +142,17 @@ export class Granter {
     return { owner, files, guard: more.guard ?? "", registration, commitment, origin: more.origin };
   }
 
+  /** Disputes a job by showing the record's point, to everybody. `secret` is as for `grant`. */
+  dispute({ chainId, job, record, from }: Disputing, secret: Uint8Array): Omit<MsgDispute, "sender"> {
+    const shown = this.#grants.show({ chainId, job }, secret, this.held(record, from));
+    return { job, ...shown, from: passedOn(from) };
+  }
+
   /** Grants: wraps what the granter holds for the recipients. `secret` is hers of the record, or a reader's of her epoch. */
   grant(of: Granting, secret: Uint8Array): MsgGrant {
     const { record, recipients, from } = of;
     const source = from ? from.given.wrap : record.registration;
-    const held = from ? this.#grants.of(from.given.wrap, from.place) : record.registration.slice(48, 144);
+    const held = this.held(record, from);
     const [nonce, { digest }] = [random(16), this.terms(of.terms, of.expires)];
     const terms = Uint8Array.from(digest.match(/../g) ?? [], (pair) => parseInt(pair, 16));
     const rows = recipients.map(({ account, epoch, key }) => ({ account, epoch: String(epoch), key: hex(key) }));
@@ -148,16 +170,11 @@ export class Granter {
     };
     const keys = recipients.map((one) => one.key);
     const wrap = this.#grants.wrap(about, secret, held, keys);
-    const passedOn: PassedOn | undefined = from && {
-      granter: from.given.granter,
-      grant: from.given.grant,
-      place: from.place,
-    };
     return {
       granter: of.granter,
       grant: of.grant,
       record: record.record,
-      from: passedOn,
+      from: passedOn(from),
       recipients: recipients.map(({ account, epoch }) => ({ account, epoch })),
       committee: of.committee,
       nonce,
@@ -167,4 +184,12 @@ export class Granter {
       sourceTerms: from?.terms ? this.terms(from.terms, 0n).bytes : new Uint8Array(),
     };
   }
+
+  /** The ciphertext of a record's point: her registration's, or what a wrap has for a place. */
+  held(record: RecordRow, from?: Wrapped): Uint8Array {
+    return from ? this.#grants.of(from.given.wrap, from.place) : record.registration.slice(48, 144);
+  }
 }
+
+const passedOn = (from: Wrapped | undefined): PassedOn | undefined =>
+  from && { granter: from.given.granter, grant: from.given.grant, place: from.place };

@@ -274,6 +274,14 @@ export interface SealedClaim {
     | { closed: { reason: Closed; read: number | null; fee: string } };
 }
 
+/** Who runs an insurance contract. */
+export interface Counter {
+  /** Makes policies, withdraws, and releases claims. */
+  insurer: string;
+  treasury: string;
+  denom: string;
+}
+
 export interface Policy {
   id: number;
   terms: Terms;

@@ -410,6 +410,25 @@ export const JobRow = codec<JobRow>({
   resultBytes: u64(21),
 });
 
+/** Members of a job whose signatures its outcome has: one bit a place, the lowest of the first byte first. */
+export function signersOf({ members, outcome }: Pick<JobRow, "members" | "outcome">): MemberRow[] {
+  const bits = outcome?.signers ?? new Uint8Array();
+  return members.filter((_, place) => ((bits[place >> 3] ?? 0) >> (place & 7)) & 1);
+}
+
+/** How a validator has behaved in committees. */
+export interface ConductRow {
+  /** Outcomes that it signed with the others. */
+  signed: bigint;
+  /** Outcomes without its signature: it may have been slow, or left out. */
+  missed: bigint;
+  /** Jobs of which it signed something else than the others, or what a dispute has shown to be false. */
+  wrong: bigint;
+  /** The latest of those; 0 where there is none, or a dispute has cleared it of that. */
+  lastWrong: bigint;
+}
+export const ConductRow = codec<ConductRow>({ signed: u64(1), missed: u64(2), wrong: u64(3), lastWrong: u64(4) });
+
 /** The encrypted result of a job, as a file that the members who signed it keep. */
 export interface ResultRow {
   job: bigint;
@@ -500,6 +519,11 @@ export const sealedQueries = {
     path: "/aceso.validators.v1.Query/Validators",
     ask: codec<{ page: Page | undefined }>({ page: message(1, Page) }),
     answer: rows<ValidatorRow>(ValidatorRow),
+  },
+  conduct: {
+    path: "/aceso.reads.v1.Query/Conduct",
+    ask: codec<{ number: number }>({ number: u32(1) }),
+    answer: ConductRow,
   },
   job: { path: "/aceso.reads.v1.Query/Job", ask: codec<{ job: bigint }>({ job: u64(1) }), answer: JobRow },
   jobs: {

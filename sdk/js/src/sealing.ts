@@ -7,9 +7,12 @@ import type { OfflineDirectSigner } from "@cosmjs/proto-signing";
 
 import { type Chain, Connection, type TxResult } from "./connection.js";
 import {
+  type ConductRow,
   type GrantRow,
   type JobRow,
   type MsgBreakGlass,
+  type MsgDispute,
+  MsgDisputeResponse,
   type MsgGrant,
   type MsgRegisterReader,
   type MsgRegisterSealed,
@@ -24,6 +27,16 @@ import {
   sealedQueries,
 } from "./sealed.js";
 import type { Verifier } from "./verifier.js";
+import { hex } from "./wasm.js";
+
+/** A validator of whom committees are made. */
+export interface CommitteeMember {
+  validator: ValidatorRow;
+  /** Its operator's key, for which records are wrapped. */
+  reader: ReaderRow;
+  /** What it did in committees; none where it has been in none. */
+  conduct: ConductRow | undefined;
+}
 
 const typed = (name: string) => `/aceso.reads.v1.${name}`;
 
@@ -107,12 +120,31 @@ export class Sealing extends Connection {
     return row;
   }
 
+  /** All validators, of whom some may have left. */
+  validators(): Promise<ValidatorRow[]> {
+    return this.pages(sealedQueries.validators, {});
+  }
+
   /** Validators with power whose operator has a key to open with: of these committees are made. */
-  async members(): Promise<{ validator: ValidatorRow; reader: ReaderRow }[]> {
-    const validators = await this.pages(sealedQueries.validators, {});
+  async members(): Promise<CommitteeMember[]> {
+    const [validators, row] = await Promise.all([this.validators(), this.root("latest")]);
     const able = validators.filter((row) => row.power > 0n && row.operator !== "" && row.blsKey.length > 0);
-    const readers = await Promise.all(able.map((row) => this.reader(row.operator)));
-    return able.flatMap((validator, at) => (readers[at] ? [{ validator, reader: readers[at] }] : []));
+    const { compacts } = this.verifier;
+    const numbers = new Map(compacts.about(compacts.trust(row).roots).keys.map(({ key, number }) => [key, number]));
+    const each = able.map(async (validator): Promise<CommitteeMember[]> => {
+      const number = numbers.get(hex(validator.blsKey));
+      const [reader, conduct] = await Promise.all([
+        this.reader(validator.operator),
+        number === undefined ? undefined : this.conduct(number),
+      ]);
+      return reader ? [{ validator, reader, conduct }] : [];
+    });
+    return (await Promise.all(each)).flat();
+  }
+
+  /** How a validator has behaved in committees, by its number in them; none where it has been in none. */
+  conduct(number: number): Promise<ConductRow | undefined> {
+    return this.find(sealedQueries.conduct, { number });
   }
 
   /** The node's answer about a root of attestation keys, for `Verifier.compacts`. */
@@ -170,6 +202,15 @@ export class Sealing extends Connection {
     const result = await this.#say("MsgRequestRead", message);
     const { job, fee } = MsgRequestReadResponse.decode(result.responses[0]?.value ?? new Uint8Array());
     return { ...result, job, fee };
+  }
+
+  /**
+   * Has everybody compute a job again, which opens the record to everybody for good. The sealed file must be an available
+   * blob. `Granter.dispute` makes the message.
+   */
+  async dispute(message: Omit<MsgDispute, "sender">): Promise<TxResult & MsgDisputeResponse> {
+    const result = await this.#say("MsgDispute", { sender: this.address, ...message });
+    return { ...result, ...MsgDisputeResponse.decode(result.responses[0]?.value ?? new Uint8Array()) };
   }
 
   #ending(record: bigint): MsgRetireSealed {

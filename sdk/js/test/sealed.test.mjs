@@ -82,3 +82,44 @@ test("terms that mean nothing are refused with a sentence", () => {
   assert.throws(() => granter.readTerms(new Uint8Array([1])), /terms does not decode/);
   assert.notEqual(granter.newTerms().salt, granter.newTerms().salt);
 });
+
+test("a dispute shows what the registration or a wrap holds, with the proof, for its job alone", () => {
+  const chainId = "clinic-1";
+  const [patient, doctor, point] = [grants.newSecret(), grants.newSecret(), grants.newPoint()];
+  const files = [{ cid: "bafyone", size: 3n, modality: "DX", bodyPart: "CHEST" }];
+  const message = granter.record(chainId, "aceso1patient", files, patient, point);
+  const record = { ...sdk.RecordRow.fromPartial({}), record: 1n, ...message };
+  const reader = granter.reader(chainId, "aceso1reader", 0n, doctor, 99n);
+  const of = { chainId, granter: "aceso1patient", grant: 3n, record, recipients: [reader], committee: false, expires: 50n };
+  const given = granter.grant({ ...of, terms: granter.newTerms() }, patient);
+  const cases = [
+    [patient, undefined, grants.publicKey(patient)],
+    [doctor, { given, place: 0 }, reader.key],
+  ];
+  for (const [secret, from, key] of cases) {
+    const shown = granter.dispute({ chainId, job: 7n, record, ...(from && { from }) }, secret);
+    assert.deepEqual(shown.point, point);
+    assert.deepEqual(shown.from, from && { granter: "aceso1patient", grant: 3n, place: 0 });
+    const sealed = granter.held(record, from);
+    grants.checkShown({ chainId, job: 7n }, key, sealed, shown.point, shown.proof);
+    assert.throws(() => grants.checkShown({ chainId, job: 8n }, key, sealed, shown.point, shown.proof), sdk.GrantError);
+  }
+});
+
+test("signers are the members whose bits are set, the lowest of the first byte first", () => {
+  const members = Array.from({ length: 10 }, (_, number) => ({ ...sdk.MemberRow.fromPartial({}), number }));
+  const signed = (...signers) => {
+    const outcome = { ...sdk.JobOutcome.fromPartial({}), signers: Uint8Array.from(signers) };
+    return sdk.signersOf({ members, outcome }).map(({ number }) => number);
+  };
+  assert.deepEqual(signed(0b101, 0b10), [0, 2, 9]);
+  assert.deepEqual([signed(), signed(0xff, 0xff).length], [[], 10]);
+  assert.deepEqual(sdk.signersOf({ members, outcome: undefined }), []);
+});
+
+test("whose an attestation key is stands in the root", () => {
+  const { roots } = JSON.parse(read("../../verify/tests/vectors/compact.json"));
+  const { keys, latest } = verifier.compacts.about(Buffer.from(JSON.stringify(roots)));
+  assert.equal(latest, roots.roots.at(-1).root.number);
+  assert.ok(keys.length > 0 && keys.every(({ number, key }) => number > 0 && /^[0-9a-f]{96}$/.test(key)));
+});

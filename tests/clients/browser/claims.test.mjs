@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 
-import { People, checkScreen, go, saved, shoot } from "./people.mjs";
+import { People, checkScreen, go, saved, shoot, tickModels } from "./people.mjs";
 import { setStage } from "./stage.mjs";
 
 const folder = mkdtempSync(join(tmpdir(), "aceso-claims-"));
@@ -47,7 +47,7 @@ async function give(number, uses) {
   const page = pages.patient;
   await page.locator("#give-record").selectOption(String(number));
   await page.locator("#give-accounts").fill(stage.parties.physician.address);
-  await page.locator("#give-model").selectOption(stage.model);
+  await tickModels(page, "#give-models", stage.model);
   await page.locator("#give-uses").fill(String(uses));
   await page.locator("#give").getByRole("button", { name: "Grant", exact: true }).click();
   await page.getByText(`Grant ${number} holds from the next transaction on.`).waitFor();

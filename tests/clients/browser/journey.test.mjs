@@ -109,11 +109,15 @@ test("the patient grants reads of both, by keyboard alone", async () => {
     await tabTo(page, "#grant-uses");
     await page.keyboard.press("ControlOrMeta+A");
     await page.keyboard.type(String(uses));
-    await page.keyboard.press("Enter");
+    await page.locator("#grant-via").fill(cid === first.cid ? stage.insurance : "");
+    await page.locator("#grant-uses").press("Enter");
     await page.getByText(`Grant ${grant} holds from the next transaction on.`).waitFor();
     await page.getByText(`0 of ${uses}`).waitFor();
     await page.getByRole("heading", { level: 1 }).click();
   }
+  const [through, direct] = await page.locator("[aria-labelledby='grants-h'] tbody tr").allInnerTexts();
+  assert.match(`${through}\n${direct}`, /may read with “[^”]+”, only through aceso1\S+/);
+  assert.match(`${through}\n${direct}`, /may read with “[^”]+”\s*TREAT/);
   await shoot(page, "04-patient-granted");
 });
 

@@ -29,6 +29,11 @@ export async function go(page, screen) {
   await page.getByRole("heading", { level: 1, name: screen, exact: true }).waitFor();
 }
 
+/** Ticks just these of a form's models. */
+export async function tickModels(page, fieldset, ...ids) {
+  for (const box of await page.locator(`${fieldset} input`).all()) await box.setChecked(ids.includes(await box.getAttribute("value")));
+}
+
 /** What lets a click save a file, at a path. */
 export async function saved(page, control, path) {
   const [download] = await Promise.all([page.waitForEvent("download"), control.click()]);

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 
-import { People, checkScreen, go, saved, shoot } from "./people.mjs";
+import { People, checkScreen, go, saved, shoot, tickModels } from "./people.mjs";
 import { registerModel, setStage, withMaps } from "./stage.mjs";
 
 const folder = mkdtempSync(join(tmpdir(), "aceso-results-"));
@@ -70,7 +70,7 @@ test("a long result is asked for by who may open the record herself", async () =
   await patient.locator("#record-1").getByText("You, with your key store.").waitFor();
   await saved(patient, button(patient.locator("#record-1"), "Save the sealed file"), at("record-1.sealed"));
   await patient.locator("#give-accounts").fill(stage.parties.physician.address);
-  await patient.locator("#give-model").selectOption(model);
+  await tickModels(patient, "#give-models", model);
   await patient.locator("#give").getByRole("button", { name: "Grant", exact: true }).click();
   await patient.getByText("Grant 1 holds from the next transaction on.").waitFor();
   const terms = await saved(patient, button(patient, "Save the grant’s terms"), at("grant-1.json"));

@@ -7,7 +7,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 
-import { People, checkScreen, go, saved, shoot, tabTo } from "./people.mjs";
+import { ConductRow, JobRow, MsgRequestRead } from "../../../sdk/js/dist/index.js";
+
+import { People, checkScreen, go, saved, shoot, tabTo, tickModels } from "./people.mjs";
 import { startProxy } from "./proxy.mjs";
 import { setStage } from "./stage.mjs";
 
@@ -146,7 +148,7 @@ test("a committee is granted by keyboard, in a sentence", async () => {
   const file = await give(1, async () => {
     await tabTo(page, "#give-accounts");
     await page.keyboard.type(stage.parties.physician.address);
-    await page.locator("#give-model").selectOption(stage.model);
+    await tickModels(page, "#give-models", stage.model);
     await shoot(page, "21-granting");
     await page
       .getByText(/^aceso1\S+ can open record 1 until .*everyone learns of pneumonia whether it is there/)
@@ -155,6 +157,7 @@ test("a committee is granted by keyboard, in a sentence", async () => {
   assert.equal(JSON.parse(readFileSync(file, "utf8")).terms.actors[0], stage.parties.physician.address);
   const line = record(1).locator("li[data-grant$='/1']");
   assert.match(await line.innerText(), /committee of 1: .*until .*by your grant 1\..*0 of 3 used/s);
+  await page.locator("#give-members").getByText(/power \d+ of \d+: no read so far/).waitFor();
 });
 
 test("the physician brings the terms, and others are refused", async () => {
@@ -244,6 +247,20 @@ test("a sealed outcome is for who holds the key, who computes the same here", as
   assert.equal(await hers.locator("meter").first().getAttribute("value"), opened);
   await shoot(pages.patient, "23-verified-here");
   assert.equal(await physician.locator("meter").count(), 0, "the physician has seen no score");
+});
+
+test("who holds no key disputes nothing, and the file stays with its committee", async () => {
+  const theirs = asks(1).locator("[data-read='2']");
+  await theirs.getByText("Dispute it").click();
+  await theirs.getByText(/from then on everybody can open record 1, for good\. Taking grants back or ending the record does not change that/).waitFor();
+  await button(theirs, "Show the key and have it computed again").click();
+  await theirs.getByText("Confirm first that record 1 is opened to everybody.").waitFor();
+  await theirs.getByLabel("Record 1 shall be open to everybody from now on").check();
+  await button(theirs, "Show the key and have it computed again").click();
+  await theirs.locator("[data-dispute] .says", { hasText: "no key store in this browser yet" }).waitFor();
+  const [row] = await stage.parties.patient.records(stage.parties.patient.address);
+  assert.equal(await stage.parties.patient.blob(row.files[0].cid), undefined);
+  assert.equal((await stage.parties.patient.job(2n)).disputed, undefined);
 });
 
 test("a reader opens the record herself, and the outcome with it", async () => {
@@ -344,6 +361,106 @@ test("a broken glass stands before the patient with its reason", async () => {
     .getByText(/“no time for a committee”. She asked for the key; nobody has passed it on yet/)
     .waitFor();
   await shoot(page, "25-who-can-open");
+});
+
+test("a reader whom the patient has let open the record disputes a read: everybody finds it true", async () => {
+  const theirs = asks(1).locator("[data-read='2']");
+  await theirs.getByText("Dispute it").click();
+  await theirs.getByLabel("Record 1 shall be open to everybody from now on").check();
+  await shoot(pages.physician, "43-dispute");
+  await button(theirs, "Show the key and have it computed again").click();
+  await theirs.getByText(/It was disputed: everybody computed it again in block \d+, and it is true\. Nobody is marked\./).waitFor();
+  assert.equal(await theirs.getByText("Dispute it").count(), 0, "once is all");
+  const { physician } = stage.parties;
+  const { disputed } = await physician.job(2n);
+  assert.deepEqual([disputed.sender, disputed.wrong, disputed.marked], [physician.address, false, 0]);
+  await shoot(pages.physician, "44-disputed");
+  // Its owner as well, where the chain has a job of its own.
+  const hers = record(1).locator("[data-read='1']");
+  await hers.getByText("Dispute it").click();
+  await hers.getByLabel("Record 1 shall be open to everybody from now on").check();
+  await button(hers, "Show the key and have it computed again").click();
+  await hers.getByText(/everybody computed it again in block \d+, and it is true/).waitFor();
+});
+
+test("a read that everybody has found false says who is marked, and so does the list of members", async () => {
+  const { hospital, physician } = stage.parties;
+  const page = await people.enter("patient", "Key");
+  // A chain on which the one member has lied: job 3 was found to be false, and it is marked for it.
+  const job = await physician.job(3n);
+  const failed = Buffer.from([0xa1, 0x66, ...Buffer.from("failed"), 0x64, ...Buffer.from("leaf")]);
+  const disputed = { sender: physician.address, height: 40n, wrong: true, outcome: failed, marked: 1 };
+  const rows = {
+    "/aceso.reads.v1.Query/Job": (row) => (row.job === 3n ? JobRow.encode({ ...JobRow.decode(row.bytes), disputed }) : undefined),
+    "/aceso.reads.v1.Query/Conduct": () => ConductRow.encode({ signed: 4n, missed: 2n, wrong: 1n, lastWrong: 3n }),
+  };
+  await page.route(`${stage.node.rest}/rpc`, async (route) => {
+    const { params } = JSON.parse(route.request().postData() ?? "{}");
+    const answer = await route.fetch();
+    const json = await answer.json();
+    const bytes = Buffer.from(json.result?.response?.value ?? "", "base64");
+    const other = bytes.length > 0 && rows[params?.path]?.({ bytes, job: params.path.endsWith("/Job") ? JobRow.decode(bytes).job : 0n });
+    if (other) json.result.response.value = Buffer.from(other.finish()).toString("base64");
+    await route.fulfill({ response: answer, json });
+  });
+  await go(page, "Sealed records");
+  const card = page.locator("#record-1 [data-read='3']");
+  await card.getByText(/and it is FALSE\. Do not rely on it\. Marked for it: .*/).waitFor();
+  assert.ok((await card.innerText()).includes(hospital.address));
+  await card.getByText("What is true: it cannot be read, because the file was changed.").waitFor();
+  assert.ok(job.outcome.outcome.length > 0 && !failed.equals(job.outcome.outcome));
+  await page
+    .locator("#give-members")
+    .getByText("4 reads signed with the others; 2 without its signature (slow, or left out: no fault is proven); WRONG in 1 read, last in job 3: it signed what is false")
+    .waitFor();
+  await shoot(page, "45-false");
+  await page.context().close();
+});
+
+test("a grant names several models, and the contract through which alone reads may come", async () => {
+  const page = pages.patient;
+  const wdbc = (await stage.parties.patient.models()).find(({ id }) => id !== stage.model);
+  const file = await give(6, async () => {
+    await page.locator("#give-kind").selectOption("committee");
+    await page.locator("#give-accounts").fill(stage.parties.physician.address);
+    await tickModels(page, "#give-models");
+    await page.locator("#give-sentence", { hasText: "No model is named yet." }).waitFor();
+    await page.locator("#give").getByRole("button", { name: "Grant", exact: true }).click();
+    await page.getByText("Name at least one model.").waitFor();
+    await tickModels(page, "#give-models", stage.model, wdbc.id);
+    await page.locator("#give-via").fill(stage.insurance);
+    const sentence = await page.locator("#give-sentence").innerText();
+    for (const { id, manifest } of await stage.parties.patient.models())
+      assert.ok(sentence.includes(`“${manifest.name}”`), `${id} is named in ${sentence}`);
+    assert.match(sentence, /may ask for, only through aceso1\S+: treatment.*at most \d bits? for each model/);
+    await shoot(page, "46-several-models");
+  });
+  const { terms } = JSON.parse(readFileSync(file, "utf8"));
+  assert.deepEqual([terms.via, [...terms.models].sort()], [[stage.insurance], [stage.model, wdbc.id].sort()]);
+  await bring(pages.physician, file);
+  await asks(6).getByText(/The patient lets reads come only through aceso1\S+: you cannot ask the committee yourself\./).waitFor();
+  assert.equal(await button(asks(6), "Ask the committee").count(), 0);
+  // The chain means it: what comes another way is refused by it too.
+  const { physician, patient } = stage.parties;
+  const record = await patient.record(1n);
+  const ask = physician.askCommittee({
+    ...MsgRequestRead.fromPartial({}),
+    requester: physician.address,
+    actor: physician.address,
+    model: Buffer.from(stage.model, "hex"),
+    owner: patient.address,
+    image: record.files[0].cid,
+    granter: patient.address,
+    grant: 6n,
+    terms: verifier.granter.terms(terms, (await patient.sealedGrant(patient.address, 6n)).grant.expires).bytes,
+    purpose: "TREAT",
+    disclose: 2,
+    accept: { membersMin: 1, powerMinBps: 0, required: [], excluded: [] },
+    deadline: BigInt((await physician.height()) + 100),
+  });
+  await assert.rejects(ask, /is not named among those that may make the request/);
+  await page.locator("#give-via").fill("");
+  await tickModels(page, "#give-models", stage.model);
 });
 
 test("behind a node that lies about a receipt the badge is forged", async () => {

@@ -19,8 +19,9 @@ const NAMES = ["developer", "author", "hospital", "patient", "physician", "insur
  * @param {string} folder where files for the page's forms go
  * @param {boolean} committee whether the validator's operator, the hospital, opens sealed records, and a second model is
  *   there
+ * @param {Record<string, string>} options more options of `aceso dev`
  */
-export async function setStage(folder, committee = false) {
+export async function setStage(folder, committee = false, options = {}) {
   const verifier = await Verifier.load(readFileSync(at("../../../sdk/js/dist/verify.wasm")));
   const words = Object.fromEntries(NAMES.map((name) => [name, Key.newWords()]));
   const keys = Object.fromEntries(
@@ -28,7 +29,7 @@ export async function setStage(folder, committee = false) {
   );
   const fund = NAMES.map((name) => `${keys[name].address("aceso")}=1000000000000uaceso`);
   const operator = committee ? { operator: keys.hospital.address("aceso") } : {};
-  const node = await startNode({ "chain-id": "aceso-browser", fund, ui: at("../../../sdk/dapp/dist"), ...operator });
+  const node = await startNode({ "chain-id": "aceso-browser", fund, ui: at("../../../sdk/dapp/dist"), ...operator, ...options });
   try {
     const party = (name) => connect({ rpc: node.rpc, rest: node.rest, verifier, key: keys[name] });
     const parties = Object.fromEntries(await Promise.all(NAMES.map(async (name) => [name, await party(name)])));

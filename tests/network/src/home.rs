@@ -47,10 +47,12 @@ impl Net {
         replace(&self.nodes[number].home.join(APP), key, value)
     }
 
-    /// Lets every engine rest for so many milliseconds between two blocks, from its next start on.
+    /// Lets every engine rest for so many milliseconds between two blocks, from its next start on, and look for
+    /// something to tell its peers as seldom as it does by default: hundreds of its threads look.
     pub(crate) fn pace(&self, milliseconds: u64) -> Result<()> {
-        let set = |node: &Node| replace(&node.home.join(ENGINE), "timeout_commit", &format!("\"{milliseconds}ms\""));
-        self.nodes.iter().try_for_each(set)
+        let keys = [("timeout_commit", milliseconds), ("peer_gossip_sleep_duration", 100)];
+        let set = |node: &Node, (key, value)| replace(&node.home.join(ENGINE), key, &format!("\"{value}ms\""));
+        self.nodes.iter().try_for_each(|node| keys.into_iter().try_for_each(|key| set(node, key)))
     }
 
     /// Ends the last node for good.

@@ -68,19 +68,14 @@ impl Models {
         // However large the latest is, it stays: somebody reads with it now.
         let mut bytes = 0_u64;
         let fits = ready.iter().rev().skip(1).take_while(|(_, model)| {
-            bytes = bytes.saturating_add(weight(model));
-            bytes.saturating_add(weight(&found)) <= self.bytes_max
+            bytes = bytes.saturating_add(model.facts().resident());
+            bytes.saturating_add(found.facts().resident()) <= self.bytes_max
         });
         let kept = 1 + fits.count();
         let surplus = ready.len().saturating_sub(kept);
         ready.drain(..surplus);
         Ok(found)
     }
-}
-
-/// Bytes that a model takes while it is ready.
-fn weight(model: &Model) -> u64 {
-    model.facts().weight_bytes.saturating_add(model.facts().peak_bytes)
 }
 
 #[cfg(test)]
@@ -96,7 +91,7 @@ mod tests {
         let first: Manifest = serde_json::from_slice(&std::fs::read(folder.join("manifest.json")).unwrap()).unwrap();
         let named = |name: &str| Manifest { name: name.into(), ..first.clone() };
         let all = [named("a"), named("b"), named("c")];
-        let one = weight(&aceso_inference::admit(&bytes, &first).unwrap());
+        let one = aceso_inference::admit(&bytes, &first).unwrap().facts().resident();
         let loads = |models: &Models, which: usize| {
             let mut loaded = false;
             let onnx = || {

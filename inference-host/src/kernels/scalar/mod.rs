@@ -10,8 +10,8 @@ mod wide;
 
 use super::{Run, Scratch, Set};
 use crate::{
-    formula::AddTables,
-    ir::{ChannelTable, Op},
+    formula::{self, AddTables},
+    ir::{ChannelTable, Op, Pair, PairStep},
 };
 
 #[derive(Debug)]
@@ -26,6 +26,7 @@ impl Set for Scalar {
             Op::MatMul(matmul) => Box::new(products::MatMul::new(&matmul)),
             Op::Add(tables) => Box::new(Add(tables)),
             Op::Mul(op) => Box::new(op),
+            Op::Pair(op) => Box::new(op),
             Op::Product(op) => Box::new(op),
             Op::Sums(op) => wide::sums(op),
             Op::Chain(op) => Box::new(op),
@@ -82,6 +83,36 @@ impl Run for Add {
     fn run(&self, inputs: &[&[u8]], y: &mut [u8], _: &mut Scratch) {
         for ((y, &a), &b) in y.iter_mut().zip(inputs[0]).zip(inputs[1]) {
             *y = self.0.sum(a, b);
+        }
+    }
+}
+
+impl Run for Pair {
+    #[inline(always)]
+    fn run(&self, inputs: &[&[u8]], y: &mut [u8], _: &mut Scratch) {
+        let signed = self.signed;
+        // A loop for each, so that none looks at the step again with every element.
+        macro_rules! each {
+            ($step:ident) => {
+                for ((y, &a), &b) in y.iter_mut().zip(inputs[0]).zip(inputs[1]) {
+                    *y = formula::pair(PairStep::$step, signed, a, b);
+                }
+            };
+        }
+        match self.step {
+            PairStep::Add => each!(Add),
+            PairStep::Sub => each!(Sub),
+            PairStep::Mul => each!(Mul),
+            PairStep::Div => each!(Div),
+            PairStep::Modulo => each!(Modulo),
+            PairStep::Remainder => each!(Remainder),
+            PairStep::Min => each!(Min),
+            PairStep::Max => each!(Max),
+            PairStep::Left => each!(Left),
+            PairStep::Right => each!(Right),
+            PairStep::And => each!(And),
+            PairStep::Or => each!(Or),
+            PairStep::Xor => each!(Xor),
         }
     }
 }

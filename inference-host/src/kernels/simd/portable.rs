@@ -13,6 +13,7 @@ use crate::{
 pub(super) fn prepare<L: Lanes>(op: Op) -> Box<dyn Run> {
     match op {
         Op::ChannelTable(op) => compiled::<L>(op),
+        Op::Pair(op) => compiled::<L>(op),
         Op::Softmax(op) => compiled::<L>(*op),
         Op::Normalise(op) => compiled::<L>(op),
         Op::Resize(op) => compiled::<L>(*op),

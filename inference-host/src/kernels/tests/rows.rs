@@ -5,7 +5,7 @@ use proptest::{prelude::*, test_runner::RngSeed};
 use super::{each_set, last, noise, round, zero};
 use crate::{
     formula::{self, Range, number},
-    ir::{Between, Centre, Mul, Normalise, Op, Pick, Product, Resize, Softmax},
+    ir::{Between, Centre, Mul, Normalise, Op, Pair, PairStep, Pick, Product, Resize, Softmax},
 };
 
 /// ONNX's quantisation, with the standard library's rounding.
@@ -35,6 +35,38 @@ proptest! {
             left.iter().zip(&right).map(|(&p, &q)| round((centred(a, p) * centred(b, q)) as f32 * scale, range)).collect();
         let op = || Op::Mul(Mul { a, b, scale, range });
         each_set(op, &[&left, &right], len, |set, y| assert_eq!(y, want, "{set}"));
+    }
+
+    /// Bytes of one type, with no divisor of 0.
+    #[test]
+    fn pairs(len in 1usize..300, signed in any::<bool>(), seed in any::<u64>()) {
+        let mut draw = noise(seed);
+        let (left, mut right) = (draw(len), draw(len));
+        right.iter_mut().for_each(|b| *b = (*b).max(1));
+        type Step = (PairStep, fn(i64, i64) -> i64);
+        let steps: [Step; 13] = [
+            (PairStep::Add, |a, b| a + b),
+            (PairStep::Sub, |a, b| a - b),
+            (PairStep::Mul, |a, b| a * b),
+            (PairStep::Div, |a, b| (a as f64 / b as f64).trunc() as i64),
+            (PairStep::Modulo, |a, b| a - b * (a as f64 / b as f64).floor() as i64),
+            (PairStep::Remainder, |a, b| a - b * (a as f64 / b as f64).trunc() as i64),
+            (PairStep::Min, |a, b| if a < b { a } else { b }),
+            (PairStep::Max, |a, b| if a > b { a } else { b }),
+            (PairStep::Left, |a, b| if b < 8 { a * 2i64.pow(b as u32) } else { 0 }),
+            (PairStep::Right, |a, b| if b < 8 { a / 2i64.pow(b as u32) } else { 0 }),
+            (PairStep::And, |a, b| a & b),
+            (PairStep::Or, |a, b| a | b),
+            (PairStep::Xor, |a, b| a ^ b),
+        ];
+        for (step, of) in steps {
+            // Signed integers are not shifted.
+            let signed = signed && !matches!(step, PairStep::Left | PairStep::Right);
+            let number = |b: u8| i64::from(number(signed, b));
+            let want: Vec<u8> = left.iter().zip(&right).map(|(&a, &b)| of(number(a), number(b)) as u8).collect();
+            let op = || Op::Pair(Pair { step, signed });
+            each_set(op, &[&left, &right], len, |set, y| assert_eq!(y, want, "{set}: {step:?}"));
+        }
     }
 
     #[test]

@@ -1,5 +1,5 @@
 /** The physician's sealed reads: grants by which she may ask, the committee, its progress in blocks, the outcome. */
-import { type Aceso, type GrantRow, JOB_STATUS, type JobRow, type Policy, type RecordRow, type ValidatorRow } from "@aceso/sdk";
+import { type Aceso, type CommitteeMember, type GrantRow, JOB_STATUS, type JobRow, type Policy, type RecordRow } from "@aceso/sdk";
 
 import * as cards from "../cards.js";
 import { sealedAt } from "../claims.js";
@@ -140,13 +140,7 @@ async function study(
       names,
     );
     fill(state, standing(row, card));
-    fill(
-      committee,
-      ...membersOf(
-        row,
-        members.map((one) => one.validator),
-      ),
-    );
+    fill(committee, ...membersOf(row, members));
     const here = jobs.filter((job) => job.granter === card.granter && String(job.grant) === card.grant);
     fill(
       progress,
@@ -176,7 +170,9 @@ async function study(
 
   const names = await modelNames(aceso);
   const which = fileOfRecord(record, `file-${card.granter}-${card.grant}`);
-  const claim = committees && !terms.emergency ? claiming(aceso, card, record, which.cid, again) : undefined;
+  const insurance = await contract("insurance");
+  const may = (requester: string) => terms.via.length === 0 || terms.via.includes(requester);
+  const claim = committees && !terms.emergency && may(insurance) ? claiming(aceso, card, record, which.cid, again) : undefined;
   const element = h(
     "article",
     { "aria-label": `Grant ${card.grant} of ${card.granter}` },
@@ -189,11 +185,13 @@ async function study(
     state,
     committee,
     committees && which.element,
+    committees && !may(aceso.address) && h("p", { className: "soft" }, sentences.through(terms.via)),
     committees
-      ? await request(aceso, card, which.cid, async (read) => {
+      ? may(aceso.address) &&
+        (await request(aceso, card, which.cid, async (read) => {
           if (read !== undefined) known.add(read);
           await again();
-        })
+        }))
       : breaking(aceso, card),
     claim?.element,
     progress,
@@ -217,11 +215,11 @@ function standing({ grant, revoked, uses }: GrantRow, { terms }: cards.Card): st
   return `${until * 1000 < Date.now() ? "It is over since" : "It holds until"} ${when(until)}${reads}.`;
 }
 
-function membersOf({ grant }: GrantRow, validators: readonly ValidatorRow[]): HTMLElement[] {
+function membersOf({ grant }: GrantRow, members: readonly CommitteeMember[]): HTMLElement[] {
   if (!grant?.committee) return [];
-  const total = validators.reduce((sum, one) => sum + one.power, 0n);
+  const total = members.reduce((sum, { validator }) => sum + validator.power, 0n);
   const list = grant.recipients.map(({ account }) => {
-    const one = validators.find((row) => row.operator === account);
+    const { validator: one, conduct } = members.find(({ validator }) => validator.operator === account) ?? {};
     return h(
       "li",
       {},
@@ -229,7 +227,8 @@ function membersOf({ grant }: GrantRow, validators: readonly ValidatorRow[]): HT
       one?.name ? " (" : "",
       id(account),
       one?.name ? ")" : "",
-      one ? `, power ${one.power} of ${total}` : ", who validates no more",
+      one ? `, power ${one.power} of ${total}: ` : ", who validates no more",
+      one && h("span", { className: conduct && conduct.wrong > 0n ? "says bad" : "soft" }, sentences.conduct(conduct)),
     );
   });
   const alone =
@@ -257,7 +256,7 @@ function told(aceso: Aceso, job: JobRow, height: number): string {
       return `${asked}: the committee is at work. The chain is at block ${height}; it has until block ${job.deadline}, ${left} more ${left === 1 ? "block" : "blocks"}.`;
     }
     case "done":
-      return `${asked}, answered in block ${job.closed}: read ${job.read}.${sentences.disputed(job.disputed)}`;
+      return `${asked}, answered in block ${job.closed}: read ${job.read}.${sentences.disputed(job)}`;
     case "expired":
       return `${asked}: no answer by block ${job.deadline}. ${back}`;
     case "cancelled":

@@ -1,8 +1,8 @@
 /** The form of a sealed grant, with the sentence that says what it comes to before it is given. */
-import type { Aceso, ReaderRow, RecordRow, SealedTerms, ValidatorRow } from "@aceso/sdk";
+import type { Aceso, CommitteeMember, ReaderRow, RecordRow, SealedTerms } from "@aceso/sdk";
 
 import * as cards from "../cards.js";
-import { modelSelect } from "../controls.js";
+import { apart, modelBoxes, viaInput } from "../controls.js";
 import { choose, download, field, fill, form, h, line, options, button, when } from "../dom.js";
 import { nameOf } from "../opening.js";
 import { PURPOSES, sentences } from "../sentences.js";
@@ -22,18 +22,17 @@ function ahead(seconds: number): string {
   return new Date(at.getTime() - at.getTimezoneOffset() * 60_000).toISOString().slice(0, 19);
 }
 
-type Member = { validator: ValidatorRow; reader: ReaderRow };
-
 export async function granting(
   aceso: Aceso,
   changed: () => Promise<void>,
-): Promise<{ element: HTMLElement; refresh(records: RecordRow[], members: Member[]): void }> {
+): Promise<{ element: HTMLElement; refresh(records: RecordRow[], members: CommitteeMember[]): void }> {
   let records: RecordRow[] = [];
-  let members: Member[] = [];
+  let members: CommitteeMember[] = [];
   const record = h("select", { id: "give-record", required: true });
   const kind = h("select", { id: "give-kind", required: true }, ...options(KINDS));
   const accounts = h("textarea", { id: "give-accounts", rows: 2, spellcheck: false });
-  const model = await modelSelect(aceso, "give-model");
+  const models = await modelBoxes(aceso, "give-models");
+  const via = await viaInput("give-via");
   const purpose = h("select", { id: "give-purpose" }, ...options(PURPOSES));
   const uses = h("input", { id: "give-uses", type: "number", min: 1, max: 1000, required: true, defaultValue: "3" });
   const until = h("input", {
@@ -43,7 +42,6 @@ export async function granting(
     required: true,
     defaultValue: ahead(30 * 24 * 3600),
   });
-  const models = new Map((await aceso.models()).map((one) => [one.id, one.manifest]));
   const check = (id: string, label: string, on: boolean) => {
     const box = h("input", { id, type: "checkbox", defaultChecked: on, checked: on });
     return { box, element: h("label", { className: "check" }, box, label) };
@@ -57,9 +55,9 @@ export async function granting(
   const asking = h(
     "div",
     { className: "fields" },
-    field("Model", model),
     field("Purpose", purpose),
     field("Reads", uses),
+    via.element,
   );
   const disclosing = h(
     "fieldset",
@@ -74,7 +72,7 @@ export async function granting(
 
   const is = () => kind.value as Kind;
   const computes = () => is() === "committee" || is() === "emergency";
-  const listed = () => [...new Set(accounts.value.split(/\s+/).filter(Boolean))];
+  const listed = () => apart(accounts);
   const chosen = () =>
     members.filter(
       ({ validator }) => committee.querySelector<HTMLInputElement>(`[value="${validator.operator}"]`)?.checked,
@@ -86,20 +84,23 @@ export async function granting(
     const not_before = Math.floor(Date.now() / 1000) - 60;
     if (is() === "readers") return { ...base, not_before, rewrap: passOn.box.checked };
     const emergency = is() === "emergency" || is() === "keepers";
-    const findings = bit.box.checked ? (models.get(model.value)?.output.findings.map((one) => one.id) ?? []) : [];
+    const ticked = models.chosen();
+    const each = ticked.map(({ manifest }) => (bit.box.checked ? manifest.output.findings.map((one) => one.id) : []));
     return {
       ...base,
       actors: is() === "committee" ? listed() : [],
       anybody: emergency,
       emergency,
       purposes: [emergency ? "ETREAT" : purpose.value],
-      models: [model.value],
+      via: computes() ? via.chosen() : [],
+      models: ticked.map((one) => one.id),
       not_before,
       uses: Number(uses.value),
       open: everything.box.checked,
       sealed: kept.box.checked,
-      findings,
-      bits: findings.length,
+      findings: [...new Set(each.flat())],
+      // They are counted for each model apart.
+      bits: Math.max(0, ...each.map((findings) => findings.length)),
     };
   }
 
@@ -108,16 +109,18 @@ export async function granting(
     accounts.required = is() !== "emergency";
     committee.hidden = !computes();
     purpose.disabled = is() === "emergency";
-    asking.hidden = disclosing.hidden = !computes();
+    asking.hidden = disclosing.hidden = models.element.hidden = !computes();
     passOn.element.hidden = is() !== "readers";
     const opens = computes()
       ? chosen().map(({ validator }) => validator.name || `${validator.operator.slice(0, 12)}…`)
       : listed().map((one) => `${one.slice(0, 12)}…`);
-    const names = new Map([...models].map(([id, { name }]) => [id, name]));
+    const ticked = models.chosen();
+    const names = new Map(ticked.map(({ id, manifest }) => [id, manifest.name]));
     if (!record.value) says.textContent = "Seal a record first.";
     else if (opens.length === 0) says.textContent = "Nobody is named yet.";
     else if (is() === "committee" && listed().length === 0)
       says.textContent = "Nobody is named yet who may ask for reads.";
+    else if (computes() && ticked.length === 0) says.textContent = "No model is named yet.";
     else
       says.textContent = `${opens.join(", ")} can open record ${record.value} until ${when(Number(expires()))}. ${sentences.terms(terms(), computes(), 0, names)}`;
   }
@@ -128,6 +131,7 @@ export async function granting(
       h("div", { className: "fields" }, field("Record", record), field("What", kind), field("Until", until)),
       named,
       committee,
+      models.element,
       asking,
       disclosing,
       passOn.element,
@@ -141,6 +145,7 @@ export async function granting(
       const recipients = computes() ? chosen().map((one) => one.reader) : await readers(aceso, listed());
       if (recipients.length === 0)
         throw new Error(computes() ? "Name at least one member of the committee." : "Name at least one account.");
+      if (computes() && models.chosen().length === 0) throw new Error("Name at least one model.");
       const [grant, given] = [await aceso.nextGrant(), terms()];
       const of = {
         chainId: aceso.chain.id,
@@ -180,25 +185,21 @@ export async function granting(
   );
   made.addEventListener("input", tell);
 
-  const refresh = (all: RecordRow[], able: Member[]) => {
+  const refresh = (all: RecordRow[], able: CommitteeMember[]) => {
     [records, members] = [all, able];
     choose(
       record,
       all.map((row) => [String(row.record), `record ${row.record}`]),
     );
-    const operators = able.map((one) => one.validator.operator).join();
-    if (committee.dataset["of"] !== operators) {
-      committee.dataset["of"] = operators;
+    const drawn = able.map((one) => `${one.validator.operator}: ${sentences.conduct(one.conduct)}`).join();
+    if (committee.dataset["of"] !== drawn) {
+      committee.dataset["of"] = drawn;
+      const left = new Set([...committee.querySelectorAll<HTMLInputElement>("input:not(:checked)")].map((one) => one.value));
       const total = able.reduce((sum, one) => sum + one.validator.power, 0n);
-      const boxes = able.map(({ validator: { operator, name, power } }, at) => {
-        const box = h("input", {
-          id: `give-member-${at}`,
-          type: "checkbox",
-          value: operator,
-          defaultChecked: true,
-          checked: true,
-        });
-        return h("label", { className: "check" }, box, `${name || operator}, power ${power} of ${total}`);
+      const boxes = able.map(({ validator: { operator, name, power }, conduct }, at) => {
+        const box = h("input", { id: `give-member-${at}`, type: "checkbox", value: operator, defaultChecked: !left.has(operator) });
+        const behaved = h("span", { className: conduct && conduct.wrong > 0n ? "says bad" : "soft" }, sentences.conduct(conduct));
+        return h("label", { className: "check" }, box, h("span", {}, `${name || operator}, power ${power} of ${total}: `, behaved));
       });
       fill(
         committee,

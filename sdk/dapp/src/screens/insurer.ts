@@ -2,10 +2,11 @@
 import { type Aceso, type PaidSealed, type Policy, subscribe } from "@aceso/sdk";
 
 import { type Badges, claimTable, claimsAt, owed, refusedTable, sealedTable, settling } from "../claims.js";
-import { accountInput, modelSelect } from "../controls.js";
-import { choose, field, fill, form, h, id, table, when } from "../dom.js";
+import { accountInput, apart, modelSelect } from "../controls.js";
+import { choose, field, fill, form, h, id, line } from "../dom.js";
 import { sentences } from "../sentences.js";
-import { coins, contract, session } from "../session.js";
+import { contract, session } from "../session.js";
+import { booksOf, policyTable, stuckClaims, withdrawing } from "./escrow.js";
 
 const DAY = 24 * 3600;
 /** Blocks that a committee gets for a claim. */
@@ -29,6 +30,8 @@ export async function insurer(main: HTMLElement): Promise<{ refresh: () => Promi
   const claims = h("div", {});
   const sealed = h("div", {});
   const refused = h("div", {});
+  const [withdrawn, stuck, released] = [line(), h("div", { id: "stuck" }), line()];
+  const counter = await aceso.counter(at);
   const state = h("p", { className: "soft live", role: "status", id: "live" }, "connecting …");
   const target = h("select", { id: "fund-policy", required: true });
   const amount = h("input", {
@@ -82,6 +85,8 @@ export async function insurer(main: HTMLElement): Promise<{ refresh: () => Promi
         "A committee of the patient’s choice has read them; you believe those that the policy names. Shares are owed as soon as a claim is paid, and sent when somebody settles.",
       ),
       sealed,
+      stuck,
+      released,
       settling(aceso, at),
     ),
     h(
@@ -89,6 +94,7 @@ export async function insurer(main: HTMLElement): Promise<{ refresh: () => Promi
       { "aria-labelledby": "policies-h" },
       h("h2", { id: "policies-h" }, "Policies and their escrow"),
       policies,
+      withdrawn,
       funding,
     ),
     h(
@@ -102,14 +108,15 @@ export async function insurer(main: HTMLElement): Promise<{ refresh: () => Promi
   const badges: Badges = new Map();
   async function refresh(): Promise<void> {
     const all = await aceso.policies(at);
-    const escrows = await Promise.all(all.map((policy) => aceso.escrow(at, policy.id)));
-    fill(policies, policyTable(all, escrows, aceso.chain.denom));
+    const [books, height] = await Promise.all([booksOf(aceso, at, all), aceso.height()]);
+    fill(policies, policyTable(all, books, aceso.chain.denom, (policy) => withdrawing(aceso, at, counter, policy, withdrawn, refresh)));
     choose(
       target,
       all.map((policy) => [String(policy.id), `policy ${policy.id}`]),
     );
     const made = await claimsAt(aceso, at, all);
     fill(sealed, sealedTable(made.sealed, badges, await owed(aceso, at, made.sealed), aceso.chain.denom));
+    fill(stuck, stuckClaims(aceso, at, counter, made.sealed, height, released, refresh));
     fill(claims, claimTable(made.open, badges, aceso.chain.denom));
     fill(refused, refusedTable(made.refused, aceso.chain.denom));
   }
@@ -128,19 +135,6 @@ export async function insurer(main: HTMLElement): Promise<{ refresh: () => Promi
     },
   );
   return { refresh, stop };
-}
-
-function policyTable(policies: Policy[], escrows: bigint[], denom: string): HTMLElement {
-  const rows = policies.map(({ id: number, terms }, at) => [
-    number,
-    id(terms.member),
-    terms.covers.map(({ price }) => coins(price, denom)).join(", "),
-    terms.origin.length > 0 ? h("span", {}, ...terms.origin.map(id)) : "none asked for",
-    sentences.accepts(terms.sealed),
-    when(terms.not_after),
-    h("strong", { id: `escrow-${number}` }, coins(escrows[at] ?? 0n, denom)),
-  ]);
-  return table(["Policy", "Member", "Pays a read", "Origin", "Sealed images", "Until", "Escrow"], rows, "There is no policy yet.");
 }
 
 async function making(aceso: Aceso, at: string, refresh: () => Promise<void>): Promise<HTMLElement> {
@@ -227,14 +221,13 @@ async function believed(
   model.addEventListener("change", offer);
   told.addEventListener("change", offer);
   offer();
-  const accounts = (control: HTMLInputElement) => control.value.split(/[\s,]+/).filter(Boolean);
   const terms = () => {
     if (told.value === "") return {};
     const accept = {
       members_min: Number(members.value),
       power_min_bps: Math.round(Number(power.value) * 100),
-      required: accounts(required),
-      excluded: accounts(excluded),
+      required: apart(required),
+      excluded: apart(excluded),
     };
     const disclosure = told.value === "sealed" ? { sealed: {} } : { predicate: { findings: [told.value.slice(1)] } };
     return { sealed: { accept, disclosure, blocks: BLOCKS } };

@@ -8,7 +8,7 @@ import {
   type SignedOrigin,
 } from "@aceso/sdk";
 
-import { accountInput, modelSelect } from "../controls.js";
+import { accountInput, modelBoxes, modelNames, viaInput } from "../controls.js";
 import {
   button,
   choose,
@@ -26,7 +26,7 @@ import {
   when,
 } from "../dom.js";
 import { show } from "../picture.js";
-import { PURPOSES, sentences } from "../sentences.js";
+import { type Names, PURPOSES, sentences } from "../sentences.js";
 import { contract, session } from "../session.js";
 import { upload } from "../upload.js";
 
@@ -82,7 +82,7 @@ export async function patient(main: HTMLElement): Promise<() => Promise<void>> {
     const given = await Promise.all(
       guards.map(async (guard) => ({ guard, given: await aceso.grants(guard, { patient: aceso.address }) })),
     );
-    fill(grants, grantTable(aceso, given, revoked, refresh));
+    fill(grants, grantTable(aceso, given, await modelNames(aceso), revoked, refresh));
     const entries = (await Promise.all(mine.map((image) => aceso.journal(image.cid)))).flat();
     fill(journal, journalTable(entries.sort((one, other) => other.height - one.height || other.tx - one.tx)));
   }
@@ -116,7 +116,8 @@ function tile(image: ImageRow): HTMLElement {
 async function granting(aceso: Aceso): Promise<{ form: HTMLElement; refresh: (images: ImageRow[]) => void }> {
   const image = h("select", { id: "grant-image", required: true });
   const reader = accountInput(aceso, "grant-reader");
-  const model = await modelSelect(aceso, "grant-model");
+  const models = await modelBoxes(aceso, "grant-models");
+  const via = await viaInput("grant-via");
   const purpose = h("select", { id: "grant-purpose", required: true }, ...options(PURPOSES));
   const uses = h("input", { id: "grant-uses", type: "number", min: 1, max: 1000, value: "1", required: true });
   const days = h("input", { id: "grant-days", type: "number", min: 1, max: 3650, value: "30", required: true });
@@ -129,22 +130,25 @@ async function granting(aceso: Aceso): Promise<{ form: HTMLElement; refresh: (im
         { className: "fields" },
         field("Image", image),
         field("Physician’s account", reader),
-        field("Model", model),
         field("Purpose", purpose),
         field("Reads", uses),
         field("Days", days),
+        via.element,
       ),
+      models.element,
     ],
     async () => {
       const guard = known.find((one) => one.cid === image.value)?.guard;
       if (!guard) throw new Error("This image has no guard: everybody may have it read already.");
+      const ticked = models.chosen().map((one) => one.id);
+      if (ticked.length === 0) throw new Error("Name at least one model.");
       const now = Math.floor(Date.now() / 1000);
       const grant = await aceso.grant(guard, [image.value], {
         decision: { permit: { max_uses: Number(uses.value) } },
         actors: [reader.value.trim()],
-        via: [],
+        via: via.chosen(),
         purposes: [purpose.value],
-        models: [model.value],
+        models: ticked,
         not_before: now - 60,
         not_after: now + Number(days.value) * DAY,
       });
@@ -164,6 +168,7 @@ async function granting(aceso: Aceso): Promise<{ form: HTMLElement; refresh: (im
 function grantTable(
   aceso: Aceso,
   given: { guard: string; given: GrantState[] }[],
+  models: Names,
   says: HTMLElement,
   refresh: () => Promise<void>,
 ): HTMLElement {
@@ -189,7 +194,7 @@ function grantTable(
         state,
         grant.revoked_at === null ? revoke : null,
         h("span", {}, ...rule.actors.map(id)),
-        "permit" in rule.decision ? "may read" : "may not read",
+        sentences.rule(rule, models),
         rule.purposes.join(", "),
         most > 0 ? `${uses} of ${most}` : "–",
         when(rule.not_after),

@@ -2,7 +2,7 @@
 import { type Aceso, DISCLOSE, type MsgRequestRead, attribute } from "@aceso/sdk";
 
 import type { Card } from "../cards.js";
-import { field, form, h, options } from "../dom.js";
+import { choose, field, form, h, options } from "../dom.js";
 import { sentences } from "../sentences.js";
 
 /** Blocks within which a committee has to answer. */
@@ -38,7 +38,7 @@ export async function request(
     ...(terms.open ? [["open", "all of it, for everyone"] as [string, string]] : []),
   ];
   const disclose = h("select", { id: `disclose-${name}`, required: true }, ...options(ways));
-  const finding = h("select", { id: `finding-${name}` }, ...options(terms.findings.map((one) => [one, one])));
+  const finding = h("select", { id: `finding-${name}` });
   const findings = field("Finding", finding);
   const reason = h("input", { id: `reason-${name}`, maxLength: 1000, required: terms.emergency, autocomplete: "off" });
   const members = h("input", { id: `members-${name}`, inputMode: "numeric", autocomplete: "off", defaultValue: "1" });
@@ -57,6 +57,13 @@ export async function request(
   const learns = h("p", { className: "note" });
   const tell = () => {
     findings.hidden = disclose.value !== "predicate";
+    const known = models.find((one) => one.id === model.value)?.manifest.output.findings ?? [];
+    // Of a model that is not granted the chain says so itself.
+    const has = (finding: string) => !allowed(model.value) || known.some(({ id }) => id === finding);
+    choose(
+      finding,
+      terms.findings.filter(has).map((one) => [one, one]),
+    );
     learns.textContent = sentences.discloses(asked(disclose.value, finding.value));
   };
   const made = form(
@@ -75,6 +82,8 @@ export async function request(
       learns,
     ],
     async () => {
+      if (disclose.value === "predicate" && !finding.value)
+        throw new Error("This model has none of the findings of which the patient lets everyone know.");
       const height = await aceso.height();
       const { job, events } = await aceso.askCommittee({
         requester: aceso.address,

@@ -38,9 +38,11 @@ impl Check {
         let manifest = read_manifest(&self.manifest)?;
         let onnx = read_onnx(&self.file)?;
         let explanation = explain(&onnx, &manifest).map_err(|refused| self.refused(&refused))?;
-        let model = admit(&onnx, &manifest).map_err(|refused| self.refused(&refused))?;
         let compared = match self.against {
-            Some(Engine::Onnxruntime) => Some(against::compare(&self.file, &onnx, &model, &manifest, &self.python)?),
+            Some(Engine::Onnxruntime) => {
+                let model = admit(&onnx, &manifest).map_err(|refused| self.refused(&refused))?;
+                Some(against::compare(&self.file, &onnx, &model, &manifest, &self.python)?)
+            }
             None => None,
         };
         let id = manifest.id().to_string();

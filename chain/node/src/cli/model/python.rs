@@ -10,6 +10,9 @@ use std::{
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
+/// What all scripts import.
+const SHARED: &str = include_str!("../../../../../models/tools/ask.py");
+
 /// Where Python is.
 #[derive(clap::Args, Clone, Debug)]
 pub(super) struct Python {
@@ -23,6 +26,7 @@ impl Python {
     pub(super) fn run(&self, script: &str, folder: &Path, request: &Value) -> Result<Value> {
         let (program, source) = (&self.python, folder.join("script.py"));
         fs::write(folder.join("request.json"), request.to_string()).context("cannot write a temporary file")?;
+        fs::write(folder.join("ask.py"), SHARED).context("cannot write a temporary file")?;
         fs::write(&source, script).context("cannot write a temporary file")?;
         let arguments: [&OsStr; 2] = [source.as_os_str(), folder.as_os_str()];
         let run = Command::new(program).args(arguments).stdin(Stdio::null()).output();
