@@ -171,7 +171,8 @@ fn admit(onnx: &[u8], kernels: Kernels) -> Result<(Model, Manifest)> {
         manifest.output.labels = (0..classes).map(named).collect();
         match admit_with(onnx, &manifest, kernels) {
             Ok(model) => return Ok((model, manifest)),
-            Err(error) => refused = Some(error),
+            // The first size is that of most networks; what the second one says is its size.
+            Err(error) => refused = refused.or(Some(error)),
         }
     }
     Err(refused.context("no size was tried")?.into())
