@@ -7,11 +7,12 @@ use aceso_types::{Manifest, Tensor, manifest::Onnx};
 use crate::{
     answers,
     error::{ModelRefused, OutputFault},
-    ir::{Graph, ValueId},
-    kernels::Kernels,
+    ir::{Graph, Op, ValueId},
+    kernels::{Kernels, Run},
     lower::{self, Lowered},
     model::{Model, Quantisation, TensorSpec},
     onnx,
+    packed::Packing,
     plan::{Facts, Plan},
 };
 
@@ -36,6 +37,15 @@ pub fn admit_known(onnx: &[u8], manifest: &Manifest, kernels: Kernels) -> Result
     Ok(understand(onnx, manifest)?.planned(kernels))
 }
 
+/// The same, and the model as [`crate::unpack`] takes it: what takes time here is done there.
+pub fn admit_packed(onnx: &[u8], manifest: &Manifest, kernels: Kernels) -> Result<(Model, Vec<u8>), ModelRefused> {
+    let mut packing = Packing::new(&manifest.id(), kernels);
+    let set = kernels.chosen();
+    let model = understand(onnx, manifest)?.prepared(kernels, |op| packing.prepare(op, set));
+    let packed = packing.finish(&model);
+    Ok((model, packed))
+}
+
 /// A model that would be admitted, before it is planned for kernels.
 pub(crate) struct Checked {
     pub(crate) graph: Graph,
@@ -52,8 +62,13 @@ pub(crate) struct Checked {
 
 impl Checked {
     fn planned(self, kernels: Kernels) -> Model {
+        let set = kernels.chosen();
+        self.prepared(kernels, |op| set.prepare(op))
+    }
+
+    fn prepared(self, kernels: Kernels, prepare: impl FnMut(Op) -> Box<dyn Run>) -> Model {
         let Self { graph, input, ids, facts, inputs, outputs, quantisations, .. } = self;
-        let plan = Plan::new(graph, input, &ids, kernels.chosen());
+        let plan = Plan::new(graph, input, &ids, prepare);
         Model { plan, facts, inputs, outputs, quantisations, kernels, idle: Mutex::default() }
     }
 }

@@ -346,23 +346,20 @@ impl AddTables {
         let ratio = |operand, addend: Addend| check(operand, addend.1 / y_scale, RATIO_MIN, RATIO_MAX);
         let (ra, rb) = (ratio("the ratio of scales A/C", a)?, ratio("the ratio of scales B/C", b)?);
         let zeros = narrow(f64::from(ra) * f64::from(a.2) + f64::from(rb * float(b.2)));
-        let constant = float(range.zero) - zeros;
-        let mut tables = Self {
-            left: [0.0; 256],
-            right: [0.0; 256],
-            signed: [a.0, b.0],
-            ratios: [ra, rb],
-            constant,
-            lo: float(range.lo),
-            hi: float(range.hi),
-        };
+        let bounds = [float(range.lo), float(range.hi)];
+        Ok(Self::of([a.0, b.0], [ra, rb], float(range.zero) - zeros, bounds))
+    }
+
+    /// Of `ra` and `rb`, `c`, and the least and the largest sum, for sides that are signed or not.
+    pub(crate) fn of(signed: [bool; 2], ratios: [f32; 2], constant: f32, [lo, hi]: [f32; 2]) -> Self {
+        let mut tables = Self { left: [0.0; 256], right: [0.0; 256], signed, ratios, constant, lo, hi };
         for (entry, byte) in tables.left.iter_mut().zip(0..=u8::MAX) {
-            *entry = f64::from(number(a.0, byte)) * f64::from(ra);
+            *entry = f64::from(number(signed[0], byte)) * f64::from(ratios[0]);
         }
         for (entry, byte) in tables.right.iter_mut().zip(0..=u8::MAX) {
-            *entry = f64::from(narrow(f64::from(number(b.0, byte)) * f64::from(rb) + f64::from(constant)));
+            *entry = f64::from(narrow(f64::from(number(signed[1], byte)) * f64::from(ratios[1]) + f64::from(constant)));
         }
-        Ok(tables)
+        tables
     }
 
     #[inline(always)]

@@ -3,8 +3,8 @@
 use crate::{
     arrange::arrange,
     error::ModelRefused,
-    ir::{Filter, Graph, Step, Value, ValueId},
-    kernels::{Run, Set},
+    ir::{Filter, Graph, Op, Step, Value, ValueId},
+    kernels::Run,
     meter,
 };
 
@@ -114,8 +114,13 @@ pub(crate) enum Place {
 }
 
 impl Plan {
-    /// Plans a graph for a set of kernels.
-    pub(crate) fn new(graph: Graph, input: ValueId, outputs: &[ValueId], kernels: &dyn Set) -> Self {
+    /// Plans a graph, whose operations `prepare` makes ready.
+    pub(crate) fn new(
+        graph: Graph,
+        input: ValueId,
+        outputs: &[ValueId],
+        mut prepare: impl FnMut(Op) -> Box<dyn Run>,
+    ) -> Self {
         let (graph, outputs) = arrange(graph, input, outputs);
         let dying = dying(&graph, &outputs);
         let Graph { values, steps } = graph;
@@ -152,7 +157,7 @@ impl Plan {
                 bytes: bytes as u64,
                 gas: meter::step(&op, elements),
             };
-            planned.push(Planned { op: kernels.prepare(op), inputs, slot, bytes, dropped, facts });
+            planned.push(Planned { op: prepare(op), inputs, slot, bytes, dropped, facts });
         }
         let outputs = outputs.into_iter().map(|id| places[id]).collect();
         Self { steps: planned, slots: slots.bytes, constants, outputs }

@@ -8,7 +8,7 @@ use std::{
 };
 
 use aceso_blobs::BlobStore;
-use aceso_inference::{Kernels, Model, ModelRefused, admit_known, admit_with};
+use aceso_inference::{Kernels, Model, ModelRefused, admit_known, admit_packed, admit_with};
 use aceso_types::{
     BlobId, Digest, Manifest, ModelId, PixelDigest,
     sealed::{Outcome, Statement},
@@ -50,6 +50,24 @@ pub enum Verdict {
     Unjudged(String),
     /// This machine fails, and nothing that others send will change that.
     Failed,
+}
+
+/// Where models lie in the form in which they run, for the next start.
+///
+/// What it gives is run as it is, by consensus, so it gives only what was put there by this machine, and nothing where it
+/// cannot tell. Losing all of it costs time.
+pub trait Shelf: Send + Sync {
+    /// The model, ready to run with these kernels, if it lies here unchanged.
+    fn get(&self, id: &ModelId, kernels: Kernels) -> Option<Model>;
+
+    /// Whether [`Shelf::put`] would keep a model that does not lie here yet.
+    fn wants(&self, id: &ModelId) -> bool;
+
+    /// Keeps a model that was packed ([`admit_packed`]).
+    fn put(&self, id: &ModelId, packed: &[u8]);
+
+    /// Lets go of what is no such model.
+    fn retain(&self, is_one: &mut dyn FnMut(&ModelId) -> bool);
 }
 
 /// How sealed records are opened once somebody has shown their key, and what a committee should have made of them.
@@ -105,6 +123,7 @@ pub(crate) fn on_deep_stack<T: Send>(work: impl FnOnce() -> T + Send) -> Result<
 pub(crate) struct ModelCache {
     bytes_max: u64,
     kernels: Kernels,
+    shelf: Option<Arc<dyn Shelf>>,
     loaded: Mutex<Loaded>,
 }
 
@@ -127,8 +146,17 @@ pub(crate) struct ModelStats {
 }
 
 impl ModelCache {
-    pub(crate) fn new(bytes_max: u64, kernels: Kernels) -> Self {
-        Self { bytes_max, kernels, loaded: Mutex::default() }
+    pub(crate) fn new(bytes_max: u64, kernels: Kernels, shelf: Option<Arc<dyn Shelf>>) -> Self {
+        Self { bytes_max, kernels, shelf, loaded: Mutex::default() }
+    }
+
+    pub(crate) fn shelf(&self) -> Option<&dyn Shelf> {
+        self.shelf.as_deref()
+    }
+
+    /// A model from the shelf.
+    pub(crate) fn packed(&self, id: &ModelId) -> Option<Model> {
+        self.shelf()?.get(id, self.kernels)
     }
 
     pub(crate) fn kernels(&self) -> Kernels {
@@ -143,6 +171,17 @@ impl ModelCache {
     /// The same of bytes from the state, which were checked when they were put there; the store checks what it reads.
     pub(crate) fn admit_known(&self, onnx: &[u8], manifest: &Manifest) -> Result<Model, ModelRefused> {
         admit_known(onnx, manifest, self.kernels)
+    }
+
+    /// The same, and puts it onto the shelf where that wants it. Takes longer, and writes: not in a block.
+    pub(crate) fn admit_for_shelf(&self, onnx: &[u8], manifest: &Manifest) -> Result<Model, ModelRefused> {
+        let id = manifest.id();
+        let Some(shelf) = self.shelf().filter(|shelf| shelf.wants(&id)) else {
+            return self.admit_known(onnx, manifest);
+        };
+        let (model, packed) = admit_packed(onnx, manifest, self.kernels)?;
+        shelf.put(&id, &packed);
+        Ok(model)
     }
 
     pub(crate) fn stats(&self) -> ModelStats {

@@ -42,7 +42,7 @@ pub use components::COMPONENTS;
 pub use divergence::{Divergence, statement};
 pub use error::AppError;
 pub use export::Export;
-pub use host::{Fetch, Reopen, Shown, Verdict};
+pub use host::{Fetch, Reopen, Shelf, Shown, Verdict};
 pub use replay::{TESTIMONY_MAX, Testimony};
 pub use rest::{AtRest, Facts};
 pub use snapshots::{SNAPSHOT_FORMAT, SNAPSHOTS_OFFERED};

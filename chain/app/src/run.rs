@@ -292,7 +292,7 @@ pub(crate) mod tests {
             blobs: Arc::new(blobs),
             fetch: None,
             reopen: &Nothing,
-            models: ModelCache::new(0, Default::default()),
+            models: ModelCache::new(0, Default::default(), None),
             good_signatures: Default::default(),
         };
         let chain = Arc::new(Chain::named("chain"));

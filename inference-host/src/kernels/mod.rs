@@ -17,7 +17,11 @@ mod tests;
 
 use std::fmt::Debug;
 
-use crate::ir::{Centre, Op};
+use crate::{
+    PackedError,
+    ir::{Centre, Op},
+    packed::{Reader, Writer, closed},
+};
 
 pub use self::choice::{KernelSet, Kernels, KernelsError};
 
@@ -25,13 +29,44 @@ pub use self::choice::{KernelSet, Kernels, KernelsError};
 pub(crate) trait Set: Debug + Send + Sync {
     /// The operation, ready to run as often as wanted.
     fn prepare(&self, op: Op) -> Box<dyn Run>;
+
+    /// The operation, ready to run, of one that is written by its fields ([`Form::Fields`]): nothing is searched again.
+    fn plain(&self, op: Op) -> Box<dyn Run> {
+        self.prepare(op)
+    }
+
+    /// What [`Run::pack`] has written of an operation that this set has made ready, after its form.
+    fn unpack(&self, form: Form, from: &mut Reader) -> Result<Box<dyn Run>, PackedError>;
 }
+
+/// How an operation is written once it is ready to run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// By the fields that it had before: making it ready takes no time.
+    Fields,
+    /// Portable convolutions: over gathered windows, and with a window for each channel.
+    Gathered,
+    Single,
+    /// Portable matrix products.
+    Rows,
+    /// Vectors: products over panels, convolutions with a window for each channel, tables that are lines.
+    Panels,
+    Strips,
+    Lines,
+}
+
+closed!(Form { Fields, Gathered, Single, Rows, Panels, Strips, Lines });
 
 /// An operation that is ready to run.
 pub(crate) trait Run: Debug + Send + Sync {
     /// Computes `y` from its inputs; all have the lengths that the operation's numbers say. Writes every byte of `y`, and
     /// reads none of it, nor of the scratch, that it has not written.
     fn run(&self, inputs: &[&[u8]], y: &mut [u8], scratch: &mut Scratch);
+
+    /// Writes its form and what it computes with, where making that took time; says whether it did.
+    fn pack(&self, _: &mut Writer) -> bool {
+        false
+    }
 }
 
 /// Working memory that operations of a run take one after another.

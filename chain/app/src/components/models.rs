@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use aceso_inference::{Model, meter};
+use aceso_inference::{Model, ModelRefused, meter};
 use aceso_types::{
     BlobId, Gas, Manifest, ModelId, Tensor,
     guest::ModelInfo,
@@ -315,18 +315,19 @@ pub(crate) fn load(run: &mut Run<'_>, id: &ModelId) -> Outcome<Option<(ModelRow,
 /// Makes models ready that were admitted before this machine was started, those of the latest reads first, until the
 /// memory for them is full. Answers how many. Changes time only: whoever loads one pays as if it were cold.
 pub(crate) fn warm(state: &mut impl Read, host: &Host) -> Outcome<u64> {
-    let mut wanted = reads::latest_models(state, READS_LOOKED_AT)?;
-    let others = state.page(MODELS, &Part::first(b"model/".to_vec(), READS_LOOKED_AT))?;
-    let named = others.iter().filter_map(|(key, _)| String::from_utf8_lossy(key).rsplit('/').next()?.parse().ok());
-    wanted.extend(named.collect::<Vec<ModelId>>());
+    if let Some(shelf) = host.models.shelf() {
+        // Where the state cannot tell, nothing is lost by keeping it.
+        shelf.retain(&mut |id| get(state, id).ok().is_none_or(|row| row.is_some()));
+    }
     let mut ready = 0;
-    for id in wanted {
-        let Some(row) = get(state, &id)?.filter(|row| row.status() == ModelStatus::Admitted) else { continue };
-        let manifest = manifest(&row)?;
+    for (id, manifest) in wanted(state)? {
         if host.models.has(&id) || !host.models.may_hold(manifest.onnx.size) {
             continue;
         }
-        let model = ready_model(state, host, &id, &manifest)?;
+        let model = match host.models.packed(&id) {
+            Some(model) => model,
+            None => understood(&id, host.models.admit_for_shelf(&onnx(state, &manifest)?, &manifest))?,
+        };
         if !host.models.put_beside(id, Arc::new(model)) {
             break;
         }
@@ -338,11 +339,51 @@ pub(crate) fn warm(state: &mut impl Read, host: &Host) -> Outcome<u64> {
     Ok(ready)
 }
 
-/// A model made ready from the bytes in the state.
+/// Puts models onto the shelf that it wants, those of the latest reads first. Answers how many.
+pub(crate) fn shelve(state: &mut impl Read, host: &Host) -> Outcome<u64> {
+    let Some(shelf) = host.models.shelf() else { return Ok(0) };
+    let mut put = 0;
+    for (id, manifest) in wanted(state)? {
+        if shelf.wants(&id) {
+            understood(&id, host.models.admit_for_shelf(&onnx(state, &manifest)?, &manifest))?;
+            put += 1;
+        }
+    }
+    Ok(put)
+}
+
+/// Admitted models that are likely to be read with: those of the latest reads first, then some others.
+fn wanted(state: &mut impl Read) -> Outcome<Vec<(ModelId, Manifest)>> {
+    let mut ids = reads::latest_models(state, READS_LOOKED_AT)?;
+    let others = state.page(MODELS, &Part::first(b"model/".to_vec(), READS_LOOKED_AT))?;
+    for (key, _) in others {
+        let id = String::from_utf8_lossy(&key).rsplit('/').next().and_then(|id| id.parse().ok());
+        ids.extend(id.filter(|id| !ids.contains(id)));
+    }
+    let mut wanted = Vec::new();
+    for id in ids {
+        if let Some(row) = get(state, &id)?.filter(|row| row.status() == ModelStatus::Admitted) {
+            wanted.push((id, manifest(&row)?));
+        }
+    }
+    Ok(wanted)
+}
+
+/// A model made ready from the shelf, else from the bytes in the state.
 fn ready_model(state: &mut impl Read, host: &Host, id: &ModelId, manifest: &Manifest) -> Outcome<Model> {
+    match host.models.packed(id) {
+        Some(model) => Ok(model),
+        None => understood(id, host.models.admit_known(&onnx(state, manifest)?, manifest)),
+    }
+}
+
+/// The bytes of an admitted model.
+fn onnx(state: &mut impl Read, manifest: &Manifest) -> Outcome<Vec<u8>> {
     let key = keys::onnx(&manifest.onnx.digest.to_string());
-    let Some(bytes) = state.get(MODELS, &key)? else { return Err(damaged(MODELS, &key).into()) };
-    let model = host.models.admit_known(&bytes, manifest);
+    Ok(state.get(MODELS, &key)?.ok_or_else(|| damaged(MODELS, &key))?)
+}
+
+fn understood(id: &ModelId, model: Result<Model, ModelRefused>) -> Outcome<Model> {
     Ok(model.map_err(|e| AppError::Host(format!("model {id} was admitted on chain and is refused here: {e}")))?)
 }
 

@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
-use aceso_app::{App, Fetch};
+use aceso_app::{App, Fetch, Shelf};
 use aceso_blobs::{BlobStore, Recovery};
 use aceso_inference::Kernels;
 use serde_json::json;
@@ -24,6 +24,7 @@ use crate::{
     net,
     rest::{self, Rest, Rpc, ledger::Ledger},
     rpc::{self, Node},
+    shelf,
     trace::LogArgs,
     worker::{
         Work,
@@ -34,6 +35,9 @@ use crate::{
 
 /// How often unregistered blobs are looked for.
 const SWEEP_PERIOD: Duration = Duration::from_secs(600);
+
+/// How often models are looked for that were admitted since and are not packed yet.
+const SHELVE_PERIOD: Duration = Duration::from_secs(5);
 
 /// Options of the verb.
 #[derive(clap::Args)]
@@ -102,8 +106,10 @@ async fn serve(
     let (rpc_listener, rpc_at) = net::bind("--rpc", &args.rpc).await?;
     let (rest_listener, rest_at) = net::bind("--rest", &args.rest).await?;
     let blobs = Arc::new(blobs(home)?);
+    let shelf = shelf(home, config, meters);
     let app = open(home, config, &blobs, |options| {
         options.fail_point = args.deaths.fail_point();
+        options.shelf = shelf.clone();
         build(options);
     })?;
     let kernels = app.kernels();
@@ -113,7 +119,7 @@ async fn serve(
 
     let (ended, mut engine_ended) = mpsc::channel(1);
     let (pulse, pins) = (Arc::new(Pulse::default()), Arc::new(Pins::default()));
-    let work = committees(home, config, kernels, meters, &app, &blobs, None, Some(Arc::clone(&pulse)), &pins)?;
+    let work = committees(home, config, (kernels, shelf), meters, &app, &blobs, None, Some(Arc::clone(&pulse)), &pins)?;
     let chain = start(args, home, config, meters, &document, Arc::clone(&app), &blobs, rpc_at, &pulse, &work)?;
     let node = chain.node;
     let engine = std::thread::Builder::new()
@@ -203,13 +209,33 @@ pub(crate) fn open(
     Ok(App::open(options)?)
 }
 
-/// Makes models ready on a thread of its own, so that the first reads after a start do not wait for them.
+/// Where models lie packed, if they do.
+pub(crate) fn shelf(home: &Home, config: &Config, meters: &Meters) -> Option<Arc<dyn Shelf>> {
+    let shelf = shelf::Shelf::open(home, config, meters.packing.clone())?;
+    Some(Arc::new(shelf))
+}
+
+/// Makes models ready on a thread of its own, so that the first reads after a start do not wait for them; then packs those
+/// that are new, for the next start.
 pub(crate) fn warm(metrics: &Arc<Metrics>) -> anyhow::Result<()> {
-    let app = Arc::clone(metrics);
-    let work = move || match app.warm_models() {
-        Ok(count) => tracing::info!(count, "models are ready"),
-        // Whoever reads with one hears of it then.
-        Err(error) => tracing::warn!(%error, "models could not be made ready"),
+    let app = Arc::downgrade(metrics);
+    let work = move || {
+        match app.upgrade().map(|app| app.warm_models()) {
+            Some(Ok(count)) => tracing::info!(count, "models are ready"),
+            // Whoever reads with one hears of it then.
+            Some(Err(error)) => tracing::warn!(%error, "models could not be made ready"),
+            None => return,
+        }
+        // Nobody waits for it, so it need not hear of a new one at once.
+        while let Some(app) = app.upgrade() {
+            match app.shelve_models() {
+                Ok(0) => (),
+                Ok(count) => tracing::debug!(count, "models were packed"),
+                Err(error) => return tracing::warn!(%error, "models could not be packed"),
+            }
+            drop(app);
+            std::thread::sleep(SHELVE_PERIOD);
+        }
     };
     std::thread::Builder::new().name("models".into()).spawn(work)?;
     Ok(())
@@ -220,7 +246,7 @@ pub(crate) fn warm(metrics: &Arc<Metrics>) -> anyhow::Result<()> {
 pub(crate) fn committees(
     home: &Home,
     config: &Config,
-    kernels: Kernels,
+    (kernels, shelf): (Kernels, Option<Arc<dyn Shelf>>),
     meters: &Meters,
     app: &Arc<dyn Application>,
     blobs: &Arc<BlobStore>,
@@ -232,7 +258,8 @@ pub(crate) fn committees(
     let queries = Queries::new(Arc::clone(&app));
     let chores = Chores { home: home.clone(), queries, blobs: Arc::clone(&blobs), fetch: fetch.clone(), pins };
     let meters = meters.sealed.clone();
-    let work = Work::open(work::Parts { app, blobs, fetch, home: home.clone(), kernels, meters, pulse }, config)?;
+    let work =
+        Work::open(work::Parts { app, blobs, fetch, home: home.clone(), kernels, shelf, meters, pulse }, config)?;
     work.start(home, config, chores)?;
     Ok(work)
 }

@@ -86,7 +86,9 @@ pub(crate) fn run(args: Args, build: Build, output: Output, log: &LogArgs) -> an
         let peers = Peers::new(&config.blob_peers, chain_id, keys, Arc::clone(&blobs), patience);
         Arc::new(peers.watched(meters.fetching.clone()))
     });
+    let shelf = dev::shelf(&home, &config, &meters);
     let app = dev::open(&home, &config, &blobs, |options| {
+        options.shelf = shelf.clone();
         options.fetch = peers.clone().map(|peers| peers as Arc<dyn Fetch>);
         options.snapshot_interval = config.snapshot_interval;
         options.keep_blocks = config.keep_blocks;
@@ -100,7 +102,7 @@ pub(crate) fn run(args: Args, build: Build, output: Output, log: &LogArgs) -> an
     dev::warm(&metrics)?;
     let app: Arc<dyn Application> = Arc::clone(&metrics) as Arc<dyn Application>;
     let (pins, fetch) = (Arc::new(Pins::default()), peers.clone().map(|peers| peers as Arc<dyn Fetch>));
-    let work = dev::committees(&home, &config, kernels, &meters, &app, &blobs, fetch, None, &pins)?;
+    let work = dev::committees(&home, &config, (kernels, shelf), &meters, &app, &blobs, fetch, None, &pins)?;
     let voter = Voter::new(home.attest_keys()?, Arc::clone(&blobs)).working(Arc::clone(&work));
     let voter = Arc::new(voter.watched(meters.extension.clone()));
     let consensus = Consensus::new(Arc::clone(&app), voter);

@@ -42,6 +42,7 @@ pub(crate) struct Config {
     pub(crate) state_cache_bytes: u64,
     pub(crate) code_cache_bytes: usize,
     pub(crate) model_cache_bytes: u64,
+    pub(crate) packed_model_bytes: u64,
     pub(crate) inference_kernels: String,
 }
 
@@ -79,6 +80,7 @@ impl Default for Config {
             state_cache_bytes: 256 << 20,
             code_cache_bytes: 256 << 20,
             model_cache_bytes: 1 << 30,
+            packed_model_bytes: 4 << 30,
             inference_kernels: KernelSet::Auto.to_string(),
         }
     }

@@ -4,10 +4,12 @@
 //! config/genesis.json              the chain's beginning, in CometBFT's format
 //! config/priv_validator_key.json   the validator's ed25519 key, in CometBFT's format
 //! config/attest_key.json           the validator's BLS key for attestations
+//! config/packing.key               by which this machine knows the models that it has packed
 //! config/opener/EPOCH.json         the operator's keys for what committees open
 //! config/aceso.toml                bounds that an operator may change, and peers
 //! config/config.toml               CometBFT's own, and node_key.json its name among nodes
 //! data/state data/code data/blobs  the application's state, compiled contracts, blobs
+//! data/models                      models in the form in which they run
 //! data/transcripts                 what the open reads of blocks came to
 //! data/shares                      what this node signs of open jobs
 //! data/diverged.json               what this node said when it had computed other reads than the rest
@@ -184,6 +186,10 @@ impl Home {
         self.config().join("node_key.json")
     }
 
+    pub(crate) fn packing_key_file(&self) -> PathBuf {
+        self.config().join("packing.key")
+    }
+
     /// The attestation key that takes over from the one in use.
     pub(crate) fn next_attest_file(&self) -> PathBuf {
         self.config().join("attest_key.next.json")
@@ -223,6 +229,10 @@ impl Home {
 
     pub(crate) fn code_dir(&self) -> PathBuf {
         self.data().join("code")
+    }
+
+    pub(crate) fn models_dir(&self) -> PathBuf {
+        self.data().join("models")
     }
 
     pub(crate) fn blobs_dir(&self) -> PathBuf {

@@ -100,6 +100,22 @@ impl Home {
         AttestKey::from_bytes(&bytes).map_err(|e| malformed(e.to_string()))
     }
 
+    /// The key of the seals on packed models; makes one where there is none. It never leaves this machine, and another one
+    /// costs no more than packing them again.
+    pub(crate) fn packing_key(&self) -> Result<[u8; 32], HomeError> {
+        let path = self.packing_key_file();
+        if !path.exists() {
+            let key: [u8; 32] = random()?;
+            write_new(&path, format!("{}\n", hex::encode(key)).as_bytes(), true)?;
+            return Ok(key);
+        }
+        let text = String::from_utf8(read(&path, FILE_MAX)?).unwrap_or_default();
+        let mut key = [0; 32];
+        let malformed = |_| HomeError::Malformed { path, reason: "it is no key of 64 hexadecimal digits".into() };
+        hex::decode_to_slice(text.trim_end(), &mut key).map_err(malformed)?;
+        Ok(key)
+    }
+
     /// The key by which other CometBFT nodes know this one, as they write it; makes one where there is none.
     pub(crate) fn node_id(&self) -> Result<String, HomeError> {
         let path = self.node_key_file();

@@ -127,6 +127,17 @@ impl Default for Sealed {
     }
 }
 
+/// Models in the form in which they run, on the disk.
+#[derive(Clone, Default)]
+pub(crate) struct Packing {
+    /// Taken from there.
+    pub(crate) taken: Counter,
+    /// Put there.
+    pub(crate) made: Counter,
+    /// Files that were not run, by one word.
+    pub(crate) refused: Failures,
+}
+
 /// The way of spans to a collector.
 #[derive(Clone, Default)]
 pub(crate) struct Spans {
@@ -143,6 +154,7 @@ pub(crate) struct Meters {
     pub(crate) extension: Histogram,
     pub(crate) reads: Reads,
     pub(crate) sealed: Sealed,
+    pub(crate) packing: Packing,
     pub(crate) spans: Spans,
 }
 
@@ -155,6 +167,7 @@ impl Default for Meters {
             extension: Histogram::new(EXTENSION_BYTES),
             reads: Reads(times()),
             sealed: Sealed::default(),
+            packing: Packing::default(),
             spans: Spans::default(),
         }
     }
@@ -163,7 +176,7 @@ impl Default for Meters {
 impl Meters {
     /// Names them all.
     pub(super) fn register(&self, registry: &mut Registry) {
-        let Self { waiting, queues, fetching, extension, reads, sealed, spans } = self;
+        let Self { waiting, queues, fetching, extension, reads, sealed, packing, spans } = self;
         for (name, help, gauge) in [
             ("mempool_transactions", "Transactions in the embedded chain's mempool", &waiting.txs),
             ("mempool_tx_bytes", "Bytes of transactions in the embedded chain's mempool", &waiting.bytes),
@@ -178,6 +191,8 @@ impl Meters {
             ("blobs_fetched", "Blobs that peers have sent", &fetching.fetched),
             ("blob_peers_banned", "Times that a peer was left alone for an hour, for other bytes", &fetching.banned),
             ("sealed_conflicts", "Outcomes that were not signed, for another one stood", &sealed.conflicts),
+            ("packed_models_taken", "Models that were ready on the disk", &packing.taken),
+            ("packed_models_made", "Models that were put there for the next start", &packing.made),
             ("spans_exported", "Spans that the collector has taken", &spans.exported),
         ] {
             registry.register(name, help, counter.clone());
@@ -186,6 +201,8 @@ impl Meters {
         registry.register("abci_queue", help, queues.0.clone());
         let help = "Attempts to fetch a blob from a peer that came to nothing";
         registry.register("blob_fetch_failures", help, fetching.failed.0.clone());
+        let help = "Packed models that were not run, and were made anew";
+        registry.register("packed_models_refused", help, packing.refused.0.clone());
         let help = "Sizes of this validator's vote extensions";
         registry.register_with_unit("vote_extension", help, Unit::Bytes, extension.clone());
         let help = "Jobs of committees by what came of them here";

@@ -139,6 +139,11 @@ impl Metrics {
         self.app.warm_models()
     }
 
+    /// See [`App::shelve_models`].
+    pub(crate) fn shelve_models(&self) -> Result<u64, aceso_app::AppError> {
+        self.app.shelve_models()
+    }
+
     /// Everything, in the OpenMetrics text format.
     pub(crate) fn text(&self, traffic: Traffic) -> Result<String, fmt::Error> {
         self.held.set(self.app.info().last_block_height.value(), &self.app.stats(), traffic);

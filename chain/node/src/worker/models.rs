@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use aceso_app::Shelf;
 use aceso_inference::{Kernels, Model, ModelRefused, admit_with};
 use aceso_types::{Manifest, ModelId};
 
@@ -33,6 +34,7 @@ pub(crate) enum ModelError {
 pub(crate) struct Models {
     kernels: Kernels,
     bytes_max: u64,
+    shelf: Option<Arc<dyn Shelf>>,
     /// The latest last.
     ready: Mutex<Vec<(ModelId, Arc<Model>)>>,
 }
@@ -40,7 +42,7 @@ pub(crate) struct Models {
 impl Models {
     /// None yet; they will run with these kernels.
     pub(crate) fn new(kernels: Kernels) -> Self {
-        Self { kernels, bytes_max: BYTES_MAX, ready: Mutex::default() }
+        Self { kernels, bytes_max: BYTES_MAX, shelf: None, ready: Mutex::default() }
     }
 
     /// The same with as many bytes of models in memory.
@@ -48,7 +50,12 @@ impl Models {
         Self { bytes_max, ..self }
     }
 
-    /// The model of a manifest; its bytes are asked for where it is not ready. One is made ready at a time.
+    /// The same, but that what lies on a shelf is taken from there.
+    pub(crate) fn beside(self, shelf: Option<Arc<dyn Shelf>>) -> Self {
+        Self { shelf, ..self }
+    }
+
+    /// The model of a manifest; its bytes are asked for where it is nowhere ready. One is made ready at a time.
     pub(crate) fn get(
         &self,
         manifest: &Manifest,
@@ -58,11 +65,14 @@ impl Models {
         let mut ready = self.ready.lock().unwrap_or_else(PoisonError::into_inner);
         let found = match ready.iter().position(|(known, _)| *known == id) {
             Some(place) => ready.remove(place).1,
-            None => {
-                let onnx = onnx().map_err(|reason| ModelError::Bytes { model: Box::new(id), reason })?;
-                let refused = |reason| ModelError::Refused { model: Box::new(id), reason: Box::new(reason) };
-                Arc::new(admit_with(&onnx, manifest, self.kernels).map_err(refused)?)
-            }
+            None => match self.shelf.as_ref().and_then(|shelf| shelf.get(&id, self.kernels)) {
+                Some(model) => Arc::new(model),
+                None => {
+                    let onnx = onnx().map_err(|reason| ModelError::Bytes { model: Box::new(id), reason })?;
+                    let refused = |reason| ModelError::Refused { model: Box::new(id), reason: Box::new(reason) };
+                    Arc::new(admit_with(&onnx, manifest, self.kernels).map_err(refused)?)
+                }
+            },
         };
         ready.push((id, Arc::clone(&found)));
         // However large the latest is, it stays: somebody reads with it now.

@@ -22,6 +22,7 @@ use super::{
 use crate::{
     cli::{HomeArg, Output},
     home::config::Config,
+    shelf::Shelf,
 };
 
 /// The pause before a node is looked for again, and the longest one.
@@ -65,7 +66,9 @@ pub(crate) fn run(args: &Args, output: Output) -> anyhow::Result<()> {
             home.path().display()
         );
     }
-    let models = Arc::new(Models::new(config.kernels(&home)?).within(config.model_cache_bytes));
+    let shelf = Shelf::beside(&home).map(|shelf| Arc::new(shelf) as Arc<dyn aceso_app::Shelf>);
+    let models = Models::new(config.kernels(&home)?).within(config.model_cache_bytes).beside(shelf);
+    let models = Arc::new(models);
     let lane = |number: u16| {
         let (mut here, socket) = (Here::new(home.clone(), Arc::clone(&models)), socket.clone());
         let name = format!("worker-{number}");

@@ -340,6 +340,7 @@ impl Place {
             fetch: None,
             home: self.home.clone(),
             kernels: Kernels::default(),
+            shelf: None,
             meters: meters::Sealed::default(),
             pulse: None,
         };

@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use aceso_app::{Fetch, OpenJob, TASKS_PAGE, attest::AttestKey};
+use aceso_app::{Fetch, OpenJob, Shelf, TASKS_PAGE, attest::AttestKey};
 use aceso_blobs::BlobStore;
 use aceso_inference::Kernels;
 use aceso_types::{
@@ -53,6 +53,8 @@ pub(crate) struct Parts {
     pub(crate) home: Home,
     /// What computes here: the application's.
     pub(crate) kernels: Kernels,
+    /// Where models lie that were packed for them.
+    pub(crate) shelf: Option<Arc<dyn Shelf>>,
     pub(crate) meters: meters::Sealed,
     /// Wakes the embedded engine when there is something to say.
     pub(crate) pulse: Option<Arc<Pulse>>,
@@ -66,6 +68,7 @@ pub(crate) struct Work {
     fetch: Option<Arc<dyn Fetch>>,
     pub(super) queue: Queue,
     kernels: Kernels,
+    shelf: Option<Arc<dyn Shelf>>,
     shares: Shares,
     pub(super) meters: meters::Sealed,
     pulse: Option<Arc<Pulse>>,
@@ -100,7 +103,7 @@ impl Bell {
 impl Work {
     /// Takes up what an earlier run has left.
     pub(crate) fn open(parts: Parts, config: &Config) -> anyhow::Result<Arc<Self>> {
-        let Parts { app, blobs, fetch, home, kernels, meters, pulse } = parts;
+        let Parts { app, blobs, fetch, home, kernels, shelf, meters, pulse } = parts;
         Ok(Arc::new(Self {
             queries: Queries::new(Arc::clone(&app)),
             app,
@@ -108,6 +111,7 @@ impl Work {
             fetch,
             queue: Queue::new(config.worker_queue.max(1)),
             kernels,
+            shelf,
             shares: Shares::open(&home.shares_dir())?,
             meters,
             pulse,
@@ -121,7 +125,8 @@ impl Work {
 
     /// Starts its threads: one that follows the chain, the lanes, one that listens to worker processes, one for chores.
     pub(crate) fn start(self: &Arc<Self>, home: &Home, config: &Config, chores: Chores) -> anyhow::Result<()> {
-        let models = Arc::new(Models::new(self.kernels).within(config.model_cache_bytes));
+        let models = Models::new(self.kernels).within(config.model_cache_bytes).beside(self.shelf.clone());
+        let models = Arc::new(models);
         for number in 0..config.worker_threads {
             let (work, mut here) = (Arc::clone(self), Here::new(home.clone(), Arc::clone(&models)));
             let lane = move || {

@@ -4,7 +4,8 @@ use super::products::{Finish, Rows, TILE, products};
 use crate::{
     formula::requantise,
     ir::{Centre, Conv, Requant, Window},
-    kernels::{Run, Scratch, centred, narrow, room},
+    kernels::{Form, Run, Scratch, centred, narrow, room},
+    packed::{Field, Writer, fields},
 };
 
 pub(super) fn prepare(conv: Conv) -> Box<dyn Run> {
@@ -22,7 +23,7 @@ pub(super) fn sums(conv: &Conv) -> Box<dyn Run> {
 
 /// What is left of a convolution when its weights are packed.
 #[derive(Debug)]
-struct Gathered {
+pub(super) struct Gathered {
     groups: usize,
     /// Input channels of one group.
     channels: usize,
@@ -31,6 +32,8 @@ struct Gathered {
     finish: Finish,
     weights: Rows,
 }
+
+fields!(Gathered { groups, channels, window, x, finish, weights });
 
 impl Gathered {
     fn new(conv: &Conv, finish: Finish) -> Self {
@@ -60,6 +63,12 @@ impl Gathered {
 }
 
 impl Run for Gathered {
+    fn pack(&self, to: &mut Writer) -> bool {
+        Form::Gathered.write(to);
+        self.write(to);
+        true
+    }
+
     fn run(&self, inputs: &[&[u8]], y: &mut [u8], scratch: &mut Scratch) {
         let Self { groups, channels, window, weights, finish, .. } = self;
         let (depth, outputs, place) = (weights.depth, weights.rows() / groups, weights.rows() * finish.width());
@@ -87,7 +96,7 @@ impl Run for Gathered {
 
 /// A window of its own for every channel.
 #[derive(Debug)]
-struct Depthwise {
+pub(super) struct Depthwise {
     window: Window,
     x: Centre,
     requant: Requant,
@@ -95,6 +104,8 @@ struct Depthwise {
     /// `[tap][channel]`, centred.
     weights: Vec<i16>,
 }
+
+fields!(Depthwise { window, x, requant, channels, weights });
 
 impl Depthwise {
     fn new(conv: &Conv) -> Self {
@@ -111,6 +122,12 @@ impl Depthwise {
 }
 
 impl Run for Depthwise {
+    fn pack(&self, to: &mut Writer) -> bool {
+        Form::Single.write(to);
+        self.write(to);
+        true
+    }
+
     fn run(&self, inputs: &[&[u8]], y: &mut [u8], scratch: &mut Scratch) {
         let Self { window, x: centre, requant, channels, weights } = self;
         let sums = room(&mut scratch.sums, *channels);

@@ -8,10 +8,12 @@ mod resize;
 mod rows;
 mod wide;
 
-use super::{Run, Scratch, Set};
+use super::{Form, Run, Scratch, Set};
 use crate::{
+    PackedError,
     formula::{self, AddTables},
     ir::{ChannelTable, Op, Pair, PairStep},
+    packed::{Field, Reader},
 };
 
 #[derive(Debug)]
@@ -43,6 +45,17 @@ impl Set for Scalar {
             Op::Concat(op) => Box::new(op),
             Op::Pad(op) => Box::new(op),
         }
+    }
+
+    fn unpack(&self, form: Form, from: &mut Reader) -> Result<Box<dyn Run>, PackedError> {
+        Ok(match form {
+            Form::Gathered => Box::new(conv::Gathered::read(from)?),
+            Form::Single => Box::new(conv::Depthwise::read(from)?),
+            Form::Rows => Box::new(products::MatMul::read(from)?),
+            Form::Fields | Form::Panels | Form::Strips | Form::Lines => {
+                return Err(from.wrong("portable code has no such form"));
+            }
+        })
     }
 }
 

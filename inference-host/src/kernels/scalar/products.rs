@@ -5,10 +5,12 @@
 //! pairwise multiply-and-add, which is exact.
 
 use crate::{
+    PackedError,
     formula::{Range, number, requantise},
     ir::{self, Centre, Filter, Order, Requant},
-    kernels::{Run, Scratch, centred, narrow, room},
+    kernels::{Form, Run, Scratch, centred, narrow, room},
     onnx::constant::Data,
+    packed::{Field, Reader, Writer, fields},
 };
 
 /// Rows are padded to a multiple of this many numbers.
@@ -23,6 +25,8 @@ pub(in crate::kernels) struct Rows {
     pub(in crate::kernels) depth: usize,
     pub(in crate::kernels) words: Vec<i16>,
 }
+
+fields!(Rows { depth, words });
 
 impl Rows {
     /// Numbers that a row of `depth` takes.
@@ -84,6 +88,20 @@ pub(super) enum Finish {
     Sums,
 }
 
+impl Field for Finish {
+    fn write(&self, to: &mut Writer) {
+        let requant = match self {
+            Self::Bytes(requant) => Some(requant.clone()),
+            Self::Sums => None,
+        };
+        requant.write(to);
+    }
+
+    fn read(from: &mut Reader) -> Result<Self, PackedError> {
+        Ok(Option::read(from)?.map_or(Self::Sums, Self::Bytes))
+    }
+}
+
 impl Finish {
     /// Bytes of one result.
     pub(super) fn width(&self) -> usize {
@@ -143,6 +161,8 @@ pub(super) struct MatMul {
     weights: Rows,
 }
 
+fields!(MatMul { x, depth, finish, weights });
+
 impl MatMul {
     pub(super) fn new(matmul: &ir::MatMul) -> Self {
         Self::finished(matmul, Finish::Bytes(matmul.requant.clone()))
@@ -155,6 +175,12 @@ impl MatMul {
 }
 
 impl Run for MatMul {
+    fn pack(&self, to: &mut Writer) -> bool {
+        Form::Rows.write(to);
+        self.write(to);
+        true
+    }
+
     fn run(&self, inputs: &[&[u8]], y: &mut [u8], scratch: &mut Scratch) {
         let (columns, depth) = (self.weights.rows(), self.weights.depth);
         let rows = room(&mut scratch.words, TILE * depth);

@@ -6,11 +6,12 @@
 
 use std::marker::PhantomData;
 
-use super::lanes::{Lanes, Lines, Task};
+use super::lanes::{Lanes, Lines, Task, write_lanes};
 use crate::{
     formula,
     ir::ChannelTable,
-    kernels::{Run, Scratch},
+    kernels::{Form, Run, Scratch},
+    packed::{Field, Writer, fields},
 };
 
 /// How often the slopes between which a line's own lies are halved.
@@ -29,7 +30,7 @@ pub(super) fn prepare<L: Lanes>(op: &ChannelTable) -> Option<Box<dyn Run>> {
 }
 
 #[derive(Debug)]
-struct Affine<L> {
+pub(super) struct Affine<L> {
     op: ChannelTable,
     /// Channels that are looked up: those that fill no whole vector, and those whose table is no line.
     looked_up: Vec<usize>,
@@ -43,6 +44,8 @@ struct Affine<L> {
     hi: i32,
     lanes: PhantomData<L>,
 }
+
+fields!(for<L: Lanes> Affine { op, looked_up, slopes, starts, flip, lo, hi, lanes });
 
 impl<L: Lanes> Affine<L> {
     /// With inputs and results that are signed bytes or not.
@@ -139,6 +142,13 @@ fn of_point((x, y): (i32, i32)) -> (f64, f64) {
 }
 
 impl<L: Lanes> Run for Affine<L> {
+    fn pack(&self, to: &mut Writer) -> bool {
+        Form::Lines.write(to);
+        write_lanes::<L>(to);
+        self.write(to);
+        true
+    }
+
     fn run(&self, inputs: &[&[u8]], y: &mut [u8], _: &mut Scratch) {
         // SAFETY: a set of vectors, which alone makes these, is there only where the processor has the instructions.
         unsafe { L::enter(Places { op: self, x: inputs[0], y }) };

@@ -7,13 +7,14 @@
 use std::{hint::black_box, marker::PhantomData};
 
 use super::{
-    lanes::{Lanes, Lines, Range, Task, block, finish, quad},
+    lanes::{Lanes, Lines, Range, Task, block, finish, quad, write_lanes},
     plane,
 };
 use crate::{
     formula,
     ir::{Centre, Conv, Window},
-    kernels::{Run, Scratch, room, scalar::products::Rows},
+    kernels::{Form, Run, Scratch, room, scalar::products::Rows},
+    packed::{Field, Writer, fields},
 };
 
 /// Outputs of a row that are computed together.
@@ -32,6 +33,8 @@ pub(super) struct Depthwise<L> {
     scales: Lines,
     lanes: PhantomData<L>,
 }
+
+fields!(for<L: Lanes> Depthwise { window, x, range, channels, quads, begin, scales, lanes });
 
 impl<L: Lanes> Depthwise<L> {
     pub(super) fn new(conv: &Conv) -> Option<Self> {
@@ -73,6 +76,13 @@ impl<L: Lanes> Depthwise<L> {
 }
 
 impl<L: Lanes> Run for Depthwise<L> {
+    fn pack(&self, to: &mut Writer) -> bool {
+        Form::Strips.write(to);
+        write_lanes::<L>(to);
+        self.write(to);
+        true
+    }
+
     fn run(&self, inputs: &[&[u8]], y: &mut [u8], scratch: &mut Scratch) {
         let Self { window, x: centre, channels, .. } = self;
         let word = 4 / L::STEP;

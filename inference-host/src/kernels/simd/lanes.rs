@@ -5,6 +5,11 @@
 
 use std::fmt::Debug;
 
+use crate::{
+    PackedError,
+    packed::{Field, LINE, Reader, Share, Writer},
+};
+
 /// Work that is compiled for a processor's instructions as a whole.
 pub(super) trait Task<L> {
     /// # Safety
@@ -110,37 +115,71 @@ impl<V: Copy> Range<V> {
 }
 
 /// Numbers of 32 bits that begin at a cache line, so that no vector of them lies across two.
-#[derive(Debug, Default)]
-pub(super) struct Lines(Vec<Line>);
+#[derive(Debug)]
+pub(super) enum Lines {
+    /// Written here, number by number.
+    Made(Vec<Line>),
+    /// Read where a packed model's bytes lie, in the order of this processor, which wrote them.
+    Lying(Share),
+}
 
 #[derive(Clone, Copy, Debug, Default)]
 #[repr(C, align(64))]
-struct Line([i32; 16]);
+pub(super) struct Line([i32; NUMBERS]);
+
+/// Numbers of a line.
+const NUMBERS: usize = 16;
+const _: () = assert!(size_of::<Line>() == LINE, "a line is what is written of it");
 
 impl Lines {
     pub(super) fn zeros(len: usize) -> Self {
-        Self(vec![Line::default(); len.div_ceil(16)])
+        Self::Made(vec![Line::default(); len.div_ceil(NUMBERS)])
     }
 
+    /// The numbers of what is made here; what was read is finished, and has none to write to.
     pub(super) fn numbers(&mut self) -> &mut [i32] {
-        let len = self.len();
+        let Self::Made(lines) = self else { return &mut [] };
         // SAFETY: a line is sixteen numbers and nothing else, and lines lie one after another.
-        unsafe { std::slice::from_raw_parts_mut(self.0.as_mut_ptr().cast(), len) }
+        unsafe { std::slice::from_raw_parts_mut(lines.as_mut_ptr().cast(), lines.len() * NUMBERS) }
     }
 
     pub(super) fn set(&mut self, at: usize, value: i32) {
-        if let Some(number) = self.0.get_mut(at / 16).and_then(|line| line.0.get_mut(at % 16)) {
+        if let Some(number) = self.numbers().get_mut(at) {
             *number = value;
         }
     }
 
     pub(super) fn len(&self) -> usize {
-        self.0.len() * 16
+        self.bytes().len() / size_of::<i32>()
     }
 
+    /// To be read at any alignment.
     pub(super) fn as_ptr(&self) -> *const i32 {
-        self.0.as_ptr().cast()
+        self.bytes().as_ptr().cast()
     }
+
+    fn bytes(&self) -> &[u8] {
+        match self {
+            // SAFETY: as above, and every byte of a number may be looked at.
+            Self::Made(lines) => unsafe { std::slice::from_raw_parts(lines.as_ptr().cast(), lines.len() * LINE) },
+            Self::Lying(share) => share.bytes(),
+        }
+    }
+}
+
+impl Field for Lines {
+    fn write(&self, to: &mut Writer) {
+        to.lines(self.bytes());
+    }
+
+    fn read(from: &mut Reader) -> Result<Self, PackedError> {
+        from.lines().map(Self::Lying)
+    }
+}
+
+/// That what follows was packed for these vectors.
+pub(super) fn write_lanes<L: Lanes>(to: &mut Writer) {
+    [L::LANES, L::STEP].write(to);
 }
 
 /// A quad of numbers of 8 bits ([`Lanes::STEP`] 4) or 16 bits (2), little-endian: the first of them, filled up by zeros.

@@ -35,11 +35,13 @@ use std::marker::PhantomData;
 
 #[cfg(test)]
 pub(super) use self::affine::line;
-use self::{depthwise::Depthwise, lanes::Lanes, panels::Product};
-use super::{KernelSet, Run, Set};
+use self::{affine::Affine, depthwise::Depthwise, lanes::Lanes, panels::Product};
+use super::{Form, KernelSet, Run, Set, scalar::Scalar};
 use crate::{
+    PackedError,
     formula::AddTables,
     ir::{Conv, MatMul, Op},
+    packed::{Field, Reader},
 };
 
 /// The sets that this machine has, from the slowest to the fastest.
@@ -95,6 +97,26 @@ impl<L: Lanes> Vectors<L> {
     fn matmul(&self, matmul: &MatMul) -> Option<Box<dyn Run>> {
         Some(Box::new(Product::<L>::matmul(matmul)?))
     }
+
+    /// What was packed for these vectors, `lanes` of so many numbers each.
+    fn packed(&self, form: Form, lanes: [usize; 2], from: &mut Reader) -> Result<Box<dyn Run>, PackedError> {
+        if lanes != [L::LANES, L::STEP] {
+            return Err(from.wrong("it was packed for other vectors"));
+        }
+        Ok(match form {
+            Form::Panels => Box::new(Product::<L>::unpack(from)?),
+            Form::Strips => Box::new(Depthwise::<L>::read(from)?),
+            Form::Lines => Box::new(Affine::<L>::read(from)?),
+            Form::Fields | Form::Gathered | Form::Single | Form::Rows => {
+                return Err(from.wrong("vectors have no such form"));
+            }
+        })
+    }
+}
+
+/// Whether what is written in this form says for which vectors.
+fn is_vectors(form: Form) -> bool {
+    matches!(form, Form::Panels | Form::Strips | Form::Lines)
 }
 
 impl<L: Lanes> Set for Vectors<L> {
@@ -110,6 +132,22 @@ impl<L: Lanes> Set for Vectors<L> {
             Op::Product(op) => matrices::prepare::<L>(op),
             op => portable::prepare::<L>(op),
         })
+    }
+
+    fn plain(&self, op: Op) -> Box<dyn Run> {
+        match op {
+            // Its tables are no lines, else it would have been written as such.
+            op @ Op::ChannelTable(_) => portable::prepare::<L>(op),
+            op => self.prepare(op),
+        }
+    }
+
+    fn unpack(&self, form: Form, from: &mut Reader) -> Result<Box<dyn Run>, PackedError> {
+        if !is_vectors(form) {
+            return Scalar.unpack(form, from);
+        }
+        let lanes = Field::read(from)?;
+        self.packed(form, lanes, from)
     }
 }
 
@@ -142,5 +180,20 @@ impl<A: Lanes, B: Lanes> Set for Bytes<A, B> {
             Op::Product(op) => matrices::prepare::<B>(op),
             op => portable::prepare::<A>(op),
         })
+    }
+
+    fn plain(&self, op: Op) -> Box<dyn Run> {
+        match op {
+            op @ Op::ChannelTable(_) => portable::prepare::<A>(op),
+            op => self.prepare(op),
+        }
+    }
+
+    fn unpack(&self, form: Form, from: &mut Reader) -> Result<Box<dyn Run>, PackedError> {
+        if !is_vectors(form) {
+            return Scalar.unpack(form, from);
+        }
+        let lanes = Field::read(from)?;
+        if lanes == [A::LANES, A::STEP] { self.0.packed(form, lanes, from) } else { self.1.packed(form, lanes, from) }
     }
 }

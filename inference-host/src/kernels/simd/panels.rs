@@ -16,13 +16,14 @@ use std::{
 };
 
 use super::{
-    lanes::{Lanes, Lines, Range, Task, block, finish, quad},
+    lanes::{Lanes, Lines, Range, Task, block, finish, quad, write_lanes},
     plane::{self, SLACK},
 };
 use crate::{
-    formula,
+    PackedError, formula,
     ir::{Centre, Conv, Filter, MatMul, Requant, Window},
-    kernels::{Run, Scratch, room, scalar::products::Rows},
+    kernels::{Form, Run, Scratch, room, scalar::products::Rows},
+    packed::{Field, Reader, Writer, fields},
 };
 
 /// Bytes of input that are taken through all panels before the next ones.
@@ -64,7 +65,25 @@ struct Weights {
     scales: Lines,
 }
 
+fields!(for<L: Lanes> Product { groups, channels, window, x, weights, runs, range, lanes });
+fields!(Weights { outputs, run, steps, runs, quads, begin, scales });
+
 impl<L: Lanes> Product<L> {
+    /// What was packed for these vectors.
+    pub(super) fn unpack(from: &mut Reader) -> Result<Self, PackedError> {
+        let product = Self::read(from)?;
+        let Weights { outputs, steps, runs, quads, begin, scales, .. } = &product.weights;
+        // What tiles rely on, and cannot count before they read.
+        let whole = |numbers: &[usize]| numbers.iter().try_fold(1usize, |all, &one| all.checked_mul(one));
+        let padded = outputs.checked_next_multiple_of(L::LANES).and_then(|padded| whole(&[padded, product.groups]));
+        let quads_min = padded.and_then(|padded| whole(&[padded, *runs, *steps]));
+        let has = |numbers: &Lines, least: Option<usize>| least.is_some_and(|least| numbers.len() >= least);
+        if product.runs.len() != *runs || !has(quads, quads_min) || !has(begin, padded) || !has(scales, padded) {
+            return Err(from.wrong("weights are missing"));
+        }
+        Ok(product)
+    }
+
     pub(super) fn conv(conv: &Conv) -> Option<Self> {
         let Conv { groups, channels, window, x, ref filter, ref requant, .. } = *conv;
         // Reckoned with one group's channels: where groups make it much larger, portable code goes group by group.
@@ -181,6 +200,13 @@ fn panel<L: Lanes>() -> usize {
 }
 
 impl<L: Lanes> Run for Product<L> {
+    fn pack(&self, to: &mut Writer) -> bool {
+        Form::Panels.write(to);
+        write_lanes::<L>(to);
+        self.write(to);
+        true
+    }
+
     fn run(&self, inputs: &[&[u8]], y: &mut [u8], scratch: &mut Scratch) {
         let Self { groups, channels, x: centre, weights, runs, .. } = self;
         let (word, pixel) = (4 / L::STEP, groups * channels);
