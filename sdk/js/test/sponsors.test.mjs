@@ -4,13 +4,13 @@ import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { after, before, test } from "node:test";
 
-import { BaseAccount } from "cosmjs-types/cosmos/auth/v1beta1/auth.js";
-import { QueryAccountResponse } from "cosmjs-types/cosmos/auth/v1beta1/query.js";
-import { QueryBalanceResponse } from "cosmjs-types/cosmos/bank/v1beta1/query.js";
-import { AllowedMsgAllowance, BasicAllowance, PeriodicAllowance } from "cosmjs-types/cosmos/feegrant/v1beta1/feegrant.js";
-import { QueryAllowancesResponse } from "cosmjs-types/cosmos/feegrant/v1beta1/query.js";
-import { SimulateResponse } from "cosmjs-types/cosmos/tx/v1beta1/service.js";
-import { AuthInfo, TxRaw } from "cosmjs-types/cosmos/tx/v1beta1/tx.js";
+import { BaseAccount } from "cosmjs-types/cosmos/auth/v1beta1/auth";
+import { QueryAccountResponse } from "cosmjs-types/cosmos/auth/v1beta1/query";
+import { QueryBalanceResponse } from "cosmjs-types/cosmos/bank/v1beta1/query";
+import { AllowedMsgAllowance, BasicAllowance, PeriodicAllowance } from "cosmjs-types/cosmos/feegrant/v1beta1/feegrant";
+import { QueryAllowancesResponse } from "cosmjs-types/cosmos/feegrant/v1beta1/query";
+import { SimulateResponse } from "cosmjs-types/cosmos/tx/v1beta1/service";
+import { AuthInfo, TxRaw } from "cosmjs-types/cosmos/tx/v1beta1/tx";
 
 import * as sdk from "../dist/index.js";
 
