@@ -81,12 +81,13 @@ async function bring(number) {
 
 /** All that transactions which name an account name besides, by its letters. */
 async function namedWith(account) {
-  const { rpc, parties } = { rpc: stage.node.rpc, parties: stage.parties };
+  const { parties, node } = stage;
   const found = new Set();
   for (let height = await parties.patient.height(); height > 0; height--) {
-    const answer = await fetch(`${rpc}/block?height=${height}`).then((response) => response.json());
+    const body = JSON.stringify({ jsonrpc: "2.0", id: 1, method: "block", params: { height: String(height) } });
+    const answer = await fetch(node.rpc, { method: "POST", body }).then((response) => response.json());
     for (const tx of answer.result.block.data.txs ?? []) {
-      const names = new Set(Buffer.from(tx, "base64").toString("latin1").match(/aceso1[02-9ac-hj-np-z]{38,58}/g));
+      const names = new Set(Buffer.from(tx, "base64").toString("latin1").match(/aceso1[02-9ac-hj-np-z]{38}/g));
       if (names.has(account)) names.forEach((name) => found.add(name));
     }
   }

@@ -62,7 +62,7 @@ export async function sealed(main: HTMLElement): Promise<() => Promise<void>> {
       await one.refresh(record, validators, models);
     }
     const elements = mine.map(({ record }) => known.get(record)!.element).reverse();
-    if (elements.length === 0 || elements.some((element, at) => records.children[at] !== element))
+    if (elements.length !== records.childElementCount || elements.length === 0 || elements.some((element, at) => records.children[at] !== element))
       fill(
         records,
         ...(elements.length > 0
@@ -332,7 +332,11 @@ function resealing(aceso: Aceso, record: () => RecordRow, changed: () => Promise
     "Seal it anew and end the old one",
     says,
     async () => {
-      const made = await reseal(aceso, record(), (text) => say(says, text));
+      // Whoever waits for a sponsor finds the next account's address in the list.
+      const made = await reseal(aceso, record(), (text) => say(says, text)).catch(async (error: unknown) => {
+        await changed();
+        throw error;
+      });
       await changed();
       notice(`Record ${number} is record ${made} now. ${sentences.reseal}`);
     },
