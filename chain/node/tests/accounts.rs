@@ -20,7 +20,8 @@ fn text(value: &Value) -> String {
 
 /// All transactions of the chain, as bytes.
 fn transactions(ward: &Ward) -> Vec<Vec<u8>> {
-    let height: u64 = ward.rpc("status", &json!({}))["sync_info"]["latest_block_height"].as_str().unwrap().parse().unwrap();
+    let height: u64 =
+        ward.rpc("status", &json!({}))["sync_info"]["latest_block_height"].as_str().unwrap().parse().unwrap();
     let blocks = (1..=height).map(|height| ward.rpc("block", &json!({"height": height.to_string()})));
     let txs = blocks.flat_map(|block| block["block"]["data"]["txs"].as_array().cloned().unwrap_or_default());
     txs.map(|tx| STANDARD.decode(tx.as_str().unwrap()).unwrap()).collect()
@@ -167,5 +168,8 @@ fn a_record_is_sealed_anew_for_another_account_and_a_guard_hears_its_owner() {
     assert_eq!(fs::read(&seen).unwrap(), picture(1));
     let both = |tx: &[u8], name: &str| tx.windows(name.len()).any(|at| at == name.as_bytes());
     let all = transactions(&ward);
-    assert!(all.iter().all(|tx| !(both(tx, &before) && both(tx, &next))), "nothing ties the new account to the old one");
+    assert!(
+        all.iter().all(|tx| !(both(tx, &before) && both(tx, &next))),
+        "nothing ties the new account to the old one"
+    );
 }

@@ -67,9 +67,7 @@ impl Sponsor {
                 });
             }
             Verb::Stop { accounts } => (accounts, None),
-            Verb::Pay { accounts, limit } => {
-                (accounts, Some(limit.map_or(Ok(LIMIT), |limit| amount(&limit, &denom))?))
-            }
+            Verb::Pay { accounts, limit } => (accounts, Some(limit.map_or(Ok(LIMIT), |limit| amount(&limit, &denom))?)),
         };
         let key = self.signer.key()?;
         let me = client.address(&key);

@@ -28,12 +28,12 @@ use std::{
 };
 
 use aceso_client::{Client, GasLimit, Key, TxResult, any};
-use cosmos_sdk_proto::Any;
 use aceso_types::{
     msg::{MsgGrant, Named},
     query::{GrantRow, QueryGrant, QueryReader, QueryRecord, ReaderRow, RecordRow},
 };
 use anyhow::{Context, Result, bail};
+use cosmos_sdk_proto::Any;
 
 use self::{keyring::Keyring, seal::name_of};
 use super::{Signer, sealed::named};

@@ -138,7 +138,10 @@ impl Register {
             "ok": true, "tx": tx.hash, "height": tx.height, "gas_used": tx.gas_used, "record": record, "owner": desk.address,
         });
         desk.output.print(&object, || {
-            format!("record {record} of {}\nin block {} as {} for {} gas", desk.address, tx.height, tx.hash, tx.gas_used)
+            format!(
+                "record {record} of {}\nin block {} as {} for {} gas",
+                desk.address, tx.height, tx.hash, tx.gas_used
+            )
         })
     }
 }
