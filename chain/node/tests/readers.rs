@@ -195,11 +195,11 @@ fn a_glass_is_broken_in_public_and_the_key_passed_on_by_a_reader_or_an_operator(
 fn several_records_are_sealed_anew_in_one_transaction_or_none_is() {
     let ward = Ward::open();
     ward.ok("patient", &["sealed", "keys", "new"]);
-    let (one, _) = ward.record("one.png", 1);
+    let (one, _) = ward.guarded("one.png", 1, "", &["--as-me"]);
     let files = ["two.png", "three.png"].map(|name| ward.text(name));
     files.iter().zip(2..).for_each(|(path, seed)| fs::write(path, picture(seed)).unwrap());
     let out = ward.home.path().to_str().unwrap();
-    ward.ok("patient", &["sealed", "seal", &files[0], &files[1], "--out", out]);
+    ward.ok("patient", &["sealed", "seal", &files[0], &files[1], "--out", out, "--as-me"]);
     let sealed = files.each_ref().map(|path| format!("{path}.sealed"));
     let study = ward.ok("patient", &["sealed", "register", &sealed[0], &sealed[1]]);
     let study = study["record"].as_str().unwrap();
@@ -275,7 +275,7 @@ fn an_insurer_pays_once_for_a_sealed_image_and_says_why_not_twice() {
         serde_json::from_str(&told.1).unwrap()
     };
     // A claim needs a guard who consents to it.
-    let (bare, bare_cid) = ward.record("bare.png", 7);
+    let (bare, bare_cid) = ward.guarded("bare.png", 7, "", &["--as-me"]);
     let (code, told, _) = claim(&bare, &bare_cid, "bare", policy);
     assert!(code == 1 && told.contains("has no guard who could consent"), "{told}");
     let permit = |cid: &str| {
@@ -286,7 +286,7 @@ fn an_insurer_pays_once_for_a_sealed_image_and_says_why_not_twice() {
         let msg = json!({"grant": {"images": [cid], "rule": rule, "sealed": true}}).to_string();
         ward.ok("patient", &["tx", "execute", consent, &msg]);
     };
-    let (record, cid) = ward.guarded("scan.png", 3, consent);
+    let (record, cid) = ward.guarded("scan.png", 3, consent, &["--as-me"]);
     permit(&cid);
     let first = said(claim(&record, &cid, "first", policy));
     assert_eq!(first["decided"], "paid", "{first}");

@@ -15,6 +15,7 @@ mod http;
 mod key;
 mod query;
 pub mod sealed;
+mod sponsor;
 mod tx;
 mod wait;
 
@@ -22,7 +23,8 @@ pub use committee::{SealedRead, random};
 pub use error::ClientError;
 pub use key::Key;
 pub use query::Account;
-pub use tx::{GasLimit, TxResult, allowance, any};
+pub use sponsor::Sponsor;
+pub use tx::{GasLimit, TxResult, allowance, any, no_allowance};
 
 use http::Endpoint;
 

@@ -7,7 +7,7 @@ use cosmos_sdk_proto::{
     cosmos::{
         base::{abci::v1beta1::TxMsgData, v1beta1::Coin},
         crypto::secp256k1::PubKey,
-        feegrant::v1beta1::{BasicAllowance, MsgGrantAllowance},
+        feegrant::v1beta1::{BasicAllowance, MsgGrantAllowance, MsgRevokeAllowance},
         tx::{
             signing::v1beta1::SignMode,
             v1beta1::{
@@ -98,6 +98,11 @@ pub fn allowance(sponsor: &str, account: &str, denom: &str, limit: u128) -> Any 
     let basic = BasicAllowance { spend_limit, expiration: None };
     let (granter, grantee) = (sponsor.into(), account.into());
     cosmos_any(&MsgGrantAllowance { granter, grantee, allowance: Some(cosmos_any(&basic)) })
+}
+
+/// The message by which `sponsor` pays an account's fees no more.
+pub fn no_allowance(sponsor: &str, account: &str) -> Any {
+    cosmos_any(&MsgRevokeAllowance { granter: sponsor.into(), grantee: account.into() })
 }
 
 /// Packs a message of the Cosmos SDK or wasmd.

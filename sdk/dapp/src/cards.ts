@@ -18,22 +18,28 @@ export interface Card {
   terms: SealedTerms;
 }
 
+/** Those that were brought, and those that were given here: a record's account gives what is not for the screen Physician. */
 const place = ({ chain, address }: Aceso) => `aceso.grants.${chain.id}.${address}`;
+const givenPlace = ({ chain, address }: Aceso) => `aceso.given.${chain.id}.${address}`;
 const name = (granter: string, grant: bigint | string) => `${granter}/${grant}`;
 
-const held = (aceso: Aceso): Record<string, Card> =>
-  JSON.parse(localStorage.getItem(place(aceso)) ?? "{}") as Record<string, Card>;
+const held = (at: string): Record<string, Card> => JSON.parse(localStorage.getItem(at) ?? "{}") as Record<string, Card>;
 
-/** All that are in this browser for this account, the latest first. */
-export const cards = (aceso: Aceso): Card[] => Object.values(held(aceso)).reverse();
+/** All that were brought to this browser for this account, the latest first. */
+export const cards = (aceso: Aceso): Card[] =>
+  Object.values(held(place(aceso)))
+    .filter((card) => card.granter !== aceso.address)
+    .reverse();
 
 export const cardOf = (aceso: Aceso, granter: string, grant: bigint): Card | undefined =>
-  held(aceso)[name(granter, grant)];
+  held(givenPlace(aceso))[name(granter, grant)] ?? held(place(aceso))[name(granter, grant)];
 
-export function keep(aceso: Aceso, card: Card): void {
-  const all = held(aceso);
+/** Keeps the terms of a grant that was brought, or that was given here. */
+export function keep(aceso: Aceso, card: Card, given = false): void {
+  const at = given ? givenPlace(aceso) : place(aceso);
+  const all = held(at);
   delete all[name(card.granter, card.grant)];
-  localStorage.setItem(place(aceso), JSON.stringify({ ...all, [name(card.granter, card.grant)]: card }));
+  localStorage.setItem(at, JSON.stringify({ ...all, [name(card.granter, card.grant)]: card }));
 }
 
 export function make(

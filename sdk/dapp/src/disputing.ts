@@ -4,6 +4,7 @@
  */
 import { type Aceso, BLOB_STATUS, type CompactOutcome, type JobRow, type Receipt, type RecordRow } from "@aceso/sdk";
 
+import { actorOf } from "./accounts.js";
 import { button, fill, h, line, say, sentenceOf } from "./dom.js";
 import { sealedFile, withSecret } from "./opening.js";
 import { sentences } from "./sentences.js";
@@ -86,11 +87,13 @@ async function raise(aceso: Aceso, { job }: JobRow, record: RecordRow, cid: stri
   const shown = await withSecret(aceso, record, ({ secret, from }) =>
     granter.dispute({ chainId: aceso.chain.id, job, record, ...(from && { from }) }, secret),
   );
+  // The account that owns the record, where it is hers: no other account of hers is seen beside it.
+  const acts = (await actorOf(aceso, record.owner)) ?? aceso;
   try {
     tell("Giving the sealed file to the validators …");
-    await publish(aceso, cid);
+    await publish(acts, cid);
     tell("Everybody computes it again …");
-    await aceso.dispute(shown);
+    await acts.dispute(shown);
   } finally {
     shown.point.fill(0);
   }

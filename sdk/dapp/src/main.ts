@@ -12,6 +12,7 @@ import { node } from "./screens/node.js";
 import { patient } from "./screens/patient.js";
 import { physician } from "./screens/physician.js";
 import { sealed } from "./screens/sealed.js";
+import { sponsor } from "./screens/sponsor.js";
 import { hasKey, session } from "./session.js";
 
 /** How long transactions may gather before a screen looks again, in milliseconds. */
@@ -24,6 +25,7 @@ const SCREENS = {
   insurer: "Insurer",
   key: "Key",
   guardians: "Guardians",
+  sponsor: "Sponsor",
   node: "Node",
 } as const;
 type Screen = keyof typeof SCREENS;
@@ -83,7 +85,8 @@ async function open(name: Screen, into: HTMLElement): Promise<() => void> {
     const { refresh, stop } = await physician(into);
     const unwatch = await watch(refresh);
     return () => (unwatch(), stop());
-  } else return watch(await (name === "patient" ? patient(into) : sealed(into)));
+  } else if (name === "sponsor") return watch(await sponsor(into));
+  else return watch(await (name === "patient" ? patient(into) : sealed(into)));
   return () => {};
 }
 

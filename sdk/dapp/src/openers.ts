@@ -19,9 +19,9 @@ export function holds(row: GrantRow, all: readonly GrantRow[], now = Date.now() 
   return false;
 }
 
-/** A grant's name for people: hers by its number, others' with who gave it. */
-const called = (aceso: Aceso, granter: string, grant: bigint): Child[] =>
-  granter === aceso.address ? [`your grant ${grant}`] : [`grant ${grant} of `, id(granter)];
+/** A grant's name for people: its owner's by its number, others' with who gave it. */
+const called = (record: RecordRow, granter: string, grant: bigint): Child[] =>
+  granter === record.owner ? [`your grant ${grant}`] : [`grant ${grant} of `, id(granter)];
 
 /** The lists, for the record's owner. `act` puts controls beside a grant that holds. */
 export function whoOpens(
@@ -35,7 +35,7 @@ export function whoOpens(
   const now: HTMLElement[] = [h("li", {}, "You, with your key store.")];
   const emergency: HTMLElement[] = [];
   const before: HTMLElement[] = [];
-  const own = (row: GrantRow) => (row.grant?.granter === aceso.address ? 0 : 1);
+  const own = (row: GrantRow) => (row.grant?.granter === record.owner ? 0 : 1);
   for (const row of [...rows].sort((one, other) => own(one) - own(other))) {
     const { grant } = row;
     if (!grant) continue;
@@ -44,13 +44,13 @@ export function whoOpens(
       const name = validators.find((one) => one.operator === account)?.name;
       return [at > 0 ? ", " : "", id(account), name ? ` (${name})` : ""];
     });
-    const source: Child[] = [...called(aceso, grant.granter, grant.grant)];
+    const source: Child[] = [...called(record, grant.granter, grant.grant)];
     if (grant.from)
       source.push(
         ", passed on by ",
         id(grant.granter),
         " from ",
-        ...called(aceso, grant.from.granter, grant.from.grant),
+        ...called(record, grant.from.granter, grant.from.grant),
       );
     const members = grant.recipients.length;
     const kind = grant.committee ? `Each member of a committee of ${members}: ` : members > 1 ? "Each of these: " : "";

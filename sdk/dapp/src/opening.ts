@@ -1,6 +1,7 @@
 /** Sealed records opened in this browser: whose key fits, where the bytes come from, how they look. */
 import { type Aceso, NotProven, type RecordInner, type RecordRow, type Wrapped, hex, named } from "@aceso/sdk";
 
+import { actorOf } from "./accounts.js";
 import { h } from "./dom.js";
 import * as files from "./files.js";
 import { describe, draw } from "./picture.js";
@@ -24,7 +25,7 @@ async function withSecrets<T>(
 ): Promise<T> {
   const { store } = need(aceso);
   const held: Held[] = [];
-  if (record.owner === aceso.address) {
+  if (await actorOf(aceso, record.owner)) {
     held.push({ secret: store.key(nameOf(aceso, record)) });
   } else {
     const mine = new Set(store.images);

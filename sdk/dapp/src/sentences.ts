@@ -11,6 +11,7 @@ import {
   signersOf,
 } from "@aceso/sdk";
 
+import type { Payer } from "./accounts.js";
 import { h, upper } from "./dom.js";
 
 const learns = (): HTMLElement =>
@@ -32,6 +33,32 @@ const sealed = (): HTMLElement =>
       "Everyone learns: that there is a sealed file of yours, its length, whom you let open it and until when, and of each read " +
       "which file, which model, who asked, and the payout. What came out is for everyone, for one bit of it, or for who holds the key, as you say below.",
   );
+
+/** Who sees whom, of the accounts in whose names records stand. */
+const names = (): HTMLElement =>
+  h(
+    "p",
+    { className: "note" },
+    "Who sees whom. Each record stands in the name of an account of its own, which follows from your key store. Everyone sees that account, who pays its fees, and " +
+      "all that is granted, read and paid in its name; nobody sees that two of them are yours. Your sponsor knows them by what you tell it, " +
+      "and so does an insurer who writes a policy for one. They become one person’s for everybody if your own account pays for them, if a sponsor pays for you alone, " +
+      "or if you send their coins to one place; what you do at the same moment for several of them tells as much.",
+  );
+
+/** What follows from who pays for a record's account. */
+const links: Record<Payer, string> = {
+  sponsor: "Everyone sees that this sponsor pays, as for others; nobody sees that the record is yours.",
+  mine: "Everyone sees that your account pays, so that this record is yours, and which others are.",
+  none: "Everyone sees that the record is yours, with all others in your account’s name.",
+};
+
+/** What a sponsor does and shows. */
+const sponsors =
+  "You pay the fees of accounts that have no coins: patients’ records have one each, so that nobody sees which are one person’s. Everyone sees for whom you pay. " +
+  "Pay for accounts of several people at a time: each is a transaction of its own, in an order that tells nothing of whose they are.";
+
+/** What collecting coins shows. */
+const collects = "Everyone sees then that both accounts belong together.";
 
 /** Why a read that was made is not paid for. */
 function refusal({ reason, pixels }: Refused): string {
@@ -180,6 +207,10 @@ function closed(reason: Closed): string {
 }
 
 export const sentences = {
+  names,
+  links,
+  collects,
+  sponsors,
   learns,
   refusal,
   clinical,

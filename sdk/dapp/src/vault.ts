@@ -1,8 +1,8 @@
 /**
  * The key store of who is at the page: sealed in this browser's storage, open in this page's memory and nowhere else.
  *
- * What it has keys of: sealed records by the name that the chain has for them, and the reader's key of an epoch under
- * `reader:` and its number.
+ * What it has keys of: sealed records by the name that the chain has for them, the reader's key of an epoch under `reader:`
+ * and its number, and accounts that wait for a record (`accounts.ts`).
  */
 import { type Aceso, type KeyStore, Vault, vaultFile } from "@aceso/sdk";
 
@@ -14,8 +14,10 @@ const place = ({ chain, address }: Aceso) => `aceso.keys.${chain.id}.${address}`
 /** The newest version that was seen, so that an older file does not bring back what was erased. */
 const newest = ({ chain, address }: Aceso) => `aceso.keys-seen.${chain.id}.${address}`;
 
+/** Before the epoch of a reader's key in the store. */
+export const READER = "reader:";
 /** What a reader's key is called in the store. */
-export const readerName = (epoch: bigint): string => `reader:${epoch}`;
+export const readerName = (epoch: bigint): string => `${READER}${epoch}`;
 
 /** The file as it lies in the browser's storage; none where there is none. */
 export const file = (aceso: Aceso): string | undefined => localStorage.getItem(place(aceso)) ?? undefined;

@@ -82,6 +82,7 @@ export async function connect(options: Options): Promise<Aceso> {
 }
 
 export class Aceso extends Sealing {
+  readonly #options: Options;
   readonly #rest: string;
   readonly #key: Key | undefined;
   readonly #proofSpec: unknown;
@@ -89,9 +90,15 @@ export class Aceso extends Sealing {
   /** Use `connect`. */
   constructor(options: Options, chain: Chain, proofSpec: unknown, signer: OfflineDirectSigner | undefined) {
     super(options.verifier, options.rpc, chain, options.key?.address(chain.prefix) ?? "", signer);
+    this.#options = options;
     this.#rest = options.rest.replace(/\/$/, "");
     this.#key = options.key;
     this.#proofSpec = proofSpec;
+  }
+
+  /** The same node for another account, such as that of a record (`KeyStore.account`). */
+  async as(key: Key): Promise<Aceso> {
+    return new Aceso({ ...this.#options, key }, this.chain, this.#proofSpec, await key.signer(this.chain.prefix));
   }
 
   // Images, models, the journal
@@ -236,9 +243,12 @@ export class Aceso extends Sealing {
 
   // Consent and insurance
 
-  /** Lets the rule's actors read these images, or keeps them from it; answers with the grant's number. */
-  async grant(consent: string, images: string[], rule: Rule): Promise<number> {
-    const result = await this.execute(consent, { grant: { images, rule } });
+  /**
+   * Lets the rule's actors read these images, or keeps them from it; answers with the grant's number. Of `sealed` images it
+   * speaks of this account's own records.
+   */
+  async grant(consent: string, images: string[], rule: Rule, sealed = false): Promise<number> {
+    const result = await this.execute(consent, { grant: { images, rule, ...(sealed && { sealed }) } });
     return Number(attribute(result.events, "wasm", "grant"));
   }
 

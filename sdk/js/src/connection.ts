@@ -7,6 +7,13 @@ import { BaseAccount } from "cosmjs-types/cosmos/auth/v1beta1/auth";
 import { QueryAccountRequest, QueryAccountResponse } from "cosmjs-types/cosmos/auth/v1beta1/query";
 import { MsgSend } from "cosmjs-types/cosmos/bank/v1beta1/tx";
 import { QueryBalanceRequest, QueryBalanceResponse } from "cosmjs-types/cosmos/bank/v1beta1/query";
+import {
+  QueryAllowancesByGranterRequest,
+  QueryAllowancesByGranterResponse,
+  QueryAllowancesRequest,
+  QueryAllowancesResponse,
+} from "cosmjs-types/cosmos/feegrant/v1beta1/query";
+import { MsgGrantAllowance, MsgRevokeAllowance } from "cosmjs-types/cosmos/feegrant/v1beta1/tx";
 import { TxMsgData } from "cosmjs-types/cosmos/base/abci/v1beta1/abci";
 import { SimulateRequest, SimulateResponse } from "cosmjs-types/cosmos/tx/v1beta1/service";
 import { TxRaw } from "cosmjs-types/cosmos/tx/v1beta1/tx";
@@ -32,11 +39,14 @@ import {
 import type { Codec } from "./codec.js";
 import type { Page, Rows } from "./messages.js";
 import { type Json, NodeError, call } from "./rpc.js";
+import { type Sponsor, allowance, noAllowance, pays, sponsorOf } from "./sponsors.js";
 import { acesoTypes } from "./types.js";
 
 /** How long a client waits for a transaction or for a blob to become available. */
 export const PATIENCE_MS = 60_000;
 const POLL_MS = 50;
+/** SDK gas of a transfer: enough for one, with room. */
+const TRANSFER_GAS = 200_000;
 /** Room on top of simulated gas: what CosmJS takes. */
 const GAS_ADJUSTMENT = 1.4;
 /** Rows of a page, and most pages that a list is read to. */
@@ -76,6 +86,8 @@ export class Connection {
   readonly #signer: OfflineDirectSigner | undefined;
   readonly #registry = new Registry([
     ["/cosmos.bank.v1beta1.MsgSend", MsgSend],
+    ["/cosmos.feegrant.v1beta1.MsgGrantAllowance", MsgGrantAllowance],
+    ["/cosmos.feegrant.v1beta1.MsgRevokeAllowance", MsgRevokeAllowance],
     ["/cosmwasm.wasm.v1.MsgStoreCode", MsgStoreCode],
     ["/cosmwasm.wasm.v1.MsgInstantiateContract", MsgInstantiateContract],
     ["/cosmwasm.wasm.v1.MsgExecuteContract", MsgExecuteContract],
@@ -163,6 +175,22 @@ export class Connection {
     return BigInt(answer.balance?.amount ?? "0");
   }
 
+  /** Who pays fees for an account, those that are over too; the first hundred. */
+  async sponsors(address = this.address): Promise<Sponsor[]> {
+    const question = QueryAllowancesRequest.fromPartial({ grantee: address });
+    const path = "/cosmos.feegrant.v1beta1.Query/Allowances";
+    const answer = await this.query(path, QueryAllowancesRequest, QueryAllowancesResponse, question);
+    return answer.allowances.flatMap((one) => sponsorOf(one, this.chain.denom) ?? []);
+  }
+
+  /** For whom this account pays fees; the first hundred. */
+  async sponsored(): Promise<Sponsor[]> {
+    const question = QueryAllowancesByGranterRequest.fromPartial({ granter: this.address });
+    const path = "/cosmos.feegrant.v1beta1.Query/AllowancesByGranter";
+    const answer = await this.query(path, QueryAllowancesByGranterRequest, QueryAllowancesByGranterResponse, question);
+    return answer.allowances.flatMap((one) => sponsorOf(one, this.chain.denom) ?? []);
+  }
+
   /** Asks a contract. */
   async smart<T>(contract: string, question: unknown): Promise<T> {
     const ask = { address: contract, queryData: toUtf8(JSON.stringify(question)) };
@@ -200,14 +228,42 @@ export class Connection {
   // Transactions
 
   /**
-   * Sends messages in one transaction and waits until it is in a block. Gas is simulated where it is not said. A sponsor
-   * who has granted an allowance pays the fee.
+   * Sends messages in one transaction and waits until it is in a block. Gas is simulated where it is not said. The fee is paid
+   * by the sponsor who is named, else by one who has granted this account an allowance that covers it, else by the account.
    */
   async send(messages: EncodeObject[], gas?: number, sponsor?: string): Promise<TxResult> {
-    const account = await this.#account();
-    const signed = (limit: number) => this.#signed(messages, account, limit, sponsor);
-    const limit = gas ?? Math.ceil((await this.#simulate(await signed(0))) * GAS_ADJUSTMENT);
-    return this.#broadcast(await signed(limit));
+    const [account, payer] = await Promise.all([this.#account(), this.#payer(messages, sponsor)]);
+    const signed = (limit: number, fee: bigint) => this.#signed(messages, account, limit, fee, payer(fee));
+    const limit = gas ?? Math.ceil((await this.#simulate(await signed(0, 0n))) * GAS_ADJUSTMENT);
+    return this.#broadcast(await signed(limit, BigInt(Math.ceil((limit * this.chain.gasPriceMicro) / 1_000_000))));
+  }
+
+  /** Says who pays a fee for these messages; throws the sentence that nobody does. */
+  async #payer(messages: readonly EncodeObject[], named?: string): Promise<(fee: bigint) => string | undefined> {
+    if (named !== undefined) return () => named;
+    const [sponsors, held] = await Promise.all([this.sponsors(), this.balance()]);
+    const [now, urls] = [Math.floor(Date.now() / 1000), messages.map(({ typeUrl }) => typeUrl)];
+    return (fee) => {
+      const sponsor = sponsors.find((one) => pays(one, fee, now, urls));
+      if (sponsor) return sponsor.address;
+      if (held >= fee) return undefined;
+      const { denom } = this.chain;
+      throw new NodeError(`Nobody pays the fee of ${fee}${denom} for account ${this.address}: it needs a sponsor, or coins.`);
+    };
+  }
+
+  /**
+   * Pays fees of up to `limit` coins for each of these accounts, which begin to exist with it: one transaction after the
+   * other, in an order that does not tell which of them were asked for together.
+   */
+  async sponsorFees(addresses: readonly string[], limit: bigint): Promise<void> {
+    for (const address of [...new Set(addresses)].sort())
+      await this.send([allowance(this.address, address, this.chain.denom, limit)]);
+  }
+
+  /** Pays an account's fees no more. */
+  stopSponsoring(address: string): Promise<TxResult> {
+    return this.send([noAllowance(this.address, address)]);
   }
 
   async #account(): Promise<BaseAccount> {
@@ -222,12 +278,17 @@ export class Connection {
     }
   }
 
-  async #signed(messages: EncodeObject[], account: BaseAccount, gasLimit: number, sponsor?: string): Promise<Uint8Array> {
+  async #signed(
+    messages: EncodeObject[],
+    account: BaseAccount,
+    gasLimit: number,
+    amount: bigint,
+    sponsor: string | undefined,
+  ): Promise<Uint8Array> {
     const signer = this.#signer;
     const [first] = (await signer?.getAccounts()) ?? [];
     if (!signer || !first) throw new NodeError("There is no key to sign with.");
     const pubkey = encodePubkey({ type: "tendermint/PubKeySecp256k1", value: toBase64(first.pubkey) });
-    const amount = Math.ceil((gasLimit * this.chain.gasPriceMicro) / 1_000_000);
     const fee = [{ denom: this.chain.denom, amount: String(amount) }];
     const auth = makeAuthInfoBytes([{ pubkey, sequence: account.sequence }], fee, gasLimit, sponsor, undefined);
     const body = this.#registry.encodeTxBody({ messages, memo: "" });
@@ -283,6 +344,22 @@ export class Connection {
     const coins = [{ denom: this.chain.denom, amount: String(amount) }];
     const value = { fromAddress: this.address, toAddress: to, amount: coins };
     return this.send([{ typeUrl: "/cosmos.bank.v1beta1.MsgSend", value }]);
+  }
+
+  /**
+   * Sends all coins of this account to another one; where no sponsor pays for it, the fee is taken off. Answers with how many
+   * were sent.
+   */
+  async collect(to: string): Promise<bigint> {
+    const [held, sponsors] = await Promise.all([this.balance(), this.sponsors()]);
+    const fee = BigInt(Math.ceil((TRANSFER_GAS * this.chain.gasPriceMicro) / 1_000_000));
+    const [now, url] = [Math.floor(Date.now() / 1000), "/cosmos.bank.v1beta1.MsgSend"];
+    const sponsor = sponsors.find((one) => pays(one, fee, now, [url]))?.address;
+    const rest = sponsor === undefined ? held - fee : held;
+    if (rest <= 0n) throw new NodeError(`Account ${this.address} has ${held}${this.chain.denom}, which is less than a transfer costs.`);
+    const amount = [{ denom: this.chain.denom, amount: String(rest) }];
+    await this.send([{ typeUrl: url, value: { fromAddress: this.address, toAddress: to, amount } }], TRANSFER_GAS, sponsor);
+    return rest;
   }
 
   /** Uploads a contract and makes one of it; answers with its address. */

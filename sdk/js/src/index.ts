@@ -14,6 +14,7 @@ export * from "./authority.js";
 export * from "./messages.js";
 export type { ModelAbout, Models, ReadyModel, TensorSpec } from "./models.js";
 export * from "./sealed.js";
+export { type Sponsor, allowance, noAllowance, pays, sponsorOf } from "./sponsors.js";
 export * from "./types.js";
 export type * from "./records.js";
 export { dicomSr } from "./report/dicom.js";

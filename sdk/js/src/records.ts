@@ -189,6 +189,8 @@ export interface Grant {
   id: number;
   patient: string;
   images: string[];
+  /** Whether they are sealed ones. */
+  sealed?: boolean;
   rule: Rule;
   granted_at: number;
   revoked_at: number | null;

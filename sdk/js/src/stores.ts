@@ -46,6 +46,11 @@ export class KeyStore {
     this.#erased++;
   }
 
+  /** Gives what stands under one name another one: an account that was waiting for an image gets the image's name. */
+  rename(from: string, to: string): void {
+    this.#become(this.#wasm.bytes("store_rename", this.#record, encode(from), encode(to)));
+  }
+
   /** Her secret key of an image. */
   key(image: string): Uint8Array {
     return this.#wasm.bytes("store_key", this.#record, encode(image));

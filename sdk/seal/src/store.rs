@@ -162,6 +162,25 @@ impl KeyStore {
         Ok(())
     }
 
+    /// Gives what stands under one name another one: an account that was waiting for an image gets the image's name. Key and
+    /// account stay what they are.
+    ///
+    /// # Errors
+    /// [`StoreError::Unknown`], [`StoreError::Known`], [`StoreError::Full`]; then nothing is changed.
+    pub fn rename(&mut self, from: &str, to: &str) -> Result<(), StoreError> {
+        let version = self.version.checked_add(1).ok_or(StoreError::Full)?;
+        if to.is_empty() || to.len() > NAME_MAX {
+            return Err(StoreError::Full);
+        }
+        if self.images.contains_key(to) {
+            return Err(StoreError::Known(to.into()));
+        }
+        let nonce = self.images.remove(from).ok_or_else(|| StoreError::Unknown(from.into()))?;
+        self.images.insert(to.into(), nonce);
+        self.version = version;
+        Ok(())
+    }
+
     /// The record that is sealed.
     ///
     /// # Errors

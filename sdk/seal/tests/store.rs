@@ -57,6 +57,27 @@ fn a_nonce_is_never_replaced_and_names_are_bounded() {
 }
 
 #[test]
+fn what_waits_for_an_image_gets_its_name() {
+    let mut store = store();
+    let (key, account) = (store.key("bafyone").unwrap().public(), store.account("bafyone").unwrap());
+    let unknown = StoreError::Unknown("bafythree".into());
+    for (from, to, error) in [
+        ("bafythree", "bafyfour", unknown),
+        ("bafyone", "bafytwo", StoreError::Known("bafytwo".into())),
+        ("bafyone", "bafyone", StoreError::Known("bafyone".into())),
+        ("bafyone", "", StoreError::Full),
+        ("bafyone", &"a".repeat(129), StoreError::Full),
+    ] {
+        assert_eq!(store.rename(from, to), Err(error));
+    }
+    assert_eq!(store.version(), 3, "a refusal changes nothing");
+    store.rename("bafyone", "bafythree").unwrap();
+    assert_eq!((store.version(), store.images().collect::<Vec<_>>()), (4, vec!["bafythree", "bafytwo"]));
+    assert!(store.key("bafythree").unwrap().public() == key && store.account("bafythree").unwrap() == account);
+    assert_eq!(store.key("bafyone").unwrap_err(), StoreError::Unknown("bafyone".into()));
+}
+
+#[test]
 fn a_store_travels_sealed() {
     let (store, content) = (store(), point(1));
     let file = store.seal(&content, OWNER, [7; 32]).unwrap();

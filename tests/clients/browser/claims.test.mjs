@@ -101,6 +101,7 @@ test("a study of several files is one record; a file among them that is none is 
   await page.getByText("and 1 more files.").waitFor();
   assert.equal(await page.locator("#seal-modality").isDisabled(), true);
   await shoot(page, "32-study-chosen");
+  await page.locator("#seal-payer").selectOption("none");
   await button(page, "Seal and upload").click();
   await page.getByText(/registered as record 1\..*Its 5 files are kept by the node for an hour/).waitFor();
   await record(1).getByText(/A study of 5 files/).waitFor();
@@ -177,6 +178,7 @@ async function guarded(number) {
   const page = pages.patient;
   await page.locator("#seal-file").setInputFiles(stage.images[0].image);
   await page.locator("#seal-guard").fill(stage.consent);
+  await page.locator("#seal-payer").selectOption("none");
   await button(page, "Seal and upload").click();
   await record(number).getByText(/, guarded\./).waitFor();
   await bring(number, 3);

@@ -84,6 +84,8 @@ enum Verb {
     Image(remote::image::Image),
     /// Seal records, grant their keys, and see who was granted them.
     Sealed(remote::sealed::Sealed),
+    /// Pay the fees of others' accounts.
+    Sponsor(remote::sponsor::Sponsor),
     /// Plans that pay for reads; claims for sealed ones, and what is owed.
     Insurance(remote::insurance::Insurance),
     /// Deal your keys to guardians, and bring them back.
@@ -183,6 +185,7 @@ impl Verb {
             Self::Blob(args) => blob::run(args, output),
             Self::Image(args) => args.run(output),
             Self::Sealed(args) => args.run(output),
+            Self::Sponsor(args) => args.run(output),
             Self::Insurance(args) => args.run(output),
             Self::Guardians(args) => args.run(output),
             Self::Tx(args) => args.run(output),

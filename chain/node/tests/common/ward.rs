@@ -39,6 +39,11 @@ impl Ward {
         &self.node.rest
     }
 
+    /// Asks the node's RPC port.
+    pub(crate) fn rpc(&self, method: &str, params: &Value) -> Value {
+        self.node.call(method, params.clone()).unwrap()
+    }
+
     pub(crate) fn file(&self, name: &str) -> PathBuf {
         self.home.path().join(name)
     }
@@ -55,7 +60,7 @@ impl Ward {
         if !arguments.contains(&"--rest") {
             all.extend(["--rest", self.rest()]);
         }
-        let keyless = ["request", "revoke", "reviews", "break-glass", "job", "retire", "records"];
+        let keyless = ["request", "reviews", "break-glass", "job"];
         let keyed = match arguments {
             ["sealed", verb, ..] => !keyless.contains(verb),
             [group, ..] => *group == "guardians",
@@ -87,21 +92,40 @@ impl Ward {
         serde_json::from_str::<Value>(&told).unwrap()["address"].as_str().unwrap().into()
     }
 
-    /// Seals a picture and registers it; answers the record's number and its CID.
+    /// Seals a picture and registers it, in the name of an account of its own whose fees the sister pays; answers the record's
+    /// number and its CID.
     pub(crate) fn record(&self, name: &str, seed: u8) -> (String, String) {
-        self.guarded(name, seed, "")
+        self.guarded(name, seed, "", &[])
     }
 
-    /// The same with a guard.
-    pub(crate) fn guarded(&self, name: &str, seed: u8, guard: &str) -> (String, String) {
-        fs::write(self.file(name), picture(seed)).unwrap();
-        let out = self.home.path().to_str().unwrap();
-        let (path, sealed) = (self.text(name), self.text(&format!("{name}.sealed")));
-        let seal = ["sealed", "seal", &path, "--modality", "DX", "--body-part", "CHEST", "--out", out];
-        let told = self.ok("patient", &seal);
+    /// The same with a guard, and more options of `seal`.
+    pub(crate) fn guarded(&self, name: &str, seed: u8, guard: &str, more: &[&str]) -> (String, String) {
+        let told = self.seal(name, seed, more);
+        let account = told["account"].as_str().unwrap();
+        if told["sponsor"].is_null() && account != self.address("patient") {
+            self.ok("sister", &["sponsor", "pay", account]);
+        }
         let cid = told["files"][0]["cid"].as_str().unwrap().to_owned();
+        let sealed = self.text(&format!("{name}.sealed"));
         let registered = self.ok("patient", &["sealed", "register", &sealed, "--guard", guard]);
+        assert_eq!(registered["owner"], told["account"]);
         (registered["record"].as_str().unwrap().into(), cid)
+    }
+
+    /// Seals a picture of the patient's; answers what the verb says.
+    pub(crate) fn seal(&self, name: &str, seed: u8, more: &[&str]) -> Value {
+        fs::write(self.file(name), picture(seed)).unwrap();
+        let (path, out) = (self.text(name), self.home.path().to_str().unwrap());
+        let seal = ["sealed", "seal", &path, "--modality", "DX", "--body-part", "CHEST", "--out", out];
+        self.ok("patient", &[&seal[..], more].concat())
+    }
+
+    /// Has the sister pay for a new account that waits for a record; answers its address.
+    pub(crate) fn waiting(&self) -> String {
+        let told = self.ok("patient", &["sealed", "accounts", "--more", "1"]);
+        let account = told["accounts"].as_array().unwrap().last().unwrap()["address"].as_str().unwrap().to_owned();
+        self.ok("sister", &["sponsor", "pay", &account]);
+        account
     }
 
     /// Registers the model that reads chest images; answers its id and its first finding.

@@ -1,6 +1,7 @@
 /** The physician's sealed reads: grants by which she may ask, the committee, its progress in blocks, the outcome. */
 import { type Aceso, type CommitteeMember, type GrantRow, JOB_STATUS, type JobRow, type Policy, type RecordRow } from "@aceso/sdk";
 
+import { actorOf } from "../accounts.js";
 import * as cards from "../cards.js";
 import { sealedAt } from "../claims.js";
 import { results } from "../committee.js";
@@ -32,7 +33,7 @@ export async function asking(
   async function look(): Promise<void> {
     for (const card of cards.cards(aceso)) {
       const name = `${card.granter}/${card.grant}`;
-      if (card.granter === aceso.address || known.has(name)) continue;
+      if (known.has(name)) continue;
       if (card.terms.actors.length === 0 && !card.terms.anybody) continue;
       const row = await aceso.sealedGrant(card.granter, BigInt(card.grant));
       const record = await aceso.record(BigInt(card.record));
@@ -49,7 +50,7 @@ export async function asking(
       const name = grant && `${grant.granter}/${grant.grant}`;
       if (!name || grant.committee || revoked > 0n || opened.has(name)) continue;
       const record = await aceso.record(grant.record);
-      if (!record || record.retired > 0n || record.owner === aceso.address) continue;
+      if (!record || record.retired > 0n || (await actorOf(aceso, record.owner))) continue;
       opened.add(name);
       direct.append(mine(aceso, record, grant));
     }

@@ -1,6 +1,7 @@
 /** The form of a sealed grant, with the sentence that says what it comes to before it is given. */
 import type { Aceso, CommitteeMember, ReaderRow, RecordRow, SealedTerms } from "@aceso/sdk";
 
+import { actor } from "../accounts.js";
 import * as cards from "../cards.js";
 import { apart, modelBoxes, viaInput } from "../controls.js";
 import { choose, download, field, fill, form, h, line, options, button, when } from "../dom.js";
@@ -146,10 +147,11 @@ export async function granting(
       if (recipients.length === 0)
         throw new Error(computes() ? "Name at least one member of the committee." : "Name at least one account.");
       if (computes() && models.chosen().length === 0) throw new Error("Name at least one model.");
-      const [grant, given] = [await aceso.nextGrant(), terms()];
+      const acts = await actor(aceso, row.owner);
+      const [grant, given] = [await acts.nextGrant(), terms()];
       const of = {
         chainId: aceso.chain.id,
-        granter: aceso.address,
+        granter: acts.address,
         grant,
         record: row,
         recipients,
@@ -159,12 +161,12 @@ export async function granting(
       };
       const secret = store.key(nameOf(aceso, row));
       try {
-        await aceso.giveSealed(aceso.verifier.granter.grant(of, secret));
+        await acts.giveSealed(aceso.verifier.granter.grant(of, secret));
       } finally {
         secret.fill(0);
       }
-      const card = cards.make(aceso, row.owner, row.record, aceso.address, grant, of.expires, given);
-      cards.keep(aceso, card);
+      const card = cards.make(aceso, row.owner, row.record, acts.address, grant, of.expires, given);
+      cards.keep(aceso, card, true);
       await changed();
       const saved = line();
       const shows = given.actors.length > 0 || given.anybody || given.rewrap;

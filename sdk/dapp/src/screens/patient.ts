@@ -2,35 +2,20 @@
 import {
   type Aceso,
   BLOB_STATUS,
-  type GrantState,
   type ImageRow,
   type JournalEntry,
   type SignedOrigin,
 } from "@aceso/sdk";
 
-import { accountInput, modelBoxes, modelNames, viaInput } from "../controls.js";
-import {
-  button,
-  choose,
-  field,
-  fileOf,
-  fill,
-  form,
-  h,
-  id,
-  line,
-  options,
-  table,
-  told,
-  upper,
-  when,
-} from "../dom.js";
+import { modelNames } from "../controls.js";
+import { choose, field, fileOf, fill, h, id, line, table, told, upper } from "../dom.js";
 import { show } from "../picture.js";
-import { type Names, PURPOSES, sentences } from "../sentences.js";
+import { sentences } from "../sentences.js";
 import { contract, session } from "../session.js";
 import { upload } from "../upload.js";
+import { ruleTable, ruling } from "./consenting.js";
 
-const DAY = 24 * 3600;
+const NOTHING = "Nothing is granted: nobody can have your guarded images read.";
 /** What models read in the open, by the end of a file's name, and most bytes of it (`Limits` in inference-host). */
 const PICTURES = { png: "image/png", jpg: "image/jpeg", jpeg: "image/jpeg", dcm: "application/dicom" };
 const PICTURE_MAX = 64 << 20;
@@ -80,9 +65,9 @@ export async function patient(main: HTMLElement): Promise<() => Promise<void>> {
     grantForm.refresh(mine);
     const guards = [...new Set(mine.map((image) => image.guard).filter(Boolean))];
     const given = await Promise.all(
-      guards.map(async (guard) => ({ guard, given: await aceso.grants(guard, { patient: aceso.address }) })),
+      guards.map(async (guard) => ({ guard, acts: aceso, given: await aceso.grants(guard, { patient: aceso.address }) })),
     );
-    fill(grants, grantTable(aceso, given, await modelNames(aceso), revoked, refresh));
+    fill(grants, ruleTable(given, await modelNames(aceso), revoked, refresh, NOTHING));
     const entries = (await Promise.all(mine.map((image) => aceso.journal(image.cid)))).flat();
     fill(journal, journalTable(entries.sort((one, other) => other.height - one.height || other.tx - one.tx)));
   }
@@ -115,46 +100,12 @@ function tile(image: ImageRow): HTMLElement {
 /** The form of a grant: one rule for one image. */
 async function granting(aceso: Aceso): Promise<{ form: HTMLElement; refresh: (images: ImageRow[]) => void }> {
   const image = h("select", { id: "grant-image", required: true });
-  const reader = accountInput(aceso, "grant-reader");
-  const models = await modelBoxes(aceso, "grant-models");
-  const via = await viaInput("grant-via");
-  const purpose = h("select", { id: "grant-purpose", required: true }, ...options(PURPOSES));
-  const uses = h("input", { id: "grant-uses", type: "number", min: 1, max: 1000, value: "1", required: true });
-  const days = h("input", { id: "grant-days", type: "number", min: 1, max: 3650, value: "30", required: true });
   let known: ImageRow[] = [];
-  const made = form(
-    "Grant",
-    [
-      h(
-        "div",
-        { className: "fields" },
-        field("Image", image),
-        field("Physician’s account", reader),
-        field("Purpose", purpose),
-        field("Reads", uses),
-        field("Days", days),
-        via.element,
-      ),
-      models.element,
-    ],
-    async () => {
-      const guard = known.find((one) => one.cid === image.value)?.guard;
-      if (!guard) throw new Error("This image has no guard: everybody may have it read already.");
-      const ticked = models.chosen().map((one) => one.id);
-      if (ticked.length === 0) throw new Error("Name at least one model.");
-      const now = Math.floor(Date.now() / 1000);
-      const grant = await aceso.grant(guard, [image.value], {
-        decision: { permit: { max_uses: Number(uses.value) } },
-        actors: [reader.value.trim()],
-        via: via.chosen(),
-        purposes: [purpose.value],
-        models: ticked,
-        not_before: now - 60,
-        not_after: now + Number(days.value) * DAY,
-      });
-      return `Grant ${grant} holds from the next transaction on.`;
-    },
-  );
+  const made = await ruling(aceso, "grant", [field("Image", image)], async (rule) => {
+    const guard = known.find((one) => one.cid === image.value)?.guard;
+    if (!guard) throw new Error("This image has no guard: everybody may have it read already.");
+    return aceso.grant(guard, [image.value], rule);
+  });
   const refresh = (images: ImageRow[]) => {
     known = images;
     choose(
@@ -163,49 +114,6 @@ async function granting(aceso: Aceso): Promise<{ form: HTMLElement; refresh: (im
     );
   };
   return { form: made, refresh };
-}
-
-function grantTable(
-  aceso: Aceso,
-  given: { guard: string; given: GrantState[] }[],
-  models: Names,
-  says: HTMLElement,
-  refresh: () => Promise<void>,
-): HTMLElement {
-  const rows = given.flatMap(({ guard, given }) =>
-    given.map(({ grant, uses }) => {
-      const { rule } = grant;
-      const most = "permit" in rule.decision ? rule.decision.permit.max_uses : 0;
-      const over = grant.revoked_at !== null || rule.not_after * 1000 < Date.now() || (most > 0 && uses >= most);
-      const state =
-        grant.revoked_at !== null ? `revoked ${when(grant.revoked_at)}` : over ? "used up or over" : "holds";
-      const revoke = button(
-        "Revoke",
-        says,
-        async () => {
-          await aceso.revoke(guard, grant.id);
-          await refresh();
-          return `Grant ${grant.id} is revoked from the next transaction on. Reads already made stay made.`;
-        },
-        { id: `revoke-${grant.id}`, "aria-label": `Revoke grant ${grant.id}` },
-      );
-      return [
-        grant.id,
-        state,
-        grant.revoked_at === null ? revoke : null,
-        h("span", {}, ...rule.actors.map(id)),
-        sentences.rule(rule, models),
-        rule.purposes.join(", "),
-        most > 0 ? `${uses} of ${most}` : "–",
-        when(rule.not_after),
-      ];
-    }),
-  );
-  return table(
-    ["Grant", "State", "", "Who", "What", "Purpose", "Used", "Until"],
-    rows,
-    "Nothing is granted: nobody can have your guarded images read.",
-  );
 }
 
 function journalTable(entries: JournalEntry[]): HTMLElement {

@@ -1,6 +1,7 @@
 /** The patient's sealed records: sealed here, granted, taken back, ended; who can open them, and what came of them. */
-import type { Aceso, GrantRow, JournalEntry, RecordRow, ReviewRow, ValidatorRow } from "@aceso/sdk";
+import type { Aceso, GrantRow, JournalEntry, RecordRow, ReviewRow, Rule, ValidatorRow } from "@aceso/sdk";
 
+import { actor, emptied, records as recordsOf } from "../accounts.js";
 import type { Card } from "../cards.js";
 import { results } from "../committee.js";
 import { fileOfRecord, modelNames } from "../controls.js";
@@ -12,13 +13,19 @@ import { session } from "../session.js";
 import * as vault from "../vault.js";
 import { granting } from "./granting.js";
 import { behind } from "./guardians.js";
+import { ruleTable, ruling } from "./consenting.js";
+import { naming, standing } from "./names.js";
 import { forget, reseal, sealing } from "./sealing.js";
+
+/** Most images that a guard takes in one grant. */
+const IMAGES_MAX = 64;
 
 export async function sealed(main: HTMLElement): Promise<() => Promise<void>> {
   const aceso = await session();
   const records = h("div", { className: "cards" });
   const giving = await granting(aceso, () => refresh());
   const locked = h("div", {});
+  const names = naming(aceso, () => refresh());
   fill(
     main,
     h("h1", {}, "Sealed records"),
@@ -37,13 +44,15 @@ export async function sealed(main: HTMLElement): Promise<() => Promise<void>> {
       h("h2", { id: "seal-h" }, "Seal a record"),
       sealing(aceso, () => refresh()),
     ),
+    names.element,
   );
   const known = new Map<bigint, Shown>();
   async function refresh(): Promise<void> {
     const [mine, members, models] = await Promise.all([
-      aceso.records(aceso.address),
+      recordsOf(aceso),
       aceso.members(),
       modelNames(aceso),
+      names.refresh(),
     ]);
     const validators = members.map((one) => one.validator);
     fill(locked, ...(vault.unlocked(aceso) ? [] : [lockedNote(aceso)]), behindNote(aceso));
@@ -53,12 +62,12 @@ export async function sealed(main: HTMLElement): Promise<() => Promise<void>> {
       await one.refresh(record, validators, models);
     }
     const elements = mine.map(({ record }) => known.get(record)!.element).reverse();
-    if (elements.length === 0 || elements.some((element, at) => records.children[at] !== element))
+    if (elements.length !== records.childElementCount || elements.length === 0 || elements.some((element, at) => records.children[at] !== element))
       fill(
         records,
         ...(elements.length > 0
           ? elements
-          : [h("p", { className: "soft" }, "Nothing is sealed for your account yet.")]),
+          : [h("p", { className: "soft" }, vault.file(aceso) === undefined || vault.unlocked(aceso) ? "Nothing is sealed for you yet." : "Which records are yours stands in your key store alone.")]),
       );
     giving.refresh(
       mine.filter((record) => record.retired === 0n),
@@ -103,6 +112,8 @@ function shownRecord(aceso: Aceso, first: RecordRow, changed: () => Promise<void
   ];
   const reads = results();
   const which = fileOfRecord(first, `file-${first.record}`);
+  const named = standing(aceso, first.record, changed);
+  const consent = h("div", {});
   const see = button(
     "Open it here",
     says,
@@ -130,6 +141,7 @@ function shownRecord(aceso: Aceso, first: RecordRow, changed: () => Promise<void
     }
     return "The node has what was sealed again, for an hour or as long as a committee may open it.";
   });
+  const asked = first.guard ? guarding(aceso, first, consent, changed) : undefined;
   const anew = resealing(aceso, () => record, changed);
   const end = ending(aceso, () => record, changed);
   const controls = h("div", { className: "row" }, see, save, again);
@@ -139,6 +151,7 @@ function shownRecord(aceso: Aceso, first: RecordRow, changed: () => Promise<void
     { id: `record-${first.record}`, "aria-label": `Sealed record ${first.record}` },
     h("h3", {}, `Record ${first.record}`),
     facts,
+    named.element,
     which.element,
     controls,
     says,
@@ -146,6 +159,7 @@ function shownRecord(aceso: Aceso, first: RecordRow, changed: () => Promise<void
     openers,
     reviews,
     reads.element,
+    consent,
     anew,
     ends,
   );
@@ -160,7 +174,7 @@ function shownRecord(aceso: Aceso, first: RecordRow, changed: () => Promise<void
       `, ${row.files.reduce((sum, file) => sum + Number(file.size), 0)} sealed bytes, registered in block ${row.height}${row.guard ? ", guarded" : ""}`,
       over ? `, ended in block ${row.retired}.` : ".",
     );
-    controls.hidden = anew.hidden = over;
+    controls.hidden = anew.hidden = consent.hidden = over;
     if (which.element) which.element.hidden = over;
     const cid = which.shown();
     // A record may have ended while its key stayed: a page that was closed in between, a copy that was brought back.
@@ -170,20 +184,65 @@ function shownRecord(aceso: Aceso, first: RecordRow, changed: () => Promise<void
       row.reviews > 0n ? aceso.reviews(row.record) : [],
       aceso.journal(cid),
       aceso.receipts(cid),
+      named.refresh(row),
+      asked?.(models),
     ]);
     fill(
       openers,
-      whoOpens(aceso, row, rows, validators, models, (one, card) => acting(aceso, one, card, rows, changed)),
+      whoOpens(aceso, row, rows, validators, models, (one, card) => acting(aceso, row, one, card, rows, changed)),
     );
-    fill(reviews, ...reviewing(items), ...asking(aceso, entries));
-    await reads.take(receipts.filter((one) => aceso.verifier.receipt(one.receipt).sealed?.owner === aceso.address));
+    fill(reviews, ...reviewing(items), ...asking(row.owner, entries));
+    await reads.take(receipts.filter((one) => aceso.verifier.receipt(one.receipt).sealed?.owner === row.owner));
   }
   return { element, refresh };
+}
+
+/**
+ * What a record's guard is told, in the name of the account that the record stands in: an insurer's claim needs both its consent
+ * and a committee's grant. Answers with what looks anew at it.
+ */
+function guarding(aceso: Aceso, record: RecordRow, into: HTMLElement, changed: () => Promise<void>): (models: Names) => Promise<void> {
+  const { guard, owner, files } = record;
+  const [list, says] = [h("div", {}), line()];
+  const cids = files.map(({ cid }) => cid);
+  const told = async (models: Names) => {
+    const acts = await actor(aceso, owner);
+    const all = await acts.grants(guard, { patient: owner });
+    const given = all.filter(({ grant }) => grant.images.some((image) => cids.includes(image)));
+    fill(list, ruleTable([{ guard, acts, given }], models, says, changed, "It consents to no read yet."));
+  };
+  let begun: Promise<void> | undefined;
+  const begin = async () => {
+    const give = async (rule: Rule) => {
+      const grant = await (await actor(aceso, owner)).grant(guard, cids.slice(0, IMAGES_MAX), rule, true);
+      await changed();
+      return grant;
+    };
+    const form = await ruling(aceso, `consent-${record.record}`, [], give);
+    fill(
+      into,
+      h(
+        "details",
+        {},
+        h("summary", {}, "Consent at its guard"),
+        h("p", { className: "soft" }, "What an insurer pays for needs the guard’s consent, besides a committee that may open it."),
+        list,
+        says,
+        form,
+      ),
+    );
+  };
+  return async (models) => {
+    await (begun ??= begin());
+    // A guard of another kind does not know the question, and a locked store does not say who may ask.
+    await told(models).catch(() => {});
+  };
 }
 
 /** What stands beside a grant that holds: its terms as a file, and taking it back. */
 function acting(
   aceso: Aceso,
+  { owner }: RecordRow,
   row: GrantRow,
   card: Card | undefined,
   all: readonly GrantRow[],
@@ -191,12 +250,12 @@ function acting(
 ): (Node | string)[] {
   const { granter, grant } = row.grant!;
   const says = line();
-  const called = granter === aceso.address ? `grant ${grant}` : `grant ${grant} of ${granter}`;
+  const called = granter === owner ? `grant ${grant}` : `grant ${grant} of ${granter}`;
   const revoke = button(
     "Take it back",
     says,
     async () => {
-      await aceso.revokeSealed(granter, grant);
+      await (await actor(aceso, owner)).revokeSealed(granter, grant);
       await changed();
       notice(`${upper(called)} is taken back from the next transaction on. ${sentences.revoke}`);
     },
@@ -251,9 +310,9 @@ function reviewing(items: readonly ReviewRow[]): HTMLElement[] {
 }
 
 /** Who asked committees to read it: the journal's lines, newest first. */
-function asking(aceso: Aceso, entries: readonly JournalEntry[]): HTMLElement[] {
+function asking(owner: string, entries: readonly JournalEntry[]): HTMLElement[] {
   const list = entries.flatMap(({ height, event }) => {
-    if (!("requested" in event) || event.requested.owner !== aceso.address) return [];
+    if (!("requested" in event) || event.requested.owner !== owner) return [];
     const { actor, purpose, grant, job, use } = event.requested;
     const answered = job > 0 ? `job ${job}` : "known already";
     return [
@@ -273,7 +332,11 @@ function resealing(aceso: Aceso, record: () => RecordRow, changed: () => Promise
     "Seal it anew and end the old one",
     says,
     async () => {
-      const made = await reseal(aceso, record(), (text) => say(says, text));
+      // Whoever waits for a sponsor finds the next account's address in the list.
+      const made = await reseal(aceso, record(), (text) => say(says, text)).catch(async (error: unknown) => {
+        await changed();
+        throw error;
+      });
       await changed();
       notice(`Record ${number} is record ${made} now. ${sentences.reseal}`);
     },
@@ -299,7 +362,9 @@ function ending(aceso: Aceso, record: () => RecordRow, changed: () => Promise<vo
     async () => {
       const row = record();
       vault.need(aceso);
-      if (row.retired === 0n) await aceso.retire(row.record);
+      const acts = await actor(aceso, row.owner);
+      await emptied(aceso, acts);
+      if (row.retired === 0n) await acts.retire(row.record);
       await forget(aceso, row);
       await changed();
       notice(`Record ${row.record} has ended. ${sentences.erase}`);

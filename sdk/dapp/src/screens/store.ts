@@ -1,6 +1,7 @@
 /** The key store: made, opened, saved, brought back; and the reader's key by which others seal for this account. */
 import type { Aceso } from "@aceso/sdk";
 
+import { recordNames } from "../accounts.js";
 import { button, download, field, fileOf, fill, form, h, line, when } from "../dom.js";
 import * as vault from "../vault.js";
 
@@ -97,7 +98,7 @@ async function open(aceso: Aceso, again: () => Promise<void>): Promise<HTMLEleme
     vault.lock();
     await again();
   });
-  const records = store.images.filter((name) => !name.startsWith("reader:")).length;
+  const records = recordNames(store.images).length;
   const facts = h(
     "p",
     { id: "store-facts" },

@@ -229,6 +229,8 @@ exports! {
     aceso_store_add(record, image, nonce) => stores::add;
     /// A store's record, an image's name → the record without its nonce.
     aceso_store_erase(record, image) => stores::erase;
+    /// A store's record, a name, another one → the record in which what had the one has the other.
+    aceso_store_rename(record, from, to) => stores::rename;
     /// A store's record, an image's name → her secret key of it.
     aceso_store_key(record, image) => stores::key;
     /// A store's record, an image's name → the secp256k1 secret of the account that registers it (32 bytes).

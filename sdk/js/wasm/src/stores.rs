@@ -30,6 +30,12 @@ pub(crate) fn erase(record: &[u8], image: &[u8]) -> Result {
     self::record(&store)
 }
 
+pub(crate) fn rename(record: &[u8], from: &[u8], to: &[u8]) -> Result {
+    let mut store = KeyStore::decode(record)?;
+    store.rename(text(from, "image's name")?, text(to, "image's name")?)?;
+    self::record(&store)
+}
+
 pub(crate) fn key(record: &[u8], image: &[u8]) -> Result {
     let key = KeyStore::decode(record)?.key(text(image, "image's name")?)?;
     Ok(Answer::bytes(key.to_bytes()))

@@ -19,6 +19,7 @@ pub(crate) mod patient;
 pub(crate) mod query;
 pub(crate) mod read;
 pub(crate) mod sealed;
+pub(crate) mod sponsor;
 pub(crate) mod tx;
 
 /// Where the node is.

@@ -2,11 +2,7 @@
 
 use std::path::PathBuf;
 
-use aceso_client::{Client, GasLimit, any};
-use aceso_types::{
-    msg::{MsgRetireSealed, MsgRevokeGrant},
-    query::{GrantRow, Page, QueryGrant, QueryGrants, QueryRecords, QueryReviews, RecordRow, ReviewRow},
-};
+use aceso_types::query::{GrantRow, Page, QueryGrant, QueryGrants, QueryRecords, QueryReviews, RecordRow, ReviewRow};
 use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
@@ -15,16 +11,17 @@ use super::{
     At, Signer, job,
     patient::{
         Desk,
+        accounts::{Accounts, Collect, Execute, records},
+        ending::{Retire, Revoke},
         glass::BreakGlass,
         grant::{Grant, Pass},
-        keyring::Keys,
+        keyring::{KeyringArg, Keys},
         open::Open,
         request::Request,
         reseal::Reseal,
         result::Opened,
         seal,
     },
-    tx::report,
 };
 use crate::cli::Output;
 
@@ -33,12 +30,16 @@ use crate::cli::Output;
 #[command(after_help = "Examples:
   aceso sealed keys new --from patient.words
   aceso sealed seal scan.dcm --from patient.words
+  aceso sponsor pay aceso1… --from hospital.words
   aceso sealed register scan.dcm.sealed --from patient.words
   aceso sealed grant 7 --committee --actor aceso1… --finding pneumonia --out 7.terms --from patient.words
   aceso sealed result 12 --from physician.words
   aceso sealed pass aceso1…/3 --to aceso1… --terms 7.terms --out on.terms --from physician.words
   aceso sealed break-glass aceso1…/4 --terms help.terms --reason \"unconscious\" --public --from physician.words
   aceso sealed reseal 7 8 9 --out sealed --from patient.words
+  aceso sealed accounts --more 5 --from patient.words
+  aceso sealed collect 7 --link --from patient.words
+  aceso sealed records --from patient.words
   aceso sealed records aceso1…
   aceso sealed grants --record 7
   aceso sealed grants --to aceso1…
@@ -47,6 +48,7 @@ use crate::cli::Output;
   aceso sealed job 12
   aceso sealed dispute 12 --key record-7.key --reveal --from patient.words
 
+Each record has an account of its own, which follows from your keys; a sponsor pays its fees.
 What was taken back is not wrapped again and no committee reads under it; whoever opened it before still has what she saw.")]
 pub(crate) struct Sealed {
     #[command(subcommand)]
@@ -55,11 +57,17 @@ pub(crate) struct Sealed {
     at: At,
     #[command(flatten)]
     signer: Signer,
+    /// Whose allowance pays the fees [default: whoever pays for the account, else itself].
+    #[arg(long, value_name = "ADDRESS", global = true)]
+    sponsor: Option<String>,
 }
 
 #[derive(Subcommand, Debug)]
 enum Verb {
     Keys(Keys),
+    Accounts(Accounts),
+    Collect(Collect),
+    Execute(Execute),
     Seal(seal::Seal),
     Register(seal::Register),
     Grant(Box<Grant>),
@@ -69,10 +77,14 @@ enum Verb {
     Open(Open),
     BreakGlass(BreakGlass),
     Reseal(Reseal),
-    /// The records of an owner.
+    Revoke(Revoke),
+    Retire(Retire),
+    /// The records of an owner; all of yours where none is named, in whatever account's name.
     Records {
         /// Whose.
-        owner: String,
+        owner: Option<String>,
+        #[command(flatten)]
+        keyring: KeyringArg,
     },
     /// The grants of a record, or those that name an account.
     #[command(group = clap::ArgGroup::new("which").required(true).args(["record", "to"]))]
@@ -86,16 +98,6 @@ enum Verb {
     },
     /// Emergencies in which a record's glass was broken.
     Reviews {
-        /// The record's number.
-        record: u64,
-    },
-    /// Takes a grant back, and with it all that were passed on from it.
-    Revoke {
-        /// The grant: who gave it and its number, such as aceso1…/3.
-        grant: String,
-    },
-    /// Ends a record and all its grants.
-    Retire {
         /// The record's number.
         record: u64,
     },
@@ -133,9 +135,14 @@ digits. Whoever sees the transaction can open every file of the record from then
 impl Sealed {
     pub(crate) fn run(self, output: Output) -> Result<()> {
         let client = self.at.connect()?;
-        let desk = || Desk::new(&client, &self.signer, output);
+        let desk = || Desk::new(&client, &self.signer, output, self.sponsor.clone());
         match self.verb {
             Verb::Keys(keys) => keys.run(&desk()?),
+            Verb::Accounts(accounts) => accounts.run(&desk()?),
+            Verb::Collect(collect) => collect.run(&desk()?),
+            Verb::Execute(execute) => execute.run(&desk()?),
+            Verb::Revoke(revoke) => revoke.run(&desk()?),
+            Verb::Retire(retire) => retire.run(&desk()?),
             Verb::Seal(seal) => seal.run(&desk()?),
             Verb::Register(register) => register.run(&desk()?),
             Verb::Grant(grant) => grant.run(&desk()?),
@@ -145,7 +152,10 @@ impl Sealed {
             Verb::BreakGlass(glass) => glass.run(&desk()?),
             Verb::Open(open) => open.run(&desk()?),
             Verb::Reseal(reseal) => reseal.run(&desk()?),
-            Verb::Records { owner } => {
+            Verb::Records { owner: None, keyring } => {
+                show(output, &records(&desk()?, &keyring)?, record_object, record_line)
+            }
+            Verb::Records { owner: Some(owner), .. } => {
                 let rows = all(|page| {
                     let answer = client.ask(&QueryRecords { owner: owner.clone(), page })?.unwrap_or_default();
                     Ok((answer.rows, answer.next))
@@ -167,16 +177,6 @@ impl Sealed {
                     Ok((answer.rows, answer.next))
                 })?;
                 show(output, &rows, review_object, review_line)
-            }
-            Verb::Revoke { ref grant } => {
-                let (granter, number) = named(grant)?;
-                let sender = self.sender(&client)?;
-                let message = any(&MsgRevokeGrant { sender, granter: granter.into(), grant: number });
-                report(output, &client.send(&self.signer.key()?, vec![message], GasLimit::Auto)?, None)
-            }
-            Verb::Retire { record } => {
-                let message = any(&MsgRetireSealed { owner: self.sender(&client)?, record });
-                report(output, &client.send(&self.signer.key()?, vec![message], GasLimit::Auto)?, None)
             }
             Verb::Job { job } => job::show(output, &client, job),
             Verb::Conduct { number } => job::conduct(output, &client, number),
@@ -201,10 +201,6 @@ impl Sealed {
                 job::dispute(output, &client, &self.signer.key()?, job, &opens)
             }
         }
-    }
-
-    fn sender(&self, client: &Client) -> Result<String> {
-        Ok(client.address(&self.signer.key()?))
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use aceso_client::{Client, random, sealed::Giving};
+use aceso_client::{Client, any, random, sealed::Giving};
 use aceso_types::{
     ModelId,
     query::{GrantRow, QueryGrant, QueryReader, QueryValidators, ReaderRow, RecordRow},
@@ -111,15 +111,9 @@ impl Grant {
     pub(crate) fn run(self, desk: &Desk<'_>) -> Result<()> {
         let ring = self.keyring.open(desk)?;
         let record = desk.record(self.record)?;
-        ensure!(
-            record.owner == desk.address,
-            "record {} belongs to {}, not to {}",
-            record.record,
-            record.owner,
-            desk.address
-        );
+        let desk = desk.owning(&ring, &record)?;
         let key = ring.store.key(&name_of(&record))?;
-        self.offer.give(desk, &record, &key, None)
+        self.offer.give(&desk, &record, &key, None)
     }
 }
 
@@ -197,6 +191,7 @@ impl Offer {
             terms: &terms,
         };
         let message = giving.prove(key, random()?, &random()?)?;
+        desk.payer(&[any(&message)])?;
         // Written first: under a grant whose terms are lost nobody can ask.
         write_fresh(&self.out, &encoded)?;
         let tx = desk.send(&message)?;

@@ -148,7 +148,7 @@ fn collecting(desk: &Desk<'_>) -> Result<SecretKey> {
 impl Guardians {
     pub(crate) fn run(self, output: Output) -> Result<()> {
         let client = self.at.connect()?;
-        let desk = Desk::new(&client, &self.signer, output)?;
+        let desk = Desk::new(&client, &self.signer, output, None)?;
         match self.verb {
             Verb::Split { threshold, guardian, out } => {
                 let mut ring = self.keyring.open(&desk)?;

@@ -35,8 +35,10 @@ const NAME: &str = "keyring";
 pub(super) const SALT: usize = 32;
 /// Most bytes of a keyring: those of ten thousand keys, sealed.
 pub(super) const BYTES_MAX: u64 = 4 << 20;
-/// Under which name a key is drafted before its record has one.
-const DRAFT: &str = "draft";
+/// Before the number of an account that waits for a record.
+const WAITING: &str = "account/";
+/// Before the number of a reader's epoch.
+const READER: &str = "reader/";
 
 /// Where the keyring is.
 #[derive(Args, Clone, Debug)]
@@ -129,13 +131,28 @@ impl Keyring {
         Ok(home::read(&self.path, BYTES_MAX)?.split_off(SALT))
     }
 
-    /// A new number for a record, and the point that follows from it. The record has no name before it is sealed.
-    pub(super) fn draft(&mut self) -> Result<([u8; 32], ContentPoint)> {
-        let number = random()?;
-        self.store.add(DRAFT, number)?;
-        let content = content(&self.store.key(DRAFT)?);
-        self.store.erase(DRAFT)?;
-        Ok((number, content))
+    /// A new key and account that wait for a record, which has no name before it is sealed; answers what they are called
+    /// until then.
+    pub(super) fn fresh(&mut self) -> Result<String> {
+        let taken = self.waiting().filter_map(|name| name.strip_prefix(WAITING)?.parse().ok()).max();
+        let name = format!("{WAITING}{}", taken.unwrap_or(0_u32).checked_add(1).context("there are no more numbers")?);
+        self.store.add(&name, random()?)?;
+        Ok(name)
+    }
+
+    /// What waits for a record.
+    pub(super) fn waiting(&self) -> impl Iterator<Item = &str> {
+        self.store.images().filter(|name| name.starts_with(WAITING))
+    }
+
+    /// Records that it has keys of, by their names.
+    pub(super) fn records(&self) -> impl Iterator<Item = &str> {
+        self.store.images().filter(|name| !name.starts_with(WAITING) && !name.starts_with(READER))
+    }
+
+    /// The account of a record, or of one that is to come.
+    pub(super) fn account(&self, name: &str) -> Result<Key> {
+        Ok(Key::from_bytes(&self.store.account(name)?[..])?)
     }
 
     /// The key that was registered for reading in an epoch.
@@ -155,7 +172,7 @@ pub(super) fn content(key: &SecretKey) -> ContentPoint {
 }
 
 fn reader_name(epoch: u64) -> String {
-    format!("reader/{epoch}")
+    format!("{READER}{epoch}")
 }
 
 /// Where it is noted what guardians were dealt.
@@ -277,12 +294,19 @@ mod tests {
         assert!(refused(Keyring::load(&path, &key, &owner)).contains("make it with `aceso sealed keys new`"));
         let mut ring = Keyring::create(&path, &key, &owner, KeyStore::new([7; 32])).unwrap();
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
-        let (number, point) = ring.draft().unwrap();
-        ring.store.add("bafy", number).unwrap();
+        let waits = ring.fresh().unwrap();
+        assert_eq!((waits.as_str(), ring.fresh().unwrap().as_str()), ("account/1", "account/2"));
+        let (point, account) = (content(&ring.store.key(&waits).unwrap()), ring.account(&waits).unwrap().public());
+        ring.store.rename(&waits, "bafy").unwrap();
+        ring.store.add(&reader_name(0), [2; 32]).unwrap();
+        assert_eq!(ring.records().collect::<Vec<_>>(), ["bafy"]);
+        assert_eq!(ring.fresh().unwrap(), "account/3");
+        assert_eq!(ring.waiting().collect::<Vec<_>>(), ["account/2", "account/3"]);
+        assert_eq!(ring.account("bafy").unwrap().public(), account);
         ring.save(&owner).unwrap();
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         let again = Keyring::load(&path, &key, &owner).unwrap();
-        assert_eq!((content(&again.store.key("bafy").unwrap()), again.store.images().count()), (point, 1));
+        assert_eq!((content(&again.store.key("bafy").unwrap()), again.store.images().count()), (point, 4));
 
         assert!(refused(Keyring::load(&path, &stranger, &other)).contains("does not open with the words of"));
         let there = refused(Keyring::create(&path, &stranger, &other, KeyStore::new([8; 32])));

@@ -72,9 +72,9 @@ impl Open {
     }
 }
 
-/// The point of a record of this desk's own.
+/// The point of a record of this person's own.
 pub(super) fn owned(desk: &Desk<'_>, ring: &Keyring, row: &RecordRow) -> Result<ContentPoint> {
-    ensure!(row.owner == desk.address, "record {} belongs to {}, not to {}", row.record, row.owner, desk.address);
+    desk.owning(ring, row)?;
     let key = ring.store.key(&name_of(row))?;
     Ok(Registration::from_bytes(&row.registration)?.sealed.open(&key))
 }

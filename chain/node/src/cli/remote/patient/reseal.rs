@@ -2,25 +2,29 @@
 
 use std::path::PathBuf;
 
-use aceso_client::{GasLimit, any};
+use aceso_client::{TxResult, any};
 use aceso_types::{
     msg::{MsgRegisterSealed, MsgRegisterSealedResponse, MsgRetireSealed, SealedFile},
     query::RecordRow,
     sealed::record_name,
 };
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
-use serde_json::json;
+use cosmos_sdk_proto::Any;
+use serde_json::{Value, json};
 
 use super::{
     Desk,
-    keyring::{Keyring, KeyringArg},
+    accounts::paid,
+    keyring::{Keyring, KeyringArg, content},
     open::{owned, unsealed},
     seal::{SUFFIX, Sealing, name_of, proven, stat, store},
 };
 
-/// Encrypts records of yours under new keys, and ends the old ones: who had their keys does not have the new ones. All of them
-/// change in one transaction, or none.
+/// Encrypts records of yours under new keys, and ends the old ones: who had their keys does not have the new ones. Records in the
+/// name of the account that signs change in one transaction, or none of them. One with an account of its own gets another one,
+/// for which a sponsor pays already (`aceso sealed accounts`), by transactions of its own, so that nothing shows that several
+/// are of one person.
 #[derive(Args, Debug)]
 pub(crate) struct Reseal {
     /// The old records' numbers.
@@ -38,10 +42,24 @@ pub(crate) struct Reseal {
 }
 
 /// A record that is sealed anew and not registered yet.
-struct Anew {
+struct Anew<'a> {
     old: RecordRow,
+    /// In whose name the old one stands, and the new one will.
+    owners: (Desk<'a>, Desk<'a>),
     files: Vec<SealedFile>,
     paths: Vec<PathBuf>,
+}
+
+impl Anew<'_> {
+    fn registers(&self, ring: &Keyring) -> Result<Any> {
+        let registered = proven(&self.owners.1, ring, self.files.clone())?;
+        let (guard, origin) = (self.old.guard.clone(), self.old.origin.clone());
+        Ok(any(&MsgRegisterSealed { guard, origin, ..registered }))
+    }
+
+    fn retires(&self) -> Any {
+        any(&MsgRetireSealed { owner: self.owners.0.address.clone(), record: self.old.record })
+    }
 }
 
 impl Reseal {
@@ -69,62 +87,121 @@ impl Reseal {
         for path in anew.iter().flat_map(|one| &one.paths) {
             store(desk, path)?;
         }
-        let mut messages = Vec::new();
-        for one in &anew {
-            let registered = proven(desk, &ring, one.files.clone())?;
-            let (guard, origin) = (one.old.guard.clone(), one.old.origin.clone());
-            messages.push(any(&MsgRegisterSealed { guard, origin, ..registered }));
-            messages.push(any(&MsgRetireSealed { owner: desk.address.clone(), record: one.old.record }));
-        }
-        let tx = desk.client.send(&desk.key, messages, GasLimit::Auto)?;
+        let (mine, others): (Vec<Anew<'_>>, Vec<Anew<'_>>) =
+            anew.into_iter().partition(|one| one.owners.0.address == desk.address);
         let mut shown = Vec::new();
-        for (at, one) in anew.iter().enumerate() {
-            let record = tx.response::<MsgRegisterSealedResponse>(2 * at)?.record;
-            shown.push(json!({"old": one.old.record, "record": record.to_string(), "files": one.paths}));
-            ring.store.erase(&name_of(&one.old))?;
+        if !mine.is_empty() {
+            let messages = mine.iter().map(|one| Ok([one.registers(&ring)?, one.retires()]));
+            let tx = desk.send_all(messages.collect::<Result<Vec<_>>>()?.concat())?;
+            for (at, one) in mine.iter().enumerate() {
+                shown.push(changed(one, tx.response::<MsgRegisterSealedResponse>(2 * at)?.record, &tx));
+            }
+            self.forget(desk, &mut ring, &mine)?;
         }
-        ring.rekey(&desk.key)?;
-        ring.save(&desk.address)?;
+        for one in others {
+            let (before, after) = &one.owners;
+            let registered = after.send_all(vec![one.registers(&ring)?])?;
+            let record = registered.response::<MsgRegisterSealedResponse>(0)?.record;
+            let ended = before.send_all(vec![one.retires()]).with_context(|| {
+                let old = one.old.record;
+                format!("record {record} is there, and record {old} has not ended: `aceso sealed retire {old}`")
+            })?;
+            shown.push(changed(&one, record, &ended));
+            self.forget(desk, &mut ring, &[one])?;
+        }
         if let Some(words) = ring.behind() {
             eprintln!("note: {words}");
         }
-        let mut object = json!({
-            "ok": true, "tx": tx.hash, "height": tx.height, "gas_used": tx.gas_used, "records": shown,
-        });
+        let mut object = json!({"ok": true, "records": shown});
         if let [one] = shown.as_slice() {
             object["record"] = one["record"].clone();
         }
         desk.output.print(&object, || {
-            let line = |one: &serde_json::Value| {
-                format!("record {} is record {} now", one["old"], one["record"].as_str().unwrap_or_default())
+            let text = |one: &Value, name: &str| one[name].as_str().unwrap_or_default().to_owned();
+            let line = |one: &Value| {
+                format!(
+                    "record {} is record {} now, in block {} as {}",
+                    one["old"],
+                    text(one, "record"),
+                    one["height"],
+                    text(one, "tx")
+                )
             };
-            let lines: Vec<String> = shown.iter().map(line).collect();
-            format!("{}\nin block {} as {} for {} gas", lines.join("\n"), tx.height, tx.hash, tx.gas_used)
+            shown.iter().map(line).collect::<Vec<_>>().join("\n")
         })
     }
 
+    /// Erases the keys of what has ended.
+    fn forget(&self, desk: &Desk<'_>, ring: &mut Keyring, ended: &[Anew<'_>]) -> Result<()> {
+        for one in ended {
+            ring.store.erase(&name_of(&one.old))?;
+        }
+        ring.rekey(&desk.key)?;
+        ring.save(&desk.address)
+    }
+
+    /// For whom a record is sealed anew, and what its key and account are called until then. Nothing of an account may be lost
+    /// with it.
+    fn owners<'a>(desk: &Desk<'a>, ring: &mut Keyring, old: &RecordRow) -> Result<(Desk<'a>, Desk<'a>, String)> {
+        let before = desk.owning(ring, old)?;
+        if before.address == desk.address {
+            return Ok((before.clone(), before, ring.fresh()?));
+        }
+        empty(&before, old)?;
+        let Some(name) = paid(desk, ring)? else {
+            bail!(
+                "record {} has an account of its own, and no other waits for it that somebody pays for: \
+                 `aceso sealed accounts --more 1`, then have a sponsor run `aceso sponsor pay` for it",
+                old.record
+            )
+        };
+        let after = desk.named(ring.account(&name)?);
+        Ok((before, after, name))
+    }
+
     /// Seals the files of a record under a new point, whose number is in the keyring then.
-    fn sealed<'a>(
+    fn sealed<'a, 'b>(
         &self,
-        desk: &Desk<'_>,
+        desk: &Desk<'b>,
         ring: &mut Keyring,
         old: RecordRow,
         sources: &mut impl Iterator<Item = &'a PathBuf>,
-    ) -> Result<Anew> {
+    ) -> Result<Anew<'b>> {
         let before = owned(desk, ring, &old)?;
-        let (number, content) = ring.draft()?;
+        let (owner, next, name) = Self::owners(desk, ring, &old)?;
+        let content = content(&ring.store.key(&name)?);
         let (mut files, mut paths, mut cids) = (Vec::new(), Vec::new(), Vec::new());
         for (place, stated) in old.files.iter().enumerate() {
             let (inner, record) = unsealed(desk, &old, place, &before, sources.next().map(PathBuf::as_path))?;
             let path = self.out.join(format!("record-{}-{}.{SUFFIX}", old.record, place + 1));
-            let about = Sealing { content: &content, owner: &desk.address, media: &inner.media, tags: &inner.tags };
+            let about = Sealing { content: &content, owner: &next.address, media: &inner.media, tags: &inner.tags };
             let (cid, _) = about.write(&record[..], record.len() as u64, &path)?;
             let SealedFile { modality, body_part, .. } = stated.clone();
             files.push(SealedFile { modality, body_part, ..stat(&path)? });
             paths.push(path);
             cids.push(cid);
         }
-        ring.store.add(&record_name(&cids), number)?;
-        Ok(Anew { old, files, paths })
+        ring.store.rename(&name, &record_name(&cids))?;
+        Ok(Anew { old, owners: (owner, next), files, paths })
     }
+}
+
+/// That an account has nothing which would be lost with its key.
+fn empty(account: &Desk<'_>, record: &RecordRow) -> Result<()> {
+    let held = account.client.balance(&account.address)?;
+    ensure!(
+        held == 0,
+        "{}, the account of record {}, has {held} coins, which would be lost with its key: `aceso sealed collect {}`",
+        account.address,
+        record.record,
+        record.record
+    );
+    Ok(())
+}
+
+fn changed(one: &Anew<'_>, record: u64, tx: &TxResult) -> Value {
+    json!({
+        "old": one.old.record, "record": record.to_string(), "files": one.paths, "owner": one.owners.1.address,
+        "tx": tx.hash, "height": tx.height,
+    })
 }

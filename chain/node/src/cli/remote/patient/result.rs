@@ -84,7 +84,7 @@ impl Opened {
         let (ring, record) = (self.keyring.open(desk)?, desk.record(row.record)?);
         let content = match &self.grant {
             Some(grant) => granted(desk, &ring, &record, grant)?,
-            None if record.owner == desk.address => owned(desk, &ring, &record)?,
+            None if desk.owning(&ring, &record).is_ok() => owned(desk, &ring, &record)?,
             None => granted(desk, &ring, &record, &naming(desk, &record)?)?,
         };
         let same = content.commitment().0 == record.commitment[..];

@@ -3,14 +3,15 @@
 use std::{
     collections::BTreeMap,
     fs::File,
-    io::{BufReader, BufWriter, Write},
+    io::{BufReader, BufWriter, Read as _, Write},
     path::{Path, PathBuf},
 };
 
-use aceso_client::{random, sealed::register};
+use aceso_client::{any, random, sealed::register};
 use aceso_inference::image::{self, Limits};
+use aceso_seal::Header;
 use aceso_types::{
-    msg::{MsgRegisterSealed, MsgRegisterSealedResponse, SealedFile},
+    msg::{MsgRegisterSealed, MsgRegisterSealedResponse, Named as _, SealedFile},
     query::RecordRow,
     sealed::record_name,
 };
@@ -24,15 +25,17 @@ use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
 use super::{
-    Desk, fresh,
+    Desk, accounts, fresh,
     keyring::{Keyring, KeyringArg, content},
 };
-use crate::cli::remote::tx::report;
 
+/// Bytes of a sealed file in which its header ends.
+const HEAD: u64 = 2048;
 /// What a sealed file is called: this is put behind the name of what was sealed.
 pub(super) const SUFFIX: &str = "sealed";
 
-/// Encrypts files under one new key; a study of many is one record.
+/// Encrypts files under one new key; a study of many is one record. It gets an account of its own, whose fees a sponsor pays,
+/// so that nobody sees which records are of one person.
 #[derive(Args, Debug)]
 pub(crate) struct Seal {
     /// The files.
@@ -50,6 +53,9 @@ pub(crate) struct Seal {
     /// Likewise the body part.
     #[arg(long)]
     body_part: Option<String>,
+    /// In the name of the account that signs, which links it to all others there: no account of its own.
+    #[arg(long)]
+    as_me: bool,
     #[command(flatten)]
     keyring: KeyringArg,
 }
@@ -70,6 +76,7 @@ pub(crate) struct Register {
 impl Seal {
     pub(crate) fn run(self, desk: &Desk<'_>) -> Result<()> {
         let mut ring = self.keyring.open(desk)?;
+        let me = &desk.address;
         let named = [(MODALITY, &self.modality), (BODY_PART, &self.body_part)];
         let tags = named.iter().filter_map(|(name, value)| Some(((*name).to_owned(), value.as_ref()?.clone())));
         let tags: BTreeMap<String, String> = tags.collect();
@@ -78,7 +85,9 @@ impl Seal {
         for path in &self.files {
             media.push(kind(path, self.media.as_deref())?);
         }
-        let (number, content) = ring.draft()?;
+        let waits = if self.as_me { ring.fresh()? } else { accounts::ready(desk, &mut ring)? };
+        let desk = &if self.as_me { desk.clone() } else { desk.named(ring.account(&waits)?) };
+        let content = content(&ring.store.key(&waits)?);
         let (mut shown, mut cids) = (Vec::new(), Vec::new());
         for (path, media) in self.files.iter().zip(media) {
             let name = path.file_name().with_context(|| format!("{} is no file", path.display()))?;
@@ -90,9 +99,20 @@ impl Seal {
             shown.push(json!({"file": out, "cid": cid, "size": size, "media": media}));
             cids.push(cid);
         }
-        ring.store.add(&record_name(&cids), number)?;
-        ring.save(&desk.address)?;
-        desk.output.print(&json!({"ok": true, "files": shown}), || lines(&shown))
+        ring.store.rename(&waits, &record_name(&cids))?;
+        ring.save(me)?;
+        let sponsor = if self.as_me { None } else { desk.sponsors(&[MsgRegisterSealed::TYPE_URL])?.into_iter().next() };
+        let object = json!({"ok": true, "files": shown, "account": desk.address, "sponsor": sponsor});
+        desk.output.print(&object, || match (&sponsor, self.as_me) {
+            (_, true) => lines(&shown),
+            (Some(sponsor), _) => format!("{}\nits account {}, paid for by {sponsor}", lines(&shown), desk.address),
+            (None, _) => format!(
+                "{}\nits account {}, for which nobody pays yet: have a sponsor run `aceso sponsor pay {}`",
+                lines(&shown),
+                desk.address,
+                desk.address
+            ),
+        })
     }
 }
 
@@ -100,13 +120,29 @@ impl Register {
     pub(crate) fn run(self, desk: &Desk<'_>) -> Result<()> {
         let ring = self.keyring.open(desk)?;
         let files = self.files.iter().map(|path| stat(path)).collect::<Result<Vec<SealedFile>>>()?;
+        let name = record_name(&files.iter().map(|file| file.cid.clone()).collect::<Vec<_>>());
+        let own = ring.account(&name).context("these files were not sealed together with these keys")?;
+        let sealed_for = self.files.first().map(|path| owner_of(path)).transpose()?.unwrap_or_default();
+        let own = desk.named(own);
+        let desk = if sealed_for == desk.address { desk } else { &own };
+        ensure!(sealed_for == desk.address, "these files were sealed for {sealed_for}, which is no account of yours");
         let message = proven(desk, &ring, files)?;
+        // Asked before anything is stored: without a payer nothing of it would be registered.
+        desk.payer(&[any(&message)])?;
         for path in &self.files {
             store(desk, path)?;
         }
         let tx = desk.send(&MsgRegisterSealed { guard: self.guard, ..message })?;
         let record = tx.response::<MsgRegisterSealedResponse>(0)?.record.to_string();
-        report(desk.output, &tx, Some(("record", record.as_str())))
+        let object = json!({
+            "ok": true, "tx": tx.hash, "height": tx.height, "gas_used": tx.gas_used, "record": record, "owner": desk.address,
+        });
+        desk.output.print(&object, || {
+            format!(
+                "record {record} of {}\nin block {} as {} for {} gas",
+                desk.address, tx.height, tx.hash, tx.gas_used
+            )
+        })
     }
 }
 
@@ -156,6 +192,14 @@ pub(super) fn stat(path: &Path) -> Result<SealedFile> {
     let opened = File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
     let put = aceso_blobs::import(BufReader::new(opened), u64::MAX, |_, _| Ok(()))?;
     Ok(SealedFile { cid: put.id.to_string(), size: put.size, ..SealedFile::default() })
+}
+
+/// Whose a sealed file is, by its header.
+fn owner_of(path: &Path) -> Result<String> {
+    let (mut head, opened) = (Vec::new(), File::open(path).with_context(|| format!("cannot read {}", path.display()))?);
+    opened.take(HEAD).read_to_end(&mut head)?;
+    let (header, _) = Header::decode(&head).with_context(|| format!("{} is no sealed file", path.display()))?;
+    Ok(header.owner)
 }
 
 /// What a file is, by its name. What calls itself a picture must be one that can be read.
