@@ -88,7 +88,7 @@ impl Blobs for Rows {
         Err(HostError::NotFound)
     }
 
-    fn read(&mut self, _: &ModelId, _: &str, _: &str) -> HostResult<(u32, Tensor)> {
+    fn read(&mut self, _: &ModelId, _: &str, _: aceso_types::Frame, _: &str) -> HostResult<(u32, Tensor)> {
         Err(HostError::NotFound)
     }
 

@@ -1,6 +1,6 @@
 //! What a model reads, whichever kind of record it is: one door for chains, workers, tests and those who compute again.
 
-use aceso_types::{PixelDigest, Tensor, manifest::Pipeline};
+use aceso_types::{Frame, PixelDigest, Tensor, manifest::Pipeline};
 
 use crate::{
     image::{self, Image, ImageError, Limits, Stated},
@@ -19,6 +19,13 @@ pub enum RecordError {
     Table(#[from] TableError),
 }
 
+impl RecordError {
+    /// Whether it is a record, and has no frame of the number that was asked for.
+    pub fn is_of_frame(&self) -> bool {
+        matches!(self, Self::Image(ImageError::Frame { .. }))
+    }
+}
+
 /// A record that was decoded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Record {
@@ -29,16 +36,26 @@ pub enum Record {
 }
 
 impl Record {
-    /// Reads a file as what a manifest's pipeline takes: a table where it has columns, else an image.
+    /// Reads a file as what a manifest's pipeline takes: a table where it has columns, else an image, of which the first
+    /// frame.
     ///
     /// # Errors
-    /// Where the file is none.
+    /// As [`Record::decode_frame`].
     pub fn decode(bytes: &[u8], pipeline: &Pipeline, limits: Limits) -> Result<Self, RecordError> {
-        if pipeline.table.is_some() {
-            Ok(Self::Table(table::decode(bytes)?))
-        } else {
-            Ok(Self::Image(Box::new(image::decode(bytes, limits)?)))
+        Self::decode_frame(bytes, Frame::FIRST, pipeline, limits)
+    }
+
+    /// The same of a frame. A table has one.
+    ///
+    /// # Errors
+    /// Where the file is none, or has no such frame.
+    pub fn decode_frame(bytes: &[u8], frame: Frame, pipeline: &Pipeline, limits: Limits) -> Result<Self, RecordError> {
+        if pipeline.table.is_none() {
+            return Ok(Self::Image(Box::new(image::decode_frame(bytes, frame, limits)?)));
         }
+        let table = table::decode(bytes)?;
+        image::alone(frame)?;
+        Ok(Self::Table(table))
     }
 
     /// Its identity for payment: an image's pixel digest, a table's digest.

@@ -96,6 +96,13 @@ fn what_cannot_be_read_is_told_from_what_is_not_taken() {
     let benign = decode(&read("golden/benign.csv")).unwrap();
     assert!(benign.to_tensor(&manifest.pipeline, &Stated::default()).is_err());
     assert_eq!((benign.modality(), benign.body_part()), (None, None));
+    let second = Record::decode_frame(
+        &read("golden/benign.csv"),
+        aceso_types::Frame::of_wire(2),
+        &manifest.pipeline,
+        Limits::default(),
+    );
+    assert_eq!(second.unwrap_err().to_string(), "frame 2 is asked for, and the file has frames 1 to 1");
     // The other way round: an image's pipeline takes no table.
     let images = aceso_types::manifest::Pipeline { table: None, ..manifest.pipeline.clone() };
     let refused = Record::decode(&read("golden/benign.csv"), &images, Limits::default());

@@ -1,5 +1,6 @@
 //! What a block or a transaction tells those who watch.
 
+use aceso_types::Frame;
 use tendermint::abci;
 
 /// One event before it leaves the application.
@@ -18,6 +19,11 @@ impl Event {
     pub(crate) fn with(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
         self.attributes.push((key.into(), value.into()));
         self
+    }
+
+    /// The event with the frame that it is about, where that is not the first.
+    pub(crate) fn with_frame(self, frame: Frame) -> Self {
+        if frame.is_first() { self } else { self.with("frame", frame.to_string()) }
     }
 
     pub(crate) fn has(&self, key: &str) -> bool {

@@ -320,6 +320,7 @@ pub(crate) mod tests {
                 guard: String::new(),
                 grant: String::new(),
                 r#use: 0,
+                frame: aceso_types::Frame::FIRST,
                 fee: 50,
                 author: account(3).into(),
             },

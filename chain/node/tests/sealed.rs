@@ -20,7 +20,7 @@ use aceso_client::{
 };
 use aceso_test_support::{picture, repository, terms, with_maps};
 use aceso_types::{
-    BlobId, Manifest,
+    BlobId, Frame, Manifest,
     manifest::Onnx,
     msg::{MsgRegisterBlob, MsgRegisterModel, MsgRequestReadResponse, MsgRetireSealed, SealedFile},
     query::{JobStatus, ModelStatus, QueryConduct, QueryModel, QueryReader, QueryRecord, QueryValidators},
@@ -181,6 +181,7 @@ impl Clinic {
             model: self.manifest.id(),
             owner: &self.owner,
             image: self.image,
+            frame: Frame::FIRST,
             grant: (&self.owner, 1),
             terms: &self.terms,
             purpose: "TREAT",

@@ -4,7 +4,7 @@ use alloc::{string::String, vec::Vec};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{BlobId, Digest, ModelId, PixelDigest, ReadId, sealed::Failure};
+use crate::{BlobId, Digest, Frame, ModelId, PixelDigest, ReadId, sealed::Failure};
 
 /// Longest [`PermitRequest`] in JSON that a host looks at.
 pub const PERMIT_BYTES_MAX: usize = 8 << 10;
@@ -62,7 +62,10 @@ pub struct ReadInfo {
     pub read: ReadId,
     /// The image.
     pub image: BlobId,
-    /// The image's identity for payment.
+    /// Its frame; the first where it names none.
+    #[serde(default, skip_serializing_if = "Frame::is_first")]
+    pub frame: Frame,
+    /// The frame's identity for payment.
     pub pixels: PixelDigest,
     /// The account that registered the image.
     pub owner: String,
@@ -254,6 +257,9 @@ pub struct ReadDone {
     pub read: Option<ReadId>,
     /// The sealed file.
     pub image: BlobId,
+    /// Its frame; the first where it names none.
+    #[serde(default, skip_serializing_if = "Frame::is_first")]
+    pub frame: Frame,
     /// Whose it is.
     pub owner: String,
     /// For whom it was read.
@@ -397,6 +403,7 @@ mod tests {
             ended: Ended::Expired,
             read: None,
             image: BlobId::of_raw(b"x"),
+            frame: Frame::FIRST,
             owner: "o".into(),
             actor: "a".into(),
             purpose: "TREAT".into(),

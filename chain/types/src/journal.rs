@@ -5,7 +5,7 @@ use alloc::{string::String, vec::Vec};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{BlobId, Height, ModelId, TxIndex};
+use crate::{BlobId, Frame, Height, ModelId, TxIndex};
 
 /// One line of the journal. Stored and served in dag-cbor.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,6 +59,9 @@ pub enum Event {
         job: u64,
         /// Whose record it is.
         owner: String,
+        /// Which frame of it; the first where it names none.
+        #[serde(default, skip_serializing_if = "Frame::is_first")]
+        frame: Frame,
         /// Who gave the grant.
         granter: String,
         /// Its number.
@@ -78,6 +81,9 @@ pub enum Event {
         grant: String,
         /// Which use of the grant this was, from 1; 0 for a public image.
         r#use: u32,
+        /// Which frame of it; the first where it names none.
+        #[serde(default, skip_serializing_if = "Frame::is_first")]
+        frame: Frame,
         /// What the caller paid.
         fee: u64,
         /// To whom.
@@ -104,15 +110,23 @@ mod tests {
 
     #[test]
     fn comes_back() {
+        let read = |frame| {
+            let (guard, grant, author) = ("g".into(), "1".into(), "a".into());
+            Event::Read { guard, grant, r#use: 1, frame, fee: 5, author }
+        };
         let entry = Entry {
             height: Height(1),
             tx: TxIndex(0),
             image: BlobId::of_raw(b"i"),
             model: ModelId::default(),
             caller: "c".into(),
-            event: Event::Read { guard: "g".into(), grant: "1".into(), r#use: 1, fee: 5, author: "a".into() },
+            event: read(Frame::FIRST),
         };
-        assert_eq!(Entry::decode(&entry.encode()), Some(entry));
+        assert_eq!(Entry::decode(&entry.encode()), Some(entry.clone()));
+        // Of the first frame it is spelled as it was before a frame could be named.
+        expect_test::expect!["UNSET"].assert_eq(&crate::Digest::sha3("golden", &[&entry.encode()]).to_string());
+        let second = Entry { event: read(Frame::of_wire(2)), ..entry };
+        assert_eq!(Entry::decode(&second.encode()), Some(second));
         assert_eq!(Entry::decode(b"x"), None);
     }
 }

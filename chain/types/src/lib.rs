@@ -1,7 +1,7 @@
 //! The wire: everything that two parts of Aceso, or Aceso and its clients, say to each other.
 //!
 //! Plain data with an encoding each, and the checks that need nothing but the bytes. Identifiers first ([`ids`],
-//! [`blob`]), then what a read is made of ([`tensor`], [`manifest`]), what a transaction carries ([`msg`]), what a
+//! [`blob`], [`frame`]), then what a read is made of ([`tensor`], [`manifest`]), what a transaction carries ([`msg`]), what a
 //! contract says to its host ([`guest`]), what a committee is asked and signs ([`sealed`]), what stays behind ([`receipt`], [`journal`], [`transcript`]) and what is asked
 //! about it ([`query`]). [`genesis`] is where a chain starts, with the state of another one if [`exported`] says so;
 //! [`gas`] is the one scale of work.
@@ -15,6 +15,7 @@ extern crate alloc;
 pub mod blob;
 pub mod cbor_bytes;
 pub mod exported;
+pub mod frame;
 pub mod gas;
 pub mod genesis;
 pub mod guest;
@@ -32,6 +33,7 @@ pub mod transcript;
 mod base64_bytes;
 
 pub use blob::{BlobId, BlobIdError};
+pub use frame::{Frame, FrameError};
 pub use gas::Gas;
 pub use ids::{Digest, DigestError, Height, ModelId, PixelDigest, ReadId, TxIndex};
 pub use manifest::{Manifest, ManifestError};

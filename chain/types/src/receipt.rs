@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 pub use crate::sealed::Disclosure;
 use crate::{
-    BlobId, Digest, Height, ModelId, PixelDigest, ReadId, Tensor, TxIndex,
+    BlobId, Digest, Frame, Height, ModelId, PixelDigest, ReadId, Tensor, TxIndex,
     guest::{Answered, Reading, Score},
     sealed,
 };
@@ -102,6 +102,9 @@ pub struct Receipt {
     pub pipeline: Digest,
     /// The image.
     pub image: BlobId,
+    /// Its frame; the first where it names none.
+    #[serde(default, skip_serializing_if = "Frame::is_first")]
+    pub frame: Frame,
     /// The image's identity for payment; absent where it is not disclosed.
     pub pixels: Option<PixelDigest>,
     /// What allowed the read; absent for a public image.
@@ -244,6 +247,7 @@ impl Receipt {
             model: self.model,
             pipeline: self.pipeline,
             image: self.image,
+            frame: self.frame,
             owner: read.owner,
             requester: self.reader.clone(),
             consent: sealed::consent_digest(self.consent.as_ref()?),
@@ -314,6 +318,7 @@ mod tests {
             model: ModelId(Digest([1; 32])),
             pipeline: Digest([2; 32]),
             image: BlobId::of_raw(b"image"),
+            frame: Frame::FIRST,
             pixels: Some(PixelDigest(Digest([3; 32]))),
             consent: Some(Consent {
                 guard: "aceso1guard".into(),
@@ -365,6 +370,22 @@ mod tests {
         ];
         assert_ne!(receipt.encode(), specimen().encode());
         assert_eq!(Receipt::decode(&receipt.encode()), Ok(receipt));
+    }
+
+    #[test]
+    fn a_frame_is_named_where_it_is_not_the_first() {
+        let second = Receipt { frame: Frame::of_wire(2), ..specimen() };
+        assert_ne!(second.encode(), specimen().encode());
+        assert_eq!(Receipt::decode(&second.encode()), Ok(second.clone()));
+        let spelled = |number| {
+            let mut bytes = second.encode();
+            let at = bytes.windows(6).position(|window| window == b"\x65frame").unwrap();
+            bytes[at + 6] = number;
+            Receipt::decode(&bytes)
+        };
+        assert_eq!(spelled(3), Ok(Receipt { frame: Frame::of_wire(3), ..specimen() }));
+        assert_eq!(spelled(1), Err(ReceiptError::NotCanonical));
+        assert!(matches!(spelled(0), Err(ReceiptError::Malformed(_))));
     }
 
     #[test]

@@ -13,7 +13,7 @@ use alloc::{format, string::String, vec::Vec};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{
-    BlobId, Digest, Height, ModelId, PixelDigest, Tensor,
+    BlobId, Digest, Frame, Height, ModelId, PixelDigest, Tensor,
     guest::Answered,
     receipt::{Consent, outputs_digest},
 };
@@ -251,6 +251,9 @@ pub struct Statement {
     pub pipeline: Digest,
     /// The sealed file.
     pub image: BlobId,
+    /// The frame of what is sealed in it; the first where it names none.
+    #[serde(default, skip_serializing_if = "Frame::is_first")]
+    pub frame: Frame,
     /// Whose it is.
     pub owner: String,
     /// Who asked: an account or a contract.
@@ -355,6 +358,8 @@ pub enum Failure {
     Record,
     /// The record is no image that can be decoded.
     Undecodable,
+    /// The record has no frame of the number that was asked for.
+    Frame,
     /// The record is not what the model reads: modality, body part or shape.
     Unsuitable,
     /// The model ran into what it refuses.

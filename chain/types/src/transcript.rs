@@ -16,7 +16,9 @@ use core::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{BlobId, Digest, Height, ModelId, PixelDigest, Tensor, TxIndex, receipt::outputs_digest, sealed::Outcome};
+use crate::{
+    BlobId, Digest, Frame, Height, ModelId, PixelDigest, Tensor, TxIndex, receipt::outputs_digest, sealed::Outcome,
+};
 
 /// The only version of this format.
 pub const VERSION: u32 = 1;
@@ -65,6 +67,9 @@ pub enum Read {
     Image {
         /// The image.
         image: BlobId,
+        /// Its frame; the first where it names none.
+        #[serde(default, skip_serializing_if = "Frame::is_first")]
+        frame: Frame,
         /// The first height at which nodes need not hold its bytes any more.
         ends: Height,
         /// What came of it.
@@ -226,7 +231,12 @@ impl fmt::Display for Entry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { tx, caller, model, read } = self;
         match read {
-            Read::Image { image, .. } => write!(f, "of image {image} with model {model} by {caller}")?,
+            Read::Image { image, frame: Frame::FIRST, .. } => {
+                write!(f, "of image {image} with model {model} by {caller}")?
+            }
+            Read::Image { image, frame, .. } => {
+                write!(f, "of frame {frame} of image {image} with model {model} by {caller}")?
+            }
             Read::Tensor { .. } => write!(f, "of a tensor with model {model} by {caller}")?,
             Read::Admission { blob, .. } => write!(f, "of blob {blob} for model {model} of {caller}")?,
             Read::Dispute { image, .. } => {
@@ -255,7 +265,7 @@ mod tests {
     }
 
     fn image(ends: u64, seen: Seen) -> Entry {
-        entry(Read::Image { image: BlobId::of_raw(b"i"), ends: Height(ends), seen })
+        entry(Read::Image { image: BlobId::of_raw(b"i"), frame: Frame::FIRST, ends: Height(ends), seen })
     }
 
     fn transcript(entries: Vec<Entry>) -> Transcript {
@@ -321,6 +331,22 @@ mod tests {
             .assert_eq(&digest(&ours.encode()).to_string());
         let told = ours.difference(&theirs).unwrap();
         assert!(told.contains("disputed by aceso1c in transaction 2: here outcome"), "{told}");
+    }
+
+    #[test]
+    fn a_frame_is_told_where_it_is_not_the_first() {
+        let of = |number| {
+            let (image, frame) = (BlobId::of_raw(b"i"), Frame::of_wire(number));
+            transcript(alloc::vec![entry(Read::Image { image, frame, ends: Height(50), seen: done(1) })])
+        };
+        assert_eq!(of(0).encode(), transcript(alloc::vec![image(50, done(1))]).encode());
+        assert_ne!(digest(&of(2).encode()), digest(&of(0).encode()));
+        assert_eq!(Transcript::decode(&of(2).encode()), Ok(of(2)));
+        let told = of(2).difference(&of(0)).unwrap();
+        assert!(
+            told.contains("read 0 of block 9, of frame 2 of image bafkrei") && told.contains("(of image"),
+            "{told}"
+        );
     }
 
     #[test]

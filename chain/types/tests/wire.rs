@@ -100,6 +100,7 @@ fn messages() -> Vec<(&'static str, Vec<u8>)> {
                 callback_gas: 14,
                 reason: t(15),
                 identify: true,
+                frame: 17,
             }
             .encode_to_vec(),
         ),

@@ -4,7 +4,7 @@
 //! so that they share one borrow of the state. Prices are charged by this crate, except for the figures that only the
 //! other side can know: [`ModelFacts`], [`Answer::gas_used`] and [`Blobs::read_price`].
 
-use aceso_types::{ElementType, ModelId, Tensor};
+use aceso_types::{ElementType, Frame, ModelId, Tensor};
 
 /// Why a backend did not do what a frame asked for.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -135,10 +135,11 @@ pub trait Blobs {
     fn blob_size(&mut self, cid: &str) -> HostResult<Option<u64>>;
     /// Takes a guard's answer, the JSON of [`aceso_types::guest::PermitRequest`].
     fn permit(&mut self, request: &[u8]) -> HostResult<()>;
-    /// Wasm gas of fetching and decoding the image for the model; refuses when there is no permit for this read.
+    /// Wasm gas of fetching the image and decoding a frame of it for the model; refuses when there is no permit for this
+    /// read. A permit is for one read, of any frame.
     fn read_price(&mut self, model: &ModelId, cid: &str, purpose: &str) -> HostResult<u64>;
     /// Consumes the permit, counts the use, charges the fee, and answers the read's handle and the model's first input.
-    fn read(&mut self, model: &ModelId, cid: &str, purpose: &str) -> HostResult<(u32, Tensor)>;
+    fn read(&mut self, model: &ModelId, cid: &str, frame: Frame, purpose: &str) -> HostResult<(u32, Tensor)>;
     /// Ends a read with the model's outputs, writes its receipt, and answers the JSON of
     /// [`aceso_types::guest::ReadInfo`].
     fn finish(&mut self, read: u32, outputs: &[Tensor]) -> HostResult<Vec<u8>>;

@@ -6,7 +6,7 @@
 
 use aceso_contract::{Callback, Query};
 use aceso_interface::{
-    Image, Model, address,
+    Frame, Model, address,
     consent::GuardExecuteMsg,
     insurance::{Answer, Claim, Cover, Policy, Refusal, Refused, SealedClaim, Terms},
     limit,
@@ -32,6 +32,7 @@ use crate::{
         ClaimsResponse, Config, DueResponse, EscrowResponse, ExecuteMsg, InstantiateMsg, LostResponse, MigrateMsg,
         PoliciesResponse, QueryMsg, RefusedReadsResponse, SealedClaimsResponse,
     },
+    picture::Picture,
     sealed,
     state::{
         BY_MEMBER, CLAIMS, CONFIG, DUE, ESCROW, LAST, POLICIES, REFUSED, RESERVED, Request, SEALED, SEALED_BY_POLICY,
@@ -81,12 +82,12 @@ pub fn execute(
         ExecuteMsg::CreatePolicy { terms } => create_policy(deps, env, info, terms),
         ExecuteMsg::Fund { policy } => fund(deps, info, policy),
         ExecuteMsg::Withdraw { policy } => withdraw(deps, env, info, policy),
-        ExecuteMsg::RequestRead { policy, image, model, purpose } => {
-            request_read(deps, env, info, policy, image, model, purpose)
+        ExecuteMsg::RequestRead { policy, image, frame, model, purpose } => {
+            request_read(deps, env, info, policy, Picture { image, frame }, model, purpose)
         }
-        ExecuteMsg::Claim { policy, image, model, purpose, granter, grant, terms, opening } => {
+        ExecuteMsg::Claim { policy, image, frame, model, purpose, granter, grant, terms, opening } => {
             let opened = sealed::Opened { granter, grant, terms, opening };
-            sealed::claim(deps, env, info, policy, image, model, purpose, opened)
+            sealed::claim(deps, env, info, policy, Picture { image, frame }, model, purpose, opened)
         }
         ExecuteMsg::Settle { start_after, limit } => sealed::settle(deps, start_after, limit),
         ExecuteMsg::Release { job } => sealed::release(deps, env, info, job),
@@ -264,10 +265,11 @@ fn request_read(
     env: Env,
     info: MessageInfo,
     policy: u64,
-    image: Image,
+    picture: Picture,
     model: Model,
     purpose: String,
 ) -> Result<Response, ContractError> {
+    let Picture { image, frame } = picture;
     let policy = load(deps.storage, policy)?;
     in_force(&policy, env.block.time.seconds())?;
     let known = aceso_contract::image_info(&deps.querier, &image)?.ok_or(ContractError::UnknownImage(image))?;
@@ -280,7 +282,7 @@ fn request_read(
     let cover = policy.terms.covers.iter().find(|cover| cover.model == model);
     let price = cover.ok_or(ContractError::NotCovered { policy: policy.id, model })?.price;
     has_origin(&policy, image, &known)?;
-    image_not_paid_before(deps.storage, &policy, image, model)?;
+    image_not_paid_before(deps.storage, &policy, picture, model)?;
     bear(deps.branch(), &env, &policy)?;
 
     let fee = aceso_contract::model_info(&deps.querier, &model)?.ok_or(ContractError::UnknownModel(model))?.price;
@@ -290,7 +292,7 @@ fn request_read(
     let actor = info.sender.to_string();
     let (owner, opening) = (None, None);
     let ask = GuardExecuteMsg::Use { image, model, purpose: purpose.clone(), actor: actor.clone(), owner, opening };
-    let payload = to_json_binary(&Request { policy: policy.id, image, model, purpose, actor, price, fee })?;
+    let payload = to_json_binary(&Request { policy: policy.id, image, frame, model, purpose, actor, price, fee })?;
     let ask = SubMsg::reply_on_success(wasm_execute(known.guard, &ask, vec![])?, REPLY_PERMITTED);
     Ok(Response::new()
         .add_submessage(ask.with_payload(payload))
@@ -305,7 +307,7 @@ fn request_read(
 fn read_and_pay(deps: DepsMut<'_, Query>, env: Env, request: Request) -> Result<Response, ContractError> {
     let config = CONFIG.load(deps.storage)?;
     let policy = load(deps.storage, request.policy)?;
-    let read = aceso_contract::read(&request.model, &request.image, &request.purpose)?;
+    let read = aceso_contract::read_frame(&request.model, &request.image, *request.frame, &request.purpose)?;
     if read.fee != request.fee.to_string() {
         return Err(ContractError::FeeChanged { expected: request.fee, got: read.fee });
     }
@@ -341,6 +343,7 @@ fn refuse(
         policy: policy.id,
         read: read.read.0,
         image: request.image,
+        frame: request.frame,
         pixels: read.pixels.into(),
         model: request.model,
         actor: request.actor,
@@ -355,6 +358,7 @@ fn refuse(
         .add_attribute("policy", refused.policy.to_string())
         .add_attribute("read", refused.read.to_string())
         .add_attribute("image", refused.image.to_string())
+        .add_attributes(named(refused.frame))
         .add_attribute("pixels", refused.pixels.to_string())
         .add_attribute("model", refused.model.to_string())
         .add_attribute("actor", &refused.actor)
@@ -419,6 +423,11 @@ fn sentence(error: ContractError) -> StdError {
     StdError::msg(error.to_string())
 }
 
+/// The frame as an event names it: not where it is the first.
+fn named(frame: Frame) -> Option<(&'static str, String)> {
+    (!frame.is_first()).then(|| ("frame", frame.number().to_string()))
+}
+
 fn event(claim: &Claim) -> Event {
     let present =
         claim.findings.iter().filter(|finding| finding.present).map(|finding| ("finding", finding.id.clone()));
@@ -427,6 +436,7 @@ fn event(claim: &Claim) -> Event {
         .add_attribute("policy", claim.policy.to_string())
         .add_attribute("read", claim.read.to_string())
         .add_attribute("image", claim.image.to_string())
+        .add_attributes(named(claim.frame))
         .add_attribute("pixels", claim.pixels.to_string())
         .add_attribute("model", claim.model.to_string())
         .add_attribute("actor", &claim.actor)

@@ -4,6 +4,8 @@ use aceso_contract::{ReadError, RequestError};
 use aceso_interface::{Image, Model, NotAnAddress};
 use cosmwasm_std::{StdError, Uint128};
 
+use crate::Picture;
+
 /// Why a message did nothing.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -160,11 +162,11 @@ pub enum ContractError {
         /// The image.
         image: Image,
     },
-    /// The same file was paid for.
-    #[error("image {image} is already paid, by read {read}")]
+    /// The same frame of the same file was paid for.
+    #[error("image {picture} is already paid, by read {read}")]
     ImagePaid {
         /// The image.
-        image: Image,
+        picture: Picture,
         /// The read.
         read: u64,
     },
@@ -219,10 +221,10 @@ pub enum ContractError {
     #[error("the grant's terms cannot be read: {0}")]
     Terms(String),
     /// A claim for this image is not decided yet.
-    #[error("a claim for image {image} is open, with job {job}")]
+    #[error("a claim for image {picture} is open, with job {job}")]
     ClaimOpen {
         /// The image.
-        image: Image,
+        picture: Picture,
         /// The job.
         job: u64,
     },

@@ -19,6 +19,7 @@ use cosmwasm_std::{Deps, Env, MessageInfo, StdError, StdResult, Storage, Uint128
 use crate::{
     error::ContractError,
     msg::Config,
+    picture::Picture,
     state::{CLAIMS, LIST_MAX, PAID_CLAIMS, PAID_IMAGES, PAID_STUDIES, Paid, REFUSED, Request, SHARES_MAX},
 };
 
@@ -41,17 +42,17 @@ pub(crate) fn has_origin(policy: &Policy, image: Image, known: &ImageInfo) -> Re
     if accepted.is_empty() || given { Ok(()) } else { Err(ContractError::NoOrigin { policy: policy.id, image }) }
 }
 
-/// Before the read: was this very file paid for? Only spares the member a use of her grant; what counts are the pixels,
+/// Before the read: was this frame of this very file paid for? Only spares the member a use of her grant; what counts are the pixels,
 /// which the read will show.
 pub(crate) fn image_not_paid_before(
     storage: &dyn Storage,
     policy: &Policy,
-    image: Image,
+    picture: Picture,
     model: Model,
 ) -> Result<(), ContractError> {
-    let (member, cid) = (policy.terms.member.as_str(), image.to_bytes());
-    match still(PAID_IMAGES.may_load(storage, (member, model.as_bytes(), &cid))?, policy) {
-        Some(paid) => Err(ContractError::ImagePaid { image, read: paid.read }),
+    let key = picture.key();
+    match still(PAID_IMAGES.may_load(storage, (&policy.terms.member, model.as_bytes(), &key))?, policy) {
+        Some(paid) => Err(ContractError::ImagePaid { picture, read: paid.read }),
         None => Ok(()),
     }
 }
@@ -126,7 +127,8 @@ pub(crate) fn words(refused: &Refused) -> String {
 pub(crate) fn write_refused(storage: &mut dyn Storage, env: &Env, policy: &Policy, refused: &Refused) -> StdResult<()> {
     let (member, model) = (policy.terms.member.as_str(), refused.model.as_bytes().as_slice());
     if let Some(paid) = claim_paid(storage, policy, refused.model, &identity(env, &refused.pixels))? {
-        PAID_IMAGES.save(storage, (member, model, &refused.image.to_bytes()), &paid)?;
+        let picture = Picture { image: refused.image, frame: refused.frame };
+        PAID_IMAGES.save(storage, (member, model, &picture.key()), &paid)?;
     }
     REFUSED.save(storage, (refused.policy, refused.read), refused)
 }
@@ -142,6 +144,7 @@ pub(crate) fn claim(env: &Env, request: Request, read: ReadInfo, paid: Vec<Payme
         policy: request.policy,
         read: read.read.0,
         image: request.image,
+        frame: request.frame,
         pixels: read.pixels.into(),
         study,
         institution,
@@ -160,7 +163,8 @@ pub(crate) fn claim(env: &Env, request: Request, read: ReadInfo, paid: Vec<Payme
 /// Remembers it, under everything that must not be paid again.
 pub(crate) fn write_down(storage: &mut dyn Storage, env: &Env, policy: &Policy, claim: &Claim) -> StdResult<()> {
     let study = claim.study.map(|study| study.0);
-    never_again(storage, policy, claim.read, claim.image, claim.model, &identity(env, &claim.pixels), study)?;
+    let picture = Picture { image: claim.image, frame: claim.frame };
+    never_again(storage, policy, claim.read, picture, claim.model, &identity(env, &claim.pixels), study)?;
     CLAIMS.save(storage, (claim.policy, claim.read), claim)
 }
 
@@ -169,14 +173,14 @@ pub(crate) fn never_again(
     storage: &mut dyn Storage,
     policy: &Policy,
     read: u64,
-    image: Image,
+    picture: Picture,
     model: Model,
     identity: &Digest,
     study: Option<Digest>,
 ) -> StdResult<()> {
     let paid = Paid { read, until: policy.terms.not_after };
     let (member, model) = (policy.terms.member.as_str(), model.as_bytes().as_slice());
-    PAID_IMAGES.save(storage, (member, model, &image.to_bytes()), &paid)?;
+    PAID_IMAGES.save(storage, (member, model, &picture.key()), &paid)?;
     PAID_CLAIMS.save(storage, (member, model, &identity.0), &paid)?;
     study.map_or(Ok(()), |study| PAID_STUDIES.save(storage, (member, model, &study.0), &paid))
 }

@@ -8,7 +8,7 @@
 //! and the use of the grant) stays taken, and the member's policies bear it all the same (`books`).
 //!
 //! Once paid means: a member's pixels, or her study where an institution vouches for one, under one model, in policies
-//! whose periods overlap. Another file with the same pixels is the same image.
+//! whose periods overlap. Another file with the same pixels is the same image, and another frame of a file is another one.
 //!
 //! A sealed image is read by a committee that the patient's grant names and the policy accepts, some blocks later: what
 //! the policy pays is set aside with [`msg::ExecuteMsg::Claim`], and the claim is decided in [`contract::sudo`]. The chain
@@ -22,6 +22,7 @@ pub mod contract;
 pub mod error;
 mod helpers;
 pub mod msg;
+mod picture;
 mod sealed;
 pub mod state;
 
@@ -29,3 +30,4 @@ pub mod state;
 mod tests;
 
 pub use error::ContractError;
+pub use picture::Picture;

@@ -1,7 +1,7 @@
 //! What the counter is told and asked.
 
 use aceso_interface::{
-    Image, Model,
+    Frame, Image, Model,
     consent::Opening,
     insurance::{Claim, Policy, Refused, SealedClaim, Terms},
 };
@@ -49,6 +49,9 @@ pub enum ExecuteMsg {
         policy: u64,
         /// The image, registered by the policy's member.
         image: Image,
+        /// Which frame of it, from 1; the first if not said.
+        #[serde(default, skip_serializing_if = "Frame::is_first")]
+        frame: Frame,
         /// The model, one that the policy covers.
         model: Model,
         /// Why: a code of HL7 v3 ActReason, such as `TREAT`.
@@ -62,6 +65,9 @@ pub enum ExecuteMsg {
         policy: u64,
         /// The sealed image, registered by the policy's member.
         image: Image,
+        /// Which frame of it, from 1; the first if not said.
+        #[serde(default, skip_serializing_if = "Frame::is_first")]
+        frame: Frame,
         /// The model, one that the policy covers.
         model: Model,
         /// Why: a code of HL7 v3 ActReason.

@@ -11,7 +11,7 @@
 
 use aceso_contract::{Disclosure as Disclosed, Ended, Query, ReadDone, ReadRequest};
 use aceso_interface::{
-    Image, Model, address,
+    Model, address,
     consent::{GuardExecuteMsg, Opening},
     insurance::{
         ClaimStatus, Closed, Cover, Disclosure, Finding, Paid, Payment, Payout, Policy, Sealed, SealedClaim, WHOLE,
@@ -34,6 +34,7 @@ use crate::{
         payments, study_paid,
     },
     msg::Config,
+    picture::Picture,
     state::{Asked, CONFIG, DUE, OPEN_IMAGES, OPERATORS_MAX, RELEASE_BLOCKS, RESERVED, SEALED, SEALED_BY_POLICY},
 };
 
@@ -84,11 +85,12 @@ pub(crate) fn claim(
     env: Env,
     info: MessageInfo,
     id: u64,
-    image: Image,
+    picture: Picture,
     model: Model,
     purpose: String,
     opened: Opened,
 ) -> Result<Response, ContractError> {
+    let Picture { image, frame } = picture;
     let policy = policy(deps.storage, id)?;
     in_force(&policy, env.block.time.seconds())?;
     let plan = policy.terms.sealed.as_ref().ok_or(ContractError::NotForSealed(id))?;
@@ -101,9 +103,9 @@ pub(crate) fn claim(
     let cover = policy.terms.covers.iter().find(|cover| cover.model == model);
     let price = cover.ok_or(ContractError::NotCovered { policy: id, model })?.price;
     has_origin(&policy, image, &known)?;
-    image_not_paid_before(deps.storage, &policy, image, model)?;
-    if let Some(job) = OPEN_IMAGES.may_load(deps.storage, (member, model.as_bytes(), &image.to_bytes()))? {
-        return Err(ContractError::ClaimOpen { image, job });
+    image_not_paid_before(deps.storage, &policy, picture, model)?;
+    if let Some(job) = OPEN_IMAGES.may_load(deps.storage, (member, model.as_bytes(), &picture.key()))? {
+        return Err(ContractError::ClaimOpen { picture, job });
     }
     bear(deps.branch(), &env, &policy)?;
     let fee = aceso_contract::model_info(&deps.querier, &model)?.ok_or(ContractError::UnknownModel(model))?.price;
@@ -113,6 +115,7 @@ pub(crate) fn claim(
     let asked = Asked {
         policy: id,
         image,
+        frame,
         model,
         purpose: purpose.clone(),
         actor: actor.clone(),
@@ -127,6 +130,7 @@ pub(crate) fn claim(
         model: *model,
         owner: member.into(),
         image: *image,
+        frame: *frame,
         granter,
         grant,
         terms,
@@ -183,6 +187,7 @@ pub(crate) fn requested(
         policy: policy.id,
         job,
         image: asked.image,
+        frame: asked.frame,
         model: asked.model,
         actor: asked.actor,
         purpose: asked.purpose,
@@ -194,14 +199,18 @@ pub(crate) fn requested(
         time: env.block.time.seconds(),
         status: ClaimStatus::Open {},
     };
-    OPEN_IMAGES.save(deps.storage, open_key(&policy, &claim, &claim.image.to_bytes()), &job)?;
+    OPEN_IMAGES.save(deps.storage, open_key(&policy, &claim, &picture(&claim).key()), &job)?;
     SEALED_BY_POLICY.save(deps.storage, (policy.id, job), &Empty {})?;
     SEALED.save(deps.storage, job, &claim)?;
     Ok(Response::new().add_attribute("job", job.to_string()).set_data(to_json_binary(&job)?))
 }
 
-fn open_key<'a>(policy: &'a Policy, claim: &'a SealedClaim, image: &'a [u8]) -> (&'a str, &'a [u8], &'a [u8]) {
-    (policy.terms.member.as_str(), claim.model.as_bytes().as_slice(), image)
+fn picture(claim: &SealedClaim) -> Picture {
+    Picture { image: claim.image, frame: claim.frame }
+}
+
+fn open_key<'a>(policy: &'a Policy, claim: &'a SealedClaim, picture: &'a [u8]) -> (&'a str, &'a [u8], &'a [u8]) {
+    (policy.terms.member.as_str(), claim.model.as_bytes().as_slice(), picture)
 }
 
 /// A claim by its job.
@@ -213,7 +222,8 @@ pub(crate) fn load(storage: &dyn Storage, job: u64) -> Result<SealedClaim, Contr
 pub(crate) fn decide(deps: DepsMut<'_, Query>, done: ReadDone) -> Result<Response, ContractError> {
     let mut claim = open(deps.storage, done.job)?;
     let policy = policy(deps.storage, claim.policy)?;
-    if (done.image, done.model, done.owner.as_str()) != (*claim.image, *claim.model, policy.terms.member.as_str()) {
+    let asked = (*claim.image, *claim.frame, *claim.model, policy.terms.member.as_str());
+    if (done.image, done.frame, done.model, done.owner.as_str()) != asked {
         return Err(ContractError::OtherRead(done.job));
     }
     let fee = done.fee.parse::<u128>().ok().map(Uint128::new).filter(|fee| *fee <= claim.held);
@@ -230,7 +240,7 @@ pub(crate) fn decide(deps: DepsMut<'_, Query>, done: ReadDone) -> Result<Respons
         }
         Ok((read, identity)) => {
             let study = done.origin.as_ref().map(|origin| origin.study);
-            never_again(deps.storage, &policy, read, claim.image, claim.model, &identity, study)?;
+            never_again(deps.storage, &policy, read, picture(&claim), claim.model, &identity, study)?;
             let institution = done.origin.as_ref().map(|origin| origin.institution.as_str());
             let seen = Seen { read, institution, author: &done.author, owner: &done.owner };
             let paid = payments(&config, &policy.terms.split, claim.price, claim.author_fee.min(fee), &seen)?;
@@ -331,7 +341,7 @@ fn close(storage: &mut dyn Storage, policy: &Policy, claim: &SealedClaim, spent:
     give_back(storage, policy.id, back)?;
     let kept = RESERVED.load(storage, policy.id)?.checked_sub(claim.reserved).map_err(StdError::from)?;
     RESERVED.save(storage, policy.id, &kept)?;
-    OPEN_IMAGES.remove(storage, open_key(policy, claim, &claim.image.to_bytes()));
+    OPEN_IMAGES.remove(storage, open_key(policy, claim, &picture(claim).key()));
     Ok(SEALED.save(storage, claim.job, claim)?)
 }
 

@@ -1,7 +1,7 @@
 //! What is kept. Renaming a key is a migration.
 
 use aceso_interface::{
-    Image, Model,
+    Frame, Image, Model,
     insurance::{Claim, Policy, Refused, SealedClaim},
 };
 use cosmwasm_schema::cw_serde;
@@ -38,7 +38,9 @@ pub const SEALED: Map<u64, SealedClaim> = Map::new("sealed");
 /// Policy, job.
 pub const SEALED_BY_POLICY: Map<(u64, u64), Empty> = Map::new("sealed_by_policy");
 
-/// Member, model, sealed image (binary CID) → the job of the claim that is open.
+/// Member, model, frame of a sealed image ([`Picture::key`]) → the job of the claim that is open.
+///
+/// [`Picture::key`]: crate::Picture::key
 pub const OPEN_IMAGES: Map<(&str, &[u8], &[u8]), u64> = Map::new("open_images");
 
 /// Policy, read → claim.
@@ -50,7 +52,9 @@ pub const REFUSED: Map<(u64, u64), Refused> = Map::new("refused");
 /// Member → what of the chain's fees for reads of her open images her policies have borne.
 pub const BORNE: Map<&str, Uint128> = Map::new("borne");
 
-/// Member, model, image (binary CID) → what was paid.
+/// Member, model, frame of an image ([`Picture::key`]) → what was paid.
+///
+/// [`Picture::key`]: crate::Picture::key
 pub const PAID_IMAGES: Map<(&str, &[u8], &[u8]), Paid> = Map::new("paid_images");
 
 /// Member, model, the pixels' identity for this contract → what was paid. Open and sealed reads of the same pixels meet
@@ -88,6 +92,8 @@ pub struct Request {
     pub policy: u64,
     /// The image.
     pub image: Image,
+    /// Its frame.
+    pub frame: Frame,
     /// The model.
     pub model: Model,
     /// Why.
@@ -107,6 +113,8 @@ pub struct Asked {
     pub policy: u64,
     /// The sealed image.
     pub image: Image,
+    /// Its frame.
+    pub frame: Frame,
     /// The model.
     pub model: Model,
     /// Why.

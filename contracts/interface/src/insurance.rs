@@ -3,7 +3,7 @@
 use cosmwasm_schema::cw_serde;
 use cosmwasm_std::Uint128;
 
-use crate::{Hash, Image, Model, Pixels, Study};
+use crate::{Frame, Hash, Image, Model, Pixels, Study};
 
 /// Parts in a whole: shares are counted in ten-thousandths.
 pub const WHOLE: u32 = 10_000;
@@ -100,6 +100,9 @@ pub struct SealedClaim {
     pub job: u64,
     /// The sealed image, which belongs to the policy's member.
     pub image: Image,
+    /// Its frame; the first where it names none.
+    #[serde(default, skip_serializing_if = "Frame::is_first")]
+    pub frame: Frame,
     /// The model.
     pub model: Model,
     /// Who asked for the read.
@@ -248,7 +251,10 @@ pub struct Claim {
     pub read: u64,
     /// The image.
     pub image: Image,
-    /// Its identity for payment.
+    /// Its frame; the first where it names none.
+    #[serde(default, skip_serializing_if = "Frame::is_first")]
+    pub frame: Frame,
+    /// The frame's identity for payment.
     pub pixels: Pixels,
     /// The study that it was made in, where an institution vouches for it.
     pub study: Option<Study>,
@@ -292,7 +298,10 @@ pub struct Refused {
     pub read: u64,
     /// The image.
     pub image: Image,
-    /// Its identity for payment.
+    /// Its frame; the first where it names none.
+    #[serde(default, skip_serializing_if = "Frame::is_first")]
+    pub frame: Frame,
+    /// The frame's identity for payment.
     pub pixels: Pixels,
     /// The model.
     pub model: Model,

@@ -2,16 +2,18 @@
 //!
 //! [`consent`] is the guard's face: the message that a reading contract sends before it reads, the question whether an
 //! account may see an image, and the rules that a patient grants. [`insurance`] is the vocabulary of policies and
-//! claims. [`Id`] is how a digest or a content identifier stands in JSON: as text.
+//! claims. [`Id`] is how a digest or a content identifier stands in JSON: as text; a [`Frame`] is a number.
 //!
 //! No state and no checks but of single values: each contract keeps its own promises.
 
 mod address;
 pub mod consent;
+mod frame;
 mod id;
 pub mod insurance;
 mod paging;
 
 pub use address::{NotAnAddress, address};
+pub use frame::Frame;
 pub use id::{Hash, Id, Image, Model, Pixels, Study};
 pub use paging::{LIMIT_DEFAULT, LIMIT_MAX, limit};

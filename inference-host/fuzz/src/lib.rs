@@ -27,7 +27,7 @@ use aceso_inference::{
     table,
 };
 use aceso_types::{
-    BlobId, ElementType, Manifest, Tensor,
+    BlobId, ElementType, Frame, Manifest, Tensor,
     manifest::{Channels, Crop, Finding, Label, Layout, Onnx, Output, Pipeline, Price, Resize, VERSION, Window},
 };
 
@@ -182,6 +182,8 @@ pub fn image(bytes: &[u8]) {
     if let Ok(table) = table::decode(bytes) {
         assert_eq!(table.digest(), table::decode(bytes).expect("the same again").digest());
     }
+    let second = |bytes| image::decode_frame(bytes, Frame::of_wire(2), limits);
+    assert_eq!(second(bytes), second(bytes));
     let Ok(image) = image::decode(bytes, limits) else { return };
     assert!(u64::from(image.width()) * u64::from(image.height()) <= limits.samples);
     for window in [Window::Full, Window::Image, Window::Fixed { center: i32::MIN, width: u32::MAX }] {

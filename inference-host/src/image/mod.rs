@@ -1,9 +1,9 @@
 //! From the bytes of an image file to a model's input tensor, in integers only.
 //!
 //! [`decode`] recognises a file by its first bytes ([`png`], [`jpeg`], [`dicom`]) and answers with an [`Image`]: stored values
-//! of its first frame, or with [`decode_frame`] of another, their bits, and what a DICOM file says about them. An image has an identity, [`Image::pixel_digest`], which does
-//! not depend on how its pixels were wrapped, and becomes a tensor by a manifest's pipeline, [`Image::to_tensor`]:
-//! checks, grey or colour, window ([`window`]), crop and resize ([`resample`]), layout ([`pipeline`]).
+//! of its first frame, or with [`decode_frame`] of another, their bits, and what a DICOM file says about them. An image has an
+//! identity, [`Image::pixel_digest`], which does not depend on how its pixels were wrapped, nor on which frame of what they
+//! were, and becomes a tensor by a manifest's pipeline, [`Image::to_tensor`]: checks, grey or colour, window ([`window`]), crop and resize ([`resample`]), layout ([`pipeline`]).
 //!
 //! Every formula and every rounding is written down in `IMAGE.md` beside this crate's manifest. Files come from
 //! strangers: time and memory are bounded by [`Limits`], and whatever is not supported is refused by its name.
@@ -20,7 +20,7 @@ mod png;
 mod resample;
 mod window;
 
-use aceso_types::{PixelDigest, manifest::Pipeline, tensor::Tensor};
+use aceso_types::{Frame, PixelDigest, manifest::Pipeline, tensor::Tensor};
 
 pub use dicom::Tag;
 pub use error::ImageError;
@@ -54,21 +54,6 @@ pub enum Format {
     Jpeg,
     /// A DICOM file (PS3.10).
     Dicom,
-}
-
-/// Which frame of a file is read, from 1.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Frame(pub u32);
-
-impl Frame {
-    /// What is read where nobody names a frame.
-    pub const FIRST: Self = Self(1);
-}
-
-impl Default for Frame {
-    fn default() -> Self {
-        Self::FIRST
-    }
 }
 
 /// What the registrant says about an image; an empty text says nothing. A DICOM file's own tags must not contradict it.
@@ -125,7 +110,13 @@ pub fn decode_frame(bytes: &[u8], frame: Frame, limits: Limits) -> Result<Image,
     } else {
         return Err(ImageError::Unrecognised);
     };
-    if frame == Frame::FIRST { decode(bytes, limits) } else { Err(ImageError::Frame { asked: frame.0, frames: 1 }) }
+    alone(frame)?;
+    decode(bytes, limits)
+}
+
+/// Refuses a frame of a file that has one.
+pub(crate) fn alone(frame: Frame) -> Result<(), ImageError> {
+    if frame.is_first() { Ok(()) } else { Err(ImageError::Frame { asked: frame.number(), frames: 1 }) }
 }
 
 impl Image {

@@ -1,7 +1,7 @@
 //! Asking a committee: the request, and waiting for what it comes to.
 
 use aceso_types::{
-    BlobId, ModelId,
+    BlobId, Frame, ModelId,
     msg::{Disclose, MsgRequestRead},
     query::{JobRow, JobStatus, QueryJob},
     sealed::{Disclosure, Terms},
@@ -22,6 +22,8 @@ pub struct SealedRead<'a> {
     pub owner: &'a str,
     /// The file.
     pub image: BlobId,
+    /// Which frame of what is sealed in it.
+    pub frame: Frame,
     /// Who gave the committee's grant, and its number.
     pub grant: (&'a str, u64),
     /// Its terms.
@@ -55,6 +57,7 @@ impl SealedRead<'_> {
             disclose: disclose.into(),
             findings,
             deadline: self.deadline,
+            frame: self.frame.to_wire(),
             ..MsgRequestRead::default()
         }
     }

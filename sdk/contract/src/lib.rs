@@ -9,7 +9,7 @@
 //! # }
 //! ```
 //!
-//! [`read()`] is the whole of it for most contracts; [`Graph`] and [`Context`] are its steps, for tensors that the
+//! [`read()`] is the whole of it for most contracts, or [`read_frame`] where a file has several pictures; [`Graph`] and [`Context`] are its steps, for tensors that the
 //! contract holds itself. A guarded image needs a permit first, which its guard mints with [`permit`] in the same
 //! transaction. What the chain knows of images, models and grants is asked through [`image_info`], [`sealed_info`],
 //! [`model_info`], [`uses`] and [`spent`], by contracts whose `Deps` carry [`Query`].
@@ -32,6 +32,7 @@ mod sys;
 pub mod testing;
 
 pub use aceso_types::{
+    Frame,
     guest::{Callback, Ended, ReadDone},
     msg::Acceptance,
     sealed::{Disclosure, Failure, Terms},
@@ -39,5 +40,5 @@ pub use aceso_types::{
 pub use errno::Errno;
 pub use nn::{Context, Graph};
 pub use query::{Query, image_info, model_info, sealed_info, spent, uses};
-pub use read::{ReadError, blob_size, permit, read};
+pub use read::{ReadError, blob_size, permit, read, read_frame};
 pub use sealed::{ReadRequest, RequestError, Requested, request_read, requested};

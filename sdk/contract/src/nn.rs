@@ -1,6 +1,6 @@
 //! wasi-nn's objects: a graph is a model that was found, a context is one run of it.
 
-use aceso_types::{BlobId, ModelId, Tensor, guest::ReadInfo, tensor};
+use aceso_types::{BlobId, Frame, ModelId, Tensor, guest::ReadInfo, tensor};
 
 use crate::{Errno, ReadError, sys};
 
@@ -73,6 +73,15 @@ impl Context {
     /// model with several inputs.
     pub fn set_input_blob(&mut self, index: u32, image: &BlobId, purpose: &str) -> Result<(), Errno> {
         sys::set_input_blob(self.0, index, &image.to_string(), purpose)
+    }
+
+    /// Like [`Context::set_input_blob`], of a frame of a file that has several. The permit is the same: it is for one read,
+    /// of any frame. The call ends where the file has no such frame.
+    ///
+    /// # Errors
+    /// Those of [`Context::set_input_blob`].
+    pub fn set_input_frame(&mut self, index: u32, image: &BlobId, frame: Frame, purpose: &str) -> Result<(), Errno> {
+        sys::set_input_frame(self.0, index, &image.to_string(), frame, purpose)
     }
 
     /// Runs the model. Its price in gas is charged before.

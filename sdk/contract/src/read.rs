@@ -1,11 +1,11 @@
 //! A read in one call, and what stands around it: the guard's answer, a blob's size.
 
 use aceso_types::{
-    BlobId, ModelId,
+    BlobId, Frame, ModelId,
     guest::{PERMIT_BYTES_MAX, PermitRequest, ReadInfo},
 };
 
-use crate::{Errno, Graph, sys};
+use crate::{Context, Errno, Graph, sys};
 
 /// Why a read came to nothing. A read that is *refused* does not come back at all: it ends the contract's call.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -52,10 +52,27 @@ pub enum ReadError {
 /// # Errors
 /// Where model or image cannot be had. Without a permit the contract's call ends.
 pub fn read(model: &ModelId, image: &BlobId, purpose: &str) -> Result<ReadInfo, ReadError> {
+    with_input(model, image, |context| context.set_input_blob(0, image, purpose))
+}
+
+/// Like [`read`], of a frame of a file that has several. Each frame has pixels of its own, and so a
+/// [`ReadInfo::pixels`] of its own.
+///
+/// # Errors
+/// Those of [`read`]. Where the file has no such frame the contract's call ends.
+pub fn read_frame(model: &ModelId, image: &BlobId, frame: Frame, purpose: &str) -> Result<ReadInfo, ReadError> {
+    with_input(model, image, |context| context.set_input_frame(0, image, frame, purpose))
+}
+
+fn with_input(
+    model: &ModelId,
+    image: &BlobId,
+    set: impl FnOnce(&mut Context) -> Result<(), Errno>,
+) -> Result<ReadInfo, ReadError> {
     let (model, image) = (*model, *image);
     let of_model = |errno| ReadError::Model { model, errno };
     let mut context = Graph::load_by_name(&model).and_then(|graph| graph.context()).map_err(of_model)?;
-    context.set_input_blob(0, &image, purpose).map_err(|errno| ReadError::Image { image, errno })?;
+    set(&mut context).map_err(|errno| ReadError::Image { image, errno })?;
     context.compute().map_err(|errno| ReadError::Compute { model, errno })?;
     context.read_info()
 }

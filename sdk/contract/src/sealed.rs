@@ -19,7 +19,7 @@
 //! ```
 
 use aceso_types::{
-    BlobId, Height, ModelId,
+    BlobId, Frame, Height, ModelId,
     msg::{Acceptance, Disclose, MsgRequestRead, MsgRequestReadResponse, Named},
     sealed::{Disclosure, PREDICATE_MAX, Terms},
 };
@@ -37,6 +37,10 @@ pub struct ReadRequest {
     pub owner: String,
     /// The sealed file.
     pub image: BlobId,
+    /// Which frame of what is sealed in it. One that it does not have is a [`Failure::Frame`].
+    ///
+    /// [`Failure::Frame`]: aceso_types::sealed::Failure::Frame
+    pub frame: Frame,
     /// Who gave the grant that wraps the key for the committee.
     pub granter: String,
     /// Its number.
@@ -116,6 +120,7 @@ pub fn request_read(requester: &Addr, request: ReadRequest) -> Result<AnyMsg, Re
         callback_gas: request.callback_gas,
         reason: request.reason,
         identify: request.identify,
+        frame: request.frame.to_wire(),
     };
     Ok(AnyMsg { type_url: MsgRequestRead::TYPE_URL.into(), value: msg.encode_to_vec().into() })
 }
@@ -146,6 +151,7 @@ mod tests {
             model: ModelId::default(),
             owner: "patient".into(),
             image: BlobId::of_raw(b"sealed"),
+            frame: Frame::of_wire(3),
             granter: "patient".into(),
             grant: 7,
             terms,
@@ -174,6 +180,7 @@ mod tests {
         assert_eq!((msg.disclose(), &msg.findings), (Disclose::Predicate, &vec!["one".to_owned(), "two".into()]));
         assert_eq!(Terms::decode(&msg.terms), Ok(asked.terms));
         assert_eq!((msg.accept, msg.deadline, msg.callback_gas), (Some(asked.accept), 99, 5));
+        assert_eq!(msg.frame, 3);
         let disclose = |disclosure| {
             let any = request_read(&Addr::unchecked("contract"), request(disclosure)).unwrap();
             MsgRequestRead::decode(any.value.as_slice()).unwrap().disclose()

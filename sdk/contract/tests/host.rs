@@ -3,11 +3,11 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 use aceso_contract::{
-    Errno, Graph, ReadError, blob_size, permit, read,
+    Errno, Graph, ReadError, blob_size, permit, read, read_frame,
     testing::{Host, Registration, Script, Stated, Trap},
 };
 use aceso_types::{
-    BlobId, ElementType, ModelId, Tensor,
+    BlobId, ElementType, Frame, ModelId, ReadId, Tensor,
     guest::{Answer, Origin, PermitRequest, ReadInfo},
     journal::Event,
 };
@@ -198,6 +198,26 @@ fn public_images_need_no_permit_and_the_wrong_ones_are_refused() {
     assert_eq!(read(elsewhere).unwrap().unwrap().origin, None);
     let unknown = BlobId::of_raw(b"unknown");
     assert!(matches!(read(unknown).unwrap(), Err(ReadError::Image { errno: Errno::NotFound, .. })));
+}
+
+#[test]
+fn each_frame_of_a_file_is_an_image() {
+    let stage = Stage::new();
+    let film = stage.host.image(b"a/b/a|film", registered(""));
+    let of = |number| stage.host.call("reader", || read_frame(&stage.model, &film, Frame::of_wire(number), "TREAT"));
+    let info = |number| of(number).unwrap().unwrap();
+    assert_eq!(
+        info(1),
+        ReadInfo {
+            read: ReadId(1),
+            ..stage.host.call("reader", || read(&stage.model, &film, "TREAT")).unwrap().unwrap()
+        }
+    );
+    let (second, third) = (info(2), info(3));
+    assert_eq!((second.frame, second.pixels), (Frame::of_wire(2), Script::pixels(b"b")));
+    assert_eq!((third.frame, third.pixels), (Frame::of_wire(3), Script::pixels(b"a")));
+    assert!(matches!(stage.host.journal().last().unwrap().event, Event::Read { frame, .. } if frame == third.frame));
+    trapped(of(4), expect![[r#""#]]);
 }
 
 #[test]

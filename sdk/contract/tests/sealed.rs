@@ -7,7 +7,7 @@ use aceso_contract::{
     testing::{CHAIN_ID, Committee, Host, Registration, Script, Stated},
 };
 use aceso_types::{
-    BlobId, Digest, Height, ModelId,
+    BlobId, Digest, Frame, Height, ModelId,
     guest::{AcesoQuery, Answer, ImageInfo, PermitRequest},
     journal::Event,
     sealed::claim,
@@ -46,6 +46,7 @@ impl Stage {
             model: self.model,
             owner: "patient".into(),
             image: self.image,
+            frame: Frame::FIRST,
             granter: "patient".into(),
             grant: 1,
             terms: terms(),
@@ -85,6 +86,26 @@ fn a_job_lives_from_its_request_to_its_callback() {
     assert_eq!((done.members, done.power, done.total), (3, 30, 100));
     assert_eq!(mock_env().block.chain_id, CHAIN_ID);
     assert_eq!(stage.host.finish_job(1, Ended::Done), Err("job 1 is not open".into()));
+}
+
+#[test]
+fn a_frame_is_read_and_known_by_itself() {
+    let stage = Stage::new();
+    let stated = Stated { modality: "DX".into(), ..Stated::default() };
+    stage.host.sealed(stage.image, b"a/b", Registration { owner: "patient".into(), stated, ..Registration::default() });
+    let predicate = Disclosure::Predicate(vec!["finding".into()]);
+    let ask = |number| {
+        let (frame, disclosure) = (Frame::of_wire(number), predicate.clone());
+        stage.request(|request| (request.frame, request.disclosure) = (frame, disclosure)).unwrap().job
+    };
+    // What is known of the first says nothing of the second.
+    assert_eq!(ask(1), Some(1));
+    stage.finish(1, Ended::Done);
+    assert_eq!((ask(1), ask(2)), (None, Some(2)));
+    let done = stage.finish(2, Ended::Done);
+    assert_eq!((done.frame, done.claim), (Frame::of_wire(2), Some(claim(CHAIN_ID, "contract", &Script::pixels(b"b")))));
+    assert_eq!((ask(2), ask(3)), (None, Some(3)));
+    assert!(matches!(stage.finish(3, Ended::Done).ended, Ended::Failed(_)));
 }
 
 #[test]

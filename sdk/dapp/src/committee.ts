@@ -179,6 +179,7 @@ function details(
     ["Asked for in block", String(statement.requested)],
     ["Read in block", String(receipt.height)],
     ["File", id(statement.image)],
+    ["Frame", String(statement.frame ?? 1)],
     ["Patient", id(statement.owner)],
     ["Asked by", id(statement.requester)],
     ["Model", id(statement.model)],

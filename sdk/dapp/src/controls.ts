@@ -41,6 +41,24 @@ export async function viaInput(id: string): Promise<{ element: HTMLElement; chos
   return { element: h("div", {}, field("Only through", control, hint), known), chosen: () => apart(control) };
 }
 
+/** Which frame of a file is read. What is inside of a sealed file the page does not know, so it is a number, and the first. */
+export function frameInput(id: string, turned?: (frame: number) => void): { element: HTMLElement; chosen(): number } {
+  const control = h("input", { id, type: "number", min: 1, max: 4294967295, step: 1, defaultValue: "1", required: true });
+  control.addEventListener("change", () => control.validity.valid && turned?.(Number(control.value)));
+  return {
+    element: field("Frame", control, "of a file with several pictures; else 1"),
+    chosen: () => {
+      const frame = Number(control.value);
+      if (!Number.isInteger(frame) || frame < 1 || frame > 4294967295)
+        throw new Error(`Frames are counted from 1, and “${control.value || "none"}” was asked for.`);
+      return frame;
+    },
+  };
+}
+
+/** The frame as a contract's message names it: not where it is the first, so that contracts that know of none take it. */
+export const frameNamed = (frame: number): { frame?: number } => (frame === 1 ? {} : { frame });
+
 /** What models are called. */
 export const modelNames = async (aceso: Aceso): Promise<Map<string, string>> =>
   new Map((await aceso.models()).map((model) => [model.id, model.manifest.name]));

@@ -4,9 +4,9 @@ import type { ImageFacts, Preview } from "@aceso/sdk";
 import { h } from "./dom.js";
 import { session } from "./session.js";
 
-/** Draws a picture file. */
-export async function draw(file: Uint8Array): Promise<{ canvas: HTMLCanvasElement; facts: Preview }> {
-  const facts = (await session()).verifier.preview(file);
+/** Draws a frame of a picture file. */
+export async function draw(file: Uint8Array, frame = 1): Promise<{ canvas: HTMLCanvasElement; facts: Preview }> {
+  const facts = (await session()).verifier.preview(file, frame);
   const { width, height } = facts.shown;
   const canvas = h("canvas", { width, height, role: "img", "aria-label": describe(facts) });
   const picture = new ImageData(width, height);
@@ -25,14 +25,21 @@ export function describe(facts: ImageFacts): string {
   return `${what}, ${facts.width} × ${facts.height}, ${facts.bits} bit, ${facts.format.toUpperCase()}`;
 }
 
-/** A place where an image of the chain is shown, or the sentence why it is not. */
-export function show(cid: string): HTMLElement {
-  const place = h("div", {}, h("p", { className: "soft" }, "Fetching the picture …"));
-  void (async () => {
-    const { canvas, facts } = await draw(await (await session()).getBlob(cid, true));
-    place.replaceChildren(canvas, h("p", { className: "soft" }, describe(facts)));
-  })().catch((error: unknown) => {
-    place.replaceChildren(h("p", { className: "soft" }, error instanceof Error ? error.message : String(error)));
-  });
-  return place;
+/** A place where an image of the chain is shown, first its first frame, or the sentence why it is not. */
+export function show(cid: string): { element: HTMLElement; turn(frame: number): void } {
+  const says = (text: string) => h("p", { className: "soft" }, text);
+  const element = h("div", {}, says("Fetching the picture …"));
+  let file: Promise<Uint8Array> | undefined;
+  let wanted = 0;
+  function turn(frame: number): void {
+    const mine = ++wanted;
+    const put = (...nodes: HTMLElement[]) => mine === wanted && element.replaceChildren(...nodes);
+    file ??= session().then((aceso) => aceso.getBlob(cid, true));
+    file
+      .then((bytes) => draw(bytes, frame))
+      .then(({ canvas, facts }) => put(canvas, says(frame === 1 ? describe(facts) : `${describe(facts)}, frame ${frame}`)))
+      .catch((error: unknown) => put(says(error instanceof Error ? error.message : String(error))));
+  }
+  turn(1);
+  return { element, turn };
 }

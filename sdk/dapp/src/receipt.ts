@@ -132,6 +132,7 @@ function details(receipt: Receipt, height: number, time: string, power: number):
     ["Read in block", String(receipt.height)],
     ["Committed by block", `${height}, ${time}, signed by more than two thirds of power ${power}`],
     ["Image", id(receipt.image)],
+    ["Frame", String(receipt.frame ?? 1)],
     ["Pixels", id(receipt.pixels ?? "not disclosed")],
     ["Model", id(receipt.model)],
     ["Read through", id(receipt.reader)],

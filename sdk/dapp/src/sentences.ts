@@ -138,6 +138,7 @@ const FAILURES: Record<string, string> = {
   leaf: "the file was changed",
   record: "what was sealed is no record, or too long",
   undecodable: "the record is no image that can be decoded",
+  frame: "the record has no frame of the number that was asked for",
   unsuitable: "the record is not what the model reads: another modality, body part or shape",
   inference: "the model refused to run on it",
 };

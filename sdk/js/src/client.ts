@@ -308,7 +308,17 @@ export class Aceso extends Sealing {
   /** Has a committee read a sealed image at a policy's cost; answers with the job. `terms` are the grant's, opened. */
   async claimSealed(
     insurance: string,
-    claim: { policy: number; image: string; model: string; purpose: string; granter: string; grant: bigint; terms: Uint8Array },
+    claim: {
+      policy: number;
+      image: string;
+      /** From 1; the first where it is absent. */
+      frame?: number;
+      model: string;
+      purpose: string;
+      granter: string;
+      grant: bigint;
+      terms: Uint8Array;
+    },
   ): Promise<bigint> {
     const message = { claim: { ...claim, grant: Number(claim.grant), terms: toBase64(claim.terms) } };
     const result = await this.execute(insurance, message);
@@ -369,7 +379,7 @@ export class Aceso extends Sealing {
    */
   async requestRead(
     insurance: string,
-    request: { policy: number; image: string; model: string; purpose: string },
+    request: { policy: number; image: string; frame?: number; model: string; purpose: string },
   ): Promise<TxResult & Answer> {
     const result = await this.execute(insurance, { request_read: request }, 0n, READ_GAS);
     return { ...result, ...(JSON.parse(new TextDecoder().decode(result.data)) as Answer) };

@@ -38,6 +38,8 @@ export interface Compact {
     model: string;
     pipeline: string;
     image: string;
+    /** From 1; absent where it is the first. */
+    frame?: number;
     owner: string;
     requester: string;
     consent: string;

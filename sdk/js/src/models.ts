@@ -55,9 +55,9 @@ export class ReadyModel implements ModelAbout {
     [this.#instance, this.#number] = [instance, u32(model)];
   }
 
-  /** The outcome of an image or a table, as a receipt of it says. */
-  run(file: Uint8Array): Outcome {
-    return this.#instance.call("model_run", this.#number, file).ok as Outcome;
+  /** The outcome of an image, or a frame of it, or of a table, as a receipt of it says; the first frame has number 1. */
+  run(file: Uint8Array, frame = 1): Outcome {
+    return this.#instance.call("model_run", this.#number, file, u32(frame)).ok as Outcome;
   }
 
   /** The bytes of all outputs for the bytes of the input, and the digest that a receipt of them has. */

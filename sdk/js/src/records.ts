@@ -41,6 +41,8 @@ export interface Receipt {
   model: string;
   pipeline: string;
   image: string;
+  /** From 1; absent where it is the first. */
+  frame?: number;
   pixels: string | null;
   consent: { guard: string; grant: string; actor: string; purpose: string; use: number } | null;
   disclosure: Compact["statement"]["disclosure"];
@@ -142,11 +144,12 @@ export interface Preview extends ImageFacts {
 export type JournalEvent =
   | { permitted: { guard: string; grant: string; actor: string; purpose: string } }
   | { refused: { guard: string; grant: string; actor: string; purpose: string; reason: string } }
-  | { read: { guard: string; grant: string; use: number; fee: number; author: string } }
+  | { read: { guard: string; grant: string; use: number; frame?: number; fee: number; author: string } }
   | {
       requested: {
         job: number;
         owner: string;
+        frame?: number;
         granter: string;
         grant: number;
         actor: string;
@@ -247,6 +250,8 @@ export interface SealedClaim {
   policy: number;
   job: number;
   image: string;
+  /** From 1; absent where it is the first. */
+  frame?: number;
   model: string;
   actor: string;
   purpose: string;
@@ -294,6 +299,8 @@ export interface Refused {
   policy: number;
   read: number;
   image: string;
+  /** From 1; absent where it is the first. */
+  frame?: number;
   pixels: string;
   model: string;
   actor: string;
@@ -314,6 +321,8 @@ export interface Claim {
   policy: number;
   read: number;
   image: string;
+  /** From 1; absent where it is the first. */
+  frame?: number;
   pixels: string;
   study: string | null;
   institution: string | null;

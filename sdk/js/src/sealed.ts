@@ -156,6 +156,8 @@ export interface MsgRequestRead {
   callbackGas: bigint;
   reason: string;
   identify: boolean;
+  /** From 1; 0 is the first too. */
+  frame: number;
 }
 export const MsgRequestRead = codec<MsgRequestRead>({
   requester: text(1),
@@ -174,6 +176,7 @@ export const MsgRequestRead = codec<MsgRequestRead>({
   callbackGas: u64(14),
   reason: text(15),
   identify: bool(16),
+  frame: u32(17),
 });
 
 /** What became of a request. */

@@ -22,7 +22,7 @@ import { Guardians } from "./guardians.js";
 import { Models } from "./models.js";
 import { Seals } from "./seals.js";
 import { KeyStores } from "./stores.js";
-import { Wasm, encode, json, u64 } from "./wasm.js";
+import { Wasm, encode, json, u32, u64 } from "./wasm.js";
 
 /** What the chain has of a sealed file; digests in hexadecimal. */
 export interface SealedAbout {
@@ -119,14 +119,14 @@ export class Verifier {
     return this.#call("evidence", receipt, componentProof, appProof, json(commit), json(validators)).bytes;
   }
 
-  /** What a picture file is. */
-  image(file: Uint8Array): ImageFacts {
-    return this.#call("image", file).ok as ImageFacts;
+  /** What a picture file is, or a frame of it; the first has number 1. */
+  image(file: Uint8Array, frame = 1): ImageFacts {
+    return this.#call("image", file, u32(frame)).ok as ImageFacts;
   }
 
-  /** A picture file in 8 bits, at most 1024 pixels a side. */
-  preview(file: Uint8Array): Preview {
-    const { ok, bytes } = this.#call("preview", file);
+  /** A picture file, or a frame of it, in 8 bits, at most 1024 pixels a side. */
+  preview(file: Uint8Array, frame = 1): Preview {
+    const { ok, bytes } = this.#call("preview", file, u32(frame));
     return { ...(ok as Omit<Preview, "data">), data: bytes };
   }
 

@@ -114,6 +114,8 @@ test("a Ledger sees the fields that the chain's sign bytes have", () => {
   const accept = { membersMin: 0, powerMinBps: 0, required: [], excluded: [] };
   const asked = sdk.MsgRequestRead.fromPartial({ accept, actor: "a" });
   assert.deepEqual(shown("/aceso.reads.v1.MsgRequestRead", asked), { accept: {}, actor: "a" });
+  const second = sdk.MsgRequestRead.fromPartial({ actor: "a", frame: 2 });
+  assert.deepEqual(shown("/aceso.reads.v1.MsgRequestRead", second), { actor: "a", frame: 2 });
   const params = { authority: "a", params: utf8('{"b":1,"a":true}'), consensus: new Uint8Array() };
   assert.deepEqual(shown("/aceso.validators.v1.MsgUpdateParams", params), { authority: "a", params: { b: 1, a: true } });
   const large = { ...params, params: utf8('{"b":9007199254740993}') };

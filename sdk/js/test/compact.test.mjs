@@ -160,7 +160,10 @@ const outcomes = {
 
 /** What was signed by whom, from a receipt's bytes and a root. */
 function independent(bytes) {
-  const [version, number, members, signers, signature, ...rest] = read(bytes);
+  const file = read(bytes);
+  // Of another frame than the first it is a list of two: the receipt, and the frame.
+  const [receipt, frame] = file.length === 2 ? file : [file];
+  const [version, number, members, signers, signature, ...rest] = receipt;
   const [chain_id, job, requested, model, pipeline, image, owner, requester, consent, short, outcome] = rest;
   assert.equal(version, 1);
   const { root } = vectors.roots.roots[number];
@@ -169,6 +172,7 @@ function independent(bytes) {
   const committee = digest("aceso/members/v1", u64(number), ...rows);
   const disclosure = short === "o" ? "open" : short === "s" ? "sealed" : { predicate: short.p };
   const named = { chain_id, job, requested, committee, model, pipeline, image, owner, requester, consent, disclosure };
+  if (frame !== undefined) named.frame = frame;
   const [[kind, value]] = Object.entries(outcome);
   const message = digest("aceso/outcome/v1", write(named), write(outcomes[kind](value)));
   const signed = keys.filter((_, place) => (signers[place >> 3] >> (place & 7)) & 1);

@@ -71,6 +71,7 @@ test("a model is computed where the page is", () => {
   assert.deepEqual(model.runTensor(new Uint8Array(784).fill(7)), first);
   assert.throws(() => model.runTensor(new Uint8Array(3)), NotProven);
   assert.throws(() => model.run(Uint8Array.of(1)), /neither PNG, JPEG nor DICOM/);
+  assert.throws(() => model.run(Uint8Array.of(1), 0), /there is no frame 0/);
   model.close();
   assert.throws(() => model.run(Uint8Array.of(1)), /it was closed/);
   assert.throws(() => verifier.models.load(manifest.bytes, onnx.subarray(1)), NotProven);

@@ -41,6 +41,13 @@ test("a FHIR bundle names what was found, by which model, how sure, and the proo
   );
 });
 
+test("a frame is named where it is not the first", () => {
+  const second = reportOf({ ...receipt, frame: 2 }, manifest, told);
+  assert.equal(second.image, "bafyimage, frame 2");
+  assert.match(fhir(second), /was read of bafyimage, frame 2"/);
+  assert.ok(!fhir(report).includes("frame"));
+});
+
 test("a table's report is a laboratory's, and an unnamed subject stays so", () => {
   const table = reportOf({ ...receipt, sealed: undefined, consent: null }, { ...manifest, pipeline: { modalities: ["TABLE"] } }, told);
   const [{ resource }] = JSON.parse(fhir(table)).entry;

@@ -95,7 +95,7 @@ pub fn recompute(receipt: &Receipt, manifest: &[u8], onnx: &[u8], image: &[u8]) 
     if receipt.image.codec() == blob::RAW && BlobId::of_raw(image) != receipt.image {
         return Err(RecomputeError::File { got: Box::new(BlobId::of_raw(image)), want: Box::new(receipt.image) });
     }
-    let decoded = Record::decode(image, &manifest.pipeline, Limits::default())?;
+    let decoded = Record::decode_frame(image, receipt.frame, &manifest.pipeline, Limits::default())?;
     if let Some(want) = receipt.pixels.filter(|want| *want != decoded.identity()) {
         return Err(RecomputeError::Pixels { got: decoded.identity(), want });
     }

@@ -7,9 +7,9 @@
 use std::{collections::BTreeMap, sync::LazyLock};
 
 use aceso_inference::{Kernels, Model, admit, admit_with, image};
-use aceso_test_support::{picture, repository, with_maps};
+use aceso_test_support::{film, picture, repository, with_maps};
 use aceso_types::{
-    BlobId, Digest, Height, Manifest, PixelDigest, ReadId, Receipt, Tensor, TxIndex,
+    BlobId, Digest, Frame, Height, Manifest, PixelDigest, ReadId, Receipt, Tensor, TxIndex,
     manifest::Onnx,
     receipt::{self, Committee, Consent, SealedRead},
     sealed::{
@@ -47,6 +47,7 @@ fn statement(disclosure: Disclosure) -> Statement {
         model: FILES.0.id(),
         pipeline: FILES.0.pipeline.digest(),
         image: BlobId::of_raw(b"sealed"),
+        frame: Frame::FIRST,
         owner: "aceso1patient".into(),
         requester: "aceso1insurance".into(),
         consent: Digest([2; 32]),
@@ -145,6 +146,25 @@ fn each_failure_has_its_name() {
 
     let unknown = statement(Disclosure::Predicate(vec!["gout".into()]));
     assert_eq!(failed(&Case { statement: &unknown, ..case }, &none, &picture(1)), Some(Failure::Inference));
+}
+
+#[test]
+fn a_frame_comes_to_what_a_file_of_it_alone_does() {
+    let of = |frame| Statement { frame: Frame::of_wire(frame), ..statement(Disclosure::Open) };
+    let read = |frame, record: &[u8]| outcome(&case(&of(frame), &MODEL), &content(1), &BTreeMap::new(), record);
+    let film = film(&[1, 2]);
+    assert_eq!(read(1, &film), read(1, &picture(1)));
+    assert_eq!(read(2, &film), read(1, &picture(2)));
+    assert_ne!(read(1, &film), read(2, &film));
+    for (frame, record) in [(3, &film[..]), (u32::MAX, &film), (2, &picture(1))] {
+        assert_eq!(read(frame, record), Outcome::Failed(Failure::Frame));
+    }
+    // What is no picture at all has no frames to speak of.
+    assert_eq!(read(2, b"no picture"), Outcome::Failed(Failure::Undecodable));
+    // A sealed outcome is for the job: which frame it was of changes nothing else.
+    let sealed = Statement { frame: Frame::of_wire(2), ..statement(Disclosure::Sealed) };
+    let sealed = outcome(&case(&sealed, &MODEL), &content(1), &BTreeMap::new(), &film);
+    assert_eq!(sealed.input(), read(2, &film).input());
 }
 
 #[test]
@@ -308,6 +328,7 @@ fn a_receipt_is_computed_again_by_who_can_open_the_record() {
         model: signed.model,
         pipeline: signed.pipeline,
         image: signed.image,
+        frame: signed.frame,
         pixels: None,
         consent: Some(consent),
         disclosure: Disclosure::Sealed,

@@ -75,6 +75,7 @@ function everyMessage(address) {
   const request = {
     requester: address, actor: address, model: fill(32, 1), owner: address, image: CID, granter: address, grant: 3n, terms: fill(9, 2),
     purpose: "TREAT", disclose: 1, findings: ["a", "b"], accept, deadline: 90n, callbackGas: 100_000n, reason: "Überall <b>&</b>", identify: true,
+    frame: 2,
   };
   return {
     "/aceso.blobs.v1.MsgRegisterBlob": { owner: address, cid: CID, size: 2n ** 60n, term: 8n },

@@ -366,6 +366,7 @@ pub(crate) fn request_for(
     purpose: &str,
 ) -> Result<TxResult, ClientError> {
     let (image, model) = (image.into(), model.into());
-    let msg = insurance::ExecuteMsg::RequestRead { policy, image, model, purpose: purpose.into() };
+    let frame = Default::default();
+    let msg = insurance::ExecuteMsg::RequestRead { policy, image, frame, model, purpose: purpose.into() };
     physician.try_execute(insurance, &msg)
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use aceso_client::{GasLimit, SealedRead, TxResult, any};
 use aceso_inference::image::{Limits, Stated, decode};
 use aceso_types::{
-    Digest, Manifest, ReadId,
+    Digest, Frame, Manifest, ReadId,
     guest::Answered,
     msg::{MsgRequestRead, MsgRequestReadResponse, MsgRevokeGrant},
     query::{JobRow, JobStatus, QueryReceipts},
@@ -130,6 +130,7 @@ fn read(
         model: granted.terms.models.first().copied().unwrap_or(scene.model),
         owner: &record.row.owner,
         image: record.image,
+        frame: Frame::FIRST,
         grant: (&record.row.owner, granted.number),
         terms: &granted.terms,
         purpose: "TREAT",

@@ -170,6 +170,7 @@ impl Ward {
             model,
             owner,
             image: self.cid,
+            frame: aceso_types::Frame::FIRST,
             grant: (owner, GRANT),
             terms: &self.terms,
             purpose: "TREAT",

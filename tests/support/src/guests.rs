@@ -126,6 +126,16 @@ pub fn guard(answer: &str) -> Vec<u8> {
 /// Reads an image: its message is a JSON string of the model's id, the CID and the purpose. Keeps what it may know under
 /// `info` and answers `answer`. Its query reads as well.
 pub fn reader(answer: &str) -> Vec<u8> {
+    reading(answer, "set_input_blob", "i32 i32 i32 i32 i32 i32", "")
+}
+
+/// The same of a frame of the image.
+pub fn frame_reader(answer: &str, frame: u32) -> Vec<u8> {
+    reading(answer, "set_input_frame", "i32 i32 i32 i32 i32 i32 i32", &format!("(i32.const {frame})"))
+}
+
+/// `more` are the arguments that this import takes behind image and purpose.
+fn reading(answer: &str, import: &str, params: &str, more: &str) -> Vec<u8> {
     let body = format!(
         r#"(func (export "requires_aceso"))
            (func $ok (param i32) (if (local.get 0) (then unreachable)))
@@ -136,7 +146,7 @@ pub fn reader(answer: &str) -> Vec<u8> {
              (call $ok (call $context (i32.load (i32.const 512)) (i32.const 516)))
              (call $ok (call $blob (i32.load (i32.const 516)) (i32.const 0)
                (i32.add (local.get $p) (i32.const 65)) (i32.const 59)
-               (i32.add (local.get $p) (i32.const 124)) (i32.sub (local.get $n) (i32.const 125))))
+               (i32.add (local.get $p) (i32.const 124)) (i32.sub (local.get $n) (i32.const 125)) {more}))
              (call $ok (call $compute (i32.load (i32.const 516))))
              (call $ok (call $info (i32.load (i32.const 516)) (i32.const 16384) (i32.const 16384) (i32.const 520))))
            (func (export "instantiate") (param i32 i32 i32) (result i32) (local.get 2))
@@ -153,16 +163,15 @@ pub fn reader(answer: &str) -> Vec<u8> {
         query = r#"{\22ok\22:\22e30=\22}"#,
         length = r#"{"ok":"e30="}"#.len(),
     );
-    frame(
-        answer,
+    let imports = format!(
         r#"(import "env" "db_write" (func $db_write (param i32 i32)))
            (import "wasi_ephemeral_nn" "load_by_name" (func $load (param i32 i32 i32) (result i32)))
            (import "wasi_ephemeral_nn" "init_execution_context" (func $context (param i32 i32) (result i32)))
            (import "wasi_ephemeral_nn" "compute" (func $compute (param i32) (result i32)))
-           (import "aceso" "set_input_blob" (func $blob (param i32 i32 i32 i32 i32 i32) (result i32)))
-           (import "aceso" "read_info" (func $info (param i32 i32 i32 i32) (result i32)))"#,
-        &body,
-    )
+           (import "aceso" "{import}" (func $blob (param {params}) (result i32)))
+           (import "aceso" "read_info" (func $info (param i32 i32 i32 i32) (result i32)))"#
+    );
+    frame(answer, &imports, &body)
 }
 
 /// Runs a model on zeros: its message is a JSON string of the model's id, whose input are bytes of these dimensions.

@@ -69,14 +69,58 @@ pub fn rewrapped(seed: u8) -> Vec<u8> {
     png_of(seed, png::Compression::NoCompression)
 }
 
+/// A radiograph of a chest of several frames, as DICOM: the pixels of [`picture`] of each seed.
+pub fn film(seeds: &[u8]) -> Vec<u8> {
+    let number = |number: u16| (b"US", number.to_le_bytes().to_vec());
+    let text = |vr, text: &str| (vr, text.as_bytes().to_vec());
+    let pixels = seeds.iter().flat_map(|&seed| pixels(seed)).collect();
+    let frames = format!("{:2}", seeds.len());
+    let elements = [
+        ((0x0008, 0x0060), text(b"CS", "DX")),
+        ((0x0018, 0x0015), text(b"CS", "CHEST ")),
+        ((0x0028, 0x0002), number(1)),
+        ((0x0028, 0x0004), text(b"CS", "MONOCHROME2 ")),
+        ((0x0028, 0x0008), text(b"IS", &frames)),
+        ((0x0028, 0x0010), number(HEIGHT)),
+        ((0x0028, 0x0011), number(WIDTH)),
+        ((0x0028, 0x0100), number(8)),
+        ((0x0028, 0x0101), number(8)),
+        ((0x0028, 0x0102), number(7)),
+        ((0x0028, 0x0103), number(0)),
+        ((0x7fe0, 0x0010), (b"OB", pixels)),
+    ];
+    // Explicit VR Little Endian.
+    let syntax = element((0x0002, 0x0010), b"UI", b"1.2.840.10008.1.2.1\0");
+    let length = u32::try_from(syntax.len()).unwrap_or_default().to_le_bytes();
+    let mut file = [&[0; 128][..], b"DICM", &element((0x0002, 0x0000), b"UL", &length), &syntax].concat();
+    for (tag, (vr, value)) in elements {
+        file.extend(element(tag, vr, &value));
+    }
+    file
+}
+
+/// An element of a DICOM file; its value has an even length.
+fn element((group, number): (u16, u16), vr: &[u8; 2], value: &[u8]) -> Vec<u8> {
+    let head = [&group.to_le_bytes()[..], &number.to_le_bytes(), vr].concat();
+    let length = u32::try_from(value.len()).unwrap_or_default().to_le_bytes();
+    if vr == b"OB" { [&head[..], &[0, 0], &length, value].concat() } else { [&head[..], &length[..2], value].concat() }
+}
+
+/// Columns and rows of [`picture`].
+const WIDTH: u16 = 40;
+const HEIGHT: u16 = 32;
+
+fn pixels(seed: u8) -> Vec<u8> {
+    (0..u32::from(WIDTH) * u32::from(HEIGHT)).map(|n| (n.wrapping_mul(31) % 251) as u8 ^ seed).collect()
+}
+
 fn png_of(seed: u8, compression: png::Compression) -> Vec<u8> {
     let mut bytes = Vec::new();
-    let mut encoder = png::Encoder::new(&mut bytes, 40, 32);
+    let mut encoder = png::Encoder::new(&mut bytes, WIDTH.into(), HEIGHT.into());
     encoder.set_color(png::ColorType::Grayscale);
     encoder.set_depth(png::BitDepth::Eight);
     encoder.set_compression(compression);
-    let pixels: Vec<u8> = (0..40 * 32_u32).map(|n| (n.wrapping_mul(31) % 251) as u8 ^ seed).collect();
-    let written = encoder.write_header().and_then(|mut writer| writer.write_image_data(&pixels));
+    let written = encoder.write_header().and_then(|mut writer| writer.write_image_data(&pixels(seed)));
     if let Err(error) = written {
         panic!("no picture: {error}");
     }

@@ -221,6 +221,7 @@ impl Hospital {
             callback_gas: 0,
             reason: String::new(),
             identify: false,
+            frame: 0,
         }
     }
 

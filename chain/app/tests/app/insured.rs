@@ -373,6 +373,7 @@ fn nobody_but_the_chain_tells_what_came_of_a_read() {
         ended: Ended::Done,
         read: Some(aceso_types::ReadId(1)),
         image: cid(2).parse().unwrap(),
+        frame: aceso_types::Frame::FIRST,
         owner: alice().address(),
         actor: eve().address(),
         purpose: "TREAT".into(),

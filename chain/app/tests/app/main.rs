@@ -9,6 +9,7 @@ mod coins;
 mod contracts;
 mod export;
 mod fixture;
+mod frames;
 mod hospital;
 mod insured;
 mod manifests;

@@ -65,6 +65,11 @@ impl Clinic {
 
     /// A clinic whose reader answers so.
     pub(crate) fn with(reader: &str) -> Self {
+        Self::of(guests::reader(reader), &picture(0))
+    }
+
+    /// A clinic of this reader and image.
+    pub(crate) fn of(reader: Vec<u8>, bytes: &[u8]) -> Self {
         let mut net = Net::start();
         let (onnx, manifest) = model_files();
         let price = u128::from(manifest.price.amount);
@@ -77,11 +82,10 @@ impl Clinic {
         net.ok(&bob(), vec![ours(&register)]);
         let guard_code = store(&mut net, guests::guard(NOTHING));
         let guard = make(&mut net, guard_code, NOTHING);
-        let reader_code = store(&mut net, guests::reader(reader));
+        let reader_code = store(&mut net, reader);
         let reader = make(&mut net, reader_code, NOTHING);
         net.ok(&alice(), vec![send(&alice(), &reader, 10 * price)]);
-        let bytes = picture(0);
-        let image = net.put(&bytes);
+        let image = net.put(bytes);
         net.ok(&alice(), vec![ours(&register_image(&alice(), &image, bytes.len(), &guard))]);
         while net.app.expects_blocks() {
             net.block(vec![]);
@@ -129,7 +133,7 @@ impl Clinic {
         self.net.run(&alice(), msgs)
     }
 
-    fn journal(&self) -> Vec<Event> {
+    pub(crate) fn journal(&self) -> Vec<Event> {
         let rows = self.net.ask(&QueryJournal { image: self.image.to_string(), page: None });
         rows.entries.iter().map(|bytes| Entry::decode(bytes).unwrap().event).collect()
     }
@@ -138,7 +142,7 @@ impl Clinic {
         self.net.ask(&QueryUses { guard: self.guard.clone(), grant: "g1".into() }).uses
     }
 
-    fn info(&self) -> ReadInfo {
+    pub(crate) fn info(&self) -> ReadInfo {
         serde_json::from_slice(&raw(&self.net, &self.reader, b"info")).unwrap()
     }
 

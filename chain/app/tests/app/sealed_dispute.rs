@@ -31,13 +31,13 @@ use crate::{
 };
 
 /// Hospitals that can read a second record of alice's, which is a sealed file like those that clients make.
-struct Ward {
-    hospital: Hospital,
+pub(crate) struct Ward {
+    pub(crate) hospital: Hospital,
     kept: Kept,
     image: BlobId,
     file: Vec<u8>,
-    manifest: Manifest,
-    model: Model,
+    pub(crate) manifest: Manifest,
+    pub(crate) model: Model,
     modality: String,
     body_part: String,
 }
@@ -47,7 +47,7 @@ impl Ward {
         Self::with(Hospital::open(validators), &picture(1))
     }
 
-    fn with(hospital: Hospital, record: &[u8]) -> Self {
+    pub(crate) fn with(hospital: Hospital, record: &[u8]) -> Self {
         let kept = Kept::new(&alice(), 2);
         let file = sealed(&kept, record);
         Self::of(hospital, kept, file, ("DX", "CHEST"), model())
@@ -76,7 +76,7 @@ impl Ward {
     }
 
     /// The sealed file becomes a blob that every validator holds.
-    fn publish(&mut self) {
+    pub(crate) fn publish(&mut self) {
         let (cid, size) = (self.image.to_string(), self.file.len() as u64);
         let blob = MsgRegisterBlob { owner: bob().address(), cid, size, term: 1_000 };
         self.hospital.net().ok(&bob(), vec![ours(&blob)]);
@@ -85,7 +85,7 @@ impl Ward {
         }
     }
 
-    fn asking(&self, disclose: Disclose) -> MsgRequestRead {
+    pub(crate) fn asking(&self, disclose: Disclose) -> MsgRequestRead {
         let findings = match disclose {
             Disclose::Predicate => vec![self.manifest.output.findings[0].id.clone()],
             _ => vec![],
@@ -100,7 +100,7 @@ impl Ward {
     }
 
     /// What an honest member signs of a job.
-    fn truth(&self, job: u64) -> Outcome {
+    pub(crate) fn truth(&self, job: u64) -> Outcome {
         self.found(job, &self.kept.content)
     }
 
@@ -122,7 +122,12 @@ impl Ward {
     /// Asks, and has the members sign what is made of the truth.
     fn done(&mut self, disclose: Disclose, change: impl FnOnce(Outcome) -> Outcome) -> u64 {
         let asking = self.asking(disclose);
-        let job = self.hospital.ask(&asking);
+        self.done_with(&asking, change)
+    }
+
+    /// The same of a request.
+    pub(crate) fn done_with(&mut self, asking: &MsgRequestRead, change: impl FnOnce(Outcome) -> Outcome) -> u64 {
+        let job = self.hospital.ask(asking);
         let answer = change(self.truth(job));
         self.hospital.answers.insert(job, answer);
         self.hospital.block(vec![]);
@@ -152,7 +157,7 @@ impl Ward {
     }
 
     /// Eve shows the key.
-    fn dispute(&mut self, job: u64) -> (MsgDisputeResponse, Vec<String>) {
+    pub(crate) fn dispute(&mut self, job: u64) -> (MsgDisputeResponse, Vec<String>) {
         let msg = self.showing(job);
         let result = self.hospital.net().ok(&eve(), vec![ours(&msg)]);
         let response = MsgDisputeResponse::decode(&responses(&result)[0].value[..]).unwrap();

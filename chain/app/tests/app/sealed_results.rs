@@ -213,6 +213,7 @@ fn the_length_is_known_before_anything_is_computed() {
         model: masks.model,
         pipeline: masks.hospital.manifest.pipeline.digest(),
         image: cid(1).parse().unwrap(),
+        frame: aceso_types::Frame::FIRST,
         owner: alice().address(),
         requester: eve().address(),
         consent: Digest([2; 32]),

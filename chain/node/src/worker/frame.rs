@@ -8,8 +8,8 @@ use aceso_types::{
     sealed::{OUTCOME_BYTES_MAX, RESULT_BYTES_MAX},
 };
 
-/// The protocol's version, which a worker process says first.
-pub(super) const VERSION: u8 = 2;
+/// The protocol's version, which a worker process says first. In version 3 a job may name a frame.
+pub(super) const VERSION: u8 = 3;
 
 /// A kind of frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -18,7 +18,7 @@ use aceso_blobs::BlobStore;
 use aceso_inference::{Kernels, image};
 use aceso_test_support::{picture, repository, with_maps};
 use aceso_types::{
-    BlobId, Digest, Height, Manifest,
+    BlobId, Digest, Frame, Height, Manifest,
     manifest::Onnx,
     msg::{Recipient, SealedFile, Share},
     query::{
@@ -117,6 +117,7 @@ pub(super) fn job(number: u64) -> Job {
             model: MODEL.0.id(),
             pipeline: MODEL.0.pipeline.digest(),
             image: BlobId::of_raw(&file),
+            frame: Frame::FIRST,
             owner: OWNER.into(),
             requester: "aceso1insurance".into(),
             consent: Digest([2; 32]),

@@ -315,6 +315,9 @@ pub struct MsgRequestRead {
     /// findings are known: nothing on the chain says it to one who was not told it.
     #[prost(bool, tag = "16")]
     pub identify: bool,
+    /// Which frame of what is sealed, from 1; 0 and 1 are the same request, of the first.
+    #[prost(uint32, tag = "17")]
+    pub frame: u32,
 }
 
 /// Answer to [`MsgRequestRead`].

@@ -1,13 +1,14 @@
 //! The compact receipt: a sealed read and its proof in a few hundred bytes.
 //!
-//! In dag-cbor it is one list without names ([`Wire`]), since names would be a quarter of it; in JSON it has them.
+//! In dag-cbor it is one list without names ([`Wire`]), since names would be a quarter of it; in JSON it has them. One of
+//! another frame than the first is a list of two: that one, and the frame.
 
 use alloc::{string::String, vec::Vec};
 
 use serde::{Deserialize, Serialize};
 
 use super::{Disclosure, Failure, Input, MEMBERS_MAX, Outcome, SealedError, Statement, VERSION, decode, encode};
-use crate::{BlobId, Digest, Height, ModelId, Tensor, guest::Answered};
+use crate::{BlobId, Digest, Frame, Height, ModelId, Tensor, guest::Answered};
 
 /// Most bytes of a [`Compact`]: an outcome of the largest size and what stands around it.
 pub const COMPACT_BYTES_MAX: usize = 16 << 10;
@@ -50,6 +51,9 @@ pub struct CompactStatement {
     pub pipeline: Digest,
     /// The sealed file.
     pub image: BlobId,
+    /// Its frame; the first where it names none.
+    #[serde(default, skip_serializing_if = "Frame::is_first")]
+    pub frame: Frame,
     /// Whose it is.
     pub owner: String,
     /// Who asked.
@@ -66,14 +70,24 @@ impl Compact {
     /// # Errors
     /// [`SealedError`].
     pub fn decode(bytes: &[u8]) -> Result<Self, SealedError> {
-        let compact = Self::from(decode::<Wire>("a compact receipt", bytes, COMPACT_BYTES_MAX)?);
+        let what = "a compact receipt";
+        let (wire, frame) = match bytes.first() {
+            Some(&FRAMED) => decode::<(Wire, Frame)>(what, bytes, COMPACT_BYTES_MAX)?,
+            _ => (decode(what, bytes, COMPACT_BYTES_MAX)?, Frame::FIRST),
+        };
+        if bytes.first() == Some(&FRAMED) && frame.is_first() {
+            return Err(SealedError::NotCanonical(what));
+        }
+        let mut compact = Self::from(wire);
+        compact.statement.frame = frame;
         compact.check()?;
         Ok(compact)
     }
 
     /// The canonical encoding.
     pub fn encode(&self) -> Vec<u8> {
-        encode(&Wire::from(self.clone()))
+        let (wire, frame) = (Wire::from(self.clone()), self.statement.frame);
+        if frame.is_first() { encode(&wire) } else { encode(&(wire, frame)) }
     }
 
     /// Whether its fields hold what they may; for one that was not read by [`Compact::decode`].
@@ -101,14 +115,27 @@ impl Compact {
 impl CompactStatement {
     /// The whole statement of a committee.
     pub fn of(&self, committee: Digest) -> Statement {
-        let Self { chain_id, job, requested, model, pipeline, image, owner, requester, consent, disclosure } =
+        let Self { chain_id, job, requested, model, pipeline, image, frame, owner, requester, consent, disclosure } =
             self.clone();
-        Statement { chain_id, job, requested, committee, model, pipeline, image, owner, requester, consent, disclosure }
+        Statement {
+            chain_id,
+            job,
+            requested,
+            committee,
+            model,
+            pipeline,
+            image,
+            frame,
+            owner,
+            requester,
+            consent,
+            disclosure,
+        }
     }
 }
 
 /// A compact receipt as it is written: version, root, members, signers, signature; chain, job, height of the request,
-/// model, pipeline, image, owner, requester, consent, disclosure; outcome.
+/// model, pipeline, image, owner, requester, consent, disclosure; outcome. The frame stands outside of it.
 type Wire = (
     u32,
     u64,
@@ -127,6 +154,9 @@ type Wire = (
     ShortDisclosure,
     ShortOutcome,
 );
+
+/// How a list of two begins: receipt and frame. That of a receipt alone is longer.
+const FRAMED: u8 = 0x82;
 
 #[derive(Serialize, Deserialize)]
 #[serde(transparent)]
@@ -171,6 +201,7 @@ impl From<Compact> for Wire {
             requester,
             consent,
             disclosure,
+            frame: _,
         } = statement;
         let disclosure = match disclosure {
             Disclosure::Open => ShortDisclosure::Open,
@@ -242,6 +273,7 @@ impl From<Wire> for Compact {
             model,
             pipeline,
             image,
+            frame: Frame::FIRST,
             owner,
             requester,
             consent,

@@ -32,6 +32,7 @@ fn statement() -> Statement {
         model: ModelId(Digest([1; 32])),
         pipeline: Digest([3; 32]),
         image: BlobId::of_raw(b"image"),
+        frame: Frame::FIRST,
         owner: "aceso1patient".into(),
         requester: "aceso1insurer".into(),
         consent: Digest([4; 32]),
@@ -117,6 +118,7 @@ fn what_is_signed_does_not_change_and_takes_every_field() {
     assert_ne!(signed, with(|s| s.model = ModelId::default()));
     assert_ne!(signed, with(|s| s.pipeline.0[0] ^= 1));
     assert_ne!(signed, with(|s| s.image = BlobId::of_raw(b"other")));
+    assert_ne!(signed, with(|s| s.frame = Frame::of_wire(2)));
     assert_ne!(signed, with(|s| s.owner.push('x')));
     assert_ne!(signed, with(|s| s.requester.push('x')));
     assert_ne!(signed, with(|s| s.consent.0[0] ^= 1));
@@ -160,9 +162,21 @@ fn outcomes_fit_what_was_asked_for() {
 }
 
 fn compact(outcome: Outcome, disclosure: Disclosure) -> Compact {
-    let Statement { chain_id, job, requested, model, pipeline, image, owner, requester, consent, .. } = statement();
-    let statement =
-        CompactStatement { chain_id, job, requested, model, pipeline, image, owner, requester, consent, disclosure };
+    let Statement { chain_id, job, requested, model, pipeline, image, frame, owner, requester, consent, .. } =
+        statement();
+    let statement = CompactStatement {
+        chain_id,
+        job,
+        requested,
+        model,
+        pipeline,
+        image,
+        frame,
+        owner,
+        requester,
+        consent,
+        disclosure,
+    };
     let (signers, signature) = (vec![0b111], vec![8; 96]);
     Compact { version: VERSION, root: 0, members: vec![1, 2, 4], statement, outcome, signers, signature }
 }
@@ -200,6 +214,36 @@ fn compact_receipts_come_back_in_both_encodings() {
     let digest = compacts()[..4].iter().map(Compact::encode).collect::<Vec<_>>().concat();
     expect_test::expect!["6d95ca0bd6646cdb228bd3b77cbd44e4e8549ce1cadb98267922207969708b05"]
         .assert_eq(&Digest::sha3("golden", &[&digest]).to_string());
+}
+
+#[test]
+fn another_frame_is_another_statement_and_the_first_one_spelling() {
+    let named = |frame| Statement { frame, ..statement() };
+    assert_eq!(named(Frame::FIRST).encode(), statement().encode());
+    let second = named(Frame::of_wire(2));
+    assert_eq!(Statement::decode(&second.encode()), Ok(second.clone()));
+    // What names the first, or one that there is none of, is not how it is written.
+    for number in [0, 1] {
+        let mut loose: BTreeMap<String, ipld_core::ipld::Ipld> =
+            serde_ipld_dagcbor::from_slice(&second.encode()).unwrap();
+        loose.insert("frame".into(), ipld_core::ipld::Ipld::Integer(number));
+        assert!(Statement::decode(&serde_ipld_dagcbor::to_vec(&loose).unwrap()).is_err(), "{number}");
+    }
+    for compact in compacts() {
+        let mut other = compact.clone();
+        other.statement.frame = Frame::of_wire(300);
+        let (bytes, first) = (other.encode(), compact.encode());
+        assert_eq!((bytes.len(), bytes[0]), (first.len() + 4, 0x82));
+        assert_eq!(Compact::decode(&bytes), Ok(other.clone()));
+        assert_eq!(other.statement.of(Digest([2; 32])).frame, Frame::of_wire(300));
+        let json = serde_json::to_string(&other).unwrap();
+        assert_eq!(serde_json::from_str::<Compact>(&json).unwrap(), other);
+        assert!(!serde_json::to_string(&compact).unwrap().contains("frame"));
+        for frame in [&[0_u8][..], &[1], &[0x18, 2], &[0x20], &[0xf6], &[]] {
+            let bytes = [&[0x82][..], &first, frame].concat();
+            assert!(Compact::decode(&bytes).is_err(), "{frame:?}");
+        }
+    }
 }
 
 #[test]

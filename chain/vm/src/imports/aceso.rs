@@ -2,7 +2,10 @@
 //!
 //! Errno numbers are those of [`super::nn`]. What the chain's rules forbid ends the frame as a refusal.
 
-use aceso_types::guest::{PERMIT_BYTES_MAX, PURPOSE_MAX};
+use aceso_types::{
+    Frame,
+    guest::{PERMIT_BYTES_MAX, PURPOSE_MAX},
+};
 
 use super::declare;
 use super::nn::{Errno, answer};
@@ -16,6 +19,7 @@ pub(super) const MODULE: &str = "aceso";
 declare! { MODULE;
     "permit" = permit(request: u32, length: u32) -> u32;
     "set_input_blob" = set_input_blob(context: u32, index: u32, cid: u32, cid_length: u32, purpose: u32, purpose_length: u32) -> u32;
+    "set_input_frame" = set_input_frame(context: u32, index: u32, cid: u32, cid_length: u32, purpose: u32, purpose_length: u32, frame: u32) -> u32;
     "blob_size" = blob_size(cid: u32, length: u32, size: u32) -> u32;
     "read_info" = read_info(context: u32, out: u32, room: u32, written: u32) -> u32;
 }
@@ -40,7 +44,7 @@ fn permit(host: &mut Host<'_>, request: u32, length: u32) -> Result<u32, VmError
 
 /// `set_input_blob(context: u32, index: u32, cid: *u8, cid_length: u32, purpose: *u8, purpose_length: u32) -> errno`
 ///
-/// Reads an image into an input. The permit is looked for before anything is paid, and consumed only when all is.
+/// Reads an image into an input: [`set_input_frame`] of the first frame.
 fn set_input_blob(
     host: &mut Host<'_>,
     context: u32,
@@ -50,13 +54,34 @@ fn set_input_blob(
     purpose: u32,
     purpose_length: u32,
 ) -> Result<u32, VmError> {
+    set_input_frame(host, context, index, cid, cid_length, purpose, purpose_length, 1)
+}
+
+/// `set_input_frame(context: u32, index: u32, cid: *u8, cid_length: u32, purpose: *u8, purpose_length: u32, frame: u32) ->
+/// errno`
+///
+/// Reads a frame of an image, counted from 1, into an input. The permit is looked for before anything is paid, and consumed
+/// only when all is. There is no frame 0; whether the file has the one that is named shows when it is opened.
+#[allow(clippy::too_many_arguments, reason = "the import's signature")]
+fn set_input_frame(
+    host: &mut Host<'_>,
+    context: u32,
+    index: u32,
+    cid: u32,
+    cid_length: u32,
+    purpose: u32,
+    purpose_length: u32,
+    frame: u32,
+) -> Result<u32, VmError> {
     let (spec, model) = match host.frame().inference.readable(context, index) {
         Ok(readable) => readable,
         Err(errno) => return Ok(errno.into()),
     };
     let cid = text(host, cid, cid_length, CID_TEXT_MAX)?;
     let purpose = text(host, purpose, purpose_length, PURPOSE_MAX)?;
-    let (Some(cid), Some(purpose)) = (cid, purpose) else { return Ok(Errno::InvalidArgument.into()) };
+    let (Some(cid), Some(purpose), Some(frame)) = (cid, purpose, Frame::new(frame)) else {
+        return Ok(Errno::InvalidArgument.into());
+    };
     let bytes = aceso_types::Tensor::bytes(spec.ty, &spec.dims).unwrap_or(usize::MAX);
     if bytes > host.frame().inference.room_for(context, index) {
         return Ok(Errno::TooLarge.into());
@@ -71,7 +96,7 @@ fn set_input_blob(
     };
     host.charge(price)?;
 
-    let (read, tensor) = host.ask(|backend| backend.read(&model, &cid, &purpose))?;
+    let (read, tensor) = host.ask(|backend| backend.read(&model, &cid, frame, &purpose))?;
     if !spec.fits(&tensor) {
         return Ok(Errno::InvalidArgument.into());
     }

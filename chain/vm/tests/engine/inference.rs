@@ -15,6 +15,7 @@ const IMPORTS: &str = r#"
   (import "wasi_ephemeral_nn" "get_output" (func $get_output (param i32 i32 i32 i32 i32) (result i32)))
   (import "aceso" "permit" (func $permit (param i32 i32) (result i32)))
   (import "aceso" "set_input_blob" (func $set_input_blob (param i32 i32 i32 i32 i32 i32) (result i32)))
+  (import "aceso" "set_input_frame" (func $set_input_frame (param i32 i32 i32 i32 i32 i32 i32) (result i32)))
   (import "aceso" "blob_size" (func $blob_size (param i32 i32 i32) (result i32)))
   (import "aceso" "read_info" (func $read_info (param i32 i32 i32 i32) (result i32)))"#;
 
@@ -98,6 +99,34 @@ fn an_image_goes_in_and_its_read_is_known() {
         &[PERMIT, LOAD, INIT, SET_BLOB, COMPUTE, GET, INFO],
         expect![[
             r#"0000000 [123, 34, 114, 101, 97, 100, 34, 58, 49, 125, 0, 0] ["price bafkimage TREAT", "read bafkimage TREAT", "run [10, 20, 30, 255]", "finish 5 [11, 21, 31, 0]"]"#
+        ]],
+    );
+}
+
+#[test]
+fn a_frame_of_an_image_goes_in() {
+    let set = |frame: i64| {
+        format!(
+            "$set_input_frame (i32.const 0) (i32.const 0) (i32.const 300) (i32.const 9) (i32.const 320) (i32.const 5) \
+             (i32.const {frame})"
+        )
+    };
+    let (none, first, third, last) = (set(0), set(1), set(3), set(-1));
+    // There is no frame 0; that is seen before anybody is asked.
+    check(
+        &[PERMIT, LOAD, INIT, &none, &third, COMPUTE, GET],
+        expect![[
+            r#"0001000 [11, 21, 31, 0, 0, 0, 0, 0, 0, 0, 0, 0] ["price bafkimage TREAT", "read frame 3 of bafkimage TREAT", "run [10, 20, 30, 255]", "finish 5 [11, 21, 31, 0]"]"#
+        ]],
+    );
+    // The first, named, is the image.
+    let read = |step: &str| run(&[PERMIT, LOAD, INIT, step, COMPUTE, INFO]);
+    let ((blob, by_blob), (named, by_name)) = (read(SET_BLOB), read(&first));
+    assert_eq!((blob.result, by_blob.log), (named.result, by_name.log));
+    check(
+        &[PERMIT, LOAD, INIT, &last],
+        expect![[
+            r#"0000 [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0] ["price bafkimage TREAT", "read frame 4294967295 of bafkimage TREAT"]"#
         ]],
     );
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use aceso_types::{Digest, ElementType, ModelId, Tensor};
+use aceso_types::{Digest, ElementType, Frame, ModelId, Tensor};
 use aceso_vm::{
     Addresses, Answer, Blobs, HostError, HostResult, ModelFacts, Models, Order, Querier, Refusal, Storage, TensorSpec,
 };
@@ -187,9 +187,12 @@ impl Blobs for Mock {
         }
     }
 
-    fn read(&mut self, _: &ModelId, cid: &str, purpose: &str) -> HostResult<(u32, Tensor)> {
+    fn read(&mut self, _: &ModelId, cid: &str, frame: Frame, purpose: &str) -> HostResult<(u32, Tensor)> {
         self.permitted = false;
-        self.log.push(format!("read {cid} {purpose}"));
+        self.log.push(match frame {
+            Frame::FIRST => format!("read {cid} {purpose}"),
+            frame => format!("read frame {frame} of {cid} {purpose}"),
+        });
         Ok((5, Tensor::new(ElementType::U8, DIMS.into(), vec![10, 20, 30, 255]).unwrap()))
     }
 

@@ -94,7 +94,7 @@ impl Blobs for Nested<'_> {
     fn read_price(&mut self, _: &ModelId, _: &str, _: &str) -> HostResult<u64> {
         Err(HostError::NotFound)
     }
-    fn read(&mut self, _: &ModelId, _: &str, _: &str) -> HostResult<(u32, Tensor)> {
+    fn read(&mut self, _: &ModelId, _: &str, _: aceso_types::Frame, _: &str) -> HostResult<(u32, Tensor)> {
         Err(HostError::NotFound)
     }
     fn finish(&mut self, _: u32, _: &[Tensor]) -> HostResult<Vec<u8>> {

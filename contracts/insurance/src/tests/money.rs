@@ -75,6 +75,7 @@ fn read() -> aceso_types::guest::ReadInfo {
     aceso_types::guest::ReadInfo {
         read: aceso_types::ReadId(1),
         image: aceso_types::BlobId::of_raw(b"x"),
+        frame: aceso_types::Frame::FIRST,
         pixels,
         owner: account("patient").into(),
         origin: Some(super::stage::origin("hospital", pixels, "1")),

@@ -2,7 +2,7 @@
 
 use aceso_contract::testing::Script;
 use aceso_interface::{
-    Model,
+    Frame, Model,
     insurance::{Cover, Party, Refusal, Refused, Terms},
 };
 use aceso_types::{BlobId, Digest, ModelId, PixelDigest};
@@ -383,7 +383,17 @@ fn a_reply_that_was_not_asked_for_is_refused() {
     let request = |stage: &Stage, fee: u64| {
         let (image, model, purpose) = (stage.image, stage.model, "TREAT".into());
         let (actor, price) = (account("physician").into(), Uint128::new(PRICE));
-        to_json_binary(&Request { policy: 1, image, model, purpose, actor, price, fee: fee.into() }).unwrap()
+        to_json_binary(&Request {
+            policy: 1,
+            image,
+            frame: Frame::default(),
+            model,
+            purpose,
+            actor,
+            price,
+            fee: fee.into(),
+        })
+        .unwrap()
     };
     let payload = request(&stage, FEE);
     refused(
@@ -402,7 +412,9 @@ fn a_fee_that_is_not_the_models_price_is_refused() {
     let (image, model, purpose) = (public, stage.model, "TREAT".into());
     let (actor, price) = (account("physician").into(), Uint128::new(PRICE));
     let fee = Uint128::from(FEE + 1);
-    let payload = to_json_binary(&Request { policy: 1, image, model, purpose, actor, price, fee }).unwrap();
+    let payload =
+        to_json_binary(&Request { policy: 1, image, frame: Frame::default(), model, purpose, actor, price, fee })
+            .unwrap();
     stage.host.set_coins(account("insurance").as_str(), 1_000);
     refused(
         stage.reply(stage.env("insurance"), REPLY_PERMITTED, payload),

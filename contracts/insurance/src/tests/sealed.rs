@@ -6,7 +6,7 @@ use aceso_contract::{
     testing::{Committee, Registration, Script, Stated},
 };
 use aceso_interface::{
-    Image,
+    Frame, Image,
     consent::{Decision, Opening, Rule, hidden_image, hidden_rule},
     insurance::{Acceptance, Claim, ClaimStatus, Closed, Disclosure, Party, Payout, Sealed, SealedClaim, Terms},
 };
@@ -17,6 +17,7 @@ use proptest::prelude::*;
 
 use super::stage::{FEE, NOW, PRICE, Stage, account, origin, refused, share};
 use crate::{
+    Picture,
     helpers::identity,
     msg::{ClaimsResponse, DueResponse, EscrowResponse, ExecuteMsg, QueryMsg, SealedClaimsResponse},
 };
@@ -27,7 +28,7 @@ const HELD: u128 = 130;
 /// What a claim sets aside: the author's fee is below the author's share of 300.
 const RESERVED: u128 = PRICE + 3 * 10;
 
-fn plan() -> Sealed {
+pub(super) fn plan() -> Sealed {
     Sealed {
         accept: Acceptance { members_min: 2, power_min_bps: 2_000, required: vec![], excluded: vec![] },
         disclosure: Disclosure::Sealed {},
@@ -37,7 +38,7 @@ fn plan() -> Sealed {
     }
 }
 
-fn terms() -> GrantTerms {
+pub(super) fn terms() -> GrantTerms {
     GrantTerms {
         open: false,
         findings: vec!["finding".into()],
@@ -73,7 +74,7 @@ impl Stage {
     }
 
     /// Seals these pixels as a file of this name, granted to the physician.
-    fn seal_as(&mut self, owner: &str, name: &str, pixels: &str, word: Option<Origin>) -> Image {
+    pub(super) fn seal_as(&mut self, owner: &str, name: &str, pixels: &str, word: Option<Origin>) -> Image {
         let stated = Stated { modality: "DX".into(), body_part: "CHEST".into() };
         let guard = account("consent").into();
         let registration = Registration { owner: account(owner).into(), guard, origin: word, stated };
@@ -101,9 +102,20 @@ impl Stage {
         grant: GrantTerms,
         opening: Option<Box<Opening>>,
     ) -> Result<u64, String> {
+        self.claim_frame(policy, Picture { image, frame: Frame::default() }, grant, opening)
+    }
+
+    pub(super) fn claim_frame(
+        &mut self,
+        policy: u64,
+        Picture { image, frame }: Picture,
+        grant: GrantTerms,
+        opening: Option<Box<Opening>>,
+    ) -> Result<u64, String> {
         let msg = ExecuteMsg::Claim {
             policy,
             image,
+            frame,
             model: self.model,
             purpose: "TREAT".into(),
             granter: account("patient").into(),
@@ -128,11 +140,11 @@ impl Stage {
         self.send(message_info(&account(sender), &[]), ExecuteMsg::Release { job })
     }
 
-    fn sealed_claim(&self, job: u64) -> SealedClaim {
+    pub(super) fn sealed_claim(&self, job: u64) -> SealedClaim {
         self.query(QueryMsg::SealedClaim { job })
     }
 
-    fn reason(&self, job: u64) -> Closed {
+    pub(super) fn reason(&self, job: u64) -> Closed {
         match self.sealed_claim(job).status {
             ClaimStatus::Closed { reason, .. } => reason,
             other => panic!("{other:?}"),

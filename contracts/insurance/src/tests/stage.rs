@@ -9,7 +9,7 @@ use aceso_contract::{
     testing::{Host, MockDeps, Registration, Script, Stated},
 };
 use aceso_interface::{
-    Image, Model,
+    Frame, Image, Model,
     consent::{Decision, GuardExecuteMsg, Rule},
     insurance::{Answer, Claim, Cover, Party, Share, Terms},
 };
@@ -22,6 +22,7 @@ use cosmwasm_std::{
 use expect_test::Expect;
 
 use crate::{
+    Picture,
     contract::{execute, instantiate, query, reply, sudo},
     helpers::words,
     msg::{EscrowResponse, ExecuteMsg, InstantiateMsg, LostResponse, QueryMsg},
@@ -208,7 +209,18 @@ impl Stage {
         model: Model,
         purpose: &str,
     ) -> Result<Claim, String> {
-        let msg = ExecuteMsg::RequestRead { policy, image, model, purpose: purpose.into() };
+        self.request_frame(sender, policy, Picture { image, frame: Frame::default() }, model, purpose)
+    }
+
+    pub(super) fn request_frame(
+        &mut self,
+        sender: &str,
+        policy: u64,
+        Picture { image, frame }: Picture,
+        model: Model,
+        purpose: &str,
+    ) -> Result<Claim, String> {
+        let msg = ExecuteMsg::RequestRead { policy, image, frame, model, purpose: purpose.into() };
         let response = self.send(message_info(&account(sender), &[]), msg)?;
         match from_json(response.data.unwrap()).unwrap() {
             Answer::Paid(claim) => Ok(*claim),

@@ -3,7 +3,10 @@
 use std::{fs, path::Path};
 
 use aceso_contract::testing::{Host, Inference, Script};
-use aceso_interface::insurance::{Claim, Finding, Party, Payment, Score};
+use aceso_interface::{
+    Frame,
+    insurance::{Claim, Finding, Party, Payment, Score},
+};
 use aceso_types::{Manifest, journal::Event};
 use cosmwasm_std::{Uint128, testing::message_info};
 use expect_test::{expect, expect_file};
@@ -25,6 +28,7 @@ fn a_read_is_paid_by_the_split_and_written_down() {
         policy: 1,
         read: 1,
         image,
+        frame: Frame::default(),
         pixels: Script::pixels(b"chest").into(),
         study: Some(aceso_types::guest::Origin::study_of("1.2.3").into()),
         institution: Some(account("hospital").into()),

@@ -10,11 +10,12 @@ mod fragments;
 mod palette;
 mod rle;
 
+use aceso_types::Frame;
 use elements::{Elements, PIXEL_DATA, Vr};
 use palette::Palette;
 
 use super::{
-    Format, Frame, Image, ImageError, Limits, colour,
+    Format, Image, ImageError, Limits, colour,
     jpeg::{self, Said, Shape},
     jpeg2000,
     pixels::Values,
@@ -210,8 +211,8 @@ fn layout(attributes: &Attributes<'_>, coding: Coding, frame: Frame, limits: Lim
             _ => return Err(attributes.wrong(FRAMES, "it must be a whole number from 1")),
         },
     };
-    let Frame(frame) = frame;
-    if !(1..=frames).contains(&frame) {
+    let frame = frame.number();
+    if frame > frames {
         return Err(ImageError::Frame { asked: frame, frames });
     }
     let colour = photometric.is_colour();

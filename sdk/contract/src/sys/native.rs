@@ -1,6 +1,6 @@
 //! Outside wasm32 the calls reach the host inside which the test runs; outside of one nothing is offered.
 
-use aceso_types::Tensor;
+use aceso_types::{Frame, Tensor};
 
 use crate::{Errno, nn::Short, testing::current};
 
@@ -29,7 +29,11 @@ pub(crate) fn permit(request: &[u8]) -> Result<(), Errno> {
 }
 
 pub(crate) fn set_input_blob(context: u32, index: u32, cid: &str, purpose: &str) -> Result<(), Errno> {
-    current(|host| host.set_input_blob(context, index, cid, purpose))
+    set_input_frame(context, index, cid, Frame::FIRST, purpose)
+}
+
+pub(crate) fn set_input_frame(context: u32, index: u32, cid: &str, frame: Frame, purpose: &str) -> Result<(), Errno> {
+    current(|host| host.set_input_frame(context, index, cid, frame, purpose))
 }
 
 pub(crate) fn blob_size(cid: &str) -> Result<u64, Errno> {

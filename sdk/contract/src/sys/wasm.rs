@@ -3,7 +3,7 @@
 
 #![allow(unsafe_code, reason = "imports and exports of a wasm module can be declared in no other way")]
 
-use aceso_types::Tensor;
+use aceso_types::{Frame, Tensor};
 
 use crate::{Errno, nn::Short};
 
@@ -45,6 +45,15 @@ mod aceso {
             cid_len: usize,
             purpose: *const u8,
             purpose_len: usize,
+        ) -> i32;
+        pub(super) fn set_input_frame(
+            context: u32,
+            index: u32,
+            cid: *const u8,
+            cid_len: usize,
+            purpose: *const u8,
+            purpose_len: usize,
+            frame: u32,
         ) -> i32;
         pub(super) fn blob_size(cid: *const u8, cid_len: usize, size: *mut u64) -> i32;
         pub(super) fn read_info(context: u32, out: *mut u8, max: usize, written: *mut usize) -> i32;
@@ -99,6 +108,15 @@ pub(crate) fn set_input_blob(context: u32, index: u32, cid: &str, purpose: &str)
     // SAFETY: both texts outlive the call.
     Errno::check(unsafe {
         aceso::set_input_blob(context, index, cid.as_ptr(), cid.len(), purpose.as_ptr(), purpose.len())
+    })
+}
+
+pub(crate) fn set_input_frame(context: u32, index: u32, cid: &str, frame: Frame, purpose: &str) -> Result<(), Errno> {
+    let (cid, purpose) = (cid.as_bytes(), purpose.as_bytes());
+    let (cid_ptr, purpose_ptr) = (cid.as_ptr(), purpose.as_ptr());
+    // SAFETY: both texts outlive the call.
+    Errno::check(unsafe {
+        aceso::set_input_frame(context, index, cid_ptr, cid.len(), purpose_ptr, purpose.len(), frame.number())
     })
 }
 

@@ -1,7 +1,7 @@
 //! What opens images and runs models for the test's host.
 
 use aceso_types::{
-    BlobId, Digest, ElementType, Manifest, PixelDigest, Tensor,
+    BlobId, Digest, ElementType, Frame, Manifest, PixelDigest, Tensor,
     guest::{Answered, Answers, Score},
     manifest::{self, Channels, Crop, Finding, Label, Layout, Onnx, Output, Pipeline, Price, Resize, Window},
 };
@@ -32,11 +32,11 @@ pub trait Engine {
     /// Where the chain would not register them.
     fn admit(&mut self, manifest: &Manifest, onnx: &[u8]) -> Result<(), String>;
 
-    /// Decodes an image and makes it a model's input.
+    /// Decodes a frame of an image and makes it a model's input.
     ///
     /// # Errors
-    /// Where the image is not one that the model takes.
-    fn open(&self, image: &[u8], stated: &Stated, manifest: &Manifest) -> Result<Opened, String>;
+    /// Where the image is not one that the model takes, or has no such frame.
+    fn open(&self, image: &[u8], frame: Frame, stated: &Stated, manifest: &Manifest) -> Result<Opened, String>;
 
     /// Runs an admitted model.
     ///
@@ -52,14 +52,15 @@ pub trait Engine {
 }
 
 /// An engine that a test scripts: an image is a text `pixels|wrapping`, whose identity is the part before the bar, and
-/// every model answers each label with the first byte of the pixels, as i8.
+/// every model answers each label with the first byte of the pixels, as i8. Where there are several frames, `/` stands
+/// between the pixels of one and the next.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Script;
 
 impl Script {
-    /// The identity of an image of this engine.
+    /// The identity of an image of this engine, or of its first frame.
     pub fn pixels(image: &[u8]) -> PixelDigest {
-        PixelDigest(Digest::sha3("aceso/script/v1", &[Self::seen(image)]))
+        PixelDigest(Digest::sha3("aceso/script/v1", &[Self::frames(image).next().unwrap_or_default()]))
     }
 
     /// A manifest for this engine's models, whose bytes are `onnx`: takes images of modality DX and answers one label
@@ -96,8 +97,8 @@ impl Script {
         }
     }
 
-    fn seen(image: &[u8]) -> &[u8] {
-        image.split(|&byte| byte == b'|').next().unwrap_or_default()
+    fn frames(image: &[u8]) -> impl Iterator<Item = &[u8]> {
+        image.split(|&byte| byte == b'|').next().unwrap_or_default().split(|&byte| byte == b'/')
     }
 }
 
@@ -110,15 +111,16 @@ impl Engine for Script {
             .ok_or_else(|| format!("the manifest names {} bytes, not {}", manifest.onnx.size, onnx.len()))
     }
 
-    fn open(&self, image: &[u8], stated: &Stated, manifest: &Manifest) -> Result<Opened, String> {
+    fn open(&self, image: &[u8], frame: Frame, stated: &Stated, manifest: &Manifest) -> Result<Opened, String> {
         let accepted = &manifest.pipeline.modalities;
         if !accepted.contains(&stated.modality) {
             return Err(format!("the image is {}, and the model takes {}", stated.modality, accepted.join(", ")));
         }
-        let seen = Self::seen(image);
+        let seen = usize::try_from(frame.number() - 1).ok().and_then(|at| Self::frames(image).nth(at));
+        let seen = seen.ok_or_else(|| format!("the image has no frame {frame}"))?;
         let first = seen.first().copied().ok_or("the image is empty")?;
         let input = Tensor::new(ElementType::U8, vec![1], vec![first]).map_err(|e| e.to_string())?;
-        Ok(Opened { pixels: Self::pixels(image), input })
+        Ok(Opened { pixels: Self::pixels(seen), input })
     }
 
     fn run(&self, manifest: &Manifest, inputs: &[Tensor]) -> Result<Vec<Tensor>, String> {

@@ -10,7 +10,7 @@ use std::{
 };
 
 use aceso_types::{
-    BlobId, Height, Manifest, ModelId, PixelDigest, ReadId, Tensor, TxIndex,
+    BlobId, Frame as Picture, Height, Manifest, ModelId, PixelDigest, ReadId, Tensor, TxIndex,
     guest::{AcesoQuery, ImageInfo, ModelInfo, Origin, PermitRequest},
     journal::Entry,
 };
@@ -69,7 +69,7 @@ pub(crate) struct Run {
     pub(crate) model: ModelId,
     pub(crate) inputs: BTreeMap<u32, Tensor>,
     pub(crate) outputs: Option<Vec<Tensor>>,
-    pub(crate) read: Option<(ReadId, BlobId, PixelDigest)>,
+    pub(crate) read: Option<(ReadId, BlobId, Picture, PixelDigest)>,
 }
 
 /// One call of a contract: its handles die with it.

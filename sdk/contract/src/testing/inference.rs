@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use aceso_inference::{Model, Record, image};
-use aceso_types::{Manifest, ModelId, Tensor, guest::Answers};
+use aceso_types::{Frame, Manifest, ModelId, Tensor, guest::Answers};
 
 use super::engine::{Engine, Opened, Stated};
 
@@ -20,9 +20,10 @@ impl Engine for Inference {
         Ok(())
     }
 
-    fn open(&self, bytes: &[u8], stated: &Stated, manifest: &Manifest) -> Result<Opened, String> {
+    fn open(&self, bytes: &[u8], frame: Frame, stated: &Stated, manifest: &Manifest) -> Result<Opened, String> {
         let stated = image::Stated { modality: stated.modality.clone(), body_part: stated.body_part.clone() };
-        let record = Record::decode(bytes, &manifest.pipeline, image::Limits::default()).map_err(|e| e.to_string())?;
+        let record = Record::decode_frame(bytes, frame, &manifest.pipeline, image::Limits::default());
+        let record = record.map_err(|e| e.to_string())?;
         let input = record.to_tensor(&manifest.pipeline, &stated).map_err(|e| e.to_string())?;
         Ok(Opened { pixels: record.identity(), input })
     }

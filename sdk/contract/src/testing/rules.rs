@@ -1,7 +1,7 @@
 //! The imports as the chain answers them: permits before reads, uses and fees counted whatever comes after.
 
 use aceso_types::{
-    BlobId, ModelId, ReadId, Tensor,
+    BlobId, Frame as Picture, ModelId, ReadId, Tensor,
     guest::{Answer, PERMIT_BYTES_MAX, PURPOSE_MAX, PermitRequest, ReadInfo},
     journal::{Entry, Event},
 };
@@ -35,7 +35,14 @@ impl Chain {
         Ok(())
     }
 
-    pub(crate) fn set_input_blob(&mut self, context: u32, index: u32, cid: &str, purpose: &str) -> Result<(), Stop> {
+    pub(crate) fn set_input_frame(
+        &mut self,
+        context: u32,
+        index: u32,
+        cid: &str,
+        frame: Picture,
+        purpose: &str,
+    ) -> Result<(), Stop> {
         let model = self.settable(context)?.model;
         let id: BlobId = cid.parse().map_err(|_| Errno::InvalidArgument)?;
         if purpose.len() > PURPOSE_MAX {
@@ -45,10 +52,10 @@ impl Chain {
             return Err(Errno::NotFound.into());
         }
         let permit = self.take_permit(&id, &model, purpose)?;
-        let opened = self.open(&id, &model)?;
-        let read = self.pay_and_count(&id, &model, permit)?;
+        let opened = self.open(&id, frame, &model)?;
+        let read = self.pay_and_count((&id, frame), &model, permit)?;
         let run = self.run(context)?;
-        run.read = Some((read, id, opened.pixels));
+        run.read = Some((read, id, frame, opened.pixels));
         run.inputs.insert(index, opened.input);
         Ok(())
     }
@@ -110,13 +117,14 @@ impl Chain {
     pub(crate) fn read_info(&mut self, context: u32) -> Result<Vec<u8>, Stop> {
         let run = self.run(context)?;
         let (model, outputs) = (run.model, run.outputs.clone().ok_or(Errno::RuntimeError)?);
-        let (read, image, pixels) = run.read.ok_or(Errno::NotFound)?;
+        let (read, image, frame, pixels) = run.read.ok_or(Errno::NotFound)?;
         let registration = &self.images.get(&image).ok_or(Errno::NotFound)?.registration;
         let known = self.models.get(&model).ok_or(Errno::NotFound)?;
         let answers = self.engine.answer(&known.manifest, &outputs).map_err(|_| Errno::RuntimeError)?;
         let info = ReadInfo {
             read,
             image,
+            frame,
             pixels,
             owner: registration.owner.clone(),
             origin: vouched(registration.origin.as_ref(), &pixels),
@@ -151,15 +159,20 @@ impl Chain {
         Ok(Some(self.permits.remove(at).1))
     }
 
-    fn open(&self, id: &BlobId, model: &ModelId) -> Result<Opened, Stop> {
+    fn open(&self, id: &BlobId, frame: Picture, model: &ModelId) -> Result<Opened, Stop> {
         let image = self.images.get(id).ok_or(Errno::NotFound)?;
         let manifest = &self.models.get(model).ok_or(Errno::NotFound)?.manifest;
-        let opened = self.engine.open(&image.bytes, &image.registration.stated, manifest);
+        let opened = self.engine.open(&image.bytes, frame, &image.registration.stated, manifest);
         opened.map_err(|sentence| trap(format!("image {id}: {sentence}")))
     }
 
     /// The fee goes from contract to author, the grant's use is counted, and the journal says so.
-    fn pay_and_count(&mut self, id: &BlobId, model: &ModelId, permit: Option<PermitRequest>) -> Result<ReadId, Stop> {
+    fn pay_and_count(
+        &mut self,
+        (id, frame): (&BlobId, Picture),
+        model: &ModelId,
+        permit: Option<PermitRequest>,
+    ) -> Result<ReadId, Stop> {
         let contract = self.frame()?.contract.clone();
         let known = self.models.get(model).ok_or(Errno::NotFound)?;
         let (fee, author) = (known.manifest.price.amount, known.author.clone());
@@ -186,7 +199,7 @@ impl Chain {
         self.coins.insert(contract.clone(), rest);
         let owner = self.images.get(id).map(|image| image.registration.owner.clone()).unwrap_or_default();
         *self.spent.entry((contract.clone(), owner)).or_default() += u128::from(fee);
-        self.write(*id, *model, contract, Event::Read { guard, grant, r#use: used, fee, author });
+        self.write(*id, *model, contract, Event::Read { guard, grant, r#use: used, frame, fee, author });
         Ok(next_read(self))
     }
 

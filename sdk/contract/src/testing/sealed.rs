@@ -3,7 +3,7 @@
 //! Nothing is sealed here: a record is registered with what its committee would see, and the engine reads that.
 
 use aceso_types::{
-    BlobId, Digest, ModelId, ReadId,
+    BlobId, Digest, Frame, ModelId, ReadId,
     guest::{Answered, Answers, Callback, Ended, Origin, ReadDone, Vouched},
     journal::{Entry, Event},
     msg::{Acceptance, Disclose, MsgRequestRead, MsgRequestReadResponse, Named},
@@ -49,6 +49,7 @@ pub(crate) struct Job {
     request: MsgRequestRead,
     model: ModelId,
     image: BlobId,
+    frame: Frame,
     fee: u64,
 }
 
@@ -59,8 +60,8 @@ pub(crate) struct Jobs {
     committee: Committee,
     open: std::collections::BTreeMap<u64, Job>,
     last: u64,
-    /// Findings that are known: owner, image, model, finding → answer, and the read that disclosed it.
-    bits: std::collections::BTreeMap<(String, BlobId, ModelId, String), (bool, ReadId)>,
+    /// Findings that are known: owner, image, frame, model, finding → answer, and the read that disclosed it.
+    bits: std::collections::BTreeMap<(String, BlobId, Frame, ModelId, String), (bool, ReadId)>,
     known: Vec<Callback>,
 }
 
@@ -134,6 +135,7 @@ impl Chain {
         let model = <[u8; 32]>::try_from(msg.model.as_slice()).map_err(|e| e.to_string())?;
         let model = ModelId(Digest(model));
         let image: BlobId = msg.image.parse().map_err(|_| format!("{:?} is no CID", msg.image))?;
+        let frame = Frame::of_wire(msg.frame);
         let terms = Terms::decode(&msg.terms).map_err(|e| e.to_string())?;
         if msg.requester != contract {
             return Err(format!("{contract} cannot ask for {}", msg.requester));
@@ -152,7 +154,7 @@ impl Chain {
         let guard = record.ok_or_else(|| format!("{owner} has no sealed image {image}"))?.registration.guard.clone();
         let used = self.take_sealed_permit(&guard, contract, &msg, &image, &model)?;
 
-        let bit = |id: &String| self.jobs.bits.get(&(owner.clone(), image, model, id.clone())).copied();
+        let bit = |id: &String| self.jobs.bits.get(&(owner.clone(), image, frame, model, id.clone())).copied();
         let bits: Option<Vec<(bool, ReadId)>> = msg.findings.iter().map(bit).collect();
         if msg.disclose() == Disclose::Predicate
             && !msg.identify
@@ -160,7 +162,7 @@ impl Chain {
         {
             let findings = msg.findings.iter().zip(&bits);
             let findings = findings.map(|(id, &(present, _))| Answered { id: id.clone(), present }).collect();
-            let job = Job { request: msg, model, image, fee: 0 };
+            let job = Job { request: msg, model, image, frame, fee: 0 };
             let mut done = self.done(0, &job, Ended::Done, 0);
             (done.findings, done.read) = (findings, bits.first().map(|&(_, read)| read));
             if job.request.callback_gas > 0 {
@@ -183,10 +185,10 @@ impl Chain {
         self.jobs.last = self.jobs.last.saturating_add(1);
         let job = self.jobs.last;
         let MsgRequestRead { granter, grant, actor, purpose, .. } = msg.clone();
-        let event = Event::Requested { job, owner, granter, grant, actor, purpose, r#use };
+        let event = Event::Requested { job, owner, frame, granter, grant, actor, purpose, r#use };
         let (height, tx, caller) = (self.height, self.tx, contract.into());
         self.journal.push(Entry { height, tx, image, model, caller, event });
-        self.jobs.open.insert(job, Job { request: msg, model, image, fee });
+        self.jobs.open.insert(job, Job { request: msg, model, image, frame, fee });
         Ok((job, fee))
     }
 
@@ -278,7 +280,7 @@ impl Chain {
             done.commitment = outcome.commitment;
             if let (Disclose::Predicate, Some(read)) = (job.request.disclose(), done.read) {
                 for one in &done.findings {
-                    let key = (job.request.owner.clone(), job.image, job.model, one.id.clone());
+                    let key = (job.request.owner.clone(), job.image, job.frame, job.model, one.id.clone());
                     self.jobs.bits.insert(key, (one.present, read));
                 }
             }
@@ -290,7 +292,7 @@ impl Chain {
         let request = &job.request;
         let record = self.jobs.records.get(&(request.owner.clone(), job.image)).ok_or("the record has ended")?;
         let manifest = &self.models.get(&job.model).ok_or("the model is not registered")?.manifest;
-        let opened = self.engine.open(&record.plain, &record.registration.stated, manifest)?;
+        let opened = self.engine.open(&record.plain, job.frame, &record.registration.stated, manifest)?;
         let outputs = self.engine.run(manifest, &[opened.input])?;
         let answers = self.engine.answer(manifest, &outputs)?;
         let (answers, commitment) = match request.disclose() {
@@ -318,6 +320,7 @@ impl Chain {
             ended,
             read: None,
             image: job.image,
+            frame: job.frame,
             owner: job.request.owner.clone(),
             actor: job.request.actor.clone(),
             purpose: job.request.purpose.clone(),

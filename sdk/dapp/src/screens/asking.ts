@@ -5,7 +5,7 @@ import { actorOf } from "../accounts.js";
 import * as cards from "../cards.js";
 import { sealedAt } from "../claims.js";
 import { results } from "../committee.js";
-import { fileOfRecord, modelNames } from "../controls.js";
+import { fileOfRecord, frameInput, modelNames } from "../controls.js";
 import { field, fileOf, fill, form, h, id, sentenceOf, when } from "../dom.js";
 import { sentences } from "../sentences.js";
 import { contract } from "../session.js";
@@ -171,9 +171,10 @@ async function study(
 
   const names = await modelNames(aceso);
   const which = fileOfRecord(record, `file-${card.granter}-${card.grant}`);
+  const frame = frameInput(`frame-${card.granter}-${card.grant}`);
   const insurance = await contract("insurance");
   const may = (requester: string) => terms.via.length === 0 || terms.via.includes(requester);
-  const claim = committees && !terms.emergency && may(insurance) ? claiming(aceso, card, record, which.cid, again) : undefined;
+  const claim = committees && !terms.emergency && may(insurance) ? claiming(aceso, card, record, which.cid, frame.chosen, again) : undefined;
   const element = h(
     "article",
     { "aria-label": `Grant ${card.grant} of ${card.granter}` },
@@ -186,10 +187,11 @@ async function study(
     state,
     committee,
     committees && which.element,
+    committees && h("div", { className: "fields" }, frame.element),
     committees && !may(aceso.address) && h("p", { className: "soft" }, sentences.through(terms.via)),
     committees
       ? may(aceso.address) &&
-        (await request(aceso, card, which.cid, async (read) => {
+        (await request(aceso, card, which.cid, frame.chosen, async (read) => {
           if (read !== undefined) known.add(read);
           await again();
         }))
@@ -242,14 +244,14 @@ function membersOf({ grant }: GrantRow, members: readonly CommitteeMember[]): HT
 /** Where a job stands, in blocks. */
 function told(aceso: Aceso, job: JobRow, height: number): string {
   const { granter } = aceso.verifier;
-  const { requested, disclosure } = granter.statement(job.statement);
+  const { requested, disclosure, frame } = granter.statement(job.statement);
   const what =
     typeof disclosure === "object"
       ? disclosure.predicate.join(" and ")
       : disclosure === "sealed"
         ? "a sealed outcome"
         : "the whole outcome";
-  const asked = `Job ${job.job} for ${what}, asked for in block ${requested}`;
+  const asked = `Job ${job.job} for ${what}${frame === undefined ? "" : ` of frame ${frame}`}, asked for in block ${requested}`;
   const back = "Price and rewards were given back.";
   switch (JOB_STATUS[job.status]) {
     case "open": {

@@ -3,6 +3,7 @@ import type { Aceso, Policy, RecordRow } from "@aceso/sdk";
 
 import type { Card } from "../cards.js";
 import { type Badges, claimTable, claimsAt, owed, refusedTable, sealedTable, settling } from "../claims.js";
+import { frameNamed } from "../controls.js";
 import { choose, field, fill, form, h, options } from "../dom.js";
 import { type Names, sentences } from "../sentences.js";
 import { coins, contract } from "../session.js";
@@ -26,6 +27,7 @@ export function claiming(
   card: Card,
   record: RecordRow,
   image: () => string,
+  frame: () => number,
   done: () => Promise<void>,
 ): Claiming {
   const name = `${card.granter}-${card.grant}`;
@@ -55,6 +57,7 @@ export function claiming(
       const job = await aceso.claimSealed(insurance, {
         policy: chosen.policy.id,
         image: image(),
+        ...frameNamed(frame()),
         model: chosen.model,
         purpose: purpose.value,
         granter: card.granter,

@@ -80,7 +80,7 @@ function tile(image: ImageRow): HTMLElement {
   return h(
     "article",
     {},
-    show(image.cid),
+    show(image.cid).element,
     h("p", {}, id(image.cid)),
     h(
       "p",

@@ -2,6 +2,7 @@
 import type { Aceso, GrantState, Model, Policy, ReceiptRow } from "@aceso/sdk";
 
 import { cards } from "../cards.js";
+import { frameInput, frameNamed } from "../controls.js";
 import { field, fill, form, h, id, options, when } from "../dom.js";
 import { show } from "../picture.js";
 import { card } from "../receipt.js";
@@ -98,7 +99,8 @@ async function study(aceso: Aceso, first: Granted): Promise<Study> {
     if (cards.length !== results.childElementCount) fill(results, ...cards);
   }
 
-  const ask = await requesting(aceso, first, async (read) => {
+  const picture = show(image);
+  const ask = await requesting(aceso, first, picture.turn, async (read) => {
     await refresh({
       image,
       grants: (await grantedTo(aceso)).find((one) => one.image === image)?.grants ?? first.grants,
@@ -111,7 +113,7 @@ async function study(aceso: Aceso, first: Granted): Promise<Study> {
     h(
       "div",
       { className: "split" },
-      show(image),
+      picture.element,
       h(
         "div",
         {},
@@ -138,6 +140,7 @@ function spoken(grant: number, rule: GrantState["grant"]["rule"], uses: number, 
 async function requesting(
   aceso: Aceso,
   { image, grants }: Granted,
+  turn: (frame: number) => void,
   done: (read: number) => Promise<void>,
 ): Promise<HTMLElement> {
   const insurance = await contract("insurance");
@@ -169,15 +172,17 @@ async function requesting(
     { id: `ask-purpose-${image}`, required: true },
     ...options(rule.purposes.map((code) => [code, code])),
   );
+  const frame = frameInput(`ask-frame-${image}`, turn);
   return form(
     "Request a read",
-    [h("div", { className: "fields" }, field("Model and policy", cover), field("Purpose", purpose))],
+    [h("div", { className: "fields" }, field("Model and policy", cover), field("Purpose", purpose), frame.element)],
     async () => {
       const chosen = offered[Number(cover.value)];
       if (!chosen) throw new Error("No policy of this patient covers a model that the chain has.");
       const { paid, refused, height } = await aceso.requestRead(insurance, {
         policy: chosen.policy,
         image,
+        ...frameNamed(frame.chosen()),
         model: chosen.model,
         purpose: purpose.value,
       });

@@ -13,6 +13,7 @@ export async function request(
   aceso: Aceso,
   card: Card,
   image: () => string,
+  frame: () => number,
   done: (known?: bigint) => Promise<void>,
 ): Promise<HTMLElement> {
   const { terms } = card;
@@ -101,6 +102,7 @@ export async function request(
         deadline: BigInt(height + TERM),
         callbackGas: 0n,
         identify: false,
+        frame: frame(),
         reason: terms.emergency ? reason.value.trim() : "",
       });
       const read = attribute(events, "request_read", "read");

@@ -12,7 +12,7 @@ export interface Report {
   chain: string;
   /** The read's number on the chain. */
   read: number;
-  /** The image's or table's CID. */
+  /** The image's or table's CID, and its frame where that is not the first. */
   image: string;
   /** Its owner's account, where the receipt names one. */
   subject?: string;
@@ -47,7 +47,7 @@ export function reportOf(
   return {
     chain: receipt.chain_id,
     read: receipt.read,
-    image: receipt.image,
+    image: receipt.frame === undefined ? receipt.image : `${receipt.image}, frame ${receipt.frame}`,
     ...(receipt.sealed ? { subject: receipt.sealed.owner } : {}),
     ...(receipt.consent ? { asked: receipt.consent.actor } : {}),
     model: { id: receipt.model, name: manifest.name, intended: manifest.intended_use },

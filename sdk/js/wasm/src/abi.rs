@@ -115,16 +115,17 @@ exports! {
     aceso_follow(roots, row) => compact::follow;
     /// A manifest and the ONNX file that it names → a model's number, its kernels, inputs and outputs.
     aceso_model_load(manifest, onnx) => models::load;
-    /// A model's number (u32, big-endian), an image or a table → its outcome.
-    aceso_model_run(model, file) => models::run;
+    /// A model's number (u32, big-endian), an image or a table, a frame's number from 1 (u32, big-endian; the first where it is
+    /// empty) → its outcome.
+    aceso_model_run(model, file, frame) => models::run;
     /// A model's number, the bytes of its input → the digest of its outputs, and their bytes one after another.
     aceso_model_tensor(model, input) => models::run_tensor;
     /// A model that is given back.
     aceso_model_close(model) => models::close;
-    /// A picture file → what it is, with its identity for payment.
-    aceso_image(file) => images::describe;
-    /// A picture file → the picture in 8 bits, at most 1024 pixels a side.
-    aceso_preview(file) => images::preview;
+    /// A picture file and a frame's number, likewise → what it is, with its identity for payment.
+    aceso_image(file, frame) => images::describe;
+    /// A picture file and a frame's number, likewise → the picture in 8 bits, at most 1024 pixels a side.
+    aceso_preview(file, frame) => images::preview;
     /// A receipt → JSON.
     aceso_receipt(receipt) => records::receipt;
     /// A manifest in dag-cbor → JSON.

@@ -1,8 +1,8 @@
 //! Pictures: what they are, and how they look.
 
-use aceso_inference::image::{Format, Image, ImageError, Limits, Stated, decode};
+use aceso_inference::image::{Format, Image, ImageError, Limits, Stated, decode_frame};
 use aceso_types::{
-    BlobId,
+    BlobId, Frame,
     manifest::{Channels, Crop, Layout, Pipeline, Resize, Window},
 };
 use serde_json::{Value, json};
@@ -14,16 +14,25 @@ const SIDE_MAX: u32 = 1024;
 /// What is stated of a file that says nothing itself: DICOM's code for "other".
 const OTHER: &str = "OT";
 
-/// What a file is. `raw` is its CID if it is stored as a single block.
-pub(crate) fn describe(file: &[u8]) -> Result<Answer, String> {
-    let image = decode(file, Limits::default()).map_err(|e| e.to_string())?;
+/// The frame that four bytes name, big-endian; the first where there are none.
+pub(crate) fn named(frame: &[u8]) -> Result<Frame, String> {
+    if frame.is_empty() {
+        return Ok(Frame::FIRST);
+    }
+    let number = frame.try_into().map_err(|_| format!("a frame's number has 4 bytes, not {}", frame.len()))?;
+    Frame::new(u32::from_be_bytes(number)).ok_or_else(|| "there is no frame 0: they are counted from 1".into())
+}
+
+/// What a frame of a file is. `raw` is the file's CID if it is stored as a single block.
+pub(crate) fn describe(file: &[u8], frame: &[u8]) -> Result<Answer, String> {
+    let image = decode_frame(file, named(frame)?, Limits::default()).map_err(|e| e.to_string())?;
     Answer::json(&facts(&image, file))
 }
 
-/// The picture, at its own size where that is small enough: rows from the top, one byte (grey) or three (red, green,
+/// A frame's picture, at its own size where that is small enough: rows from the top, one byte (grey) or three (red, green,
 /// blue) per pixel, through the window that the file names, else over the whole range.
-pub(crate) fn preview(file: &[u8]) -> Result<Answer, String> {
-    let image = decode(file, Limits::default()).map_err(|e| e.to_string())?;
+pub(crate) fn preview(file: &[u8], frame: &[u8]) -> Result<Answer, String> {
+    let image = decode_frame(file, named(frame)?, Limits::default()).map_err(|e| e.to_string())?;
     let (width, height) = fit(image.width(), image.height());
     let render = |window| {
         let pipeline = Pipeline {
@@ -78,11 +87,11 @@ fn fit(width: u32, height: u32) -> (u32, u32) {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::answer;
 
-    fn png(width: u32, height: u32, color: png::ColorType, pixels: &[u8]) -> Vec<u8> {
+    pub(crate) fn png(width: u32, height: u32, color: png::ColorType, pixels: &[u8]) -> Vec<u8> {
         let mut file = Vec::new();
         let mut encoder = png::Encoder::new(&mut file, width, height);
         encoder.set_color(color);
@@ -100,7 +109,7 @@ mod tests {
     #[test]
     fn a_small_picture_is_shown_as_it_is() {
         for (color, pixels) in [(png::ColorType::Grayscale, &[0, 9, 200, 255][..]), (png::ColorType::Rgb, &[7; 12])] {
-            let (json, bytes) = parts(preview(&png(2, 2, color, pixels)));
+            let (json, bytes) = parts(preview(&png(2, 2, color, pixels), &[]));
             assert_eq!(json["ok"]["shown"], json!({"width": 2, "height": 2}), "{json}");
             assert_eq!(bytes, pixels);
         }
@@ -108,7 +117,7 @@ mod tests {
 
     #[test]
     fn a_large_picture_is_made_smaller() {
-        let (json, bytes) = parts(preview(&png(2048, 1000, png::ColorType::Grayscale, &vec![77; 2_048_000])));
+        let (json, bytes) = parts(preview(&png(2048, 1000, png::ColorType::Grayscale, &vec![77; 2_048_000]), &[]));
         assert_eq!(json["ok"]["shown"], json!({"width": 1024, "height": 500}));
         assert_eq!((json["ok"]["width"].as_u64(), bytes), (Some(2048), vec![77; 512_000]));
     }
@@ -116,16 +125,25 @@ mod tests {
     #[test]
     fn one_picture_in_two_wrappings_is_one() {
         let file = png(2, 2, png::ColorType::Grayscale, &[0, 9, 200, 255]);
-        let (one, _) = parts(describe(&file));
-        let (other, _) = parts(describe(&[&file[..], b"trailing"].concat()));
+        let (one, _) = parts(describe(&file, &[]));
+        let (other, _) = parts(describe(&[&file[..], b"trailing"].concat(), &1_u32.to_be_bytes()));
         assert_eq!(one["ok"]["pixels"], other["ok"]["pixels"]);
         assert_eq!(one["ok"]["raw"], json!(BlobId::of_raw(&file)));
     }
 
     #[test]
+    fn a_frame_that_there_is_none_of_is_a_sentence() {
+        let file = png(2, 2, png::ColorType::Grayscale, &[0, 9, 200, 255]);
+        let said = |frame: &[u8]| describe(&file, frame).unwrap_err();
+        expect_test::expect!["frame 2 is asked for, and the file has frames 1 to 1"].assert_eq(&said(&[0, 0, 0, 2]));
+        expect_test::expect!["there is no frame 0: they are counted from 1"].assert_eq(&said(&[0; 4]));
+        expect_test::expect!["a frame's number has 4 bytes, not 1"].assert_eq(&said(&[2]));
+    }
+
+    #[test]
     fn what_is_no_picture_is_a_sentence() {
         for file in [&b""[..], b"GIF89a", b"\x89PNG\r\n\x1a\n"] {
-            assert!(describe(file).is_err() && preview(file).is_err(), "{file:?}");
+            assert!(describe(file, &[]).is_err() && preview(file, &[]).is_err(), "{file:?}");
         }
     }
 }

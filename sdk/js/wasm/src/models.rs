@@ -13,7 +13,7 @@ use aceso_types::{Manifest, Tensor, receipt::outputs_digest};
 use aceso_verify::compute;
 use serde_json::{Value, json};
 
-use crate::Answer;
+use crate::{Answer, images::named};
 
 /// Most models at a time; each takes up to its file's size twice over, and what a run takes.
 const MODELS_MAX: usize = 4;
@@ -56,10 +56,12 @@ pub(crate) fn load(manifest: &[u8], onnx: &[u8]) -> Result<Answer, String> {
     Answer::json(&about)
 }
 
-/// The outcome of a record: an image, or a table of one row.
-pub(crate) fn run(number: &[u8], file: &[u8]) -> Result<Answer, String> {
+/// The outcome of a record: a frame of an image, or a table of one row.
+pub(crate) fn run(number: &[u8], file: &[u8], frame: &[u8]) -> Result<Answer, String> {
+    let frame = named(frame)?;
     with(number, |Held { manifest, model }| {
-        let record = Record::decode(file, &manifest.pipeline, Limits::default()).map_err(|e| e.to_string())?;
+        let record = Record::decode_frame(file, frame, &manifest.pipeline, Limits::default());
+        let record = record.map_err(|e| e.to_string())?;
         Answer::json(&compute(manifest, model, &record).map_err(|e| e.to_string())?)
     })
 }
@@ -129,13 +131,22 @@ mod tests {
         assert_eq!(bytes, want[0].data());
         assert_eq!(said["ok"]["digest"], json!(Digest::to_string(&outputs_digest(&want))));
         assert!(parts(run_tensor(&numbers[1], &[77; 783])).0["error"].is_string());
-        assert!(parts(run(&numbers[1], b"no picture")).0["error"].is_string());
+        assert!(parts(run(&numbers[1], b"no picture", &[])).0["error"].is_string());
+
+        let picture = crate::images::tests::png(28, 28, png::ColorType::Grayscale, &[77; 784]);
+        let of = |frame: &[u8]| parts(run(&numbers[1], &picture, frame)).0;
+        assert_eq!(of(&[]), of(&1_u32.to_be_bytes()));
+        assert!(of(&[])["ok"]["digest"].is_string());
+        let refused = [(&2_u32.to_be_bytes()[..], "frame 2 is asked for"), (&[0; 4], "no frame 0"), (b"2", "4 bytes")];
+        for (frame, words) in refused {
+            assert!(of(frame)["error"].as_str().unwrap().contains(words), "{}", of(frame));
+        }
 
         for number in &numbers {
             assert!(parts(close(number)).0.get("ok").is_some());
         }
         assert!(parts(close(&numbers[0])).0["error"].as_str().unwrap().contains("it was closed"));
-        assert!(parts(run(b"abc", b"")).0["error"].as_str().unwrap().contains("four bytes"));
+        assert!(parts(run(b"abc", b"", &[])).0["error"].as_str().unwrap().contains("four bytes"));
         assert!(parts(super::load(&manifest.encode(), b"another file")).0["error"].is_string());
     }
 }

@@ -4,7 +4,7 @@ use alloc::{collections::BTreeMap, string::String, vec::Vec};
 
 use aceso_blobs::{Put, import};
 use aceso_inference::{
-    Model, Record, answers,
+    Model, Record, RecordError, answers,
     image::{Limits, Stated},
 };
 use aceso_types::{
@@ -47,7 +47,7 @@ pub struct Read {
     findings: Vec<Answered>,
 }
 
-/// Reads an opened record: decodes it, checks that it is what the model reads, makes its tensor, runs the model.
+/// Reads an opened record: decodes the frame of it that the statement names, checks that it is what the model reads, makes its tensor, runs the model.
 ///
 /// `tags` are those that its owner has sealed with it. What she has stated in two places must be the same.
 ///
@@ -55,7 +55,8 @@ pub struct Read {
 /// The first [`Failure`] in their order, from [`Failure::Undecodable`] on.
 pub fn read(case: &Case<'_>, tags: &BTreeMap<String, String>, record: &[u8]) -> Result<Read, Failure> {
     let pipeline = &case.manifest.pipeline;
-    let record = Record::decode(record, pipeline, Limits::default()).map_err(|_| Failure::Undecodable)?;
+    let refused = |error: RecordError| if error.is_of_frame() { Failure::Frame } else { Failure::Undecodable };
+    let record = Record::decode_frame(record, case.statement.frame, pipeline, Limits::default()).map_err(refused)?;
     let stated = Stated {
         modality: said(case.modality, tags.get(MODALITY))?,
         body_part: said(case.body_part, tags.get(BODY_PART))?,
@@ -139,7 +140,7 @@ fn said(registered: &str, inside: Option<&String>) -> Result<String, Failure> {
 mod tests {
     use aceso_inference::admit;
     use aceso_test_support::repository;
-    use aceso_types::{BlobId, Digest, ElementType, Height};
+    use aceso_types::{BlobId, Digest, ElementType, Frame, Height};
 
     use super::*;
     use crate::outcome::open_result;
@@ -159,6 +160,7 @@ mod tests {
             model: manifest.id(),
             pipeline: manifest.pipeline.digest(),
             image: BlobId::of_raw(b"sealed"),
+            frame: Frame::FIRST,
             owner: "aceso1patient".into(),
             requester: "aceso1physician".into(),
             consent: Digest([2; 32]),

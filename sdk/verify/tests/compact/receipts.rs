@@ -42,6 +42,7 @@ fn of(draft: &Draft) -> Receipt {
         model: statement.model,
         pipeline: statement.pipeline,
         image: statement.image,
+        frame: statement.frame,
         pixels: None,
         consent: Some(consent),
         disclosure: statement.disclosure,
@@ -62,7 +63,8 @@ fn of(draft: &Draft) -> Receipt {
 
 #[test]
 fn receipts_of_every_kind_are_believed() {
-    for draft in [Draft::default(), Draft::sealed(), Draft::open(), Draft::failed()] {
+    let second = Draft { frame: aceso_types::Frame::of_wire(2), ..Draft::default() };
+    for draft in [Draft::default(), Draft::sealed(), Draft::open(), Draft::failed(), second] {
         let receipt = of(&draft);
         let receipt = Receipt::decode(&receipt.encode()).unwrap();
         let verified = verify_receipt(&receipt, &ROOTS).unwrap();
@@ -107,5 +109,6 @@ fn what_the_committee_did_not_sign_is_not_believed() {
     assert_eq!(refused(&|r| r.committee.total = 40), committee("total"));
     // Another use of the grant, another actor: the statement names the consent by its digest.
     assert_eq!(refused(&|r| r.consent.as_mut().unwrap().r#use = 2), CompactError::Signature("read"));
+    assert_eq!(refused(&|r| r.frame = aceso_types::Frame::of_wire(2)), CompactError::Signature("read"));
     assert_eq!(refused(&|r| r.reader.push('x')), CompactError::Signature("read"));
 }

@@ -32,6 +32,7 @@ fn whoever_signed_something_else_did_not_sign_this() {
     assert_eq!(with(|c| c.statement.model.0.0[0] ^= 1), OTHER);
     assert_eq!(with(|c| c.statement.pipeline.0[0] ^= 1), OTHER);
     assert_eq!(with(|c| c.statement.image = aceso_types::BlobId::of_raw(b"other")), OTHER);
+    assert_eq!(with(|c| c.statement.frame = aceso_types::Frame::of_wire(2)), OTHER);
     assert_eq!(with(|c| c.statement.owner.push('x')), OTHER);
     assert_eq!(with(|c| c.statement.requester.push('x')), OTHER);
     assert_eq!(with(|c| c.statement.consent.0[0] ^= 1), OTHER);

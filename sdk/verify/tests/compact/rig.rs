@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use aceso_types::{
-    BlobId, Digest, ElementType, Height, ModelId, Tensor,
+    BlobId, Digest, ElementType, Frame, Height, ModelId, Tensor,
     guest::Answered,
     sealed::{
         Compact, CompactStatement, Disclosure, Failure, Input, Key, Outcome, Root, SIGNATURE_DOMAIN, SignedRoot,
@@ -72,6 +72,7 @@ pub(crate) struct Draft {
     pub(crate) signers: Vec<usize>,
     pub(crate) disclosure: Disclosure,
     pub(crate) outcome: Outcome,
+    pub(crate) frame: Frame,
 }
 
 pub(crate) fn input() -> Input {
@@ -101,6 +102,7 @@ impl Default for Draft {
             signers: vec![0, 1, 3],
             disclosure: asked(&["pneumonia"]),
             outcome: findings(&[("pneumonia", true)]),
+            frame: Frame::FIRST,
         }
     }
 }
@@ -144,6 +146,7 @@ impl Draft {
                 model: ModelId(Digest([1; 32])),
                 pipeline: Digest([3; 32]),
                 image: BlobId::of_raw(b"image"),
+                frame: self.frame,
                 owner: "aceso1patient9x5zqk2m8s4tq0w6dfhj3nyl7uvecra".into(),
                 requester: "aceso1insurer7f3q9x5zqk2m8s4tq0w6dfhj3nyl7uvecra8p2g5d4kxw6zt9".into(),
                 consent: Digest([4; 32]),

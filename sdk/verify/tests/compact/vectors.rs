@@ -2,7 +2,10 @@
 //! curves and a contract answer the same. A red test here means that receipts which people keep are believed no
 //! longer: that takes a new version of the format beside this one, never a new recording.
 
-use aceso_types::sealed::{Compact, SIGNATURE_DOMAIN};
+use aceso_types::{
+    Frame,
+    sealed::{Compact, SIGNATURE_DOMAIN},
+};
 use aceso_verify::{Roots, verify_compact};
 use serde_json::{Value, json};
 
@@ -22,6 +25,7 @@ fn believed() -> Vec<(&'static str, Draft)> {
         ("three of four, sealed", Draft::sealed()),
         ("three of four, failed", Draft::failed()),
         ("with a new key", Draft::of(2, [1, 2, 3], [0, 1, 2])),
+        ("three of four, of a frame", Draft { frame: Frame::of_wire(300), ..Draft::default() }),
         ("86 of 128", Draft::of(1, 3..=130, 42..128)),
     ]
 }
@@ -47,6 +51,7 @@ fn refused() -> Vec<(&'static str, Compact)> {
         ("the signers as a committee of their own", with(&|c| (c.members, c.signers) = (vec![1, 2, 4], vec![7]))),
         ("another finding", with(&|c| c.outcome = findings(&[("pneumonia", false)]))),
         ("another patient", with(&|c| c.statement.owner.push('x'))),
+        ("another frame", with(&|c| c.statement.frame = Frame::of_wire(2))),
         ("another chain", with(&|c| c.statement.chain_id = "aceso-2".into())),
         ("the identity as signature", with(&|c| c.signature = [&[0xc0_u8][..], &[0; 95]].concat())),
         ("a signature outside of the subgroup", with(&|c| c.signature = outside())),

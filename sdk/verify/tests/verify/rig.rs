@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::LazyLock};
 
 use aceso_state::{Changes, Options, Proof, Store};
 use aceso_types::{
-    BlobId, Digest, Height, ModelId, PixelDigest, ReadId, Receipt, TxIndex,
+    BlobId, Digest, Frame, Height, ModelId, PixelDigest, ReadId, Receipt, TxIndex,
     guest::{Answered, Score},
     receipt::{self, Committee, Consent, Disclosure, Outcome, committee_digest, state_key},
 };
@@ -35,6 +35,7 @@ pub(crate) fn receipt(read: u64) -> Receipt {
         model: ModelId(Digest([1; 32])),
         pipeline: Digest([2; 32]),
         image: BlobId::of_raw(b"image"),
+        frame: Frame::FIRST,
         pixels: Some(PixelDigest(Digest([3; 32]))),
         consent: Some(Consent {
             guard: "aceso1guard".into(),

@@ -127,6 +127,7 @@ fn claim(scene: &Scene, policy: u64, record: &Record, granted: &Granted) -> Resu
     let msg = insurance::ExecuteMsg::Claim {
         policy,
         image: image.into(),
+        frame: Default::default(),
         model: scene.model.into(),
         purpose: "TREAT".into(),
         granter: record.row.owner.clone(),

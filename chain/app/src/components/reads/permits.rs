@@ -271,10 +271,11 @@ fn event(entry: &Entry, number: u64) -> Event {
             let more = vec![("actor", actor.clone()), ("purpose", purpose.clone()), ("reason", reason.clone())];
             ("refused", guard, grant, more)
         }
-        What::Requested { job, owner, granter, grant, actor, purpose, r#use } => {
+        What::Requested { job, owner, frame, granter, grant, actor, purpose, r#use } => {
             let event = Event::new("journal").with("answer", "requested").with("entry", number.to_string());
             return event
                 .with("image", entry.image.to_string())
+                .with_frame(*frame)
                 .with("model", entry.model.to_string())
                 .with("caller", entry.caller.as_str())
                 .with("job", job.to_string())
@@ -284,8 +285,9 @@ fn event(entry: &Entry, number: u64) -> Event {
                 .with("purpose", purpose.as_str())
                 .with("use", r#use.to_string());
         }
-        What::Read { guard, grant, r#use, fee, author } => {
-            let more = vec![("use", r#use.to_string()), ("fee", fee.to_string()), ("author", author.clone())];
+        What::Read { guard, grant, r#use, frame, fee, author } => {
+            let mut more = vec![("use", r#use.to_string()), ("fee", fee.to_string()), ("author", author.clone())];
+            more.extend((!frame.is_first()).then(|| ("frame", frame.to_string())));
             ("read", guard, grant, more)
         }
     };

@@ -9,7 +9,7 @@ use aceso_inference::{
 };
 use aceso_state::Order;
 use aceso_types::{
-    BlobId, Height, Manifest, ModelId, PixelDigest, ReadId, Receipt, Tensor,
+    BlobId, Frame, Height, Manifest, ModelId, PixelDigest, ReadId, Receipt, Tensor,
     guest::{Answers, ReadInfo},
     journal::{Entry, Event as What},
     manifest::{Layout, Pipeline},
@@ -58,6 +58,7 @@ pub(crate) struct OpenRead {
     reader: String,
     image: ImageRow,
     cid: BlobId,
+    frame: Frame,
     model: ModelId,
     row: ModelRow,
     manifest: Manifest,
@@ -96,18 +97,18 @@ pub(crate) fn opening(size: u64) -> u64 {
     READ_BYTE.saturating_mul(size).saturating_add(READ)
 }
 
-/// Opens an image for a model: the permit is consumed, the use counted, the fee owed. Answers the read's handle and the
+/// Opens a frame of an image for a model: the permit is consumed, the use counted, the fee owed. Answers the read's handle and the
 /// model's input. A simulation answers zeros.
 pub(crate) fn start(
     run: &mut Run<'_>,
     reader: &str,
     model: &ModelId,
-    cid: &str,
+    (cid, frame): (&str, Frame),
     purpose: &str,
 ) -> Outcome<(u32, Tensor)> {
     let wanted = wanted(run, reader, model, cid, purpose)?;
     let fee = check_fee(run, reader, &wanted)?;
-    let (place, pixels, tensor) = opened(run, reader, model, &wanted)?;
+    let (place, pixels, tensor) = opened(run, reader, model, &wanted, frame)?;
     let consent = consume(run, &wanted)?;
     if !is_query(run) {
         let (guard, grant, r#use) = match &consent {
@@ -115,7 +116,7 @@ pub(crate) fn start(
             None => Default::default(),
         };
         let author = wanted.row.author.clone();
-        note(run, reader, wanted.cid, *model, What::Read { guard, grant, r#use, fee, author });
+        note(run, reader, wanted.cid, *model, What::Read { guard, grant, r#use, frame, fee, author });
         run.tx.journal.spend(reader, &wanted.image.owner, fee);
     }
     let Wanted { cid, image, row, manifest, .. } = wanted;
@@ -126,6 +127,7 @@ pub(crate) fn start(
         reader,
         image,
         cid,
+        frame,
         model,
         row,
         manifest,
@@ -183,6 +185,7 @@ pub(crate) fn finish(run: &mut Run<'_>, reader: &str, handle: u32, outputs: &[Te
             model: open.model,
             pipeline: open.manifest.pipeline.digest(),
             image: open.cid,
+            frame: open.frame,
             pixels: Some(open.pixels),
             consent: open.consent.clone(),
             disclosure: Disclosure::Open,
@@ -204,6 +207,7 @@ pub(crate) fn finish(run: &mut Run<'_>, reader: &str, handle: u32, outputs: &[Te
     Ok(ReadInfo {
         read,
         image: open.cid,
+        frame: open.frame,
         pixels: open.pixels,
         owner: open.image.owner,
         origin: origin.filter(|origin| origin.pixels == open.pixels),
@@ -272,9 +276,15 @@ fn note(run: &mut Run<'_>, reader: &str, image: BlobId, model: ModelId, event: W
 }
 
 /// Journals that a sealed file was read in the open, because its key was shown; the fee is owed from here on.
-pub(crate) fn note_open(run: &mut Run<'_>, reader: &str, image: BlobId, row: &ModelRow, manifest: &Manifest) {
+pub(crate) fn note_open(
+    run: &mut Run<'_>,
+    reader: &str,
+    (image, frame): (BlobId, Frame),
+    row: &ModelRow,
+    manifest: &Manifest,
+) {
     let (fee, author) = (manifest.price.amount, row.author.clone());
-    let read = What::Read { guard: String::new(), grant: String::new(), r#use: 0, fee, author };
+    let read = What::Read { guard: String::new(), grant: String::new(), r#use: 0, frame, fee, author };
     note(run, reader, image, manifest.id(), read);
 }
 
@@ -308,6 +318,7 @@ fn opened(
     reader: &str,
     model: &ModelId,
     wanted: &Wanted,
+    frame: Frame,
 ) -> Outcome<(Option<Place>, PixelDigest, Tensor)> {
     let pipeline = &wanted.manifest.pipeline;
     let host = run.host;
@@ -318,10 +329,11 @@ fn opened(
         }
         Mode::Deliver => {
             let who = Who { tx: Some(run.tx.index), caller: reader.into(), model: *model };
-            let opened = run.script.open(who, wanted.cid, wanted.ends, wanted.outputs, || look(host, wanted))?;
+            let opened =
+                run.script.open(who, (wanted.cid, frame), wanted.ends, wanted.outputs, || look(host, wanted, frame))?;
             opened.map(|opened| (Some(opened.place), opened.pixels, opened.tensor))
         }
-        _ => look(host, wanted)?.map(|(pixels, tensor)| (None, pixels, Some(tensor))),
+        _ => look(host, wanted, frame)?.map(|(pixels, tensor)| (None, pixels, Some(tensor))),
     };
     let refused = |reason| Code::ImageRefused.because(format_args!("{}: {reason}", wanted.cid));
     let (place, pixels, tensor) = seen.map_err(refused)?;
@@ -329,12 +341,12 @@ fn opened(
 }
 
 /// Decodes the record, or says why the model does not take it.
-fn look(host: &Host, wanted: &Wanted) -> Outcome<Result<(PixelDigest, Tensor), String>> {
+fn look(host: &Host, wanted: &Wanted, frame: Frame) -> Outcome<Result<(PixelDigest, Tensor), String>> {
     let bytes = blobs::bytes(host, &wanted.cid, wanted.size)?;
     let ImageRow { modality, body_part, .. } = &wanted.image;
     let stated = Stated { modality: modality.clone(), body_part: body_part.clone() };
     let pipeline = &wanted.manifest.pipeline;
-    let record = match Record::decode(&bytes, pipeline, Limits::default()) {
+    let record = match Record::decode_frame(&bytes, frame, pipeline, Limits::default()) {
         Ok(record) => record,
         Err(e) => return Ok(Err(e.to_string())),
     };
@@ -384,6 +396,7 @@ pub(crate) fn record(state: &mut impl Write, receipt: Receipt) -> Outcome<(ReadI
     let event = Event::new("read")
         .with("read", read.to_string())
         .with("image", cid)
+        .with_frame(receipt.frame)
         .with("model", receipt.model.to_string())
         .with("reader", receipt.reader.as_str())
         .with("outcome", receipt.outcome.digest.to_string());

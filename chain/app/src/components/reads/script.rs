@@ -10,7 +10,7 @@
 
 use aceso_inference::{InferError, Model};
 use aceso_types::{
-    BlobId, Digest, Height, Manifest, ModelId, PixelDigest, Tensor, TxIndex,
+    BlobId, Digest, Frame, Height, Manifest, ModelId, PixelDigest, Tensor, TxIndex,
     receipt::outputs_digest,
     sealed::{OUTCOME_BYTES_MAX, Outcome as Came},
     transcript::{self, ENTRY_WEIGHT, Entry, Read as What, Seen, Transcript, WEIGHT_MAX, reason, weight_of},
@@ -95,13 +95,15 @@ impl Script {
     pub(crate) fn open(
         &mut self,
         who: Who,
-        image: BlobId,
+        (image, frame): (BlobId, Frame),
         ends: Height,
         outputs: u64,
         look: impl FnOnce() -> Outcome<Result<(PixelDigest, Tensor), String>>,
     ) -> Outcome<Result<Opened, String>> {
         let opened = match self.given(&who)? {
-            Some(What::Image { image: theirs, ends: theirs_end, seen }) if (*theirs, *theirs_end) == (image, ends) => {
+            Some(What::Image { image: theirs, frame: their_frame, ends: theirs_end, seen })
+                if (*theirs, *their_frame, *theirs_end) == (image, frame, ends) =>
+            {
                 match seen {
                     Seen::Refused { reason } => Err(reason.clone()),
                     Seen::Opened { pixels } | Seen::Failed { pixels, .. } | Seen::Done { pixels, .. } => {
@@ -116,7 +118,7 @@ impl Script {
             Ok((pixels, _)) => Seen::Opened { pixels: *pixels },
             Err(reason) => Seen::Refused { reason: reason.clone() },
         };
-        let place = self.write(who.wrote(What::Image { image, ends, seen }), outputs);
+        let place = self.write(who.wrote(What::Image { image, frame, ends, seen }), outputs);
         Ok(opened.map(|(pixels, tensor)| Opened { place, pixels, tensor }))
     }
 
@@ -274,7 +276,7 @@ mod tests {
         let outputs = 8 << 20;
         let mut reads = 0;
         while script.need_room(outputs).is_ok() {
-            let opened = script.open(who(), BlobId::of_raw(b"i"), Height(9), outputs, refused).unwrap();
+            let opened = script.open(who(), (BlobId::of_raw(b"i"), Frame::FIRST), Height(9), outputs, refused).unwrap();
             assert_eq!(opened.err().as_deref(), Some("no image"));
             reads += 1;
         }

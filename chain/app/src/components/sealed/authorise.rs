@@ -1,7 +1,7 @@
 //! Whether a request may be made: by the grant's terms, opened, and by the guard where the record has one.
 
 use aceso_types::{
-    BlobId, Digest, Manifest, ModelId,
+    BlobId, Digest, Frame, Manifest, ModelId,
     guest::PURPOSE_MAX,
     msg::{Disclose, MsgRequestRead},
     query::{GrantRow, ModelRow, ModelStatus, RecordRow},
@@ -28,6 +28,7 @@ pub(super) struct Allowed {
     pub(super) requester: Address,
     pub(super) actor: String,
     pub(super) image: BlobId,
+    pub(super) frame: Frame,
     pub(super) model: ModelId,
     pub(super) row: ModelRow,
     pub(super) manifest: Manifest,
@@ -75,7 +76,9 @@ pub(super) fn check(run: &mut Run<'_>, msg: &MsgRequestRead) -> Outcome<Allowed>
     let result = (row.result_bytes, INLINE_BYTES_MAX as u64, most.max(INLINE_BYTES_MAX as u64));
     let disclosure = disclosure(msg, &terms, &manifest, &name, result)?;
     limits(run, msg, &requester)?;
-    Ok(Allowed { requester, actor, image, model, row, manifest, grant, record, terms, disclosure })
+    // Only who opens the file knows how many it has: one that it lacks is for members to say.
+    let frame = Frame::of_wire(msg.frame);
+    Ok(Allowed { requester, actor, image, frame, model, row, manifest, grant, record, terms, disclosure })
 }
 
 /// Who asks what for.

@@ -1,9 +1,10 @@
 //! Bits: what was disclosed of an image by a model's findings, and how many in all.
 //!
 //! A finding counts when it is asked for, once, however many ask; where no job brings its bit it is given back. What was
-//! disclosed once is known to everyone, so it is answered from here and costs nothing any more.
+//! disclosed once is known to everyone, so it is answered from here and costs nothing any more. Each frame has findings of
+//! its own; what may be disclosed in all is counted over the file.
 
-use aceso_types::guest::Answered;
+use aceso_types::{Frame, guest::Answered};
 
 use crate::{
     code::Code,
@@ -26,17 +27,18 @@ struct Bit {
     asked: u32,
 }
 
-/// What bits are about: owner, file, model.
+/// What bits are about: owner, file and frame, model.
 #[derive(Clone, Copy)]
 pub(super) struct About<'a> {
     pub(super) owner: &'a str,
     pub(super) cid: &'a str,
+    pub(super) frame: Frame,
     pub(super) model: &'a str,
 }
 
 impl About<'_> {
     fn bit(&self, finding: &str) -> Vec<u8> {
-        keys::bit(self.owner, self.cid, self.model, finding)
+        keys::bit(self.owner, self.cid, self.frame, self.model, finding)
     }
 
     fn count(&self) -> Vec<u8> {

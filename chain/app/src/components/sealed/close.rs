@@ -79,6 +79,7 @@ fn with_outcome(
         model: statement.model,
         pipeline: statement.pipeline,
         image: statement.image,
+        frame: statement.frame,
         pixels: None,
         consent: Some(jobs::consent(&row)?),
         disclosure: statement.disclosure.clone(),
@@ -104,7 +105,7 @@ fn with_outcome(
     events.push(event);
     if let Disclosure::Predicate(asked) = &statement.disclosure {
         let (cid, model) = (statement.image.to_string(), statement.model.to_string());
-        let about = About { owner: &statement.owner, cid: &cid, model: &model };
+        let about = About { owner: &statement.owner, cid: &cid, frame: statement.frame, model: &model };
         match &outcome {
             Came::Predicate { findings, .. } => bits::disclose(state, about, findings, read.0)?,
             _ => bits::give_back(state, about, asked)?,
@@ -210,7 +211,8 @@ pub(super) fn without_outcome(
     let statement = jobs::statement(&row)?;
     if let Disclosure::Predicate(asked) = &statement.disclosure {
         let (cid, model) = (statement.image.to_string(), statement.model.to_string());
-        bits::give_back(state, About { owner: &statement.owner, cid: &cid, model: &model }, asked)?;
+        let about = About { owner: &statement.owner, cid: &cid, frame: statement.frame, model: &model };
+        bits::give_back(state, about, asked)?;
     }
     let (price, reward, keep) = jobs::held(&row)?;
     let requester = chain.address(&statement.requester)?;

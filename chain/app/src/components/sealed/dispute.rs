@@ -140,7 +140,7 @@ fn reopened(run: &mut Run<'_>, sender: &str, case: &Case, msg: &MsgDispute) -> O
     let found = run.script.dispute(who, cid, ends, look);
     drop(span);
     let found = found?;
-    reads::note_open(run, sender, cid, &model_row, &manifest);
+    reads::note_open(run, sender, (cid, statement.frame), &model_row, &manifest);
     Ok(Some(found))
 }
 
@@ -208,7 +208,8 @@ fn settle(run: &mut Run<'_>, sender: String, case: Case, found: &Came) -> Outcom
     notes.write(state)?;
     if let (true, Disclosure::Predicate(asked)) = (wrong, &statement.disclosure) {
         let (cid, model) = (statement.image.to_string(), statement.model.to_string());
-        bits::forget(state, About { owner: &statement.owner, cid: &cid, model: &model }, asked, row.read)?;
+        let about = About { owner: &statement.owner, cid: &cid, frame: statement.frame, model: &model };
+        bits::forget(state, about, asked, row.read)?;
     }
     let told = Event::new("dispute")
         .with("job", row.job.to_string())

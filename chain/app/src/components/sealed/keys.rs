@@ -1,5 +1,7 @@
 //! Every key of the component `sealed`. Renaming one is a state migration.
 
+use aceso_types::Frame;
+
 /// `reader/aceso1…/00000000000000000002` — the epoch
 pub(crate) fn reader(account: &str, epoch: u64) -> Vec<u8> {
     format!("reader/{account}/{epoch:020}").into_bytes()
@@ -70,9 +72,14 @@ pub(crate) fn grants_for(account: &str) -> Vec<u8> {
     format!("grant-for/{account}/").into_bytes()
 }
 
-/// `bit/aceso1…/bafkrei…/00…ff/pneumonia`: what was disclosed of a finding: owner, file, model, finding.
-pub(crate) fn bit(owner: &str, cid: &str, model: &str, finding: &str) -> Vec<u8> {
-    format!("bit/{owner}/{cid}/{model}/{finding}").into_bytes()
+/// `bit/aceso1…/bafkrei…/00…ff/pneumonia`: what was disclosed of a finding: owner, file, model, finding. Of another frame
+/// than the first the file is `bafkrei…#2`.
+pub(crate) fn bit(owner: &str, cid: &str, frame: Frame, model: &str, finding: &str) -> Vec<u8> {
+    if frame.is_first() {
+        format!("bit/{owner}/{cid}/{model}/{finding}").into_bytes()
+    } else {
+        format!("bit/{owner}/{cid}#{frame}/{model}/{finding}").into_bytes()
+    }
 }
 
 /// `bits/aceso1…/bafkrei…/00…ff`: how many findings were disclosed or asked for.
@@ -286,7 +293,8 @@ fn keys_do_not_change() {
         grants("g"),
         grant_of(7, "g", 3),
         grant_for("a", "g", 3),
-        bit("o", "c", "m", "f"),
+        bit("o", "c", Frame::FIRST, "m", "f"),
+        bit("o", "c", Frame::of_wire(2), "m", "f"),
         bits("o", "c", "m"),
         review(7, 1),
         broken(7, "g", 3, "a", 2),
@@ -324,6 +332,7 @@ fn keys_do_not_change() {
         grant-of/00000000000000000007/g/00000000000000000003
         grant-for/a/g/00000000000000000003
         bit/o/c/m/f
+        bit/o/c#2/m/f
         bits/o/c/m
         review/00000000000000000007/00000000000000000001
         broken/00000000000000000007/g/00000000000000000003/a/00000000000000000002

@@ -41,7 +41,7 @@ pub(crate) fn request(run: &mut Run<'_>, msg: &MsgRequestRead) -> Outcome<MsgReq
     let consent = used(run, msg, &mut allowed)?;
     if let Disclosure::Predicate(findings) = &allowed.disclosure {
         let (cid, model) = (allowed.image.to_string(), allowed.model.to_string());
-        let about = About { owner: &allowed.record.owner, cid: &cid, model: &model };
+        let about = About { owner: &allowed.record.owner, cid: &cid, frame: allowed.frame, model: &model };
         // Whoever wants to know whose pixels it was has to be told by members: the input goes by another name for each
         // requester, so that nobody matches records, and the chain cannot make one of another.
         if let Some(known) = bits::known(run, about, findings)?.filter(|_| !msg.identify) {
@@ -115,6 +115,7 @@ fn open(
         model: allowed.model,
         pipeline: allowed.manifest.pipeline.digest(),
         image: allowed.image,
+        frame: allowed.frame,
         owner: allowed.record.owner.clone(),
         requester: allowed.requester.to_string(),
         consent: consent_digest(consent),
@@ -197,6 +198,7 @@ fn journal(run: &mut Run<'_>, allowed: &Allowed, consent: &Consent, job: u64) ->
     let event = What::Requested {
         job,
         owner: allowed.record.owner.clone(),
+        frame: allowed.frame,
         granter: said.granter.clone(),
         grant: said.grant,
         actor: consent.actor.clone(),
@@ -215,6 +217,7 @@ fn event(allowed: &Allowed, consent: &Consent, job: u64) -> Event {
         .with("actor", consent.actor.as_str())
         .with("owner", allowed.record.owner.as_str())
         .with("image", allowed.image.to_string())
+        .with_frame(allowed.frame)
         .with("model", allowed.model.to_string())
         .with("grant", consent.grant.as_str())
         .with("purpose", consent.purpose.as_str())

@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 
 use aceso_state::Order as StateOrder;
-use aceso_types::{Gas, ModelId, Tensor};
+use aceso_types::{Frame as Picture, Gas, ModelId, Tensor};
 use aceso_vm::{Addresses, Answer, Blobs, HostError, HostResult, ModelFacts, Models, Order, Querier, Refusal, Storage};
 
 use crate::{
@@ -238,9 +238,9 @@ impl Blobs for Frame<'_, '_> {
         self.told(outcome)
     }
 
-    fn read(&mut self, model: &ModelId, cid: &str, purpose: &str) -> HostResult<(u32, Tensor)> {
+    fn read(&mut self, model: &ModelId, cid: &str, frame: Picture, purpose: &str) -> HostResult<(u32, Tensor)> {
         let span = reads::span("open", self.run.mode, model, Some(cid)).entered();
-        let outcome = reads::start(self.run, &self.contract, model, cid, purpose);
+        let outcome = reads::start(self.run, &self.contract, model, (cid, frame), purpose);
         drop(span);
         self.told(outcome)
     }

@@ -92,6 +92,7 @@ pub(super) fn request_read(m: &MsgRequestRead) -> Fields {
         .number("callback_gas", m.callback_gas)
         .text("reason", &m.reason)
         .flag("identify", m.identify)
+        .optional("frame", small(m.frame))
 }
 
 pub(super) fn submit_share(m: &MsgSubmitShare) -> Fields {
@@ -206,8 +207,9 @@ mod tests {
             callback_gas: 400_000,
             reason: "why".into(),
             identify: true,
+            frame: 2,
         };
-        expect_test::expect![[r#"{"accept":{"excluded":["x","y"],"members_min":3,"power_min_bps":2500,"required":["r"]},"actor":"a","callback_gas":"400000","deadline":"70","disclose":1,"findings":["f"],"grant":"4","granter":"g","identify":true,"image":"bafk","model":"AQ==","owner":"o","purpose":"TREAT","reason":"why","requester":"contract","terms":"Ag=="}"#]].assert_eq(&request_read(&msg).into_value().to_string());
+        expect_test::expect![[r#"{"accept":{"excluded":["x","y"],"members_min":3,"power_min_bps":2500,"required":["r"]},"actor":"a","callback_gas":"400000","deadline":"70","disclose":1,"findings":["f"],"frame":2,"grant":"4","granter":"g","identify":true,"image":"bafk","model":"AQ==","owner":"o","purpose":"TREAT","reason":"why","requester":"contract","terms":"Ag=="}"#]].assert_eq(&request_read(&msg).into_value().to_string());
         // What is empty is not shown: a request for all of it, for everybody, of any committee, by nobody's contract.
         let msg = MsgRequestRead {
             disclose: Disclose::Open.into(),
@@ -216,6 +218,7 @@ mod tests {
             callback_gas: 0,
             reason: String::new(),
             identify: false,
+            frame: 0,
             ..msg
         };
         expect_test::expect![[r#"{"accept":{},"actor":"a","deadline":"70","grant":"4","granter":"g","image":"bafk","model":"AQ==","owner":"o","purpose":"TREAT","requester":"contract","terms":"Ag=="}"#]].assert_eq(&request_read(&msg).into_value().to_string());

@@ -5,14 +5,14 @@
 use std::path::PathBuf;
 
 use aceso_client::{Client, GasLimit, Key, TxResult};
-use aceso_types::{BlobId, ModelId};
+use aceso_types::{BlobId, Frame, ModelId};
 use anyhow::{Context, Result, bail, ensure};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::{
-    At, Signer, file,
+    At, Signer, file, name_frame,
     patient::{DAY, now},
     sealed::named,
     tx::{amount, report},
@@ -128,6 +128,9 @@ struct Claim {
     /// The sealed image's CID.
     #[arg(long)]
     image: BlobId,
+    /// Which frame of it, from 1, where it has several.
+    #[arg(long, default_value_t)]
+    frame: Frame,
     /// The model's id.
     #[arg(long)]
     model: ModelId,
@@ -245,10 +248,11 @@ fn split(share: &str) -> Result<Value> {
 impl Claim {
     fn make(&self, counter: &Counter, key: &Key) -> Result<()> {
         let (granter, number) = named(&self.grant)?;
-        let msg = json!({"claim": {
+        let mut msg = json!({"claim": {
             "policy": self.policy, "image": self.image, "model": self.model, "purpose": self.purpose,
             "granter": granter, "grant": number, "terms": STANDARD.encode(file(&self.terms)?),
         }});
+        name_frame(&mut msg["claim"], self.frame);
         let tx = counter.say(key, &msg, 0)?;
         let job: u64 = tx.attribute("wasm", "job").context("the contract names no job")?.parse()?;
         counter.client.wait_job(job)?;

@@ -3,6 +3,7 @@
 use std::{fs, io::Read as _, path::PathBuf};
 
 use aceso_client::{Client, Key};
+use aceso_types::Frame;
 use anyhow::{Context, Result};
 use clap::Args;
 
@@ -55,6 +56,13 @@ impl Signer {
     }
 }
 
+/// Names the frame in a contract's message, where it is not the first: contracts that know of no frames are told of none.
+fn name_frame(fields: &mut serde_json::Value, frame: Frame) {
+    if !frame.is_first() {
+        fields["frame"] = frame.number().into();
+    }
+}
+
 /// A file's bytes; `-` is standard input.
 pub(crate) fn file(path: &PathBuf) -> Result<Vec<u8>> {
     if path.as_os_str() == "-" {
@@ -72,4 +80,22 @@ pub(crate) fn typed(text: &str) -> Result<serde_json::Value> {
         None => text.as_bytes().to_vec(),
     };
     serde_json::from_slice(&bytes).with_context(|| format!("{text} is not JSON"))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_contract_is_told_of_frames_where_it_has_to_know() {
+        let message = |frame: &str| {
+            let mut fields = json!({"policy": 1});
+            name_frame(&mut fields, frame.parse().unwrap());
+            fields
+        };
+        assert_eq!(message("1"), json!({"policy": 1}));
+        assert_eq!(message("3"), json!({"policy": 1, "frame": 3}));
+    }
 }

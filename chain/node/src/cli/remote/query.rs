@@ -210,12 +210,14 @@ fn line(entry: &Entry) -> String {
         Event::Refused { actor, purpose, reason, .. } => {
             format!("block {height}: {actor} may not read for {purpose}, through {caller}: {reason}")
         }
-        Event::Requested { job, granter, grant, actor, purpose, r#use, .. } => {
+        Event::Requested { job, frame, granter, grant, actor, purpose, r#use, .. } => {
             let what = format!("{actor} asked for {purpose} by use {use} of key grant {granter}/{grant}");
+            let what = if frame.is_first() { what } else { format!("{what}, of frame {frame}") };
             format!("block {height}: {what}, through {caller}: job {job}")
         }
-        Event::Read { grant, r#use, fee, .. } => {
-            format!("block {height}: read with model {} by use {} of grant {grant}, fee {fee}", entry.model, r#use)
+        Event::Read { grant, r#use, frame, fee, .. } => {
+            let what = if frame.is_first() { "read".into() } else { format!("frame {frame} read") };
+            format!("block {height}: {what} with model {} by use {} of grant {grant}, fee {fee}", entry.model, r#use)
         }
     }
 }

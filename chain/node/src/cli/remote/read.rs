@@ -4,7 +4,7 @@ use std::{fs, path::PathBuf};
 
 use aceso_client::GasLimit;
 use aceso_types::{
-    BlobId, ModelId, ReadId, Receipt,
+    BlobId, Frame, ModelId, ReadId, Receipt,
     guest::{Answers, Reading},
     receipt::Outcome,
     sealed::Acceptance,
@@ -14,7 +14,7 @@ use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-use super::{At, Signer, compact, file, tx::report};
+use super::{At, Signer, compact, file, name_frame, tx::report};
 use crate::cli::{Output, model::read_manifest};
 
 /// Reads and their receipts.
@@ -46,6 +46,9 @@ enum Verb {
         /// The image's CID.
         #[arg(long)]
         image: BlobId,
+        /// Which frame of it, from 1, where it has several.
+        #[arg(long, default_value_t)]
+        frame: Frame,
         /// The model's id.
         #[arg(long)]
         model: ModelId,
@@ -128,11 +131,12 @@ enum Verb {
 impl Read {
     pub(crate) fn run(self, output: Output) -> Result<()> {
         match self.verb {
-            Verb::Request { contract, policy, image, model, purpose, signer, at } => {
+            Verb::Request { contract, policy, image, frame, model, purpose, signer, at } => {
                 let (client, key) = (at.connect()?, signer.key()?);
-                let msg = json!({"request_read": {
+                let mut msg = json!({"request_read": {
                     "policy": policy, "image": image, "model": model, "purpose": purpose,
                 }});
+                name_frame(&mut msg["request_read"], frame);
                 let message = client.msg_execute(&client.address(&key), &contract, &msg, 0);
                 let tx = client.send(&key, vec![message], GasLimit::Auto)?;
                 let read = tx.attribute("wasm", "read").map(String::from);
@@ -221,8 +225,13 @@ fn decimal(micro: i64) -> String {
 
 pub(super) fn text(receipt: &Receipt) -> String {
     let head = format!(
-        "read {} on {}, block {}\n  image {}\n  model {}",
-        receipt.read, receipt.chain_id, receipt.height, receipt.image, receipt.model
+        "read {} on {}, block {}\n  image {}{}\n  model {}",
+        receipt.read,
+        receipt.chain_id,
+        receipt.height,
+        receipt.image,
+        if receipt.frame.is_first() { String::new() } else { format!(", frame {}", receipt.frame) },
+        receipt.model
     );
     let consent = receipt.consent.iter().map(|consent| {
         let (actor, purpose, grant) = (&consent.actor, &consent.purpose, &consent.grant);

@@ -153,6 +153,7 @@ pub(super) fn why(failure: Failure) -> &'static str {
         Failure::Leaf => "it was changed or cut",
         Failure::Record => "what was sealed is no record, or too long",
         Failure::Undecodable => "it is no image that can be decoded",
+        Failure::Frame => "it has no frame of the number that was asked for",
         Failure::Unsuitable => "it is not what the model reads: its modality, body part or shape is another",
         Failure::Inference => "the model ran into what it refuses",
     }

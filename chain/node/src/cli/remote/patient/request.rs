@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use aceso_client::SealedRead;
 use aceso_types::{
-    BlobId, ModelId,
+    BlobId, Frame, ModelId,
     msg::{Acceptance, MsgRequestRead, MsgRequestReadResponse},
     query::JobStatus,
     sealed::{Disclosure, Outcome},
@@ -30,6 +30,9 @@ pub(crate) struct Request {
     /// The sealed image's CID.
     #[arg(long)]
     image: BlobId,
+    /// Which frame of it, from 1, where it has several.
+    #[arg(long, default_value_t)]
+    frame: Frame,
     /// The model's id.
     #[arg(long)]
     model: ModelId,
@@ -75,6 +78,7 @@ impl Request {
             model: self.model,
             owner: &record.owner,
             image: self.image,
+            frame: self.frame,
             grant: (&said.granter, said.grant),
             terms: &terms,
             purpose: &self.purpose,
