@@ -1,7 +1,7 @@
 //! What does each kind of operation take, beside its price in `src/meter.rs`, and where is a cliff?
 //!
 //! `cargo bench -p aceso-inference --bench steps -- [--kernels SET] [--rounds N] FILE.onnx…`: the steps of networks such as
-//! `benches/peers/onnxruntime/families.py` writes, each by itself, with AVX2 unless another set is named; nothing slower than
+//! `benches/peers/onnxruntime/families.py` and `integers.py` write, each by itself, with AVX2 unless another set is named; nothing slower than
 //! AVX2 is priced for. Of each step the least time of the rounds counts, by the clock or on the processor, so that other work
 //! on the machine counts little.
 //! First come the shapes of products with what they do a second, then each kind with nanoseconds an element, then each
@@ -221,7 +221,8 @@ fn admit(onnx: &[u8], kernels: Kernels) -> Result<(Model, Manifest)> {
         manifest.output.labels = (0..classes).map(named).collect();
         match admit_with(onnx, &manifest, kernels) {
             Ok(model) => return Ok((model, manifest)),
-            Err(error) => refused = Some(error),
+            // The first size is that of most networks; what the second one says is its size.
+            Err(error) => refused = refused.or(Some(error)),
         }
     }
     Err(refused.context("no size was tried")?.into())

@@ -523,6 +523,16 @@ impl Op {
         }
     }
 
+    /// Bytes of an element of the result, as far as the operation knows: what moves bytes does not ask what they are.
+    pub(crate) fn width(&self) -> usize {
+        match self {
+            Self::Sums(_) => ElementType::I32.width(),
+            Self::Arg(_) => ElementType::I64.width(),
+            Self::Cast(cast) => cast.to.width(),
+            _ => 1,
+        }
+    }
+
     /// Multiplications with accumulation, for so many elements of output.
     pub(crate) fn macs(&self, output: usize) -> u64 {
         (output as u64).saturating_mul(self.depth() as u64)

@@ -29,20 +29,23 @@ const REQUANTISED: u64 = 120;
 const TABLE: u64 = 160;
 const SUM: u64 = 250;
 const PRODUCT: u64 = 250;
-/// Two bytes to one as integers, and one divided by another.
-const PAIR: u64 = 250;
-const DIVIDED: u64 = 2_000;
+/// Two bytes to one as integers; one divided by another, or what is left of it; the same with the divisor's sign.
+const PAIR: u64 = 60;
+const DIVIDED: u64 = 1_200;
+const MODULO: u64 = 2_000;
 /// A byte through the table of its channel.
 const CHANNEL_TABLE: u64 = 180;
 /// An element of a row of softmax, and of layer normalisation.
 const SOFTMAX: u64 = 800;
 const NORMALISE: u64 = 700;
 /// A multiplication whose sum stays a sum: portable code.
-const MAC_PORTABLE: u64 = 150;
-/// An element through one step of a chain, an element whose position is looked for, and one that gets another width.
-const CHAINED: u64 = 1_500;
-const LOOKED_AT: u64 = 2_000;
-const CAST: u64 = 2_000;
+const MAC_PORTABLE: u64 = 100;
+/// An element through one step of a chain, and one that gets another width.
+const CHAINED: u64 = 130;
+const CAST: u64 = 120;
+/// An element that may be the largest of its row, and a row.
+const LOOKED_AT: u64 = 220;
+const POSITION: u64 = 2_400;
 /// An element between four others.
 const RESIZE: u64 = 1_000;
 /// An element of a window whose largest or whose mean is taken, and of a plane.
@@ -104,14 +107,15 @@ pub(crate) fn step(op: &Op, output: usize) -> u64 {
             sum(&[(MAC_PORTABLE, macs), (WEIGHT, weights), (LAID_OUT, sums.read(output)), (REQUANTISED, output)])
         }
         Op::Chain(chain) => sum(&[(CHAINED, output.saturating_mul(1 + chain.links.len() as u64))]),
-        Op::Arg(arg) => sum(&[(LOOKED_AT, output.saturating_mul(arg.size as u64))]),
+        Op::Arg(arg) => sum(&[(LOOKED_AT, output.saturating_mul(arg.size as u64)), (POSITION, output)]),
         Op::Cast(_) => sum(&[(CAST, output)]),
         Op::Table(_) => sum(&[(TABLE, output)]),
         Op::ChannelTable(_) => sum(&[(CHANNEL_TABLE, output)]),
         Op::Add(_) => sum(&[(SUM, output)]),
         Op::Mul(_) => sum(&[(PRODUCT, output)]),
         Op::Pair(pair) => match pair.step {
-            PairStep::Div | PairStep::Modulo | PairStep::Remainder => sum(&[(DIVIDED, output)]),
+            PairStep::Div | PairStep::Remainder => sum(&[(DIVIDED, output)]),
+            PairStep::Modulo => sum(&[(MODULO, output)]),
             _ => sum(&[(PAIR, output)]),
         },
         Op::Softmax(_) => sum(&[(SOFTMAX, output)]),
@@ -157,7 +161,7 @@ mod tests {
         let products = [MAC, LANES, WEIGHT, LAID_OUT, REQUANTISED, MAC_DEPTHWISE, MAC_COMPUTED];
         let others =
             [TABLE, CHANNEL_TABLE, SUM, PRODUCT, SOFTMAX, NORMALISE, RESIZE, MAX_POOL, AVERAGE_POOL, PLANE_MEAN];
-        let wide = [MAC_PORTABLE, CHAINED, LOOKED_AT, CAST, PAIR, DIVIDED];
+        let wide = [MAC_PORTABLE, CHAINED, LOOKED_AT, POSITION, CAST, PAIR, DIVIDED, MODULO];
         let moves = [TURNED, PICKED, COPIED, PER_NODE, PER_RUN, PER_WEIGHT_BYTE, PER_NODE_LOADED, PER_LOAD];
         for price in products.iter().chain(&others).chain(&wide).chain(&moves) {
             assert!(numbers.contains(&price.to_string()), "{price}");

@@ -126,7 +126,6 @@ impl Plan {
         let Graph { values, steps } = graph;
         let (mut constants, mut places) = (Vec::new(), vec![Place::Input; values.len()]);
         let bytes: Vec<usize> = values.iter().map(Value::bytes).collect();
-        let elements: Vec<usize> = values.iter().map(Value::elements).collect();
         for (id, value) in values.into_iter().enumerate() {
             if let Some(constant) = value.constant {
                 places[id] = Place::Constant(constants.len());
@@ -149,7 +148,8 @@ impl Plan {
                 _ => None,
             };
             let dropped = dying.iter().filter_map(slot_of).collect();
-            let (bytes, elements) = (bytes[output], elements[output]);
+            let bytes = bytes[output];
+            let elements = bytes / op.width();
             let facts = StepFacts {
                 name: op.name(),
                 macs: op.macs(elements),

@@ -38,7 +38,7 @@ fn elements_equal_those_of_onnx_runtime() {
     let mut found: Vec<String> = sets.collect();
     found.dedup();
     expect![[r#"
-        130 graphs, 77322 elements
+        134 graphs, 79344 elements
     "#]]
     .assert_eq(&found.concat());
 }

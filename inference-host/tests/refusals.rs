@@ -148,12 +148,16 @@ fn every_wrong_graph_is_refused_with_its_reason() {
         scales_of_other_length: node "QLinearConv_9" (op QLinearConv, domain ai.onnx): operand w_scale: must have one element, or one per output channel
         self_reading: node "QLinearConv_9" (op QLinearConv, domain ai.onnx): it reads "v9", which is computed only afterwards: the graph has a cycle or is not sorted
         short_constant: constant "c3": dimensions take 108 bytes and there are 1
+        signal_with_four_pads: node "QLinearConv_11" (op QLinearConv, domain ai.onnx): attribute "pads": must have two elements
+        signal_with_planes_of_weights: node "QLinearConv_11" (op QLinearConv, domain ai.onnx): the weights' dimensions must be as many as the input's: [2, 8, 3, 1]
+        signal_with_two_strides: node "QLinearConv_11" (op QLinearConv, domain ai.onnx): attribute "strides": must have one element
         sine: node "Sin_5" (op Sin, domain ai.onnx): it computes in float, which differs between machines
         slice_of_nothing: node "Slice_4" (op Slice, domain ai.onnx): the slice takes nothing, or its step is 0: [1, 3, 8, 8]
         sparse_constant: the model uses sparse constants, which is not admitted
         split_unevenly: node "Split_1" (op Split, domain ai.onnx): operand split: must divide the dimension among the outputs
         subgraph: node "QLinearConv_9" (op QLinearConv, domain ai.onnx): attribute "body": must be numbers, text or a tensor, not a graph
         sums_too_deep: node "MatMulInteger_6" (op MatMulInteger, domain ai.onnx): sums of 34560 products could reach 2247264000, beyond 32 bits
+        three_dimensions: node "QLinearConv_11" (op QLinearConv, domain ai.onnx): weights must be [o, c, h, w], or [o, c, l]: [2, 3, 1, 1, 1]
         tiny_scale: node "QLinearConv_9" (op QLinearConv, domain ai.onnx): y_scale is 1e-30, and must be at least 5.421011e-20 and at most 1.8446744e19
         too_many_inputs: node "QLinearGlobalAveragePool_14" (op QLinearGlobalAveragePool, domain com.microsoft): operand inputs: are more than this operator has
         training: the model uses training information, which is not admitted
@@ -187,7 +191,7 @@ fn a_hint_says_how_to_mend_it() {
     }
     expect![[r#"
         SPEC.md lists the operators; fold the others away before quantising (onnxsim, quant_pre_process): escapes_in_names evil_conv unknown_op
-        SPEC.md says what this operator takes; where the exporter writes it otherwise, let onnxsim or quant_pre_process rewrite it before quantising: approximate_gelu attribute_of_other_type attribute_twice bias_of_other_length cast_to_double chain_divided_by_zero chain_too_far channels_last concat_of_other_axis constant_with_text div_of_integers gather_outside huge_pads infinite_slope kernel_of_other_shape negative_pads other_power pad_reflect pool_ceil pool_of_sums pool_padding resize_cubic resize_to_nothing root_of_negatives scale_in_a_matrix scale_in_integers scales_of_other_length split_unevenly subgraph too_many_inputs training_mode transpose_twice two_outputs unknown_attribute zero_of_other_type zero_point_left_out zero_point_of_other_type zero_stride
+        SPEC.md says what this operator takes; where the exporter writes it otherwise, let onnxsim or quant_pre_process rewrite it before quantising: approximate_gelu attribute_of_other_type attribute_twice bias_of_other_length cast_to_double chain_divided_by_zero chain_too_far channels_last concat_of_other_axis constant_with_text div_of_integers gather_outside huge_pads infinite_slope kernel_of_other_shape negative_pads other_power pad_reflect pool_ceil pool_of_sums pool_padding resize_cubic resize_to_nothing root_of_negatives scale_in_a_matrix scale_in_integers scales_of_other_length signal_with_four_pads signal_with_two_strides split_unevenly subgraph too_many_inputs training_mode transpose_twice two_outputs unknown_attribute zero_of_other_type zero_point_left_out zero_point_of_other_type zero_stride
         add the domain to the model's opset_import, com.microsoft with version 1: opset_missing
         calibrate again with data that reach this node: add_ratio denormal_scale infinite_scale large_multiplier nan_scale negative_scale scale_of_one_channel tiny_scale zero_scale
         end the graph with QuantizeLinear; leave softmax or sigmoid to the manifest's probability table: chain_without_end float_softmax float_tail
@@ -196,7 +200,7 @@ fn a_hint_says_how_to_mend_it() {
         export the model again, as a binary ONNX file: archive cut_off groups no_graph page pointer
         export the plain inference graph, all in one file: annotation function sparse_constant training
         export the plain inference graph, without functions: overload
-        export with fixed shapes and check the graph with onnx.checker: add_shapes depth_to_parts expand_to_other group_zero matrix_depth product_depth rank_of_nine reshape_other_count slice_of_nothing window_too_large wrong_channels
+        export with fixed shapes and check the graph with onnx.checker: add_shapes depth_to_parts expand_to_other group_zero matrix_depth product_depth rank_of_nine reshape_other_count signal_with_planes_of_weights slice_of_nothing three_dimensions window_too_large wrong_channels
         fix the shape, the batch to 1 (onnxruntime.tools.make_dynamic_shape_fixed): dynamic_batch
         fold batch normalisation into the layer before, so that one function serves all channels: functions_of_channels
         give every value its own name (onnx.checker finds such graphs): constant_twice name_of_the_image name_twice output_twice

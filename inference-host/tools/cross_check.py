@@ -162,6 +162,39 @@ def conv_deep():
     return g, [(g.gap(y, yq, U8), U8), (y, U8)]
 
 
+def signals(name, ty):
+    """Rows of the image as signals, [n, c, l]: convolutions and pools along one dimension."""
+    def build():
+        g = Graph(name, [1, 3, 5, 17], ty)
+        x = g.node("Reshape", ["image", g.const([3, 5, 17], np.int64)])
+        a, aq = g.qconv(x, g.quant(ty), (8, 5, 5), out=ty, strides=[2], pads=[1, 3], per_channel=True)
+        b, bq = g.qconv(a, aq, (8, 1, 3), out=ty, group=8, dilations=[2], pads=[2, 2])
+        b, bq = g.qconv(b, bq, (8, 8, 4), out=ty, auto_pad="SAME_UPPER")
+        p = g.node("MaxPool", [b], kernel_shape=[3], strides=[2], pads=[1, 1])
+        c, cq = g.qconv(p, bq, (6, 8, 1), out=ty)
+        y = g.quant(ty)
+        m = g.node("QLinearAveragePool", [c, *cq, *y], MS, channels_last=0, kernel_shape=[2], strides=[1], pads=[1, 0])
+        return g, [(g.gap(m, y, ty), ty), (m, ty), (b, ty)]
+    CASES.append(build)
+
+
+signals("signals_u8", U8)
+signals("signals_s8", S8)
+
+
+@case
+def signals_qdq():
+    g = Graph("signals_qdq", [1, 3, 5, 17], np.float32, normalise=NORMALISE)
+    quant, quant2, out = g.quant(U8, 0.0187, 114), g.quant(U8, 0.09, 20), g.quant(U8, 0.06, 7)
+    x = g.node("Reshape", [g.dq(g.q("image", quant), quant), g.const([3, 5, 17], np.int64)])
+    y = g.node("Conv", [x, *g.dq_weights((7, 5, 3), 0.0187, True)], kernel_shape=[3], strides=[2], pads=[1, 1])
+    y = g.dq(g.q(g.node("Relu", [y]), quant2), quant2)
+    y = g.dq(g.q(g.node("MaxPool", [y], kernel_shape=[2], strides=[2], ceil_mode=1), quant2), quant2)
+    y = g.node("Conv", [y, *g.dq_weights((9, 7, 2), 0.09)], kernel_shape=[2])
+    z = g.q(y, out)
+    return g, [(g.gap(z, out, U8), U8), (z, U8)]
+
+
 def matmul(name, ty, per_column):
     def build():
         g = Graph(name, [1, 3, 4, 12], ty)

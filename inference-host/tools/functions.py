@@ -204,6 +204,9 @@ def add(CASES, Graph, qdq_head):
         def build():
             g = Graph(name, [1, *shape], np.float32)
             x, s = qdq_head(g, U8, 1 / 255, 0)
+            if len(weights) == 3:
+                # Rows as signals.
+                x = g.node("Reshape", [x, g.const(shape, np.int64)])
             rows = weights[1] * kw.get("group", 1)
             w_scale = g.rng.uniform(0.001, 0.01, weights[1] if per_channel else ()).astype(np.float32)
             w = g.dq(g.const(g.weight(weights)), (g.const(w_scale), g.const(np.zeros(w_scale.shape, S8))),
@@ -223,6 +226,7 @@ def add(CASES, Graph, qdq_head):
                output_padding=[1, 1])
     transposed("transposed_4x4", (3, 4, 7), (3, 2, 4, 4), True, strides=[2, 2], pads=[1, 1, 1, 1])
     transposed("transposed_plain", (3, 5, 5), (3, 2, 3, 2), bias=False)
+    transposed("transposed_signals", (3, 5, 6), (5, 4, 5), True, strides=[3], pads=[2, 1], output_padding=[1])
     transposed("transposed_groups", (3, 5, 5), (3, 2, 3, 3), group=3, strides=[3, 2], pads=[0, 1, 1, 0])
     transposed("transposed_same", (3, 5, 4), (3, 2, 3, 3), strides=[2, 2], auto_pad="SAME_UPPER")
 

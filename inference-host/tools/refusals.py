@@ -42,6 +42,17 @@ def refused(root, Graph):
     def missing_constant(m):
         del m.graph.initializer[2]
 
+    def signal(name, shape, weights, **kw):
+        """A convolution over rows of the image as signals, or as whatever the shape says."""
+        g = Graph(name, [1, 3, 8, 8])
+        y, _ = g.qconv(g.node("Reshape", ["image", g.const(shape, np.int64)]), g.quant(U8), weights, **kw)
+        cases[name] = g.model([(y, U8)])
+
+    signal("signal_with_four_pads", [3, 8, 8], (2, 8, 3), pads=[1, 1, 1, 1])
+    signal("signal_with_two_strides", [3, 8, 8], (2, 8, 3), strides=[1, 1])
+    signal("signal_with_planes_of_weights", [3, 8, 8], (2, 8, 3, 1))
+    signal("three_dimensions", [1, 3, 2, 4, 8], (2, 3, 1, 1, 1))
+
     @changed
     def cycle(m):
         m.graph.node[0].input[0] = m.graph.node[1].output[0]

@@ -10,6 +10,7 @@ use aceso_types::ElementType;
 use super::{
     builder::{Builder, broadcast},
     value::{Curve, Operand, Target, Weights},
+    window,
 };
 use crate::{
     error::NodeFault,
@@ -95,7 +96,7 @@ pub(super) enum Rows {
 pub(super) type Moved = dyn Fn(&mut Builder, ValueId) -> Result<ValueId, NodeFault> + Send + Sync;
 
 impl Compute {
-    /// A convolution of `x` (`[n, c, h, w]`) with weights `[o, c / groups, kh, kw]`.
+    /// A convolution of `x` (`[n, c, h, w]` or `[n, c, l]`) with weights `[o, c / groups, kh, kw]` or `[o, c / groups, k]`.
     pub(super) fn conv(
         builder: &mut Builder,
         x: Operand,
@@ -106,7 +107,7 @@ impl Compute {
     ) -> Result<Self, NodeFault> {
         let (input, dims) = (builder.dims(x.id), &weights.source.dims);
         let (&[batch, channels, ..], &[outputs, depth, ..]) = (input, &dims[..]) else {
-            return Err(shape("convolutions are two-dimensional", input));
+            return Err(shape("convolutions are of planes or signals", input));
         };
         if groups == 0 || channels % groups != 0 || outputs % groups != 0 || depth != channels / groups {
             return Err(shape("weights do not fit the input's channels and the groups", dims));
@@ -123,7 +124,7 @@ impl Compute {
         check_filter(&filter, x_centre, &bias)?;
         let requant = Requant { scales: Vec::new(), bias, range: formula::Range::of(false, 0) };
         builder.hold(filter.held())?;
-        let dims = vec![batch, outputs, window.output[0], window.output[1]];
+        let dims = window::output(input, outputs, &window);
         let conv = ir::Conv { batch, groups, channels: depth, window, x: x_centre, filter, requant };
         Ok(Self::Conv { x, conv, scales: weights.scales, dims })
     }
@@ -213,20 +214,17 @@ impl Compute {
         window: Window,
         count_pad: bool,
     ) -> Result<Self, NodeFault> {
-        let &[batch, channels, ..] = builder.dims(x.id) else {
-            return Err(shape("pools are two-dimensional", builder.dims(x.id)));
+        let &[_, channels, ..] = builder.dims(x.id) else {
+            return Err(shape("pools are of planes or signals", builder.dims(x.id)));
         };
+        let dims = window::output(builder.dims(x.id), channels, &window);
         builder.hold(x.reals.len() as u64 * 1024)?;
-        let dims = vec![batch, channels, window.output[0], window.output[1]];
         Ok(Self::AveragePool { id: x.id, reals: x.reals.clone(), window, count_pad, dims })
     }
 
     /// The mean of each plane of what is no line of the integers: a window as large as the plane.
     pub(super) fn mean_of(builder: &mut Builder, x: &Curve) -> Result<Self, NodeFault> {
-        let &[_, _, height, width] = builder.dims(x.id) else {
-            return Err(shape("a mean over planes needs planes, [n, c, h, w]", builder.dims(x.id)));
-        };
-        let (kernel, one) = ([height, width], [1; 2]);
+        let (kernel, one) = (window::plane(builder.dims(x.id))?, [1; 2]);
         let window = Window { kernel, stride: one, dilation: one, pad: [0; 2], input: kernel, output: one };
         Self::average_pool(builder, x, window, false)
     }

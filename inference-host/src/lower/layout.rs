@@ -125,12 +125,11 @@ pub(super) fn max_pool(node: &Node<'_>, builder: &mut Builder) -> Result<Value, 
             return Err(NodeFault::Operand { operand: "X", reason: WIDE });
         }
         let (window, _) = window::pool_window(node, builder.dims(id))?;
-        let &[batch, channels, ..] = builder.dims(id) else {
-            return Err(shape("pools are two-dimensional", builder.dims(id)));
+        let &[_, channels, ..] = builder.dims(id) else {
+            return Err(shape("pools are of planes or signals", builder.dims(id)));
         };
-        let signed = builder.signed(id);
-        let op = Op::MaxPool(MaxPool { signed, channels, window });
-        builder.push(op, vec![id], signed, vec![batch, channels, window.output[0], window.output[1]])
+        let (signed, dims) = (builder.signed(id), window::output(builder.dims(id), channels, &window));
+        builder.push(Op::MaxPool(MaxPool { signed, channels, window }), vec![id], signed, dims)
     })
 }
 

@@ -36,8 +36,12 @@ pub(super) fn conv_of(
 ) -> Result<Compute, NodeFault> {
     let kernel = match weights.source.dims[..] {
         [_, _, height, width] if height > 0 && width > 0 => [height, width],
-        _ => return Err(shape("weights must be [o, c, h, w]", &weights.source.dims)),
+        [_, _, length] if length > 0 => [1, length],
+        _ => return Err(shape("weights must be [o, c, h, w], or [o, c, l]", &weights.source.dims)),
     };
+    if weights.source.dims.len() != builder.dims(x.id).len() {
+        return Err(shape("the weights' dimensions must be as many as the input's", &weights.source.dims));
+    }
     let window = window::window(node, builder.dims(x.id), Some(kernel))?;
     let groups = node.attributes.int("group")?.unwrap_or(1);
     let groups = usize::try_from(groups).unwrap_or(0);

@@ -1,7 +1,7 @@
 //! ConvTranspose as a convolution: each output is a sum over the taps that reach it, and which these are depends on its
 //! place modulo the stride. So one convolution computes all of these phases as channels of their own, with the weights
 //! of a phase side by side, and its results are put between each other. Where the stride does not divide the kernel, taps
-//! are filled up with weights that stand for zero.
+//! are filled up with weights that stand for zero. A signal, `[n, c, l]`, is a plane of one row.
 
 use std::sync::Arc;
 
@@ -22,24 +22,26 @@ use crate::{
 /// Largest stride, kernel or padding along one side.
 const SIDE_MAX: i64 = 64;
 
-/// ConvTranspose(X, W, B?), with weights `[c, o / groups, kh, kw]`.
+/// ConvTranspose(X, W, B?), with weights `[c, o / groups, kh, kw]` or `[c, o / groups, k]`.
 pub(super) fn conv_transpose(node: &Node<'_>, builder: &mut Builder, site: Site) -> Result<Value, NodeFault> {
     node.at_most(3)?;
     let x = node.operand(builder, 0, "X")?;
     let weights = node.real_weights(1, 1)?;
     let bias = node.real_bias(2, x.scale, &weights)?;
     let groups = node.attributes.int("group")?.unwrap_or(1);
-    let (&[batch, channels, height, width], &[inputs, outputs, kh, kw]) =
-        (builder.dims(x.id), &weights.source.dims[..])
-    else {
-        return Err(shape("convolutions are two-dimensional", &weights.source.dims));
+    let (batch, input, inputs, outputs, kernel, channels) = match (builder.dims(x.id), &weights.source.dims[..]) {
+        (&[batch, channels, height, width], &[inputs, outputs, kh, kw]) => {
+            (batch, [height, width], inputs, outputs, [kh, kw], channels)
+        }
+        (&[batch, channels, length], &[inputs, outputs, k]) => (batch, [1, length], inputs, outputs, [1, k], channels),
+        _ => return Err(shape("convolutions are of planes or signals", &weights.source.dims)),
     };
+    let signal = weights.source.dims.len() == 3;
     let groups = usize::try_from(groups).ok().filter(|&groups| groups > 0 && inputs % groups == 0);
     let Some(groups) = groups.filter(|_| inputs == channels && outputs > 0) else {
         return Err(shape("weights do not fit the input's channels and the groups", &weights.source.dims));
     };
-    let (kernel, input) = ([kh, kw], [height, width]);
-    let [stride, before, size] = geometry(node, kernel, input)?;
+    let [stride, before, size] = geometry(node, signal, kernel, input)?;
     let taps = [0, 1].map(|d| kernel[d].div_ceil(stride[d]));
     let rows = groups * stride[0] * stride[1] * outputs;
     // Weights, and scale, zero point and bias of each row.
@@ -77,27 +79,40 @@ pub(super) fn conv_transpose(node: &Node<'_>, builder: &mut Builder, site: Site)
         let id = builder.view(id, vec![batch, groups * outputs, whole[0], whole[1]])?;
         let part = |d: usize| (before[d]..before[d] + size[d]).collect::<Vec<_>>();
         // What lies beyond the last tap is nothing but the bias, which is what ONNX has there too.
-        builder.pick(id, vec![(0..batch).collect(), (0..groups * outputs).collect(), part(0), part(1)])
+        let id = builder.pick(id, vec![(0..batch).collect(), (0..groups * outputs).collect(), part(0), part(1)])?;
+        if signal { builder.view(id, vec![batch, groups * outputs, size[1]]) } else { Ok(id) }
     };
     Ok(pending(site, inner.then(interleaved)))
 }
 
 /// Strides, what is cut off above and to the left, and the size of the output.
-fn geometry(node: &Node<'_>, kernel: [usize; 2], input: [usize; 2]) -> Result<[[usize; 2]; 3], NodeFault> {
+fn geometry(
+    node: &Node<'_>,
+    signal: bool,
+    kernel: [usize; 2],
+    input: [usize; 2],
+) -> Result<[[usize; 2]; 3], NodeFault> {
     let fault = |attribute: &str, reason| NodeFault::Attribute { attribute: attribute.into(), reason };
+    // For a signal as if it were a plane: `row` is what its one row has.
+    let ints = |name: &str, row: i64| {
+        let given = node.attributes.ints(name)?;
+        let along =
+            |given: Vec<i64>| if signal { given.into_iter().flat_map(|along| [row, along]).collect() } else { given };
+        Ok::<_, NodeFault>(given.map(along))
+    };
     let side = |name: &str, given: i64, least: i64| {
         let fits = (least..=SIDE_MAX).contains(&given);
         usize::try_from(given).ok().filter(|_| fits).ok_or_else(|| fault(name, "is out of range"))
     };
-    let pair = |name: &str, missing: usize, least: i64| match node.attributes.ints(name)?.as_deref() {
+    let pair = |name: &str, missing: usize, least: i64| match ints(name, least)?.as_deref() {
         None => Ok([missing; 2]),
         Some(&[a, b]) => Ok([side(name, a, least)?, side(name, b, least)?]),
-        Some(_) => Err(fault(name, "must have two elements")),
+        Some(_) => Err(fault(name, "must have one element for each side")),
     };
     if pair("dilations", 1, 1)? != [1, 1] {
         return Err(fault("dilations", "must be 1"));
     }
-    if node.attributes.ints("kernel_shape")?.is_some_and(|given| !given.iter().copied().eq(kernel.map(|k| k as i64))) {
+    if ints("kernel_shape", 1)?.is_some_and(|given| !given.iter().copied().eq(kernel.map(|k| k as i64))) {
         return Err(fault("kernel_shape", "must be the weights'"));
     }
     let stride = pair("strides", 1, 1)?;
@@ -106,13 +121,13 @@ fn geometry(node: &Node<'_>, kernel: [usize; 2], input: [usize; 2]) -> Result<[[
         return Err(fault("output_padding", "must be smaller than the strides, and the kernel up to 64"));
     }
     let full = [0, 1].map(|d| (input[d] - 1) * stride[d] + kernel[d] + more[d]);
-    let wanted = match node.attributes.ints("output_shape")?.as_deref() {
+    let wanted = match ints("output_shape", 1)?.as_deref() {
         None => None,
         Some(&[h, w]) => Some([side("output_shape", h, 1).or(large(h)), side("output_shape", w, 1).or(large(w))]),
-        Some(_) => return Err(fault("output_shape", "must have two elements")),
+        Some(_) => return Err(fault("output_shape", "must have one element for each side")),
     };
     let mode = node.attributes.text("auto_pad")?.unwrap_or("NOTSET");
-    let pads = node.attributes.ints("pads")?;
+    let pads = ints("pads", 0)?;
     let (mut before, mut size) = ([0; 2], [0; 2]);
     for d in [0, 1] {
         let wanted = match (&wanted, mode) {
@@ -133,7 +148,7 @@ fn geometry(node: &Node<'_>, kernel: [usize; 2], input: [usize; 2]) -> Result<[[
                 let own = if d == 0 { [top, bottom] } else { [left, right] };
                 [side("pads", own[0], 0)?, side("pads", own[1], 0)?]
             }
-            _ => return Err(fault("pads", "must have four elements, and no auto_pad beside them")),
+            _ => return Err(fault("pads", "must have two elements for each side, and no auto_pad beside them")),
         };
         before[d] = cut[0];
         size[d] = full[d]

@@ -1,4 +1,5 @@
-//! Windows of convolutions and pools: kernel, strides, dilations, padding, and the output they give.
+//! Windows of convolutions and pools: kernel, strides, dilations, padding, and the output they give. Those over signals,
+//! `[n, c, l]`, are windows over planes of one row.
 
 use super::{compute::shape, node::Node};
 use crate::{error::NodeFault, ir::Window};
@@ -6,19 +7,35 @@ use crate::{error::NodeFault, ir::Window};
 /// Largest kernel, stride, dilation or padding along one side.
 const SIDE_MAX: i64 = 4096;
 
-/// A window over the planes of a tensor of shape `[n, c, h, w]`; `kernel` is the weights' where there are some.
+/// The sides of each plane of a tensor of shape `[n, c, h, w]`, or of each signal of `[n, c, l]`.
+pub(super) fn plane(dims: &[usize]) -> Result<[usize; 2], NodeFault> {
+    match *dims {
+        [_, _, length] => Ok([1, length]),
+        [_, _, height, width] => Ok([height, width]),
+        _ => Err(shape("the input must be planes, [n, c, h, w], or signals, [n, c, l]", dims)),
+    }
+}
+
+/// The shape of what a window gives for an input of this shape.
+pub(super) fn output(dims: &[usize], channels: usize, window: &Window) -> Vec<usize> {
+    let batch = dims.first().copied().unwrap_or(1);
+    let sides = window.output.iter().copied().skip(usize::from(dims.len() == 3));
+    [batch, channels].into_iter().chain(sides).collect()
+}
+
+/// A window over the planes of a tensor; `kernel` is the weights' where there are some.
 pub(super) fn window(node: &Node<'_>, dims: &[usize], kernel: Option<[usize; 2]>) -> Result<Window, NodeFault> {
     measured(node, dims, kernel).map(|(window, _)| window)
 }
 
 /// The window, and whether its last place ends within the padded input.
 fn measured(node: &Node<'_>, dims: &[usize], kernel: Option<[usize; 2]>) -> Result<(Window, bool), NodeFault> {
-    let &[_, _, height, width] = dims else {
-        return Err(shape("the input must be two-dimensional planes, [n, c, h, w]", dims));
-    };
-    let input = [height, width];
+    let input = plane(dims)?;
+    let signal = dims.len() == 3;
     let pair = |name: &str, missing: Option<[usize; 2]>, least: i64| match node.attributes.ints(name)?.as_deref() {
-        Some(&[a, b]) => Ok([side(name, a, least)?, side(name, b, least)?]),
+        Some(&[a, b]) if !signal => Ok([side(name, a, least)?, side(name, b, least)?]),
+        Some(&[only]) if signal => Ok([1, side(name, only, least)?]),
+        Some(_) if signal => Err(fault(name, "must have one element")),
         Some(_) => Err(fault(name, "must have two elements")),
         None => missing.ok_or_else(|| fault(name, "is left out")),
     };
@@ -29,7 +46,7 @@ fn measured(node: &Node<'_>, dims: &[usize], kernel: Option<[usize; 2]>) -> Resu
     let stride = pair("strides", Some([1, 1]), 1)?;
     let dilation = pair("dilations", Some([1, 1]), 1)?;
     let extent = [0, 1].map(|d| (given[d] - 1) * dilation[d] + 1);
-    let pads = padding(node, input, extent, stride)?;
+    let pads = padding(node, signal, input, extent, stride)?;
     // Only pools have it.
     let ceil = if kernel.is_none() { node.attributes.int("ceil_mode")?.unwrap_or(0) } else { 0 };
 
@@ -73,6 +90,7 @@ pub(super) fn pool_window(node: &Node<'_>, dims: &[usize]) -> Result<(Window, bo
 /// Top, left, bottom, right.
 fn padding(
     node: &Node<'_>,
+    signal: bool,
     input: [usize; 2],
     extent: [usize; 2],
     stride: [usize; 2],
@@ -85,13 +103,15 @@ fn padding(
     };
     match (mode, given.as_deref()) {
         ("NOTSET", None) | ("VALID", _) => Ok([0; 4]),
-        ("NOTSET", Some(&[top, left, bottom, right])) => {
+        ("NOTSET", Some(&[before, after])) if signal => Ok([0, side("pads", before, 0)?, 0, side("pads", after, 0)?]),
+        ("NOTSET", Some(&[top, left, bottom, right])) if !signal => {
             let mut pads = [0; 4];
             for (pad, given) in pads.iter_mut().zip([top, left, bottom, right]) {
                 *pad = side("pads", given, 0)?;
             }
             Ok(pads)
         }
+        ("NOTSET", Some(_)) if signal => Err(fault("pads", "must have two elements")),
         ("NOTSET", Some(_)) => Err(fault("pads", "must have four elements")),
         ("SAME_UPPER", _) => {
             let [h, w] = [same(0), same(1)];

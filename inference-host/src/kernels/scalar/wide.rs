@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     formula,
-    ir::{Arg, Cast, Chain, Product, Sums},
+    ir::{Arg, Cast, Chain, Link, Product, Sums},
     kernels::{Run, Scratch},
 };
 
@@ -30,56 +30,101 @@ impl Run for ProductSums {
     }
 }
 
+/// Elements of a chain that go through one link after the other.
+const BLOCK: usize = 256;
+
 impl Run for Chain {
+    #[inline(always)]
     fn run(&self, inputs: &[&[u8]], y: &mut [u8], _: &mut Scratch) {
-        for (at, (y, &x)) in y.iter_mut().zip(inputs[0].as_chunks::<SUM>().0).enumerate() {
-            let mut value = formula::whole_number(i32::from_le_bytes(x));
-            for link in &self.links {
-                value = formula::chained(link.step, value, link.values[at / link.inner % link.values.len()]);
-            }
-            *y = formula::byte(formula::quantise(value, self.scale, self.range));
+        let mut values = [0.0; BLOCK];
+        let blocks = y.chunks_mut(BLOCK).zip(inputs[0].as_chunks::<SUM>().0.chunks(BLOCK));
+        for (block, (y, x)) in blocks.enumerate() {
+            let values = &mut values[..y.len()];
+            values.iter_mut().zip(x).for_each(|(value, &x)| *value = formula::whole_number(i32::from_le_bytes(x)));
+            self.links.iter().for_each(|link| link.chain(block * BLOCK, values));
+            formula::quantise_row(values, self.scale, self.range, y);
         }
     }
 }
 
-/// An integer of this type, from its bytes.
-fn number(ty: ElementType, bytes: &[u8]) -> i64 {
-    // Filled up with the sign, or with zeros.
-    let top = bytes.last().copied().unwrap_or(0);
-    let sign = if ty != ElementType::U8 && top >= 0x80 { 0xff } else { 0 };
-    let mut whole = [sign; 8];
-    whole.iter_mut().zip(bytes).for_each(|(to, &from)| *to = from);
-    i64::from_le_bytes(whole)
+impl Link {
+    /// Takes the elements from this position on through the link, as many at a time as share an operand or have
+    /// operands in a row.
+    #[inline(always)]
+    fn chain(&self, mut at: usize, mut values: &mut [f32]) {
+        let positions = self.values.len();
+        while !values.is_empty() {
+            let place = at / self.inner % positions;
+            let count = match (positions, self.inner) {
+                (1, _) => values.len(),
+                (_, 1) => positions - place,
+                (_, inner) => inner - at % inner,
+            };
+            let (now, rest) = values.split_at_mut(count.min(values.len()));
+            let chained = |value: &mut f32, operand| *value = formula::chained(self.step, *value, operand);
+            if self.inner == 1 && positions > 1 {
+                now.iter_mut().zip(&self.values[place..]).for_each(|(value, &operand)| chained(value, operand));
+            } else {
+                now.iter_mut().for_each(|value| chained(value, self.values[place]));
+            }
+            (at, values) = (at + now.len(), rest);
+        }
+    }
 }
 
 impl Run for Arg {
+    #[inline(always)]
     fn run(&self, inputs: &[&[u8]], y: &mut [u8], _: &mut Scratch) {
-        let width = self.ty.width();
-        for (x, y) in inputs[0].chunks_exact(self.size * width).zip(y.as_chunks_mut().0) {
-            let (mut place, mut best) = (0u64, None);
-            for (at, x) in (0..).zip(x.chunks_exact(width)) {
-                let number = number(self.ty, x);
-                let better = best.is_none_or(|best| match (self.least, self.last) {
-                    (false, false) => number > best,
-                    (false, true) => number >= best,
-                    (true, false) => number < best,
-                    (true, true) => number <= best,
-                });
-                if better {
-                    (place, best) = (at, Some(number));
-                }
-            }
-            *y = place.to_le_bytes();
+        match self.ty {
+            ElementType::U8 => self.places(inputs[0], y, u8::from_le_bytes),
+            ElementType::I8 => self.places(inputs[0], y, i8::from_le_bytes),
+            ElementType::I32 => self.places(inputs[0], y, i32::from_le_bytes),
+            ElementType::I64 => self.places(inputs[0], y, i64::from_le_bytes),
+        }
+    }
+}
+
+impl Arg {
+    #[inline(always)]
+    fn places<const WIDTH: usize, T: Ord>(&self, x: &[u8], y: &mut [u8], number: impl Fn([u8; WIDTH]) -> T) {
+        for (x, y) in x.as_chunks().0.chunks_exact(self.size).zip(y.as_chunks_mut().0) {
+            let numbers = x.iter().map(|&x| number(x));
+            let best = if self.least { numbers.min() } else { numbers.max() };
+            let is_best = |&x: &[u8; WIDTH]| Some(number(x)) == best;
+            let place = if self.last { x.iter().rposition(is_best) } else { x.iter().position(is_best) };
+            // A row has an element, and one of them is the best.
+            *y = (place.unwrap_or_default() as u64).to_le_bytes();
         }
     }
 }
 
 impl Run for Cast {
+    #[inline(always)]
     fn run(&self, inputs: &[&[u8]], y: &mut [u8], _: &mut Scratch) {
-        let places = inputs[0].chunks_exact(self.from.width()).zip(y.chunks_exact_mut(self.to.width()));
-        for (x, y) in places {
-            let whole = number(self.from, x).to_le_bytes();
-            y.iter_mut().zip(whole).for_each(|(to, from)| *to = from);
+        match self.from {
+            ElementType::U8 => self.from(inputs[0], y, |x| i64::from(u8::from_le_bytes(x))),
+            ElementType::I8 => self.from(inputs[0], y, |x| i64::from(i8::from_le_bytes(x))),
+            ElementType::I32 => self.from(inputs[0], y, |x| i64::from(i32::from_le_bytes(x))),
+            ElementType::I64 => self.from(inputs[0], y, i64::from_le_bytes),
         }
     }
+}
+
+impl Cast {
+    #[inline(always)]
+    fn from<const WIDTH: usize>(&self, x: &[u8], y: &mut [u8], number: impl Fn([u8; WIDTH]) -> i64) {
+        let x = x.as_chunks().0.iter().map(|&x| number(x));
+        match self.to {
+            ElementType::U8 | ElementType::I8 => x.zip(y).for_each(|(x, y)| *y = x.to_le_bytes()[0]),
+            ElementType::I32 => x.zip(y.as_chunks_mut().0).for_each(|(x, y)| *y = low(x)),
+            ElementType::I64 => x.zip(y.as_chunks_mut().0).for_each(|(x, y)| *y = x.to_le_bytes()),
+        }
+    }
+}
+
+/// The low half of an integer.
+#[inline(always)]
+fn low(number: i64) -> [u8; 4] {
+    let [a, b, c, d, ..] = number.to_le_bytes();
+    [a, b, c, d]
 }

@@ -14,6 +14,9 @@ pub(super) fn prepare<L: Lanes>(op: Op) -> Box<dyn Run> {
     match op {
         Op::ChannelTable(op) => compiled::<L>(op),
         Op::Pair(op) => compiled::<L>(op),
+        Op::Chain(op) => compiled::<L>(op),
+        Op::Arg(op) => compiled::<L>(op),
+        Op::Cast(op) => compiled::<L>(op),
         Op::Softmax(op) => compiled::<L>(*op),
         Op::Normalise(op) => compiled::<L>(op),
         Op::Resize(op) => compiled::<L>(*op),

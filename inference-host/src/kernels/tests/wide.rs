@@ -103,7 +103,8 @@ proptest! {
 
     #[test]
     fn chains(
-        sums in prop::collection::vec(any::<i32>(), 1..60), inner in 1usize..5, signed in any::<bool>(), at in any::<u8>(),
+        // Elements go through a link 256 at a time.
+        sums in prop::collection::vec(any::<i32>(), 1..700), inner in prop_oneof![1usize..5, 100usize..400], signed in any::<bool>(), at in any::<u8>(),
     ) {
         let link = |step, values: &[f32]| Link { step, values: values.to_vec(), inner };
         let links = vec![
