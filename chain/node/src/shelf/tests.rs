@@ -49,7 +49,9 @@ fn packed(kernels: Kernels) -> (ModelId, Model, Vec<u8>) {
 fn run(model: &Model) -> Vec<Tensor> {
     let spec = &model.inputs()[0];
     let count = Tensor::bytes(spec.ty, &spec.dims).unwrap();
-    let image = Tensor::new(spec.ty, spec.dims.clone(), (0..count).map(|at| (at * 31 % 251) as u8).collect()).unwrap();
+    let image =
+        Tensor::new(spec.ty, spec.dims.clone(), (0..count).map(|at| u8::try_from(at * 31 % 251).unwrap()).collect())
+            .unwrap();
     model.run(&[image]).unwrap()
 }
 
