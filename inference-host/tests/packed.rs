@@ -1,5 +1,7 @@
 //! A packed model is the model: the same outputs, costs and words, and nothing else is taken for it.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod common;
 
 use std::{fs, path::Path};

@@ -76,6 +76,19 @@ impl Running {
         (asked, gas)
     }
 
+    /// Height and app hash, once no block follows.
+    fn rests(&self) -> [Value; 2] {
+        let (mut stands, mut since) = (self.stands(), Instant::now());
+        while since.elapsed() < Duration::from_millis(500) {
+            std::thread::sleep(Duration::from_millis(20));
+            let now = self.stands();
+            if now != stands {
+                (stands, since) = (now, Instant::now());
+            }
+        }
+        stands
+    }
+
     /// Height and app hash.
     fn stands(&self) -> [Value; 2] {
         let status = self.node.call("status", json!({})).unwrap();
@@ -114,6 +127,8 @@ impl Chain {
         let code = code.attribute("store_code", "code_id").unwrap().parse().unwrap();
         let made = send(client.msg_instantiate(&owner, code, "probe", &json!({})));
         let reader = made.attribute("instantiate", "_contract_address").unwrap().to_owned();
+        // It pays for what it reads.
+        send(client.msg_send(&owner, &reader, 1_000_000));
         let steps = json!([{"read": {"model": manifest.id(), "image": image, "purpose": "TREAT"}}]);
         (Self { home, fund, model: manifest.id(), reader, steps }, running)
     }
@@ -158,7 +173,7 @@ fn a_packed_model_is_taken_after_a_restart_and_a_changed_one_is_not() {
     wait("the file", || chain.file().exists().then_some(()));
     bytes[middle] ^= 0x10;
     assert_eq!(fs::read(chain.file()).unwrap(), bytes, "made anew, as it was");
-    let stands = running.stands();
+    let stands = running.rests();
     running.node.stop();
 
     // Executed from the beginning, with no packed model and with one, the blocks come to the same state.
@@ -168,7 +183,7 @@ fn a_packed_model_is_taken_after_a_restart_and_a_changed_one_is_not() {
         }
         fs::remove_dir_all(chain.home.path().join("data/state")).unwrap();
         let running = chain.start();
-        assert_eq!(running.stands(), stands);
+        assert_eq!(running.rests(), stands);
         wait("the file", || chain.file().exists().then_some(()));
         assert_eq!(running.ask(&chain), answer);
         running.node.stop();

@@ -49,7 +49,9 @@ fn packed(kernels: Kernels) -> (ModelId, Model, Vec<u8>) {
 fn run(model: &Model) -> Vec<Tensor> {
     let spec = &model.inputs()[0];
     let count = Tensor::bytes(spec.ty, &spec.dims).unwrap();
-    let image = Tensor::new(spec.ty, spec.dims.clone(), (0..count).map(|at| (at * 31 % 251) as u8).collect()).unwrap();
+    let image =
+        Tensor::new(spec.ty, spec.dims.clone(), (0..count).map(|at| u8::try_from(at * 31 % 251).unwrap()).collect())
+            .unwrap();
     model.run(&[image]).unwrap()
 }
 
@@ -87,7 +89,7 @@ fn no_byte_of_a_file_can_be_changed() {
         assert!(shelf.wants(&place.id), "{what}: it is made anew");
     };
     let last = good.len() - 1;
-    for at in (0..good.len()).step_by(997).chain([last - SEAL, last]) {
+    for at in (0..good.len()).step_by(97).chain([last - SEAL, last]) {
         let mut changed = good.clone();
         changed[at] ^= 1 << (at % 8);
         check(&changed, &format!("byte {at}"));
@@ -97,7 +99,7 @@ fn no_byte_of_a_file_can_be_changed() {
     }
     check(&[&good[..], b"x"].concat(), "one byte more");
     let refused = shelf.meters.refused.counted("seal");
-    assert!(refused > 100, "{refused}");
+    assert!(refused > 500, "{refused}");
     // What its seal holds for is still not taken for another model, nor by other kernels.
     fs::write(place.file(), &good).unwrap();
     let other = ModelId::default();
