@@ -30,7 +30,7 @@ const sealed = (): HTMLElement =>
     "p",
     { className: "note" },
     "Who learns what. The image is sealed before it leaves this browser; whom you name opens it, nobody else. " +
-      "Everyone learns: that there is a sealed file of yours, its length, whom you let open it and until when, and of each read " +
+      "Everyone learns: that there is a sealed file, in whose account’s name, its length, whom that account lets open it and until when, and of each read " +
       "which file, which model, who asked, and the payout. What came out is for everyone, for one bit of it, or for who holds the key, as you say below.",
   );
 

@@ -304,7 +304,7 @@ test("a store that guardians bring back has its accounts", async () => {
   await button(fresh, "Open the key store").click();
   await fresh.getByText("Your key store is back, and open.").waitFor();
   await go(fresh, "Sealed records");
-  for (const number of [1, 3, 4]) await fresh.locator(`#record-${number}`).getByText(owners[number]).waitFor();
+  for (const number of [1, 3, 4]) await fresh.locator(`#record-${number}`).getByText(owners[number], { exact: true }).waitFor();
   await button(fresh.locator("#record-1"), "Take grant 2 back").click();
   await fresh.getByText(/Grant 2 is taken back from the next transaction on/).waitFor();
   await fresh.context().close();

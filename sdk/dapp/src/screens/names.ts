@@ -74,7 +74,7 @@ function row(aceso: Aceso, { name, acts, sponsors }: Waiting, changed: () => Pro
     h("code", {}, address),
     h("span", {}, ": ", ...pays(aceso, sponsors), ". "),
     h("span", { className: "row" }, copy, ...(paid ? [] : [mine])),
-    paid ? null : h("span", { className: "soft" }, sentences.links.mine),
+    paid ? null : h("span", { className: "soft" }, `If you pay yourself: ${sentences.links.mine}`),
     says,
   );
 }
