@@ -18,7 +18,7 @@ use crate::{
     event::Event,
     gas::{self, Meter},
     host::{CALLS_MAX, Host},
-    store::{self, Entry, Part, Read, Write},
+    store::{self, Entry, Part, Range, Read, Write},
 };
 
 /// What the work is for.
@@ -178,6 +178,30 @@ impl<'a> Run<'a> {
 
     fn price(&mut self, price: (u64, u64), bytes: usize, what: &'static str) -> Result<(), Fault> {
         self.meter.spend_linear(price, bytes, what)
+    }
+
+    /// The first entries of a range, of which a few are read ahead before they are paid.
+    pub(crate) fn range(&mut self, component: &'static str, range: Range, limit: usize) -> Outcome<Vec<Entry>> {
+        const AHEAD: usize = 32;
+        let Range { start, end, order } = range;
+        let mut entries: Vec<Entry> = Vec::new();
+        if end.as_ref().is_some_and(|end| *end <= start) {
+            return Ok(entries);
+        }
+        while entries.len() < limit {
+            let after = entries.last().map(|(key, _)| key.as_slice());
+            let count = AHEAD.min(limit - entries.len());
+            let page = self.delta.page(component, Some(&start), end.as_deref(), order, after, count)?;
+            for (key, value) in &page {
+                self.price(gas::NEXT, key.len() + value.len(), "IterNextFlat")?;
+            }
+            let over = page.len() < count;
+            entries.extend(page);
+            if over {
+                break;
+            }
+        }
+        Ok(entries)
     }
 }
 

@@ -45,8 +45,16 @@ impl Part {
     }
 }
 
+/// The keys of a component from `start` on and before `end`, in `order`; none where they cross.
+#[derive(Clone, Debug)]
+pub(crate) struct Range {
+    pub(crate) start: Vec<u8>,
+    pub(crate) end: Option<Vec<u8>>,
+    pub(crate) order: Order,
+}
+
 /// The first key that does not begin with `prefix`; none if all larger keys do.
-fn prefix_end(prefix: &[u8]) -> Option<Vec<u8>> {
+pub(crate) fn prefix_end(prefix: &[u8]) -> Option<Vec<u8>> {
     let kept = prefix.iter().rposition(|&byte| byte != u8::MAX)?;
     let mut end = prefix[..=kept].to_vec();
     end[kept] += 1;

@@ -73,7 +73,7 @@ impl fmt::Debug for VmConfig {
     }
 }
 
-/// What this engine offers by itself: the ABI as of cosmwasm-std 2.2 with iterators, and inference. A chain with
+/// What this engine offers by itself: the ABI as of cosmwasm-std 3.0 with iterators, and inference. A chain with
 /// staking or IBC adds those.
 pub fn default_capabilities() -> BTreeSet<String> {
     let names = [
@@ -85,6 +85,7 @@ pub fn default_capabilities() -> BTreeSet<String> {
         "cosmwasm_2_0",
         "cosmwasm_2_1",
         "cosmwasm_2_2",
+        "cosmwasm_3_0",
         "aceso",
     ];
     names.map(Into::into).into()

@@ -70,6 +70,20 @@ pub fn asker() -> Vec<u8> {
     )
 }
 
+/// Keeps its message under the message itself. It wants what CosmWasm 3.0 has.
+pub fn keeper() -> Vec<u8> {
+    frame(
+        NOTHING,
+        r#"(import "env" "db_write" (func $db_write (param i32 i32)))"#,
+        r#"(func (export "requires_cosmwasm_3_0"))
+           (func (export "instantiate") (param i32 i32 i32) (result i32) (call $text))
+           (func (export "execute") (param i32 i32 i32) (result i32)
+             (call $db_write (local.get 2) (local.get 2))
+             (call $text))
+           (func (export "query") (param i32 i32) (result i32) (local.get 1))"#,
+    )
+}
+
 /// Answers with its own message, and keeps what it is told through `sudo` under `got`, to which it answers `answer`.
 pub fn listener(answer: &str) -> Vec<u8> {
     frame(

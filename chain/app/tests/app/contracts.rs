@@ -14,7 +14,7 @@ use tendermint::abci::types::ExecTxResult;
 
 use crate::{
     fixture::{Key, Net, RICH, alice, bob, code, coins, nobody, responses, sdk, told},
-    guests::{NOTHING, asker, echo, endless},
+    guests::{NOTHING, asker, echo, endless, keeper},
 };
 
 pub(crate) fn store(net: &mut Net, wasm: Vec<u8>) -> u64 {
@@ -344,6 +344,79 @@ fn contracts_ask_the_bank_and_each_other() {
     assert_eq!(said, json!({ "ok": { "error": "what it says: query wasm contract failed" } }));
     let trapped = ask(smart("no answer"));
     assert_eq!(trapped, json!({ "ok": { "error": "codespace: wasm, code: 29" } }));
+}
+
+/// As wasmd's `QueryRawRange` (x/wasm/keeper/keeper.go).
+#[test]
+fn contracts_look_through_the_rows_of_others() {
+    let mut net = Net::start();
+    let [code, other] = [asker(), keeper()].map(|wasm| store(&mut net, wasm));
+    let (contract, keeper) = (make(&mut net, code, "{}"), make(&mut net, other, "{}"));
+    for key in ["5", "30", "12", "4", "31"] {
+        assert!(execute(&mut net, &keeper, key).code.is_ok());
+    }
+    let mut heard = |of: &str, start: Value, end: Value, limit: u16, order: &str| -> Value {
+        let bound = |text: Value| text.as_str().map(base64);
+        let range = json!({
+            "contract_addr": of, "start": bound(start), "end": bound(end), "limit": limit, "order": order,
+        });
+        let result = execute(&mut net, &contract, &json!({ "wasm": { "raw_range": range } }).to_string());
+        assert!(result.code.is_ok(), "{}", result.log);
+        got(&net, &contract)
+    };
+    let mut rows = |start: Value, end: Value, limit: u16, order: &str| -> (Vec<String>, Option<String>) {
+        use base64::{Engine, engine::general_purpose::STANDARD};
+        let text = |value: &Value| String::from_utf8(STANDARD.decode(value.as_str().unwrap()).unwrap()).unwrap();
+        let heard = heard(&keeper, start, end, limit, order);
+        let data = STANDARD.decode(heard["ok"]["ok"].as_str().unwrap_or_else(|| panic!("{heard}"))).unwrap();
+        let answer: Value = serde_json::from_slice(&data).unwrap();
+        let row = |row: &Value| {
+            assert_eq!(row[0], row[1]);
+            text(&row[0])
+        };
+        let next = Some(&answer["next_key"]).filter(|key| !key.is_null()).map(text);
+        (answer["data"].as_array().unwrap().iter().map(row).collect(), next)
+    };
+    let none = Value::Null;
+    let all = ["12", "30", "31", "4", "5"].map(String::from);
+    assert_eq!(rows(none.clone(), none.clone(), 100, "ascending"), (all.to_vec(), None));
+    let down: Vec<String> = all.iter().rev().cloned().collect();
+    assert_eq!(rows(none.clone(), none.clone(), 5, "descending"), (down, None));
+    assert_eq!(rows(none.clone(), none.clone(), 2, "ascending"), (all[..2].to_vec(), Some("31".into())));
+    assert_eq!(rows("31".into(), none.clone(), 2, "ascending"), (all[2..4].to_vec(), Some("5".into())));
+    assert_eq!(rows("30".into(), "4".into(), 9, "ascending"), (all[1..3].to_vec(), None));
+    assert_eq!(
+        rows("30".into(), "5".into(), 2, "descending"),
+        (["4", "31"].map(String::from).to_vec(), Some("30".into()))
+    );
+    assert_eq!(rows(none.clone(), none.clone(), 0, "ascending"), (vec![], Some("12".into())));
+    for (start, end) in [("4", "30"), ("4", "4"), ("6", "7"), ("", "")] {
+        assert_eq!(rows(start.into(), end.into(), 9, "descending"), (vec![], None), "{start} {end}");
+    }
+    let answer = heard(&nobody().address(), none.clone(), none.clone(), 9, "ascending");
+    assert_eq!(answer, json!({ "ok": { "ok": base64(r#"{"data":[],"next_key":null}"#) } }));
+    let answer = heard("x", none.clone(), none.clone(), 9, "ascending");
+    assert_eq!(answer, json!({ "ok": { "error": "codespace: sdk, code: 7" } }));
+    let answer = heard(&keeper, none.clone(), none, 9, "sideways");
+    assert!(answer["error"]["invalid_request"]["error"].as_str().unwrap().contains("sideways"), "{answer}");
+}
+
+/// What one read costs is paid before the next.
+#[test]
+fn a_range_is_paid_row_by_row() {
+    let mut net = Net::start();
+    let [code, other] = [asker(), keeper()].map(|wasm| store(&mut net, wasm));
+    let (contract, keeper) = (make(&mut net, code, "{}"), make(&mut net, other, "{}"));
+    for key in 100..140 {
+        assert!(execute(&mut net, &keeper, &key.to_string()).code.is_ok());
+    }
+    let mut gas = |limit: u16| {
+        let range =
+            json!({ "contract_addr": keeper, "start": null, "end": null, "limit": limit, "order": "ascending" });
+        execute(&mut net, &contract, &json!({ "wasm": { "raw_range": range } }).to_string()).gas_used
+    };
+    let [none, ten, forty] = [0, 10, 40].map(&mut gas);
+    assert!(ten - none >= 10 * 30 && forty - ten >= 30 * 30, "{none} {ten} {forty}");
 }
 
 #[test]

@@ -4,11 +4,12 @@
 //! kind is told in the words of the contract that was asked, else by codespace and number, as in wasmd's
 //! `query_plugins.go`.
 
+use aceso_state::Order as StateOrder;
 use aceso_types::guest::AcesoQuery;
 use cosmwasm_std::{
     Addr, AllDenomMetadataResponse, BalanceResponse, BankQuery, Binary, Checksum, CodeInfoResponse, Coin,
-    ContractInfoResponse, ContractResult, DenomMetadata, DenomMetadataResponse, DenomUnit, GrpcQuery, QueryRequest,
-    SupplyResponse, SystemError, SystemResult, WasmQuery, coin,
+    ContractInfoResponse, ContractResult, DenomMetadata, DenomMetadataResponse, DenomUnit, GrpcQuery, Order,
+    QueryRequest, RawRangeResponse, SupplyResponse, SystemError, SystemResult, WasmQuery, coin,
 };
 use serde::{Deserialize, Serialize};
 
@@ -21,7 +22,7 @@ use crate::{
     error::{Outcome, Stop},
     query,
     run::Run,
-    store::{Part, Read},
+    store::{Part, Range, Read, prefix_end},
 };
 
 /// Coins of one account that a contract hears of at most.
@@ -161,6 +162,24 @@ fn wasm(run: &mut Run<'_>, query: WasmQuery) -> Outcome<Heard> {
             }
             let value = run.get(WASM, &[keys::state(address.as_str()), key.into()].concat())?;
             Ok(SystemResult::Ok(ContractResult::Ok(value.unwrap_or_default().into())))
+        }
+        WasmQuery::RawRange { contract_addr, start, end, limit, order } => {
+            let prefix = keys::state(run.chain.address(&contract_addr)?.as_str());
+            let bound = |key: Binary| [prefix.as_slice(), key.as_slice()].concat();
+            let range = Range {
+                start: start.map_or_else(|| prefix.clone(), bound),
+                end: end.map(bound).or_else(|| prefix_end(&prefix)),
+                order: match order {
+                    Order::Ascending => StateOrder::Ascending,
+                    Order::Descending => StateOrder::Descending,
+                },
+            };
+            // One more says where the next page begins.
+            let mut rows = run.range(WASM, range, usize::from(limit) + 1)?;
+            let own = |key: Vec<u8>| Binary::from(key.get(prefix.len()..).unwrap_or_default());
+            let next = if rows.len() > usize::from(limit) { rows.pop().map(|(key, _)| own(key)) } else { None };
+            let data = rows.into_iter().map(|(key, value)| (own(key), value.into()));
+            ok(&RawRangeResponse::new(data.collect(), next))
         }
         WasmQuery::ContractInfo { contract_addr } => {
             let address = run.chain.address(&contract_addr)?;
