@@ -217,7 +217,10 @@ fn each_frame_of_a_file_is_an_image() {
     assert_eq!((second.frame, second.pixels), (Frame::of_wire(2), Script::pixels(b"b")));
     assert_eq!((third.frame, third.pixels), (Frame::of_wire(3), Script::pixels(b"a")));
     assert!(matches!(stage.host.journal().last().unwrap().event, Event::Read { frame, .. } if frame == third.frame));
-    trapped(of(4), expect![[r#""#]]);
+    trapped(
+        of(4),
+        expect!["image bafkreiecqsoieywz6ebdikq5fsx6zdt4quz22lyxx2w5d32i3jbcmoklra: the image has no frame 4"],
+    );
 }
 
 #[test]

@@ -110,6 +110,9 @@ fn a_nodes_receipt_is_believed() {
                         ],
                     },
                 },
+                frame: Frame(
+                    1,
+                ),
                 pixels: Some(
                     PixelDigest(
                         a6eaa4e018549a2761e9a584d7c130d196789bcf0f9628d1fe6a09efa2fc5f6e,
