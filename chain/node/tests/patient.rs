@@ -41,6 +41,18 @@ fn a_patient_seals_grants_opens_and_seals_anew() {
     assert_eq!(told["outcome"]["findings"][0]["id"], *finding);
     assert_eq!((&told["read"], &told["members"]), (&Value::from(1), &Value::from(1)));
 
+    // The patient doubts it. The key is shown in the name of the record's account, which nothing ties to her.
+    let (job, file) = (told["job"].to_string(), ward.text("scan.png.sealed"));
+    let asking = ward.refused("patient", &["sealed", "dispute", &job]);
+    assert!(asking.contains("say --reveal if it shall"), "{asking}");
+    let others = ward.refused("physician", &["sealed", "dispute", &job, "--reveal"]);
+    assert!(others.contains("physician.keys"), "{others}");
+    ward.ok("sister", &["blob", "put", &file]);
+    let found = ward.ok("patient", &["sealed", "dispute", &job, "--reveal"]);
+    assert_eq!((&found["wrong"], &found["outcome"]), (&Value::from(false), &told["outcome"]), "{found}");
+    assert_eq!(found["sender"], ward.ok("patient", &["sealed", "records"])[0]["owner"]);
+    assert_ne!(found["sender"], ward.address("patient"));
+
     // The physician opens the record herself: the patient hands the sealed file over.
     ward.ok("physician", &["sealed", "keys", "new"]);
     ward.ok("physician", &["sealed", "keys", "register", "--days", "400"]);

@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use aceso_client::{Client, GasLimit, Key, any, random, sealed::Opens};
+use aceso_client::{Client, sealed::Opens};
 use aceso_types::{
-    msg::{MsgDisputeResponse, Recipient},
+    msg::Recipient,
     query::{GrantRow, JobRow, JobStatus, QueryConduct, QueryJob, QueryReader, QueryRecord, RecordRow},
     sealed::Outcome,
     signers::places,
@@ -77,25 +77,6 @@ fn secret(bytes: &[u8]) -> Result<SecretKey> {
     let length = raw.len();
     let raw: &[u8; 32] = raw.as_slice().try_into().ok().with_context(|| format!("it has {length} bytes, not 32"))?;
     Ok(SecretKey::from_bytes(raw)?)
-}
-
-/// Shows the point, and prints what everybody has found.
-pub(super) fn dispute(output: Output, client: &Client, key: &Key, job: u64, opens: &Opens<'_>) -> Result<()> {
-    let message = any(&opens.dispute(&client.chain().id, &client.address(key), job, &random()?));
-    let tx = client.send(key, vec![message], GasLimit::Auto)?;
-    let answer: MsgDisputeResponse = tx.response(0)?;
-    let found = Outcome::decode(&answer.outcome)?;
-    let object = json!({
-        "ok": true, "tx": tx.hash, "height": tx.height, "gas_used": tx.gas_used, "job": job, "wrong": answer.wrong,
-        "marked": answer.marked, "outcome": serde_json::to_value(&found)?,
-    });
-    output.print(&object, || {
-        let found = match answer.wrong {
-            true => format!("the members of job {job} have signed a false outcome: {} are marked", answer.marked),
-            false => format!("the members of job {job} have signed the true outcome"),
-        };
-        format!("{found}\nin block {} as {} for {} gas", tx.height, tx.hash, tx.gas_used)
-    })
 }
 
 fn get(client: &Client, job: u64) -> Result<JobRow> {

@@ -1,8 +1,6 @@
 //! `aceso sealed …`: which records are sealed, who was granted their keys, how that ends, and what became of jobs.
 
-use std::path::PathBuf;
-
-use aceso_types::query::{GrantRow, Page, QueryGrant, QueryGrants, QueryRecords, QueryReviews, RecordRow, ReviewRow};
+use aceso_types::query::{GrantRow, Page, QueryGrants, QueryRecords, QueryReviews, RecordRow, ReviewRow};
 use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
@@ -12,6 +10,7 @@ use super::{
     patient::{
         Desk,
         accounts::{Accounts, Collect, Execute, records},
+        dispute::Dispute,
         ending::{Retire, Revoke},
         glass::BreakGlass,
         grant::{Grant, Pass},
@@ -46,7 +45,7 @@ use crate::cli::Output;
   aceso sealed revoke aceso1…/3 --from patient.words
   aceso sealed retire 7 --from patient.words
   aceso sealed job 12
-  aceso sealed dispute 12 --key record-7.key --reveal --from patient.words
+  aceso sealed dispute 12 --reveal --from patient.words
 
 Each record has an account of its own, which follows from your keys; a sponsor pays its fees.
 What was taken back is not wrapped again and no committee reads under it; whoever opened it before still has what she saw.")]
@@ -111,25 +110,7 @@ enum Verb {
         /// The validator's number.
         number: u32,
     },
-    /// Shows a record's key, so that everybody computes a job again and marks who signed something else.
-    #[command(
-        after_help = "The sealed file must be an available blob: `aceso blob put FILE --from WORDS` makes it one.
-The key is the owner's of this record or, with --grant, the one for which that grant wraps it: 32 bytes, or 64 hexadecimal
-digits. Whoever sees the transaction can open every file of the record from then on, for good."
-    )]
-    Dispute {
-        /// The job's number.
-        job: u64,
-        /// A file with the secret key by which the record opens.
-        #[arg(long, value_name = "FILE")]
-        key: PathBuf,
-        /// The grant that wraps it for this key, such as aceso1…/3; without it the owner's registration is opened.
-        #[arg(long)]
-        grant: Option<String>,
-        /// That the record shall be open to everybody from now on.
-        #[arg(long)]
-        reveal: bool,
-    },
+    Dispute(Dispute),
 }
 
 impl Sealed {
@@ -180,26 +161,7 @@ impl Sealed {
             }
             Verb::Job { job } => job::show(output, &client, job),
             Verb::Conduct { number } => job::conduct(output, &client, number),
-            Verb::Dispute { job, ref key, ref grant, reveal } => {
-                let record = job::disputable(&client, job)?;
-                let grant = match grant {
-                    Some(grant) => {
-                        let (granter, number) = named(grant)?;
-                        let question = QueryGrant { granter: granter.into(), grant: number };
-                        Some(client.ask(&question)?.with_context(|| format!("there is no grant {grant}"))?)
-                    }
-                    None => None,
-                };
-                let secret = job::key(key)?;
-                let opens = job::opens(&client, &record, grant.as_ref(), &secret)?;
-                if !reveal {
-                    let (number, count) = (record.record, record.files.len());
-                    bail!(
-                        "this opens record {number} ({count} files) to everybody, for good; say --reveal if it shall"
-                    );
-                }
-                job::dispute(output, &client, &self.signer.key()?, job, &opens)
-            }
+            Verb::Dispute(dispute) => dispute.run(&desk()?),
         }
     }
 }

@@ -1,13 +1,14 @@
-//! `aceso sealed keys|accounts|seal|register|grant|pass|break-glass|request|result|open|reseal|…` and `aceso guardians`: what
+//! `aceso sealed keys|accounts|seal|register|grant|pass|break-glass|request|result|dispute|open|…` and `aceso guardians`: what
 //! patients, readers and guardians do with keys of their own, which stay on their machine.
 //!
 //! All keys of a person follow from one file, her [`keyring`], and so do the [`accounts`] in whose names her records stand: one
 //! for each, whose fees a sponsor pays. Files are sealed and opened here ([`seal`], [`open`]), the chain gets registrations and
-//! wraps with their proofs ([`grant`]) and hears when they end ([`ending`]), what was granted is asked for in [`request`], and
-//! what came of it is opened in [`result`]. In an emergency a key is asked for in public ([`glass`]). [`guardians`] deal the
+//! wraps with their proofs ([`grant`]) and hears when they end ([`ending`]), what was granted is asked for in [`request`],
+//! what came of it is opened in [`result`], and who doubts it has it computed again ([`dispute`]). In an emergency a key is asked for in public ([`glass`]). [`guardians`] deal the
 //! keyring's key. Nothing that a verb writes replaces a file that is there, but the keyring itself.
 
 pub(crate) mod accounts;
+pub(crate) mod dispute;
 pub(crate) mod ending;
 pub(crate) mod glass;
 pub(crate) mod grant;
