@@ -53,6 +53,9 @@ pub(crate) struct Job {
     fee: u64,
 }
 
+/// Owner, image, frame, model, finding.
+type Question = (String, BlobId, Frame, ModelId, String);
+
 /// What a chain keeps of sealed reads.
 #[derive(Default)]
 pub(crate) struct Jobs {
@@ -60,8 +63,8 @@ pub(crate) struct Jobs {
     committee: Committee,
     open: std::collections::BTreeMap<u64, Job>,
     last: u64,
-    /// Findings that are known: owner, image, frame, model, finding → answer, and the read that disclosed it.
-    bits: std::collections::BTreeMap<(String, BlobId, Frame, ModelId, String), (bool, ReadId)>,
+    /// Findings that are known: the answer, and the read that disclosed it.
+    bits: std::collections::BTreeMap<Question, (bool, ReadId)>,
     known: Vec<Callback>,
 }
 

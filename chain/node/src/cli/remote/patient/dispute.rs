@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use aceso_client::{any, random};
+use aceso_client::random;
 use aceso_types::{
     msg::MsgDisputeResponse,
     query::{GrantRow, RecordRow},
