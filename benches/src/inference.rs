@@ -1,10 +1,11 @@
 //! What does a run of a model cost, beside ONNX Runtime on one thread, and against what gas is priced for?
 //!
-//! `cargo xtask bench inference [--python PATH]`: the bundled model, and networks of the published shapes with weights from
+//! `cargo xtask bench inference [--python PATH] [--tract PATH]`: the bundled model, and networks of the published shapes with weights from
 //! a seed as onnxruntime quantises them, which `benches/peers/onnxruntime/families.py` writes. The two take turns, round by
 //! round, and medians of the time on the processor are compared, so that other work on the machine counts for neither; a
 //! ratio is printed only if both give the same bytes, or SPEC.md says why not. `PATH` is a Python with onnx, onnxruntime
-//! and numpy; without one there is no peer and only the bundled model.
+//! and numpy; without one there is no peer and only the bundled model. The other `PATH` is what `cargo build --release` makes
+//! in `benches/peers/tract`: tract's time stands beside, for the record.
 
 use std::{
     io::{BufRead, BufReader, Write},
@@ -15,7 +16,7 @@ use std::{
 
 use aceso_inference::{KernelSet, Kernels, Model, admit_with, meter};
 use aceso_types::{BlobId, ElementType, Manifest, Tensor, manifest::Onnx};
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Value, json};
 
 /// Networks and the side of their images.
@@ -35,7 +36,13 @@ const RUNS_MAX: u32 = 5000;
 /// Wasm gas of a second, as prices are meant.
 const GAS_PER_MS: f64 = 1e9;
 
-pub(crate) fn run(root: &Path, python: Option<PathBuf>, quick: bool, mut emit: impl FnMut(Value)) -> Result<()> {
+pub(crate) fn run(
+    root: &Path,
+    python: Option<PathBuf>,
+    tract: Option<PathBuf>,
+    quick: bool,
+    mut emit: impl FnMut(Value),
+) -> Result<()> {
     let bundled = root.join("models/pneumonia");
     let manifest: Manifest = serde_json::from_slice(&std::fs::read(bundled.join("manifest.json"))?)?;
     let folder = tempfile::tempdir()?;
@@ -53,7 +60,13 @@ pub(crate) fn run(root: &Path, python: Option<PathBuf>, quick: bool, mut emit: i
             }));
         }
     }
-    let mut peer = python.map(|python| Peer::start(root, &python)).transpose()?;
+    let serve = |python: PathBuf| {
+        let mut command = Command::new(python);
+        command.arg(root.join("benches/peers/onnxruntime/serve.py"));
+        Peer::start("ONNX Runtime, 1 thread", command)
+    };
+    let mut peer = python.map(serve).transpose()?;
+    let mut tract = tract.map(|path| Peer::start("tract, 1 thread", Command::new(path))).transpose()?;
     let rounds = if quick { 5 } else { 15 };
     for (name, path, side) in networks {
         let onnx = std::fs::read(&path)?;
@@ -64,7 +77,16 @@ pub(crate) fn run(root: &Path, python: Option<PathBuf>, quick: bool, mut emit: i
         if let Some(peer) = &mut peer {
             peer.load(&path, &manifest)?;
         }
-        network(&name, &onnx, &manifest, peer.as_mut(), rounds, &mut emit)?;
+        let mut other = None;
+        if let Some(tract) = &mut tract {
+            match tract.load(&path, &manifest) {
+                Ok(()) => other = Some(tract),
+                Err(error) => emit(json!({
+                    "bench": "inference", "case": format!("{name}: tract does not run it: {error}"), "unit": "",
+                })),
+            }
+        }
+        network(&name, &onnx, &manifest, [peer.as_mut(), other], rounds, &mut emit)?;
     }
     Ok(())
 }
@@ -85,7 +107,7 @@ fn network(
     name: &str,
     onnx: &[u8],
     manifest: &Manifest,
-    mut peer: Option<&mut Peer>,
+    [mut peer, mut other]: [Option<&mut Peer>; 2],
     rounds: usize,
     emit: &mut impl FnMut(Value),
 ) -> Result<()> {
@@ -98,9 +120,13 @@ fn network(
         let load = start.elapsed().as_secs_f64() * 1e3;
         let image = image(&model)?;
         let once = turn(&model, &image, 1)?;
-        let once_micros = Duration::from_secs_f64(once.seconds).as_micros().max(1);
-        let runs = u32::try_from(TURN.as_micros() / once_micros).unwrap_or(RUNS_MAX).clamp(1, RUNS_MAX);
+        let runs = runs_of(&once);
         let mut against = peer.as_deref_mut().filter(|_| index == 0);
+        // Its bytes are its own affair.
+        let mut beside = match other.as_deref_mut().filter(|_| index == 0) {
+            Some(other) => Some((runs_of(&other.run(1)?), other, Vec::new())),
+            None => None,
+        };
         let (mut ours, mut theirs, mut unexplained) = (Vec::new(), Vec::new(), false);
         for _ in 0..if set == KernelSet::Scalar { rounds.min(5) } else { rounds } {
             ours.push(turn(&model, &image, runs)?.seconds * 1e3);
@@ -108,6 +134,9 @@ fn network(
                 let turn = peer.run(runs)?;
                 unexplained |= turn.output != of_peer(&model, &once.output) && !DIFFERENT.contains(&name);
                 theirs.push(turn.seconds * 1e3);
+            }
+            if let Some((runs, other, times)) = &mut beside {
+                times.push(other.run(*runs)?.seconds * 1e3);
             }
         }
         let (ours, facts) = (median(ours), model.facts());
@@ -126,10 +155,20 @@ fn network(
         row(
             format!("{name}, run, {set}"),
             ours,
-            theirs.map(|theirs| (theirs, "ONNX Runtime, 1 thread")),
+            theirs.zip(against.as_ref().map(|peer| peer.name)),
             "ms",
             theirs.map(|theirs| theirs / ours),
         );
+        if let Some((_, other, times)) = beside {
+            let times = median(times);
+            row(
+                format!("{name}, run, {set}, for the record"),
+                ours,
+                Some((times, other.name)),
+                "ms",
+                Some(times / ours),
+            );
+        }
         row(format!("{name}, multiplications, {set}"), facts.macs as f64 / ours / 1e6, None, "GMAC/s", None);
         row(format!("{name}, admission, {set}"), load, None, "ms", None);
         if set == KernelSet::Avx2 {
@@ -138,6 +177,12 @@ fn network(
         }
     }
     Ok(())
+}
+
+/// As many runs as fill a turn.
+fn runs_of(once: &Turn) -> u32 {
+    let once_micros = Duration::from_secs_f64(once.seconds).as_micros().max(1);
+    u32::try_from(TURN.as_micros() / once_micros).unwrap_or(RUNS_MAX).clamp(1, RUNS_MAX)
 }
 
 struct Turn {
@@ -186,21 +231,21 @@ fn median(mut times: Vec<f64>) -> f64 {
     times.get(times.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
-/// ONNX Runtime in a process of its own, which waits while it is not asked.
+/// Another engine in a process of its own, which waits while it is not asked.
 struct Peer {
+    name: &'static str,
     process: Child,
     to: ChildStdin,
     from: BufReader<ChildStdout>,
 }
 
 impl Peer {
-    fn start(root: &Path, python: &Path) -> Result<Self> {
-        let mut command = Command::new(python);
-        command.arg(root.join("benches/peers/onnxruntime/serve.py")).stdin(Stdio::piped()).stdout(Stdio::piped());
-        let mut process = command.spawn().context("cannot start Python")?;
+    fn start(name: &'static str, mut command: Command) -> Result<Self> {
+        let started = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
+        let mut process = started.with_context(|| format!("cannot start {}", command.get_program().display()))?;
         let to = process.stdin.take().context("no pipe")?;
         let from = BufReader::new(process.stdout.take().context("no pipe")?);
-        Ok(Self { process, to, from })
+        Ok(Self { name, process, to, from })
     }
 
     fn load(&mut self, onnx: &Path, manifest: &Manifest) -> Result<()> {
@@ -222,8 +267,13 @@ impl Peer {
         writeln!(self.to, "{line}")?;
         let mut answer = String::new();
         self.from.read_line(&mut answer)?;
-        serde_json::from_str(&answer)
-            .context("ONNX Runtime did not answer: Python needs the packages onnxruntime and numpy")
+        let answer: Value = serde_json::from_str(&answer).with_context(|| {
+            format!("{} did not answer; Python needs the packages onnxruntime and numpy", self.name)
+        })?;
+        match answer["error"].as_str() {
+            Some(error) => bail!("{error}"),
+            None => Ok(answer),
+        }
     }
 }
 

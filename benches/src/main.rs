@@ -1,4 +1,4 @@
-//! What things cost. `cargo xtask bench NAME [--json] [--quick] [--record] [--data DIR] [--python PATH] [--boxo PATH]`.
+//! What things cost. `cargo xtask bench NAME [--json] [--quick] [--record] [--data DIR] [--python PATH] [--tract PATH] [--boxo PATH]`.
 //!
 //! Each bench hands out one JSON object per case: `{"bench","case","ours","peer","peer_name","unit","ratio"}`, where a
 //! ratio above 1 is better than the peer. Where there is no peer the stated must stands in its place, named "target";
@@ -28,7 +28,7 @@ const NAMES: [(&str, &str); 10] = [
     ("first", "calls, reads, transactions, blobs, builds"),
     ("accuracy", "the bundled models on their test splits; --record draws the cards' pictures anew"),
     ("grants", "proofs about keys, as the chain checks them"),
-    ("inference", "runs of models, beside ONNX Runtime with --python PATH"),
+    ("inference", "runs of models, beside ONNX Runtime with --python PATH and tract with --tract PATH"),
     ("seal", "records sealed and imported, beside boxo with --boxo PATH; grants"),
     // Its last cases are run by the program that makes networks.
     ("reads", "sealed reads: outcomes in a block, receipts checked without the chain, bytes kept; four validators"),
@@ -61,7 +61,7 @@ fn main() -> ExitCode {
 fn run() -> Result<()> {
     use lexopt::prelude::*;
     let (mut name, mut json, mut quick, mut record) = (None, false, false, false);
-    let (mut data, mut python, mut boxo) = (None, None, None);
+    let (mut data, mut python, mut tract, mut boxo) = (None, None, None, None);
     let mut parser = lexopt::Parser::from_env();
     while let Some(argument) = parser.next()? {
         match argument {
@@ -72,6 +72,7 @@ fn run() -> Result<()> {
             Long("data") => data = Some(PathBuf::from(parser.value()?)),
             Long("boxo") => boxo = Some(PathBuf::from(parser.value()?)),
             Long("python") => python = Some(PathBuf::from(parser.value()?)),
+            Long("tract") => tract = Some(PathBuf::from(parser.value()?)),
             other => return Err(other.unexpected().into()),
         }
     }
@@ -80,7 +81,7 @@ fn run() -> Result<()> {
         Some("first") => first::run(quick, emit),
         Some("accuracy") => accuracy::run(&aceso_test_support::repository(), data, record, emit),
         Some("grants") => grants::run(quick, emit),
-        Some("inference") => inference::run(&aceso_test_support::repository(), python, quick, emit),
+        Some("inference") => inference::run(&aceso_test_support::repository(), python, tract, quick, emit),
         Some("seal") => seal::run(tempfile::tempdir()?.path(), boxo, quick, emit),
         Some("reads") => {
             reads::run(quick, emit)?;
