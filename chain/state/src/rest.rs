@@ -91,7 +91,9 @@ impl Store {
     /// [`StateError::NoSpace`], [`StateError::Store`], [`StateError::Corrupt`].
     pub fn compact(&self) -> Result<(), StateError> {
         let _one_at_a_time = self.committing().lock().unwrap_or_else(PoisonError::into_inner);
-        let disk = Arc::new(self.head().disk.copied()?.take_place()?);
+        let copy = self.head().disk(self.dir())?.copied()?;
+        self.close_disk();
+        let disk = Arc::new(copy.take_place()?);
         self.set_head(read_head(disk)?);
         Ok(())
     }
@@ -106,8 +108,9 @@ impl Store {
     ) -> Result<(), StateError> {
         let oldest = oldest.unwrap_or(head.oldest);
         rows.put(Table::Meta, keys::META_HEAD.to_vec(), head_row(version, &root, oldest));
-        head.disk.write(version, rows)?;
-        let view = head.disk.view();
+        let disk = head.disk(self.dir())?;
+        disk.write(version, rows)?;
+        let view = disk.view();
         self.set_head(Head { view, version, root, oldest, ..head });
         Ok(())
     }

@@ -81,7 +81,7 @@ impl Store {
         if restoring.strong_count() > 0 {
             return Err(RestoreError::Busy);
         }
-        let disk = head.disk.beside(initial_rows(self.components()))?;
+        let disk = head.disk(self.dir())?.beside(initial_rows(self.components()))?;
         *restoring = Arc::downgrade(&only);
         Ok(Restore {
             manifest,
@@ -120,6 +120,7 @@ impl Store {
         rows.put(Table::Roots, keys::root(keys::APP, height), app.root.to_vec());
         rows.put(Table::Meta, keys::META_HEAD.to_vec(), head_row(height, &app.root, height));
         disk.write(height, rows)?;
+        self.close_disk();
         let disk = Arc::new(disk.take_place()?);
         self.set_head(read_head(disk)?);
         Ok(())

@@ -51,11 +51,19 @@ pub struct Store {
 /// The latest committed version, and where the next one goes.
 #[derive(Clone)]
 pub(crate) struct Head {
-    pub(crate) disk: Arc<Disk>,
+    /// None while another store is put in this one's place, and for good if that fails.
+    pub(crate) disk: Option<Arc<Disk>>,
     pub(crate) view: View,
     pub(crate) version: u64,
     pub(crate) root: [u8; 32],
     pub(crate) oldest: u64,
+}
+
+impl Head {
+    pub(crate) fn disk(&self, dir: &Path) -> Result<&Arc<Disk>, StateError> {
+        let closed = || StateError::Store { path: dir.into(), source: "it was closed to be replaced".into() };
+        self.disk.as_ref().ok_or_else(closed)
+    }
 }
 
 impl Store {
@@ -140,8 +148,9 @@ impl Store {
         let before = if parent.0 == 0 { version - 1 } else { head.oldest };
         let oldest = prune(&head.view, before, version.saturating_sub(self.keep), VERSIONS_PER_COMMIT, &mut rows)?;
         rows.put(Table::Meta, keys::META_HEAD.to_vec(), head_row(version, &root, oldest));
-        head.disk.write(version, rows)?;
-        let view = head.disk.view();
+        let disk = head.disk(&self.dir)?;
+        disk.write(version, rows)?;
+        let view = disk.view();
         self.set_head(Head { view, version, root, oldest, ..head });
         Ok(())
     }
@@ -157,6 +166,16 @@ impl Store {
 
     pub(crate) fn set_head(&self, head: Head) {
         *self.head.write().unwrap_or_else(PoisonError::into_inner) = head;
+    }
+
+    /// Closes the disk, so that another one can take its place: what merges its files beside knows them by their names, which
+    /// are the other one's then. Snapshots go on reading. Waits for who is staging.
+    pub(crate) fn close_disk(&self) {
+        let mut disk = self.head.write().unwrap_or_else(PoisonError::into_inner).disk.take();
+        while let Some(shared) = disk.and_then(|disk| Arc::try_unwrap(disk).err()) {
+            disk = Some(shared);
+            std::thread::yield_now();
+        }
     }
 
     pub(crate) fn components(&self) -> &[&'static str] {
@@ -234,7 +253,7 @@ fn check_layout(view: &View, components: &[&str]) -> Result<(), StateError> {
 pub(crate) fn read_head(disk: Arc<Disk>) -> Result<Head, StateError> {
     let view = disk.view();
     let Some(meta) = view.get(Table::Meta, keys::META_HEAD)? else {
-        return Ok(Head { disk, view, version: 0, root: EMPTY_ROOT, oldest: 0 });
+        return Ok(Head { disk: Some(disk), view, version: 0, root: EMPTY_ROOT, oldest: 0 });
     };
     let broken = || StateError::corrupt(format!("the head has {} bytes", meta.len()));
     let (version, rest) = meta.split_first_chunk::<8>().ok_or_else(broken)?;
@@ -244,5 +263,5 @@ pub(crate) fn read_head(disk: Arc<Disk>) -> Result<Head, StateError> {
     if root_at(&view, keys::APP, version)?.map(|(_, root)| root) != Some(root) {
         return Err(StateError::corrupt(format!("the app tree does not have the root of height {version}")));
     }
-    Ok(Head { disk, view, version, root, oldest })
+    Ok(Head { disk: Some(disk), view, version, root, oldest })
 }
