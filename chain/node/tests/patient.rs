@@ -48,9 +48,13 @@ fn a_patient_seals_grants_opens_and_seals_anew() {
     let others = ward.refused("physician", &["sealed", "dispute", &job, "--reveal"]);
     assert!(others.contains("physician.keys"), "{others}");
     ward.ok("sister", &["blob", "put", &file]);
+    let poor = ward.refused("patient", &["sealed", "dispute", &job, "--reveal"]);
+    assert!(poor.contains("read fee not covered"), "{poor}");
+    let owner = ward.ok("patient", &["sealed", "records"])[0]["owner"].as_str().unwrap().to_owned();
+    ward.ok("sister", &["tx", "send", &owner, "1000uaceso"]);
     let found = ward.ok("patient", &["sealed", "dispute", &job, "--reveal"]);
     assert_eq!((&found["wrong"], &found["outcome"]), (&Value::from(false), &told["outcome"]), "{found}");
-    assert_eq!(found["sender"], ward.ok("patient", &["sealed", "records"])[0]["owner"]);
+    assert_eq!(found["sender"], owner);
     assert_ne!(found["sender"], ward.address("patient"));
 
     // The physician opens the record herself: the patient hands the sealed file over.

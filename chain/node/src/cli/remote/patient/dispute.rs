@@ -20,8 +20,8 @@ use crate::cli::remote::job;
 #[derive(Args, Debug)]
 #[command(after_help = "The sealed file must be an available blob: `aceso blob put FILE --from WORDS` makes it one.
 The key is that of a record of yours, in whose account's name it is shown; with --grant the one that was granted to you. With
---key it is one that your keyring does not have: 32 bytes, or 64 hexadecimal digits. Whoever sees the transaction can open every
-file of the record from then on, for good.")]
+--key it is one that your keyring does not have: 32 bytes, or 64 hexadecimal digits. The account in whose name it is shown pays
+what the model costs once more. Whoever sees the transaction can open every file of the record from then on, for good.")]
 pub(crate) struct Dispute {
     /// The job's number.
     job: u64,
