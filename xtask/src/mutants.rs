@@ -86,7 +86,7 @@ const MUTANTS: &[Mutant] = &[
         noticed: "claim on an image already paid, by the same CID",
         contract: "insurance",
         file: COUNTER,
-        check: "    image_not_paid_before(deps.storage, &policy, image, model)?;\n",
+        check: "    image_not_paid_before(deps.storage, &policy, picture, model)?;\n",
         becomes: "    let _ = image_not_paid_before;\n",
     },
     Mutant {
