@@ -71,6 +71,8 @@ export function claiming(
   const none = h("p", { className: "soft" }, "No policy of this patient pays for reads of sealed images.");
   const element = h("div", {}, h("h4", {}, "Have an insurer pay"), none, claim);
   claim.addEventListener("input", tell);
+  // Neither is true before the policies are known.
+  [none.hidden, claim.hidden] = [true, true];
   return {
     element,
     refresh(policies, names) {
