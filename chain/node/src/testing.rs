@@ -44,12 +44,19 @@ pub(crate) struct Counter {
     pending: Mutex<Option<Disk>>,
     /// When set, Commit fails: the process "dies" between execution and commit.
     pub(crate) dies_in_commit: std::sync::atomic::AtomicBool,
+    /// The block that an upgrade is due at which nobody knows; 0 for none.
+    upgrade_at: u64,
 }
 
 impl Counter {
     /// The application over a disk that another one has written.
     pub(crate) fn over(disk: &Arc<Mutex<Disk>>) -> Self {
         Self { disk: Arc::clone(disk), ..Self::default() }
+    }
+
+    /// The application that does not know the upgrade of a block.
+    pub(crate) fn halting(upgrade_at: u64) -> Self {
+        Self { upgrade_at, ..Self::default() }
     }
 
     /// The height on the disk.
@@ -106,6 +113,10 @@ impl Application for Counter {
     }
 
     fn finalize_block(&self, request: request::FinalizeBlock) -> Result<response::FinalizeBlock, Fault> {
+        let height = request.height.value();
+        if height == self.upgrade_at {
+            return Err(aceso_app::AppError::UpgradeDue { name: "unknown".into(), height, info: String::new() }.into());
+        }
         let mut next = self.disk.lock().unwrap().clone();
         if next.height + 1 != request.height.value() {
             return Err(format!("block {} after {}", request.height, next.height).into());

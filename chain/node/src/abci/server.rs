@@ -10,6 +10,7 @@ use std::{
     time::Duration,
 };
 
+use aceso_app::AppError;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpListener, UnixListener},
@@ -25,6 +26,11 @@ use super::{
     snapshot::Snapshot,
 };
 use crate::{application::Fault, metrics::meters::Queues};
+
+/// How long a node that halts before an upgrade lets its engine go on: the block is decided as soon as two thirds of the
+/// power have said so, and who halts at that instant still has the votes that the others need to come to the same block.
+/// Without them they wait at the block before, in good order, until the others run again.
+const FAREWELL: Duration = if cfg!(test) { Duration::from_secs(1) } else { Duration::from_secs(10) };
 
 /// Connections at the same time. CometBFT holds four, and four more while it is started again.
 const CONNECTIONS_MAX: usize = 32;
@@ -108,8 +114,10 @@ pub(crate) async fn serve(
     let (faults, mut failed) = mpsc::unbounded_channel();
     let start = |source| ServerError::Thread(source);
     let lanes = Arc::new(Lanes {
-        consensus: Lane::start("abci-consensus", queues.of("consensus"), faults.clone(), move |r| consensus.answer(r))
-            .map_err(start)?,
+        consensus: Lane::start("abci-consensus", queues.of("consensus"), faults.clone(), move |r| {
+            consensus.answer(r).inspect_err(farewell)
+        })
+        .map_err(start)?,
         mempool: Lane::start("abci-mempool", queues.of("mempool"), faults.clone(), move |r| mempool.answer(r))
             .map_err(start)?,
         info: Lane::start("abci-info", queues.of("info"), faults.clone(), move |r| info.answer(r)).map_err(start)?,
@@ -125,6 +133,14 @@ pub(crate) async fn serve(
     tokio::select! {
         Some(fault) = failed.recv() => Err(ServerError::Application(fault.into())),
         ended = listening => ended.map_err(|source| ServerError::Bind { address: address.to_string(), source }),
+    }
+}
+
+/// Holds back the end of a node that halts before an upgrade; it does no harm where nobody needs it.
+fn farewell(fault: &Fault) {
+    if let Some(due @ AppError::UpgradeDue { .. }) = fault.downcast_ref() {
+        tracing::error!("halting in {} s, when the other validators have this one's votes: {due}", FAREWELL.as_secs());
+        std::thread::sleep(FAREWELL);
     }
 }
 
@@ -352,6 +368,39 @@ pub(super) mod tests {
         let offered = ask(&mut stream, pb::request::Value::ListSnapshots(Default::default())).await;
         assert!(matches!(offered, pb::response::Value::ListSnapshots(list) if list.snapshots.is_empty()));
         server.abort();
+    }
+
+    #[tokio::test]
+    async fn the_engine_goes_on_for_a_while_before_an_upgrade() {
+        let home = tempfile::tempdir().unwrap();
+        let rig = chain(home.path());
+        let path = home.path().join("abci.sock");
+        let app = Arc::new(Counter::halting(1));
+        let consensus = Consensus::new(app.clone(), Arc::new(Here));
+        let (mempool, info) = (Mempool::new(app.clone()), Info::new(app.clone()));
+        let serving = serve(
+            Address::Unix(path.clone()),
+            consensus,
+            mempool,
+            info,
+            Snapshot::new(app.clone()),
+            Default::default(),
+        );
+        let server = tokio::spawn(serving);
+        let (mut decides, mut asks) = (connect(&path).await, connect(&path).await);
+        ask(&mut decides, pb::request::Value::InitChain(init_chain().into())).await;
+        let begun = std::time::Instant::now();
+        let request = finalize_request(&rig.node.store, 1).unwrap();
+        let block = pb::Request { value: Some(pb::request::Value::FinalizeBlock(request.into())) };
+        decides.write_all(&block.encode_length_delimited_to_vec()).await.unwrap();
+        while begun.elapsed() < FAREWELL / 2 {
+            let info = ask(&mut asks, pb::request::Value::Info(Default::default())).await;
+            assert!(matches!(info, pb::response::Value::Info(_)));
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        let ended = server.await.unwrap().unwrap_err().to_string();
+        assert!(begun.elapsed() >= FAREWELL && ended.contains("this binary does not know it"), "{ended}");
+        assert_eq!(app.height(), 0);
     }
 
     #[tokio::test]
