@@ -229,6 +229,7 @@ impl App {
             reopen: config.reopen,
             models: ModelCache::new(config.model_cache_bytes, config.kernels, config.shelf),
             good_signatures: Default::default(),
+            looking: Default::default(),
         };
         upgrade::check_start(&mut View(store.snapshot()), store.latest().0, config.upgrades)?;
         let chain = Chain::load(&mut View(store.snapshot())).map_err(halted)?;

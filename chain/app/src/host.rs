@@ -94,6 +94,8 @@ pub struct Shown<'a> {
     pub modality: &'a str,
     /// The body part, likewise.
     pub body_part: &'a str,
+    /// What decoding its dearest frame may take, as registered.
+    pub effort: u64,
     /// The pixels that an institution vouches for.
     pub vouched: Option<PixelDigest>,
     /// The content point that the record's ciphertexts hold, 48 bytes, whatever its registration commits to.
@@ -110,6 +112,8 @@ pub(crate) struct Host {
     pub(crate) reopen: &'static dyn Reopen,
     pub(crate) models: ModelCache,
     pub(crate) good_signatures: GoodSignatures,
+    /// Held by a question while it decodes an image: one at a time, so that strangers who ask take the memory of one.
+    pub(crate) looking: Mutex<()>,
 }
 
 /// Runs work on a stack that holds as many contracts inside each other as the rules allow.

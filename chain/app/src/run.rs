@@ -294,6 +294,7 @@ pub(crate) mod tests {
             reopen: &Nothing,
             models: ModelCache::new(0, Default::default(), None),
             good_signatures: Default::default(),
+            looking: Default::default(),
         };
         let chain = Arc::new(Chain::named("chain"));
         let mut delta = Delta::new(store.snapshot());

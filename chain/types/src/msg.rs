@@ -120,6 +120,10 @@ pub struct MsgRegisterImage {
     /// An institution's word for the image.
     #[prost(message, optional, tag = "8")]
     pub origin: Option<SignedOrigin>,
+    /// What decoding its dearest frame takes, in passes over a sample (`inference-host/IMAGE.md`, Effort); zero for what every
+    /// file may take. Reads are paid by it, and a file that takes more is refused.
+    #[prost(uint64, tag = "9")]
+    pub effort: u64,
 }
 
 /// [`crate::guest::Origin`] with its signature.
@@ -281,9 +285,10 @@ mod tests {
                 public_key: vec![4],
                 signature: vec![5],
             }),
+            effort: 9,
         };
         let bytes = image.encode_to_vec();
-        expect_test::expect!["0a016f120163180320042a016732016d3a016242120a01691201011a01022201032a0104320105"]
+        expect_test::expect!["0a016f120163180320042a016732016d3a016242120a01691201011a01022201032a01043201054809"]
             .assert_eq(&hex::encode(&bytes));
         assert_eq!(MsgRegisterImage::decode(&bytes[..]), Ok(image));
         let attest = MsgAttest {

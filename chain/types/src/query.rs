@@ -229,6 +229,9 @@ pub struct ImageRow {
     /// Height of the registration.
     #[prost(uint64, tag = "8")]
     pub height: u64,
+    /// What decoding its dearest frame may take, as registered.
+    #[prost(uint64, tag = "9")]
+    pub effort: u64,
 }
 
 /// Images.

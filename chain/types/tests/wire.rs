@@ -20,7 +20,7 @@ fn t(tag: u8) -> String {
 }
 
 fn file() -> SealedFile {
-    SealedFile { cid: t(1), size: 2, modality: t(3), body_part: t(4) }
+    SealedFile { cid: t(1), size: 2, modality: t(3), body_part: t(4), effort: 5 }
 }
 
 fn origin() -> SignedOrigin {

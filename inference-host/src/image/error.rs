@@ -31,6 +31,14 @@ pub enum ImageError {
         /// Most samples that are decoded.
         max: u64,
     },
+    /// A frame that takes more to decode than [`super::Limits::effort`].
+    #[error(
+        "decoding the frame takes more effort than {max}; an image like it is registered with the effort that it takes"
+    )]
+    Effort {
+        /// Most that is allowed.
+        max: u64,
+    },
     /// A side that no image has.
     #[error("an image has sides of 1 to 65535 pixels, not {width}×{height}")]
     Side {

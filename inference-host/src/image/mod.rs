@@ -37,11 +37,28 @@ pub struct Limits {
     pub bytes: usize,
     /// Most samples (width × height × channels) that an image may have.
     pub samples: u64,
+    /// Most effort that its frame may take (`IMAGE.md`, Effort). By default as much as samples can take.
+    pub effort: u64,
 }
+
+/// The effort that every image may take, whatever was registered: some 40 ms, four million native samples.
+pub const EFFORT_FREE: u64 = 1 << 22;
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { bytes: 64 << 20, samples: 16 << 20 }
+        Self { bytes: 64 << 20, samples: 16 << 20, effort: u64::MAX }
+    }
+}
+
+impl Limits {
+    /// What a file may take that was registered with an effort.
+    pub fn registered(effort: u64) -> Self {
+        Self { effort: effort.max(EFFORT_FREE), ..Self::default() }
+    }
+
+    /// An effort, if it may be made.
+    fn afford(self, effort: u64) -> Result<u64, ImageError> {
+        if effort <= self.effort { Ok(effort) } else { Err(ImageError::Effort { max: self.effort }) }
     }
 }
 
@@ -81,6 +98,7 @@ pub struct Image {
     voi: Voi,
     modality: Option<String>,
     body_part: Option<String>,
+    effort: u64,
 }
 
 /// Reads a file's first frame.
@@ -112,6 +130,27 @@ pub fn decode_frame(bytes: &[u8], frame: Frame, limits: Limits) -> Result<Image,
     };
     alone(frame)?;
     decode(bytes, limits)
+}
+
+/// The effort with which a file is to be registered: that of its dearest frame, rounded up to a power of two so that it tells
+/// no more of a picture than its size does; zero where none takes more than [`EFFORT_FREE`].
+///
+/// # Errors
+///
+/// As [`decode_frame`], of any of its frames.
+pub fn effort(bytes: &[u8], limits: Limits) -> Result<u64, ImageError> {
+    let mut most = decode(bytes, limits)?.effort;
+    if most == 0 {
+        return Ok(0);
+    }
+    for frame in (2..).map_while(Frame::new) {
+        match decode_frame(bytes, frame, limits) {
+            Ok(image) => most = most.max(image.effort),
+            Err(ImageError::Frame { .. }) => break,
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(if most > EFFORT_FREE { most.checked_next_power_of_two().unwrap_or(u64::MAX) } else { 0 })
 }
 
 /// Refuses a frame of a file that has one.
@@ -148,6 +187,11 @@ impl Image {
     /// Whether stored values may be negative.
     pub fn signed(&self) -> bool {
         matches!(self.values, Values::I16(_))
+    }
+
+    /// What decoding it and making an identity and a tensor of it takes (`IMAGE.md`, Effort).
+    pub fn effort(&self) -> u64 {
+        self.effort
     }
 
     /// Modality that the file itself names.

@@ -8,6 +8,8 @@ use png::{BitDepth, ColorType, Decoder, Transformations};
 use super::{Format, Image, ImageError, Limits, pixels::Values, samples_within, window::Voi};
 
 pub(super) const MAGIC: &[u8] = b"\x89PNG\r\n\x1a\n";
+/// What a sample takes (`IMAGE.md`, Effort).
+const SAMPLE_EFFORT: u64 = 2;
 
 pub(super) fn decode(bytes: &[u8], limits: Limits) -> Result<Image, ImageError> {
     // The decoder's own buffers: two rows, and chunks that it keeps.
@@ -35,6 +37,7 @@ pub(super) fn decode(bytes: &[u8], limits: Limits) -> Result<Image, ImageError> 
         ColorType::Indexed => return Err(ImageError::Png("the palette was not expanded".into())),
     };
     let all = samples_within(width, height, samples, limits)?;
+    let effort = limits.afford(SAMPLE_EFFORT * all as u64)?;
     let mut raw = vec![0; reader.output_buffer_size().ok_or_else(|| ImageError::Png("no size".into()))?];
     reader.next_frame(&mut raw).map_err(refused)?;
     reader.finish().map_err(refused)?;
@@ -65,6 +68,7 @@ pub(super) fn decode(bytes: &[u8], limits: Limits) -> Result<Image, ImageError> 
         voi: Voi::Absent,
         modality: None,
         body_part: None,
+        effort,
     })
 }
 

@@ -3,7 +3,7 @@
 
 use std::{fmt::Write, path::Path};
 
-use aceso_inference::image::{Format, ImageError, Limits, decode, decode_frame};
+use aceso_inference::image::{EFFORT_FREE, Format, ImageError, Limits, decode, decode_frame, effort};
 use aceso_types::Frame;
 use expect_test::expect;
 
@@ -604,4 +604,74 @@ fn a_claim_costs_nothing() {
     let large = Golden { width: 1023, height: 1023, bytes: many, ..golden("bits_8.j2k") };
     expect!["the JPEG 2000 codestream is refused at byte 133: it has too many precincts, code blocks and layers"]
         .assert_eq(&refusal(&large.wrapped()));
+}
+
+/// A codestream whose every packet is empty: a picture of one grey, of any size in a hundred bytes.
+fn blank(side: u32) -> Vec<u8> {
+    let marker = |code: u8, body: &[u8]| {
+        [&[0xff, code], &u16::try_from(body.len() + 2).unwrap().to_be_bytes()[..], body].concat()
+    };
+    let side = side.to_be_bytes();
+    let size = [&[0, 0][..], &side, &side, &[0; 8], &side, &side, &[0; 8], &[0, 1, 7, 1, 1]].concat();
+    // One layer, five levels, blocks of 64 × 64, reversible; each band's exponent.
+    let style = [0, 0, 0, 1, 0, 5, 4, 4, 0, 1];
+    let steps = [&[0x40][..], &[8 << 3; 16]].concat();
+    let packets = [0; 6];
+    let part = [&[0, 0][..], &u32::try_from(14 + packets.len()).unwrap().to_be_bytes(), &[0, 1]].concat();
+    let head = [&[0xff, 0x4f][..], &marker(0x51, &size), &marker(0x52, &style), &marker(0x5c, &steps)].concat();
+    [&head[..], &marker(0x90, &part), &[0xff, 0x93], &packets, &[0xff, 0xd9]].concat()
+}
+
+#[test]
+fn what_a_frame_takes_is_known_and_bounded() {
+    let mut said = String::new();
+    for name in ["grey_optimised.jpg", "restarts.ljp", "narrow.j2k", "bits_12.j2k", "bits_16.j2k", "bits_12.rle"] {
+        let one = golden(name);
+        let file = one.wrapped();
+        let took = open(&file).effort();
+        let samples = u64::from(one.width) * u64::from(one.height) * u64::from(one.samples);
+        writeln!(said, "{name}: {took} for {samples} samples").unwrap();
+        let within = |effort: u64| decode(&file, Limits { effort, ..Limits::default() });
+        assert!(within(took).is_ok(), "{name}");
+        assert_eq!(within(took - 1), Err(ImageError::Effort { max: took - 1 }), "{name}");
+        assert_eq!(effort(&file, Limits::default()), Ok(0), "{name} is small");
+    }
+    expect![[r#"
+        grey_optimised.jpg: 3219 for 1073 samples
+        restarts.ljp: 1173 for 391 samples
+        narrow.j2k: 3060 for 120 samples
+        bits_12.j2k: 58155 for 1575 samples
+        bits_16.j2k: 77055 for 1575 samples
+        bits_12.rle: 2146 for 1073 samples
+    "#]]
+    .assert_eq(&said);
+
+    // 2²⁴ samples in a hundred bytes: much is asked for, and all that it takes is told before.
+    let elements = golden("bits_8.j2k").elements(1);
+    let sides = |side: u16| {
+        let elements = with(elements.clone(), Element::number((0x0028, 0x0010), side));
+        with(elements, Element::number((0x0028, 0x0011), side))
+    };
+    let large = wrapped(&sides(4096), JPEG_2000, &[], &[&blank(4096)]);
+    assert!(large.len() < 1000);
+    let image = open(&large);
+    assert_eq!((image.width(), image.height(), image.effort()), (4096, 4096, 4 << 24));
+    assert_eq!(effort(&large, Limits::default()), Ok(4 << 24));
+    assert_eq!(decode(&large, Limits::registered(0)), Err(ImageError::Effort { max: EFFORT_FREE }));
+    assert!(decode(&large, Limits::registered(4 << 24)).is_ok());
+    let larger = wrapped(&sides(4097), JPEG_2000, &[], &[&blank(4097)]);
+    assert!(matches!(decode(&larger, Limits::default()), Err(ImageError::TooManySamples { .. })));
+}
+
+#[test]
+fn the_dearest_frame_counts() {
+    let one = golden("bits_8.j2k");
+    let (cheap, dear) = (blank(2048), blank(2048));
+    let elements = one.elements(2);
+    let elements = with(elements, Element::number((0x0028, 0x0010), 2048));
+    let elements = with(elements, Element::number((0x0028, 0x0011), 2048));
+    let file = wrapped(&elements, JPEG_2000, &[], &[&cheap, &dear]);
+    assert_eq!(effort(&file, Limits::default()), Ok(4 << 22));
+    let broken = wrapped(&elements, JPEG_2000, &[], &[&cheap, b"no picture"]);
+    assert!(matches!(effort(&broken, Limits::default()), Err(ImageError::Jpeg2000 { .. })));
 }

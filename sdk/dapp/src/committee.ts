@@ -240,6 +240,7 @@ async function recompute(of: Of): Promise<OpenedOutcome> {
     commitment: hex(record.commitment),
     modality: registered?.modality ?? "",
     body_part: registered?.bodyPart ?? "",
+    effort: Number(registered?.effort ?? 0n),
     vouched: record.origin ? hex(record.origin.pixels) : null,
   };
   return withPoint(aceso, record, async (point) => {

@@ -141,6 +141,11 @@ function choices(of: Upload, input: HTMLInputElement): Chosen[] {
   });
 }
 
+/** Whether files of a media type are pictures that models may read. */
+export function isPicture(media: string): boolean {
+  return ["image/png", "image/jpeg", "application/dicom"].includes(media);
+}
+
 interface Looked {
   canvas?: HTMLCanvasElement;
   text: string;
@@ -153,7 +158,7 @@ interface Looked {
 async function looked(one: Chosen, named: boolean, drawn: boolean): Promise<Looked> {
   const bytes = await one.bytes();
   try {
-    if (!["image/png", "image/jpeg", "application/dicom"].includes(one.media))
+    if (!isPicture(one.media))
       return { text: `${one.media}, ${bytes.length} bytes.`, modality: false, part: false };
     const { canvas, facts } = drawn ? await draw(bytes) : { facts: (await session()).verifier.image(bytes) };
     const itself = { modality: facts.modality !== null, part: facts.body_part !== null };

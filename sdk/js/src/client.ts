@@ -208,9 +208,11 @@ export class Aceso extends Sealing {
     modality?: string;
     bodyPart?: string;
     origin?: SignedOrigin | undefined;
+    /** `Verifier.effort` of the file. */
+    effort?: bigint;
   }): Promise<TxResult> {
-    const { term = TERM, modality = "", bodyPart = "", origin, ...rest } = image;
-    const value = { owner: this.address, term, modality, bodyPart, origin, ...rest };
+    const { term = TERM, modality = "", bodyPart = "", origin, effort = 0n, ...rest } = image;
+    const value = { owner: this.address, term, modality, bodyPart, origin, effort, ...rest };
     const result = await this.send([{ typeUrl: "/aceso.reads.v1.MsgRegisterImage", value }]);
     await this.waitAvailable(image.cid);
     return result;

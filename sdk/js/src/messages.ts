@@ -46,6 +46,8 @@ export interface MsgRegisterImage {
   modality: string;
   bodyPart: string;
   origin: SignedOrigin | undefined;
+  /** What decoding its dearest frame takes (`Verifier.effort`); 0 for what every file may take. */
+  effort: bigint;
 }
 export const MsgRegisterImage = codec<MsgRegisterImage>({
   owner: text(1),
@@ -56,6 +58,7 @@ export const MsgRegisterImage = codec<MsgRegisterImage>({
   modality: text(6),
   bodyPart: text(7),
   origin: message(8, SignedOrigin),
+  effort: u64(9),
 });
 
 /** A message's type URL and how it is written; of which message is known where it is made. */
@@ -131,6 +134,7 @@ export interface ImageRow {
   origin: SignedOrigin | undefined;
   blob: BlobRow | undefined;
   height: bigint;
+  effort: bigint;
 }
 export const ImageRow = codec<ImageRow>({
   cid: text(1),
@@ -141,6 +145,7 @@ export const ImageRow = codec<ImageRow>({
   origin: message(6, SignedOrigin),
   blob: message(7, BlobRow),
   height: u64(8),
+  effort: u64(9),
 });
 
 export interface ReceiptRow {

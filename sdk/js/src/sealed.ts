@@ -24,8 +24,10 @@ export interface SealedFile {
   size: bigint;
   modality: string;
   bodyPart: string;
+  /** What decoding its dearest frame takes (`Verifier.effort`); 0 for what every file may take. */
+  effort: bigint;
 }
-export const SealedFile = codec<SealedFile>({ cid: text(1), size: u64(2), modality: text(3), bodyPart: text(4) });
+export const SealedFile = codec<SealedFile>({ cid: text(1), size: u64(2), modality: text(3), bodyPart: text(4), effort: u64(5) });
 
 /** Registers files that are sealed under one point. */
 export interface MsgRegisterSealed {

@@ -30,6 +30,8 @@ export interface SealedAbout {
   commitment: string;
   modality: string;
   body_part: string;
+  /** What decoding its dearest frame may take, as registered. */
+  effort: number;
   /** The pixels that an institution vouches for. */
   vouched: string | null;
 }
@@ -122,6 +124,11 @@ export class Verifier {
   /** What a picture file is, or a frame of it; the first has number 1. */
   image(file: Uint8Array, frame = 1): ImageFacts {
     return this.#call("image", file, u32(frame)).ok as ImageFacts;
+  }
+
+  /** What decoding the dearest frame of a picture file takes, for its registration; 0 where no more than any may take. */
+  effort(file: Uint8Array): bigint {
+    return BigInt(this.#call("effort", file).ok as string);
   }
 
   /** A picture file, or a frame of it, in 8 bits, at most 1024 pixels a side. */

@@ -18,12 +18,13 @@ const image = {
   guard: "g",
   modality: "m",
   bodyPart: "b",
+  effort: 9n,
   origin: { institution: "i", pixels: one(1), study: one(2), subject: one(3), publicKey: one(4), signature: one(5) },
 };
 
 test("an image's registration is the bytes that Rust writes", () => {
   const bytes = MsgRegisterImage.encode(image).finish();
-  const golden = "0a016f120163180320042a016732016d3a016242120a01691201011a01022201032a0104320105";
+  const golden = "0a016f120163180320042a016732016d3a016242120a01691201011a01022201032a01043201054809";
   assert.equal(hex(bytes), golden);
   assert.deepEqual(MsgRegisterImage.decode(bytes), image);
 });
@@ -121,7 +122,7 @@ test("a Ledger sees the fields that the chain's sign bytes have", () => {
   const large = { ...params, params: utf8('{"b":9007199254740993}') };
   assert.throws(() => shown("/aceso.validators.v1.MsgUpdateParams", large), /no number that can be signed so/);
   assert.deepEqual(shown("/aceso.reads.v1.MsgRegisterImage", image), {
-    body_part: "b", cid: "c", guard: "g", modality: "m", owner: "o", size: "3", term: "4",
+    body_part: "b", cid: "c", effort: "9", guard: "g", modality: "m", owner: "o", size: "3", term: "4",
     origin: { institution: "i", pixels: "AQ==", public_key: "BA==", signature: "BQ==", study: "Ag==", subject: "Aw==" },
   });
 });

@@ -34,7 +34,7 @@ test("every message and row is the bytes that Rust writes", () => {
 test("what a record and its grants say holds", () => {
   const chainId = "clinic-1";
   const [patient, doctor, colleague, point] = [...[1, 2, 3].map(() => grants.newSecret()), grants.newPoint()];
-  const files = ["bafyone", "bafytwo"].map((cid) => ({ cid, size: 3n, modality: "DX", bodyPart: "CHEST" }));
+  const files = ["bafyone", "bafytwo"].map((cid) => ({ cid, size: 3n, modality: "DX", bodyPart: "CHEST", effort: 0n }));
   const message = granter.record(chainId, "aceso1patient", files, patient, point);
   const cid = granter.recordName(["bafyone", "bafytwo"]);
   assert.match(cid, /^record:[0-9a-f]{64}$/);
@@ -86,7 +86,7 @@ test("terms that mean nothing are refused with a sentence", () => {
 test("a dispute shows what the registration or a wrap holds, with the proof, for its job alone", () => {
   const chainId = "clinic-1";
   const [patient, doctor, point] = [grants.newSecret(), grants.newSecret(), grants.newPoint()];
-  const files = [{ cid: "bafyone", size: 3n, modality: "DX", bodyPart: "CHEST" }];
+  const files = [{ cid: "bafyone", size: 3n, modality: "DX", bodyPart: "CHEST", effort: 0n }];
   const message = granter.record(chainId, "aceso1patient", files, patient, point);
   const record = { ...sdk.RecordRow.fromPartial({}), record: 1n, ...message };
   const reader = granter.reader(chainId, "aceso1reader", 0n, doctor, 99n);

@@ -143,6 +143,8 @@ pub struct Opened<'a> {
     pub modality: &'a str,
     /// The body part, likewise.
     pub body_part: &'a str,
+    /// What decoding its dearest frame may take, as registered.
+    pub effort: u64,
     /// The pixels that an institution vouches for.
     pub vouched: Option<PixelDigest>,
 }
@@ -162,8 +164,8 @@ pub fn recompute_sealed(
     let (Some(read), Some(compact)) = (&receipt.sealed, receipt.compact()) else { return Err(RecomputeError::Open) };
     let model = admit(onnx, &manifest).map_err(|refused| RecomputeError::Refused(Box::new(refused)))?;
     let statement = compact.statement.of(receipt.committee.digest);
-    let Opened { content, tags, record, modality, body_part, vouched } = *opened;
-    let case = Case { statement: &statement, manifest: &manifest, model: &model, modality, body_part, vouched };
+    let Opened { content, tags, record, modality, body_part, effort, vouched } = *opened;
+    let case = Case { statement: &statement, manifest: &manifest, model: &model, modality, body_part, effort, vouched };
     let came = outcome(&case, content, tags, record);
     if came.outcome == read.outcome {
         return Ok(came);

@@ -56,7 +56,7 @@ fn statement(disclosure: Disclosure) -> Statement {
 }
 
 fn case<'a>(statement: &'a Statement, model: &'a Model) -> Case<'a> {
-    Case { statement, manifest: &FILES.0, model, modality: "DX", body_part: "CHEST", vouched: None }
+    Case { statement, manifest: &FILES.0, model, modality: "DX", body_part: "CHEST", effort: 0, vouched: None }
 }
 
 fn outcome(case: &Case<'_>, content: &ContentPoint, tags: &BTreeMap<String, String>, record: &[u8]) -> Outcome {
@@ -346,8 +346,15 @@ fn a_receipt_is_computed_again_by_who_can_open_the_record() {
         }),
     };
     let (key, other, tags, picture) = (content(1), content(2), BTreeMap::new(), picture(1));
-    let opened =
-        Opened { content: &key, tags: &tags, record: &picture, modality: "DX", body_part: "CHEST", vouched: None };
+    let opened = Opened {
+        content: &key,
+        tags: &tags,
+        record: &picture,
+        modality: "DX",
+        body_part: "CHEST",
+        effort: 0,
+        vouched: None,
+    };
     let again = |receipt: &Receipt, opened: &Opened<'_>| {
         recompute_sealed(receipt, &manifest, onnx, opened).map(|came| came.outcome)
     };

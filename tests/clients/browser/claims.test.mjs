@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 
-import { People, checkScreen, go, saved, shoot, tickModels } from "./people.mjs";
+import { People, button, checkScreen, go, saved, shoot, tickModels } from "./people.mjs";
 import { setStage } from "./stage.mjs";
 
 const folder = mkdtempSync(join(tmpdir(), "aceso-claims-"));
@@ -30,7 +30,6 @@ after(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-const button = (where, name) => where.getByRole("button", { name, exact: true });
 const record = (number) => pages.patient.locator(`#record-${number}`);
 const asks = (grant = 1) => pages.physician.getByLabel(`Grant ${grant} of ${stage.parties.patient.address}`);
 const claims = () => pages.insurer.locator("[aria-labelledby='sealed-claims-h'] tbody tr");

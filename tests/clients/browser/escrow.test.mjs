@@ -8,7 +8,7 @@ import { after, before, test } from "node:test";
 
 import { RELEASE_BLOCKS } from "../../../sdk/js/dist/index.js";
 
-import { People, checkScreen, shoot } from "./people.mjs";
+import { People, button, checkScreen, shoot } from "./people.mjs";
 import { setStage } from "./stage.mjs";
 
 const folder = mkdtempSync(join(tmpdir(), "aceso-escrow-"));
@@ -18,7 +18,6 @@ const [BLOCKS, TOO_LITTLE] = [20, 1];
 let stage, people, page, over, ends, stuck, claim;
 
 const now = () => Math.floor(Date.now() / 1000);
-const button = (where, name) => where.getByRole("button", { name, exact: true });
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 before(
@@ -62,7 +61,7 @@ async function claimed() {
   const { cid, size } = await patient.putBlob(seals.seal(point, about, readFileSync(stage.images[0].image)));
   store.add(cid);
   const secret = store.key(cid);
-  const files = [{ cid, size, modality: "", bodyPart: "" }];
+  const files = [{ cid, size, modality: "", bodyPart: "", effort: 0n }];
   await patient.registerSealed(granter.record(patient.chain.id, patient.address, files, secret, point, { guard: stage.consent }));
   const record = await patient.recordOf(patient.address, cid);
   const allowed = { actors: [physician.address], purposes: ["TREAT"], models: [stage.model], not_before: now() - 60 };

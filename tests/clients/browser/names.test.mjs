@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 
-import { People, checkScreen, go, saved, shoot, tickModels } from "./people.mjs";
+import { People, button, checkScreen, go, saved, shoot, tickModels } from "./people.mjs";
 import { setStage } from "./stage.mjs";
 
 const folder = mkdtempSync(join(tmpdir(), "aceso-names-"));
@@ -33,7 +33,6 @@ after(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-const button = (where, name) => where.getByRole("button", { name, exact: true });
 const record = (number) => pages.patient.locator(`#record-${number}`);
 const sealing = () => pages.patient.locator("[aria-labelledby='seal-h'] form");
 const waiting = () => pages.patient.locator("#waiting li[data-account]");

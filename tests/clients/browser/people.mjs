@@ -14,6 +14,9 @@ const PATIENCE = 20_000;
 
 export const shoot = (page, name) => page.screenshot({ path: join(shots, `${name}.png`), fullPage: true });
 
+/** The button of this name. */
+export const button = (where, name) => where.getByRole("button", { name, exact: true });
+
 /** Goes to a control by the Tab key alone. */
 export async function tabTo(page, selector) {
   for (let presses = 0; presses < 80; presses++) {

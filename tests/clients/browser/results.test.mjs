@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 
-import { People, checkScreen, go, saved, shoot, tickModels } from "./people.mjs";
+import { People, button, checkScreen, go, saved, shoot, tickModels } from "./people.mjs";
 import { registerModel, setStage, withMaps } from "./stage.mjs";
 
 const folder = mkdtempSync(join(tmpdir(), "aceso-results-"));
@@ -31,7 +31,6 @@ after(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-const button = (where, name) => where.getByRole("button", { name, exact: true });
 const asks = () => pages.physician.getByLabel(`Grant 1 of ${stage.parties.patient.address}`);
 const read = () => asks().locator("[data-read='1']");
 /** Elements of the outputs, each saved by its button as NumPy's file: after ten bytes and the header that the last two of them measure. */

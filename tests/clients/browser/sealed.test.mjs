@@ -9,7 +9,7 @@ import { after, before, test } from "node:test";
 
 import { ConductRow, JobRow, MsgRequestRead } from "../../../sdk/js/dist/index.js";
 
-import { People, checkScreen, go, saved, shoot, tabTo, tickModels } from "./people.mjs";
+import { People, button, checkScreen, go, saved, shoot, tabTo, tickModels } from "./people.mjs";
 import { startProxy } from "./proxy.mjs";
 import { setStage } from "./stage.mjs";
 
@@ -39,7 +39,6 @@ after(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-const button = (where, name) => where.getByRole("button", { name, exact: true });
 const record = (number) => pages.patient.locator(`#record-${number}`);
 const asks = (grant) => pages.physician.getByLabel(`Grant ${grant} of ${stage.parties.patient.address}`);
 

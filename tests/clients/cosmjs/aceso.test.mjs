@@ -67,7 +67,7 @@ after(async () => {
 /** Each message of ours with every field filled, said by this account; most are refused, for reasons of their own. */
 function everyMessage(address) {
   const origin = { institution: address, pixels: fill(32, 1), study: fill(32, 2), subject: fill(32, 3), publicKey: fill(33, 2), signature: fill(64, 5) };
-  const file = { cid: CID, size: 7n, modality: "DX", bodyPart: "CHEST <&>" };
+  const file = { cid: CID, size: 7n, modality: "DX", bodyPart: "CHEST <&>", effort: 9n };
   const from = { granter: address, grant: 5n, place: 1 };
   const recipients = [{ account: address, epoch: 2n }];
   const accept = { membersMin: 1, powerMinBps: 2, required: [address], excluded: [address] };
@@ -80,7 +80,7 @@ function everyMessage(address) {
   return {
     "/aceso.blobs.v1.MsgRegisterBlob": { owner: address, cid: CID, size: 2n ** 60n, term: 8n },
     "/aceso.models.v1.MsgRegisterModel": { author: address, manifest: fill(5, 1) },
-    "/aceso.reads.v1.MsgRegisterImage": { owner: address, cid: CID, size: 7n, term: 8n, guard: address, modality: "DX", bodyPart: "CHEST", origin },
+    "/aceso.reads.v1.MsgRegisterImage": { owner: address, cid: CID, size: 7n, term: 8n, guard: address, modality: "DX", bodyPart: "CHEST", origin, effort: 9n },
     "/aceso.reads.v1.MsgRegisterReader": { account: address, epoch: 1n, key: fill(48, 1), expires: 9n, possession: fill(64, 2) },
     "/aceso.reads.v1.MsgRegisterSealed": { owner: address, files: [file], guard: address, registration: fill(240, 1), commitment: fill(32, 2), origin },
     "/aceso.reads.v1.MsgRetireSealed": { owner: address, record: 77n },
@@ -154,7 +154,7 @@ test("a record's life: key, seal, grant, revoke, retire; in both modes", { timeo
     const [owner, reader, point] = [grants.newSecret(), grants.newSecret(), grants.newPoint()];
     const key = granter.reader(CHAIN, address, 0n, reader, expires);
     await send("MsgRegisterReader", key);
-    const record = granter.record(CHAIN, address, [{ cid: CID, size: 3n, modality: "DX", bodyPart: "" }], owner, point);
+    const record = granter.record(CHAIN, address, [{ cid: CID, size: 3n, modality: "DX", bodyPart: "", effort: 0n }], owner, point);
     await send("MsgRegisterSealed", record);
     const number = clients.indexOf(client) + 1;
     const row = { ...RecordRow.fromPartial({}), ...record, record: BigInt(number) };

@@ -269,7 +269,10 @@ pub(crate) fn register_image(
     origin: Option<SignedOrigin>,
 ) -> Result<TxResult> {
     let (id, size) = patient.put_blob(file)?;
-    let tx = patient.tx(aceso_client::any(&image_message(patient, id, size, stated, guard, origin)))?;
+    // What is refused when it is read may be registered.
+    let effort = image::effort(file, Limits::default()).unwrap_or_default();
+    let message = MsgRegisterImage { effort, ..image_message(patient, id, size, stated, guard, origin) };
+    let tx = patient.tx(aceso_client::any(&message))?;
     patient.wait_available(&id)?;
     Ok(tx)
 }
@@ -293,6 +296,7 @@ pub(crate) fn image_message(
         modality: modality.into(),
         body_part: body_part.into(),
         origin,
+        effort: 0,
     }
 }
 

@@ -125,6 +125,7 @@ impl Ward {
             size: file.len() as u64,
             modality: MODALITY.into(),
             body_part: BODY_PART.into(),
+            effort: 0,
         }];
         let registered = patient.tx(any(&register(chain, &patient.address, files, &key, &content, &random()?)))?;
         let record = registered.response::<MsgRegisterSealedResponse>(0)?.record;

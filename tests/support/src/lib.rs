@@ -69,6 +69,11 @@ pub fn rewrapped(seed: u8) -> Vec<u8> {
     png_of(seed, png::Compression::NoCompression)
 }
 
+/// A picture that takes more effort than every image may take, in a few kilobytes: 2048 × 1100 pixels of one grey.
+pub fn large(seed: u8) -> Vec<u8> {
+    encoded((2048, 1100), &[seed].repeat(2048 * 1100), png::Compression::default())
+}
+
 /// A radiograph of a chest of several frames, as DICOM: the pixels of [`picture`] of each seed.
 pub fn film(seeds: &[u8]) -> Vec<u8> {
     let number = |number: u16| (b"US", number.to_le_bytes().to_vec());
@@ -115,12 +120,16 @@ fn pixels(seed: u8) -> Vec<u8> {
 }
 
 fn png_of(seed: u8, compression: png::Compression) -> Vec<u8> {
+    encoded((WIDTH.into(), HEIGHT.into()), &pixels(seed), compression)
+}
+
+fn encoded((width, height): (u32, u32), pixels: &[u8], compression: png::Compression) -> Vec<u8> {
     let mut bytes = Vec::new();
-    let mut encoder = png::Encoder::new(&mut bytes, WIDTH.into(), HEIGHT.into());
+    let mut encoder = png::Encoder::new(&mut bytes, width, height);
     encoder.set_color(png::ColorType::Grayscale);
     encoder.set_depth(png::BitDepth::Eight);
     encoder.set_compression(compression);
-    let written = encoder.write_header().and_then(|mut writer| writer.write_image_data(&pixels(seed)));
+    let written = encoder.write_header().and_then(|mut writer| writer.write_image_data(pixels));
     if let Err(error) = written {
         panic!("no picture: {error}");
     }

@@ -320,10 +320,11 @@ pub(crate) fn warm(state: &mut impl Read, host: &Host) -> Outcome<u64> {
         shelf.retain(&mut |id| get(state, id).ok().is_none_or(|row| row.is_some()));
     }
     let mut ready = 0;
-    for (id, manifest) in wanted(state)? {
-        if host.models.has(&id) || !host.models.may_hold(manifest.onnx.size) {
+    for id in likely(state)? {
+        if host.models.has(&id) {
             continue;
         }
+        let Some(manifest) = admitted(state, &id)?.filter(|one| host.models.may_hold(one.onnx.size)) else { continue };
         let model = match host.models.packed(&id) {
             Some(model) => model,
             None => understood(&id, host.models.admit_for_shelf(&onnx(state, &manifest)?, &manifest))?,
@@ -343,30 +344,29 @@ pub(crate) fn warm(state: &mut impl Read, host: &Host) -> Outcome<u64> {
 pub(crate) fn shelve(state: &mut impl Read, host: &Host) -> Outcome<u64> {
     let Some(shelf) = host.models.shelf() else { return Ok(0) };
     let mut put = 0;
-    for (id, manifest) in wanted(state)? {
-        if shelf.wants(&id) {
-            understood(&id, host.models.admit_for_shelf(&onnx(state, &manifest)?, &manifest))?;
-            put += 1;
-        }
+    for id in likely(state)?.into_iter().filter(|id| shelf.wants(id)) {
+        let Some(manifest) = admitted(state, &id)? else { continue };
+        understood(&id, host.models.admit_for_shelf(&onnx(state, &manifest)?, &manifest))?;
+        put += 1;
     }
     Ok(put)
 }
 
-/// Admitted models that are likely to be read with: those of the latest reads first, then some others.
-fn wanted(state: &mut impl Read) -> Outcome<Vec<(ModelId, Manifest)>> {
+/// Models that are likely to be read with: those of the latest reads first, then some others, admitted or not.
+fn likely(state: &mut impl Read) -> Outcome<Vec<ModelId>> {
     let mut ids = reads::latest_models(state, READS_LOOKED_AT)?;
     let others = state.page(MODELS, &Part::first(b"model/".to_vec(), READS_LOOKED_AT))?;
     for (key, _) in others {
         let id = String::from_utf8_lossy(&key).rsplit('/').next().and_then(|id| id.parse().ok());
         ids.extend(id.filter(|id| !ids.contains(id)));
     }
-    let mut wanted = Vec::new();
-    for id in ids {
-        if let Some(row) = get(state, &id)?.filter(|row| row.status() == ModelStatus::Admitted) {
-            wanted.push((id, manifest(&row)?));
-        }
-    }
-    Ok(wanted)
+    Ok(ids)
+}
+
+/// A model's manifest, if it is admitted.
+fn admitted(state: &mut impl Read, id: &ModelId) -> Outcome<Option<Manifest>> {
+    let row = get(state, id)?.filter(|row| row.status() == ModelStatus::Admitted);
+    row.map(|row| manifest(&row)).transpose()
 }
 
 /// A model made ready from the shelf, else from the bytes in the state.

@@ -152,7 +152,8 @@ fn message(msg: &Msg) -> Result<Value, Fault> {
                     .text("guard", &m.guard)
                     .text("modality", &m.modality)
                     .text("body_part", &m.body_part)
-                    .optional("origin", origin),
+                    .optional("origin", origin)
+                    .number("effort", m.effort),
             )
         }
         Msg::RegisterReader(m) => ("aceso/MsgRegisterReader", sealed::register_reader(m)),

@@ -62,9 +62,9 @@ pub(crate) struct Members;
 impl Reopen for Members {
     fn outcome(&self, shown: &Shown<'_>) -> Outcome {
         let Ok(content) = ContentPoint::from_bytes(shown.point) else { return Outcome::Failed(Failure::Key) };
-        let Shown { statement, manifest, model, commitment, modality, body_part, vouched, file, .. } = *shown;
+        let Shown { statement, manifest, model, commitment, modality, body_part, effort, vouched, file, .. } = *shown;
         let about = Registered { owner: &statement.owner, commitment };
-        let case = Case { statement, manifest, model, modality, body_part, vouched };
+        let case = Case { statement, manifest, model, modality, body_part, effort, vouched };
         aceso_seal::outcome(&about, &case, &content, file, file.len() as u64).outcome
     }
 }

@@ -2,9 +2,11 @@
 
 use std::{fs, path::Path};
 
-pub(crate) use aceso_test_support::picture;
+use aceso_inference::image::{Limits, effort};
+pub(crate) use aceso_test_support::{large, picture};
 use aceso_types::{
     BlobId, Digest, Manifest, PixelDigest, Receipt,
+    gas::WASM_PER_SDK,
     guest::{Answer, Origin, PermitRequest, ReadInfo},
     journal::{Entry, Event},
     msg::{MsgRegisterBlob, MsgRegisterImage, MsgRegisterModel, SignedOrigin},
@@ -55,6 +57,7 @@ pub(crate) fn register_image(owner: &Key, cid: &BlobId, size: usize, guard: &str
         modality: "DX".into(),
         body_part: "CHEST".into(),
         origin: None,
+        effort: 0,
     }
 }
 
@@ -550,4 +553,39 @@ fn nobody_reads_an_image_that_nobody_registered() {
     let read = clinic.read_of(&"0".repeat(64), &clinic.image);
     assert!(execute(&mut clinic.net, &reader, &read).code.is_err());
     assert!(clinic.net.account(&nobody().address()).is_none());
+}
+
+#[test]
+fn an_image_is_read_with_the_effort_that_it_was_registered_with() {
+    let registered = |seed: u8, effort: u64| {
+        let mut clinic = Clinic::open();
+        let bytes = large(seed);
+        clinic.image = clinic.net.put(&bytes);
+        let message =
+            MsgRegisterImage { effort, ..register_image(&alice(), &clinic.image, bytes.len(), &clinic.guard) };
+        clinic.net.ok(&alice(), vec![ours(&message)]);
+        while clinic.net.app.expects_blocks() {
+            clinic.net.block(vec![]);
+        }
+        assert_eq!(clinic.net.ask(&QueryImage { cid: clinic.image.to_string() }).effort, effort);
+        let msgs = vec![clinic.permit(|_| {}), clinic.read()];
+        let draft = clinic.net.draft(&[&alice()], msgs.clone());
+        #[allow(deprecated, reason = "the field is left empty")]
+        let request = SimulateRequest { tx: None, tx_bytes: draft.sign() };
+        let answer: SimulateResponse = clinic.net.query("/cosmos.tx.v1beta1.Service/Simulate", &request);
+        (clinic.run(msgs), answer.gas_info.unwrap().gas_used)
+    };
+    let (refused, _) = registered(1, 0);
+    assert_eq!(code(&refused), ("aceso", 406));
+    assert!(refused.log.contains("takes more effort than 4194304"), "{}", refused.log);
+    let effort = effort(&large(1), Limits::default()).unwrap();
+    assert_eq!(effort, 1 << 23, "a power of two above what it takes");
+    let (read, simulated) = registered(1, effort);
+    assert!(read.code.is_ok(), "{}", read.log);
+    let used = u64::try_from(read.gas_used).unwrap();
+    assert!(simulated.abs_diff(used) < used / 20, "{simulated} {used}");
+    // Half as much again is paid for, whether it is needed or not.
+    let (dearer, _) = registered(1, effort + effort / 2);
+    let more = (u64::try_from(dearer.gas_used).unwrap() - used) * WASM_PER_SDK;
+    assert!(more.abs_diff(effort / 2 * 10_000) < effort * 100, "{more}");
 }

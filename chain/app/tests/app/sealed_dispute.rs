@@ -4,9 +4,13 @@
 use std::{collections::BTreeMap, fs, path::Path};
 
 use aceso_app::{Reopen, Shown};
-use aceso_inference::{Model, admit};
+use aceso_inference::{
+    Model, admit,
+    image::{EFFORT_FREE, Limits, effort},
+};
 use aceso_types::{
     BlobId, Digest, Manifest,
+    gas::WASM_PER_SDK,
     genesis::Genesis,
     journal::{Entry, Event},
     msg::{
@@ -25,7 +29,7 @@ use crate::{
     fixture::{CHAIN, DENOM, Key, Members, alice, bob, code, ours, responses, told},
     guests::NOTHING,
     hospital::{Hospital, author, eve, model},
-    reads::picture,
+    reads::{large, picture},
     replay::{Follower, encoded, signed, signer, transcript, truth, with_images},
     ward::{Kept, LATER, reader, register_reader, terms},
 };
@@ -40,6 +44,7 @@ pub(crate) struct Ward {
     pub(crate) model: Model,
     modality: String,
     body_part: String,
+    effort: u64,
 }
 
 impl Ward {
@@ -50,7 +55,7 @@ impl Ward {
     pub(crate) fn with(hospital: Hospital, record: &[u8]) -> Self {
         let kept = Kept::new(&alice(), 2);
         let file = sealed(&kept, record);
-        Self::of(hospital, kept, file, ("DX", "CHEST"), model())
+        Self::of(hospital, kept, file, ("DX", "CHEST", 0), model())
     }
 
     /// Registers the file as record 2, grants it, and has every validator hold its bytes.
@@ -58,12 +63,13 @@ impl Ward {
         mut hospital: Hospital,
         kept: Kept,
         file: Vec<u8>,
-        (modality, body_part): (&str, &str),
+        (modality, body_part, effort): (&str, &str, u64),
         (onnx, manifest): (Vec<u8>, Manifest),
     ) -> Self {
         let image = hospital.net().put(&file);
         let mut registered = kept.register(&[image.to_string()]);
-        (registered.files[0].modality, registered.files[0].body_part) = (modality.into(), body_part.into());
+        let stated = &mut registered.files[0];
+        (stated.modality, stated.body_part, stated.effort) = (modality.into(), body_part.into(), effort);
         hospital.net().ok(&alice(), vec![ours(&registered)]);
         let operators: Vec<_> = hospital.seats.iter().map(|seat| seat.operator.clone()).collect();
         let mut giving = hospital.ward.give(&kept, 2, 2, &operators.iter().collect::<Vec<_>>());
@@ -72,7 +78,7 @@ impl Ward {
         hospital.net().ok(&alice(), vec![ours(&giving.made())]);
         let model = admit(&onnx, &manifest).unwrap();
         let (modality, body_part) = (modality.into(), body_part.into());
-        Self { hospital, kept, image, file, manifest, model, modality, body_part }
+        Self { hospital, kept, image, file, manifest, model, modality, body_part, effort }
     }
 
     /// The sealed file becomes a blob that every validator holds.
@@ -113,6 +119,7 @@ impl Ward {
             commitment: &self.kept.commitment,
             modality: &self.modality,
             body_part: &self.body_part,
+            effort: self.effort,
             vouched: None,
             point: &content.to_bytes()[..],
             file: &self.file,
@@ -334,7 +341,7 @@ fn a_file_that_was_changed_fails_for_everybody() {
         let mut file = whole.clone();
         change(&mut file);
         let kept = Kept::new(&alice(), 2);
-        let mut ward = Ward::of(Hospital::open(1), kept, file, ("DX", "CHEST"), model());
+        let mut ward = Ward::of(Hospital::open(1), kept, file, ("DX", "CHEST", 0), model());
         ward.publish();
         let job = ward.done(Disclose::Open, |truth| truth);
         assert_eq!(ward.truth(job), Outcome::Failed(failure));
@@ -379,7 +386,7 @@ fn two_keys() -> (Ward, Kept) {
     let other = Kept { secret: SecretKey::from_bytes(&[9; 32]).unwrap(), ..Kept::new(&alice(), 3) };
     let kept = Kept { commitment: other.commitment, ..Kept::new(&alice(), 2) };
     let file = sealed(&other, &picture(1));
-    let mut ward = Ward::of(Hospital::open(4), kept, file, ("DX", "CHEST"), model());
+    let mut ward = Ward::of(Hospital::open(4), kept, file, ("DX", "CHEST", 0), model());
     ward.publish();
     (ward, other)
 }
@@ -745,10 +752,36 @@ fn a_table_is_disputed_as_an_image_is() {
     hospital.net().ok(&author(), vec![ours(&register)]);
     let kept = Kept::new(&alice(), 2);
     let file = sealed(&kept, &fs::read(folder.join("golden/benign.csv")).unwrap());
-    let mut ward = Ward::of(hospital, kept, file, ("TABLE", "BREAST"), (onnx, manifest));
+    let mut ward = Ward::of(hospital, kept, file, ("TABLE", "BREAST", 0), (onnx, manifest));
     ward.publish();
     let job = ward.done(Disclose::Open, |truth| truth);
     assert!(matches!(ward.truth(job), Outcome::Open { .. }) && !ward.dispute(job).0.wrong);
     let job = ward.done(Disclose::Open, lie);
     assert!(ward.dispute(job).0.wrong);
+}
+
+#[test]
+fn a_file_is_opened_with_the_effort_that_it_was_registered_with() {
+    let record = large(5);
+    let disputed = |effort: u64| {
+        let kept = Kept::new(&alice(), 2);
+        let file = sealed(&kept, &record);
+        let mut ward = Ward::of(Hospital::open(1), kept, file, ("DX", "CHEST", effort), model());
+        ward.publish();
+        let job = ward.done(Disclose::Open, |truth| truth);
+        let msg = ward.showing(job);
+        let result = ward.hospital.net().ok(&eve(), vec![ours(&msg)]);
+        let response = MsgDisputeResponse::decode(&responses(&result)[0].value[..]).unwrap();
+        assert!(!response.wrong);
+        (Outcome::decode(&response.outcome).unwrap(), u64::try_from(result.gas_used).unwrap())
+    };
+    let (undecodable, little) = disputed(0);
+    assert_eq!(undecodable, Outcome::Failed(Failure::Undecodable));
+    let effort = effort(&record, Limits::default()).unwrap();
+    let (read, more) = disputed(effort);
+    assert!(matches!(read, Outcome::Open { .. }), "{read:?}");
+    // Ten thousand wasm gas for each beyond what every image may take.
+    let more = (more - little) * WASM_PER_SDK;
+    let price = (effort - EFFORT_FREE) * 10_000;
+    assert!(more.abs_diff(price) < price / 50, "{more} {price}");
 }

@@ -236,6 +236,7 @@ fn the_length_is_known_before_anything_is_computed() {
         model: &model,
         modality: "DX",
         body_part: "CHEST",
+        effort: 0,
         vouched: None,
     };
     let about = Registered { owner: &owner, commitment: &commitment };

@@ -81,6 +81,7 @@ impl Kept {
             size: 1_000,
             modality: "DX".into(),
             body_part: "CHEST".into(),
+            effort: 0,
         };
         MsgRegisterSealed {
             files: cids.iter().map(file).collect(),

@@ -74,6 +74,7 @@ pub(crate) fn compute(job: &Job, key: &SecretKey, model: &Model, file: &[u8]) ->
             model,
             modality: &job.modality,
             body_part: &job.body_part,
+            effort: job.effort,
             vouched: job.vouched,
         };
         let computed = outcome(&about, &case, &content, file, job.size);

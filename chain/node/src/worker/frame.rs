@@ -8,8 +8,8 @@ use aceso_types::{
     sealed::{OUTCOME_BYTES_MAX, RESULT_BYTES_MAX},
 };
 
-/// The protocol's version, which a worker process says first. In version 3 a job may name a frame.
-pub(super) const VERSION: u8 = 3;
+/// The protocol's version, which a worker process says first. In version 4 a job says what effort its file was registered with.
+pub(super) const VERSION: u8 = 4;
 
 /// A kind of frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

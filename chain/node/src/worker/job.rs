@@ -36,6 +36,7 @@ pub(crate) struct Job {
     /// What the registration states.
     pub(crate) modality: String,
     pub(crate) body_part: String,
+    pub(crate) effort: u64,
     /// The pixels that an institution vouches for.
     pub(crate) vouched: Option<PixelDigest>,
     /// The model.
@@ -62,6 +63,7 @@ impl Job {
             ciphertext: task.ciphertext.clone(),
             modality: task.file.modality.clone(),
             body_part: task.file.body_part.clone(),
+            effort: task.file.effort,
             vouched: vouched.transpose()?.map(PixelDigest),
             manifest: task.manifest.clone(),
         })

@@ -13,10 +13,11 @@ pub(crate) struct Reopening;
 
 impl Reopen for Reopening {
     fn outcome(&self, shown: &Shown<'_>) -> Outcome {
-        let Shown { statement, manifest, model, commitment, modality, body_part, vouched, point, file } = *shown;
+        let Shown { statement, manifest, model, commitment, modality, body_part, effort, vouched, point, file } =
+            *shown;
         let Ok(content) = ContentPoint::from_bytes(point) else { return Outcome::Failed(Failure::Key) };
         let about = Registered { owner: &statement.owner, commitment };
-        let case = Case { statement, manifest, model, modality, body_part, vouched };
+        let case = Case { statement, manifest, model, modality, body_part, effort, vouched };
         outcome(&about, &case, &content, file, file.len() as u64).outcome
     }
 }

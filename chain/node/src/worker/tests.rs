@@ -130,6 +130,7 @@ pub(super) fn job(number: u64) -> Job {
         ciphertext: wrapped(&opener().public()),
         modality: String::new(),
         body_part: String::new(),
+        effort: 0,
         vouched: None,
         manifest: MODEL.0.clone(),
     }

@@ -68,6 +68,9 @@ pub struct SealedFile {
     /// The body part, likewise.
     #[prost(string, tag = "4")]
     pub body_part: String,
+    /// What decoding its dearest frame takes, as in [`MsgRegisterImage`](super::MsgRegisterImage).
+    #[prost(uint64, tag = "5")]
+    pub effort: u64,
 }
 
 /// Registers one or several files that are sealed under one point. Keyed by owner and CID: nobody can take another's.

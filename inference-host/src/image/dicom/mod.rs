@@ -26,6 +26,10 @@ use super::{
 pub use elements::Tag;
 pub(super) use elements::is_dicom;
 
+/// What a sample takes (`IMAGE.md`, Effort).
+const NATIVE_EFFORT: u64 = 1;
+const RLE_EFFORT: u64 = 2;
+
 const TRANSFER_SYNTAX: Tag = Tag(0x0002, 0x0010);
 const MODALITY: Tag = Tag(0x0008, 0x0060);
 const BODY_PART: Tag = Tag(0x0018, 0x0015);
@@ -142,9 +146,13 @@ pub(super) fn decode(bytes: &[u8], frame: Frame, limits: Limits) -> Result<Image
         );
     }
     let layout = layout(&attributes, coding, frame, limits)?;
+    let mut effort = 0;
     let raw = match coding {
-        Coding::Native => native(&attributes, &layout)?,
-        _ => compressed(bytes, &attributes, coding, &layout, limits)?,
+        Coding::Native => {
+            effort = limits.afford(NATIVE_EFFORT * layout.all as u64)?;
+            native(&attributes, &layout)?
+        }
+        _ => compressed(bytes, &attributes, coding, &layout, limits, &mut effort)?,
     };
     let values = match (raw, layout.photometric) {
         (Raw::Bytes(mut pixels), Photometric::Ybr | Photometric::Ybr422) => {
@@ -165,6 +173,7 @@ pub(super) fn decode(bytes: &[u8], frame: Frame, limits: Limits) -> Result<Image
         voi: Voi::Absent,
         modality: Some(modality.into()),
         body_part: attributes.text(BODY_PART)?.map(Into::into),
+        effort,
     };
     match layout.photometric {
         Photometric::Palette => {
@@ -267,6 +276,7 @@ fn compressed(
     coding: Coding,
     layout: &Layout,
     limits: Limits,
+    effort: &mut u64,
 ) -> Result<Raw, ImageError> {
     let rest = attributes.value(PIXEL_DATA, &[b"OB", b"OW"])?.ok_or(ImageError::MissingTag(PIXEL_DATA))?;
     let coded = fragments::coded(file, file.len() - rest.len(), layout.frame, layout.frames)?;
@@ -283,25 +293,31 @@ fn compressed(
                     "the compressed frame says that it is luminance and chrominance"
                 }
                 (Photometric::Ybr | Photometric::Ybr422, Said::Rgb) => "the compressed frame says that it is RGB",
-                _ => return Ok(Raw::Bytes(picture.data)),
+                _ => {
+                    *effort = picture.effort;
+                    return Ok(Raw::Bytes(picture.data));
+                }
             };
             Err(attributes.wrong(PHOTOMETRIC, says))
         }
         Coding::JpegLossless => {
-            let (got, words) = jpeg::lossless(&coded, layout.shape, limits)?;
+            let (got, words, took) = jpeg::lossless(&coded, layout.shape, limits)?;
+            *effort = took;
             bits(got, (u16::from(layout.bits)..=layout.allocated).contains(&got.into()))?;
             Ok(narrow(words))
         }
         Coding::Jpeg2000 => {
-            let (got, signed, words) = jpeg2000::decode(&coded, layout.shape, limits)?;
-            bits(got, got == layout.bits)?;
-            if signed != layout.signed {
+            let frame = jpeg2000::decode(&coded, layout.shape, limits)?;
+            bits(frame.bits, frame.bits == layout.bits)?;
+            if frame.signed != layout.signed {
                 return Err(attributes.wrong(REPRESENTATION, "the compressed frame says otherwise"));
             }
-            Ok(narrow(words))
+            *effort = frame.effort;
+            Ok(narrow(frame.words))
         }
         Coding::Rle | Coding::Native => {
             let samples = usize::from(layout.shape.samples);
+            *effort = limits.afford(RLE_EFFORT * layout.all as u64)?;
             rle::decode(&coded, layout.all / samples, samples, usize::from(layout.allocated / 8))
         }
     }

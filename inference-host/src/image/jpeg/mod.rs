@@ -25,6 +25,12 @@ pub(super) struct Shape {
     pub(super) samples: u8,
 }
 
+impl Shape {
+    fn all(self) -> u64 {
+        u64::from(self.width) * u64::from(self.height) * u64::from(self.samples)
+    }
+}
+
 /// What the three components of a baseline picture are, as far as the picture says it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Said {
@@ -38,11 +44,16 @@ pub(super) struct Picture {
     pub(super) shape: Shape,
     pub(super) said: Said,
     pub(super) data: Vec<u8>,
+    /// What it took (`IMAGE.md`, Effort).
+    pub(super) effort: u64,
 }
+
+/// What a sample takes in either process (`IMAGE.md`, Effort).
+const SAMPLE_EFFORT: u64 = 3;
 
 /// A file that stands alone.
 pub(super) fn decode(bytes: &[u8], limits: Limits) -> Result<Image, ImageError> {
-    let Picture { shape: Shape { width, height, samples }, said, mut data } = picture(bytes, None, limits)?;
+    let Picture { shape: Shape { width, height, samples }, said, mut data, effort } = picture(bytes, None, limits)?;
     if samples == 3 && said != Said::Rgb {
         colour::to_rgb(&mut data);
     }
@@ -58,6 +69,7 @@ pub(super) fn decode(bytes: &[u8], limits: Limits) -> Result<Image, ImageError> 
         voi: Voi::Absent,
         modality: None,
         body_part: None,
+        effort,
     })
 }
 
@@ -69,19 +81,21 @@ pub(super) fn picture(bytes: &[u8], want: Option<Shape>, limits: Limits) -> Resu
         return Err(ImageError::JpegProcess(frame.process.name()));
     }
     let shape = frame.shape(want, limits)?;
+    let effort = limits.afford(SAMPLE_EFFORT * shape.all())?;
     let planes = baseline::planes(&mut reader, &frame)?;
-    Ok(Picture { shape, said: reader.said(&frame), data: upsample::interleaved(&planes, shape) })
+    Ok(Picture { shape, said: reader.said(&frame), data: upsample::interleaved(&planes, shape), effort })
 }
 
-/// A lossless picture of the shape that is wanted: bits of a sample, and samples pixel by pixel.
-pub(super) fn lossless(bytes: &[u8], want: Shape, limits: Limits) -> Result<(u8, Vec<u16>), ImageError> {
+/// A lossless picture of the shape that is wanted: bits of a sample, samples pixel by pixel, and what it took.
+pub(super) fn lossless(bytes: &[u8], want: Shape, limits: Limits) -> Result<(u8, Vec<u16>, u64), ImageError> {
     let mut reader = markers::Reader::new(bytes)?;
     let frame = reader.frame()?;
     if frame.process != markers::Process::Lossless {
         return Err(ImageError::JpegProcess(frame.process.name()));
     }
-    frame.shape(Some(want), limits)?;
-    Ok((frame.bits, lossless::samples(&mut reader, &frame)?))
+    let shape = frame.shape(Some(want), limits)?;
+    let effort = limits.afford(SAMPLE_EFFORT * shape.all())?;
+    Ok((frame.bits, lossless::samples(&mut reader, &frame)?, effort))
 }
 
 fn fault(offset: usize, reason: &'static str) -> ImageError {

@@ -15,14 +15,25 @@ mod wavelet;
 
 use super::{ImageError, Limits, jpeg::Shape, samples_within};
 use header::Codestream;
+use tile::TileComponent;
 
-/// Most samples of a picture. Each plane looks at each of them three times, which takes 0.1 µs a sample of 8 bits and two to three
-/// times that of 16: a quarter of a second at most.
-const SAMPLES_MAX: u64 = 1 << 20;
+/// What a sample takes beside its passes: the wavelet transform, the values and what is made of them.
+const SAMPLE_EFFORT: u64 = 4;
 
-/// The frame of a DICOM file: its bits, whether it has a sign, and samples pixel by pixel, in the low bits and with the sign
-/// through all 16.
-pub(super) fn decode(bytes: &[u8], want: Shape, limits: Limits) -> Result<(u8, bool, Vec<u16>), ImageError> {
+/// A decoded frame.
+pub(super) struct Decoded {
+    /// Bits of a sample.
+    pub(super) bits: u8,
+    /// Whether samples have a sign.
+    pub(super) signed: bool,
+    /// Samples pixel by pixel, in the low bits and with the sign through all 16.
+    pub(super) words: Vec<u16>,
+    /// What it took (`IMAGE.md`, Effort).
+    pub(super) effort: u64,
+}
+
+/// The frame of a DICOM file. A tile is decoded after all that it takes is known to be allowed.
+pub(super) fn decode(bytes: &[u8], want: Shape, limits: Limits) -> Result<Decoded, ImageError> {
     let stream = Codestream::read(bytes)?;
     let samples = u8::try_from(stream.components.len()).unwrap_or(u8::MAX);
     for (field, want, got) in [
@@ -34,15 +45,17 @@ pub(super) fn decode(bytes: &[u8], want: Shape, limits: Limits) -> Result<(u8, b
             return Err(ImageError::Compressed { field, want, got });
         }
     }
-    let limits = Limits { samples: limits.samples.min(SAMPLES_MAX), ..limits };
     let all = samples_within(stream.width, stream.height, samples, limits)?;
     let mut out = vec![0; all];
     let mut visits = tile::VISITS_MAX;
+    let mut effort = 0_u64;
     for (number, parts) in (0..).zip(&stream.tiles) {
         let rect = stream.tile(number);
         let at = parts.first().map_or(0, |(at, _)| *at);
         let mut components = tile::components(&stream, rect, at, &mut visits)?;
         packets::distribute(&stream, &mut components, parts)?;
+        effort = components.iter().fold(effort, |effort, one| effort.saturating_add(takes(one, rect)));
+        limits.afford(effort)?;
         let mut planes = Vec::with_capacity(components.len());
         for component in &components {
             planes.push(wavelet::plane(component, rect)?);
@@ -50,7 +63,15 @@ pub(super) fn decode(bytes: &[u8], want: Shape, limits: Limits) -> Result<(u8, b
         drop(components);
         store(&stream, rect, planes, &mut out);
     }
-    Ok((stream.bits, stream.signed, out))
+    Ok(Decoded { bits: stream.bits, signed: stream.signed, words: out, effort })
+}
+
+/// What a tile's component takes: each pass of a code block looks at each of its samples.
+fn takes(component: &TileComponent<'_>, tile: Rect) -> u64 {
+    let bands = component.resolutions.iter().flat_map(|resolution| &resolution.bands);
+    let blocks = bands.flat_map(|band| &band.cells).flat_map(|cell| &cell.blocks);
+    let passes: u64 = blocks.map(|block| block.rect.samples().saturating_mul(block.passes.into())).sum();
+    passes.saturating_add(SAMPLE_EFFORT.saturating_mul(tile.samples()))
 }
 
 /// A part of a plane: left, top, and what is behind its right and lower end.
@@ -69,6 +90,10 @@ impl Rect {
 
     fn height(self) -> usize {
         self.y1.saturating_sub(self.y0) as usize
+    }
+
+    fn samples(self) -> u64 {
+        self.width() as u64 * self.height() as u64
     }
 
     fn is_empty(self) -> bool {

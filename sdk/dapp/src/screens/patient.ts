@@ -163,8 +163,9 @@ async function adding(aceso: Aceso, refresh: () => Promise<void>): Promise<HTMLE
   const made = upload(about, async ([picture], stated) => {
     const bytes = (await picture?.bytes()) ?? new Uint8Array();
     const { cid, size } = await aceso.putBlob(bytes);
+    const effort = aceso.verifier.effort(bytes);
     const signed = origin.files?.length ? originOf(new TextDecoder().decode(await fileOf(origin))) : undefined;
-    await aceso.registerImage({ cid, size, guard: guard.value.trim(), origin: signed, ...stated });
+    await aceso.registerImage({ cid, size, guard: guard.value.trim(), origin: signed, effort, ...stated });
     await refresh();
     return `Image ${cid} is registered, and the validators hold it.`;
   });

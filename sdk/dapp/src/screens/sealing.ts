@@ -6,7 +6,7 @@ import { field, h, options } from "../dom.js";
 import * as files from "../files.js";
 import { MEDIA, nameOf, open, sealedFile, withPoint } from "../opening.js";
 import { sentences } from "../sentences.js";
-import { upload } from "../upload.js";
+import { isPicture, upload } from "../upload.js";
 import * as vault from "../vault.js";
 
 /** Most bytes of a record's file: what committees read (`RECORD_BYTES_MAX` in sdk/verify). */
@@ -41,8 +41,12 @@ export function sealing(aceso: Aceso, refresh: () => Promise<void>): HTMLElement
     vault.need(aceso);
     const stated = { modality, body_part: bodyPart, note: note.value.trim() };
     const tags = Object.fromEntries(Object.entries(stated).filter(([, value]) => value !== ""));
-    const about = { media: "", tags, modality: "", bodyPart: "" };
-    const each = chosen.map(({ media, bytes }) => async () => ({ ...about, media, bytes: await bytes() }));
+    const about = { tags, modality: "", bodyPart: "" };
+    const each = chosen.map(({ media, bytes }) => async () => {
+      const record = await bytes();
+      const effort = isPicture(media) ? aceso.verifier.effort(record) : 0n;
+      return { ...about, media, effort, bytes: record };
+    });
     const who = payer.value as Payer;
     // Whoever waits for a sponsor finds the account's address in the list.
     const account = who === "none" ? undefined : await ready(aceso, who).finally(refresh);
@@ -73,9 +77,9 @@ export async function reseal(aceso: Aceso, old: RecordRow, tell: (text: string) 
   await emptied(aceso, acts);
   const account = acts === aceso ? undefined : await ready(aceso, "sponsor");
   return withPoint(aceso, old, async (point) => {
-    const each = old.files.map(({ cid, modality, bodyPart }) => async () => {
+    const each = old.files.map(({ cid, modality, bodyPart, effort }) => async () => {
       const { inner, record } = open(aceso, point, await sealedFile(aceso, cid));
-      return { media: inner.media, tags: inner.tags, modality, bodyPart, bytes: record };
+      return { media: inner.media, tags: inner.tags, modality, bodyPart, effort, bytes: record };
     });
     const about = { guard: old.guard, origin: old.origin, account, ...(account ? {} : { instead: old.record }) };
     const { record } = await seal(aceso, each, about, tell);
@@ -127,20 +131,20 @@ async function seal(
   const sealed: SealedFile[] = [];
   // One file is sealed while the one before it is on its way, and no more are in memory.
   let sending = Promise.resolve();
-  const send = async (file: Uint8Array, modality: string, bodyPart: string) => {
+  const send = async (file: Uint8Array, stated: Omit<SealedFile, "cid" | "size">) => {
     const { cid, size } = await aceso.putBlob(file);
-    sealed.push({ cid, size, modality, bodyPart });
+    sealed.push({ cid, size, ...stated });
     await files.put(cid, file);
   };
   let secret: Uint8Array | undefined;
   try {
     for (const [at, plain] of each.entries()) {
       if (each.length > 1) tell(`Sealing file ${at + 1} of ${each.length} …`);
-      const { media, tags, modality, bodyPart, bytes } = await plain();
+      const { media, tags, bytes, ...stated } = await plain();
       const file = seals.seal(point, { owner: acts.address, media, tags }, bytes);
       bytes.fill(0);
       await sending;
-      sending = send(file, modality, bodyPart);
+      sending = send(file, stated);
       // It is waited for above or below, whatever comes in between.
       sending.catch(() => {});
     }

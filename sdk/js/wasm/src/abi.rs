@@ -124,6 +124,8 @@ exports! {
     aceso_model_close(model) => models::close;
     /// A picture file and a frame's number, likewise → what it is, with its identity for payment.
     aceso_image(file, frame) => images::describe;
+    /// An image file → the effort that it is registered with, in decimal digits.
+    aceso_effort(file) => images::takes;
     /// A picture file and a frame's number, likewise → the picture in 8 bits, at most 1024 pixels a side.
     aceso_preview(file, frame) => images::preview;
     /// A receipt → JSON.

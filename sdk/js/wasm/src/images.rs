@@ -1,6 +1,6 @@
 //! Pictures: what they are, and how they look.
 
-use aceso_inference::image::{Format, Image, ImageError, Limits, Stated, decode_frame};
+use aceso_inference::image::{Format, Image, ImageError, Limits, Stated, decode_frame, effort};
 use aceso_types::{
     BlobId, Frame,
     manifest::{Channels, Crop, Layout, Pipeline, Resize, Window},
@@ -27,6 +27,11 @@ pub(crate) fn named(frame: &[u8]) -> Result<Frame, String> {
 pub(crate) fn describe(file: &[u8], frame: &[u8]) -> Result<Answer, String> {
     let image = decode_frame(file, named(frame)?, Limits::default()).map_err(|e| e.to_string())?;
     Answer::json(&facts(&image, file))
+}
+
+/// With which effort a file is to be registered, in decimal digits: it may be larger than what JavaScript has numbers for.
+pub(crate) fn takes(file: &[u8]) -> Result<Answer, String> {
+    Answer::json(&effort(file, Limits::default()).map_err(|e| e.to_string())?.to_string())
 }
 
 /// A frame's picture, at its own size where that is small enough: rows from the top, one byte (grey) or three (red, green,

@@ -48,6 +48,9 @@ struct About {
     commitment: Digest,
     modality: String,
     body_part: String,
+    /// What decoding its dearest frame may take, as registered; none said is zero.
+    #[serde(default)]
+    effort: u64,
     /// The pixels that an institution vouches for.
     vouched: Option<PixelDigest>,
 }
@@ -64,7 +67,7 @@ pub(crate) fn recompute_sealed(
 ) -> Result<Answer, Refusal> {
     let receipt = Receipt::decode(receipt).map_err(|e| e.to_string())?;
     let content = ContentPoint::from_bytes(point)?;
-    let About { owner, commitment, modality, body_part, vouched } = read(about, "registration")?;
+    let About { owner, commitment, modality, body_part, effort, vouched } = read(about, "registration")?;
     let registered = Registered { owner: &owner, commitment: &commitment };
     let size = u64::try_from(file.len()).unwrap_or(u64::MAX);
     let Came { outcome, file } = match open_registered(&registered, &content, file, size, RECORD_BYTES_MAX) {
@@ -75,6 +78,7 @@ pub(crate) fn recompute_sealed(
                 record: &record,
                 modality: &modality,
                 body_part: &body_part,
+                effort,
                 vouched,
             };
             aceso_verify::recompute_sealed(&receipt, manifest, onnx, &opened).map_err(|e| e.to_string())?

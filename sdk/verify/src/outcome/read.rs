@@ -36,6 +36,8 @@ pub struct Case<'a> {
     pub modality: &'a str,
     /// The body part, likewise.
     pub body_part: &'a str,
+    /// What decoding its dearest frame may take, as registered.
+    pub effort: u64,
     /// The pixels that an institution vouches for.
     pub vouched: Option<PixelDigest>,
 }
@@ -56,7 +58,8 @@ pub struct Read {
 pub fn read(case: &Case<'_>, tags: &BTreeMap<String, String>, record: &[u8]) -> Result<Read, Failure> {
     let pipeline = &case.manifest.pipeline;
     let refused = |error: RecordError| if error.is_of_frame() { Failure::Frame } else { Failure::Undecodable };
-    let record = Record::decode_frame(record, case.statement.frame, pipeline, Limits::default()).map_err(refused)?;
+    let limits = Limits::registered(case.effort);
+    let record = Record::decode_frame(record, case.statement.frame, pipeline, limits).map_err(refused)?;
     let stated = Stated {
         modality: said(case.modality, tags.get(MODALITY))?,
         body_part: said(case.body_part, tags.get(BODY_PART))?,
@@ -172,6 +175,7 @@ mod tests {
             model: &model,
             modality: "DX",
             body_part: "CHEST",
+            effort: 0,
             vouched: None,
         };
         let mask = (0..3_u32 << 20).map(|at| u8::try_from(at % 251).unwrap()).collect();

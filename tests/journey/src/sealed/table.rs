@@ -57,8 +57,15 @@ pub(super) fn play(report: &mut Report, scene: &Scene, patient: &mut Patient<'_>
     report.step(patient.party.name, "computes the same from the row itself", || {
         let receipt = physician.evidence(read)?.receipt()?;
         let tags = TAGS.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
-        let opened =
-            Opened { content: &record.content, tags: &tags, record: &row, modality: "", body_part: "", vouched: None };
+        let opened = Opened {
+            content: &record.content,
+            tags: &tags,
+            record: &row,
+            modality: "",
+            body_part: "",
+            effort: 0,
+            vouched: None,
+        };
         recompute_sealed(&receipt, &manifest.encode(), &onnx, &opened)?;
         Ok(((), None))
     })

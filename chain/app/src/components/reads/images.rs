@@ -74,6 +74,7 @@ pub(crate) fn register(run: &mut Run<'_>, msg: &MsgRegisterImage) -> Outcome<Msg
         origin,
         blob: None,
         height: run.block.height.0,
+        effort: msg.effort,
     };
     run.put(READS, keys::image(&text), &row)?;
     run.set(READS, keys::owned(&owner, &text), b"1".to_vec())?;

@@ -3,9 +3,11 @@
 //! Everything that can refuse a read does so before any work of the model. What is opened is journalled at once: a
 //! contract that looks and then fails has used its permit and paid.
 
+use std::sync::PoisonError;
+
 use aceso_inference::{
     Model, Record,
-    image::{Limits, Stated},
+    image::{EFFORT_FREE, Limits, Stated},
 };
 use aceso_state::Order;
 use aceso_types::{
@@ -35,11 +37,14 @@ use crate::{
     store::{Bare, Part, Read, Write, damaged},
 };
 
-/// Wasm gas of any read: decoding as many samples as an image may have takes some 40 ms. The price must not depend on
-/// what is in the file, because a simulation knows only what is registered.
+/// Wasm gas of any read: what an image takes whose effort need not be registered. The price must not depend on what is in the
+/// file, because a simulation knows only what is registered.
 const READ: u64 = 40_000_000_000;
 /// Wasm gas of each byte of the file: fetching, hashing and parsing 200 MB a second.
 const READ_BYTE: u64 = 5_000;
+/// Wasm gas of effort that was registered beyond what every image may take (`inference-host/IMAGE.md`, Effort): 5.5 to 9.1 ns
+/// in all codings but native ones, whose bytes pay the rest (`benches/RESULTS.md`, Pictures).
+const READ_EFFORT: u64 = 10_000;
 
 /// The span of a step of a read, `open` or `infer`. It names what stands on the chain, and nothing of what is in the
 /// picture. Those who time reads know these spans by their target.
@@ -89,12 +94,13 @@ struct Wanted {
 pub(crate) fn price(run: &mut Run<'_>, reader: &str, model: &ModelId, cid: &str, purpose: &str) -> Outcome<u64> {
     let wanted = wanted(run, reader, model, cid, purpose)?;
     check_fee(run, reader, &wanted)?;
-    Ok(opening(wanted.size))
+    Ok(opening(wanted.size, wanted.image.effort))
 }
 
-/// Wasm gas of taking a file of so many bytes apart, whatever is in it.
-pub(crate) fn opening(size: u64) -> u64 {
-    READ_BYTE.saturating_mul(size).saturating_add(READ)
+/// Wasm gas of taking a file of so many bytes apart, which was registered with an effort, whatever is in it.
+pub(crate) fn opening(size: u64, effort: u64) -> u64 {
+    let more = READ_EFFORT.saturating_mul(effort.saturating_sub(EFFORT_FREE));
+    READ_BYTE.saturating_mul(size).saturating_add(READ).saturating_add(more)
 }
 
 /// Opens a frame of an image for a model: the permit is consumed, the use counted, the fee owed. Answers the read's handle and the
@@ -333,20 +339,27 @@ fn opened(
                 run.script.open(who, (wanted.cid, frame), wanted.ends, wanted.outputs, || look(host, wanted, frame))?;
             opened.map(|opened| (Some(opened.place), opened.pixels, opened.tensor))
         }
-        _ => look(host, wanted, frame)?.map(|(pixels, tensor)| (None, pixels, Some(tensor))),
+        _ => look_in_turn(host, wanted, frame)?.map(|(pixels, tensor)| (None, pixels, Some(tensor))),
     };
     let refused = |reason| Code::ImageRefused.because(format_args!("{}: {reason}", wanted.cid));
     let (place, pixels, tensor) = seen.map_err(refused)?;
     Ok((place, pixels, tensor.map_or_else(|| zeros(pipeline), Ok)?))
 }
 
+/// The same for a question, beside the block.
+fn look_in_turn(host: &Host, wanted: &Wanted, frame: Frame) -> Outcome<Result<(PixelDigest, Tensor), String>> {
+    // It guards nothing that a panic could spoil.
+    let _turn = host.looking.lock().unwrap_or_else(PoisonError::into_inner);
+    look(host, wanted, frame)
+}
+
 /// Decodes the record, or says why the model does not take it.
 fn look(host: &Host, wanted: &Wanted, frame: Frame) -> Outcome<Result<(PixelDigest, Tensor), String>> {
     let bytes = blobs::bytes(host, &wanted.cid, wanted.size)?;
-    let ImageRow { modality, body_part, .. } = &wanted.image;
+    let ImageRow { modality, body_part, effort, .. } = &wanted.image;
     let stated = Stated { modality: modality.clone(), body_part: body_part.clone() };
     let pipeline = &wanted.manifest.pipeline;
-    let record = match Record::decode_frame(&bytes, frame, pipeline, Limits::default()) {
+    let record = match Record::decode_frame(&bytes, frame, pipeline, Limits::registered(*effort)) {
         Ok(record) => record,
         Err(e) => return Ok(Err(e.to_string())),
     };

@@ -108,7 +108,8 @@ fn reopened(run: &mut Run<'_>, sender: &str, case: &Case, msg: &MsgDispute) -> O
     run.script.need_room(OUTCOME_WEIGHT)?;
     // What was sealed may unpack to as much as a record may have, whatever the file's own length.
     let record_bytes = Limits::default().bytes as u64;
-    run.meter.spend_wasm(reads::opening(size.saturating_add(record_bytes)), "opening a sealed file")?;
+    let opening = reads::opening(size.saturating_add(record_bytes), file.effort);
+    run.meter.spend_wasm(opening, "opening a sealed file")?;
     run.meter.spend(model_row.load_gas.saturating_add(model_row.run_gas), "model")?;
     run.meter
         .spend(gas::DISPUTE.saturating_add(gas::DISPUTE_SIGNER.saturating_mul(signers.len() as u64)), "dispute")?;
@@ -130,6 +131,7 @@ fn reopened(run: &mut Run<'_>, sender: &str, case: &Case, msg: &MsgDispute) -> O
             commitment: &commitment,
             modality: &file.modality,
             body_part: &file.body_part,
+            effort: file.effort,
             vouched,
             point,
             file: &bytes,

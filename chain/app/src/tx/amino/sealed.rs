@@ -24,6 +24,7 @@ pub(super) fn register_sealed(m: &MsgRegisterSealed) -> Fields {
             .number("size", file.size)
             .text("modality", &file.modality)
             .text("body_part", &file.body_part)
+            .number("effort", file.effort)
             .into_value()
     });
     Fields::new()
@@ -146,7 +147,7 @@ mod tests {
 
     #[test]
     fn what_a_ledger_shows_of_a_record() {
-        let file = SealedFile { cid: "c".into(), size: 5, modality: "DX".into(), body_part: String::new() };
+        let file = SealedFile { cid: "c".into(), size: 5, modality: "DX".into(), body_part: String::new(), effort: 0 };
         let msg = MsgRegisterSealed {
             owner: "o".into(),
             files: vec![file],

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use aceso_client::{GasLimit, any};
-use aceso_inference::image::{Limits, decode};
+use aceso_inference::image::{Limits, decode, effort};
 use aceso_types::msg::MsgRegisterImage;
 use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand};
@@ -63,8 +63,17 @@ impl Image {
         let (client, key) = (at.connect()?, signer.key()?);
         let (cid, size) = client.put_blob(&bytes[..])?;
         let owner = client.address(&key);
-        let message =
-            MsgRegisterImage { owner, cid: cid.to_string(), size, term, guard, modality, body_part, origin: None };
+        let message = MsgRegisterImage {
+            owner,
+            cid: cid.to_string(),
+            size,
+            term,
+            guard,
+            modality,
+            body_part,
+            origin: None,
+            effort: effort(&bytes, Limits::default())?,
+        };
         let tx = client.send(&key, vec![any(&message)], GasLimit::Auto)?;
         client.wait_available(&cid)?;
         output.print(&json!({"ok": true, "cid": cid, "tx": tx.hash, "height": tx.height}), || cid.to_string())

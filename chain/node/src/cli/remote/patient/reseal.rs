@@ -176,8 +176,8 @@ impl Reseal {
             let path = self.out.join(format!("record-{}-{}.{SUFFIX}", old.record, place + 1));
             let about = Sealing { content: &content, owner: &next.address, media: &inner.media, tags: &inner.tags };
             let (cid, _) = about.write(&record[..], record.len() as u64, &path)?;
-            let SealedFile { modality, body_part, .. } = stated.clone();
-            files.push(SealedFile { modality, body_part, ..stat(&path)? });
+            let SealedFile { modality, body_part, effort, .. } = stated.clone();
+            files.push(SealedFile { modality, body_part, effort, ..stat(&path)? });
             paths.push(path);
             cids.push(cid);
         }

@@ -119,13 +119,17 @@ impl Seal {
 impl Register {
     pub(crate) fn run(self, desk: &Desk<'_>) -> Result<()> {
         let ring = self.keyring.open(desk)?;
-        let files = self.files.iter().map(|path| stat(path)).collect::<Result<Vec<SealedFile>>>()?;
+        let mut files = self.files.iter().map(|path| stat(path)).collect::<Result<Vec<SealedFile>>>()?;
         let name = record_name(&files.iter().map(|file| file.cid.clone()).collect::<Vec<_>>());
         let own = ring.account(&name).context("these files were not sealed together with these keys")?;
         let sealed_for = self.files.first().map(|path| owner_of(path)).transpose()?.unwrap_or_default();
         let own = desk.named(own);
         let desk = if sealed_for == desk.address { desk } else { &own };
         ensure!(sealed_for == desk.address, "these files were sealed for {sealed_for}, which is no account of yours");
+        let content = content(&ring.store.key(&name)?);
+        for (file, path) in files.iter_mut().zip(&self.files) {
+            file.effort = effort(&content, path)?;
+        }
         let message = proven(desk, &ring, files)?;
         // Asked before anything is stored: without a payer nothing of it would be registered.
         desk.payer(&[any(&message)])?;
@@ -194,6 +198,19 @@ pub(super) fn stat(path: &Path) -> Result<SealedFile> {
     Ok(SealedFile { cid: put.id.to_string(), size: put.size, ..SealedFile::default() })
 }
 
+/// What decoding the picture in a sealed file takes; nothing where it is none.
+fn effort(content: &ContentPoint, path: &Path) -> Result<u64> {
+    let sealed = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    // A record that no model reads is kept and handed over all the same.
+    let Ok((_, inner, record)) = aceso_seal::open(content, &sealed, RECORD_BYTES_MAX) else { return Ok(0) };
+    let record = Zeroizing::new(record);
+    Ok(if is_picture(&inner.media) { image::effort(&record, Limits::default()).unwrap_or_default() } else { 0 })
+}
+
+fn is_picture(media: &str) -> bool {
+    matches!(media, "application/dicom" | "image/png" | "image/jpeg")
+}
+
 /// Whose a sealed file is, by its header.
 fn owner_of(path: &Path) -> Result<String> {
     let (mut head, opened) = (Vec::new(), File::open(path).with_context(|| format!("cannot read {}", path.display()))?);
@@ -215,7 +232,7 @@ fn kind(path: &Path, stated: Option<&str>) -> Result<String> {
         "vcf" => "text/vcf",
         _ => "application/octet-stream",
     });
-    if matches!(media, "application/dicom" | "image/png" | "image/jpeg") {
+    if is_picture(media) {
         let size = std::fs::metadata(path).with_context(|| format!("cannot read {}", path.display()))?.len();
         ensure!(
             size <= RECORD_BYTES_MAX,
