@@ -10,21 +10,11 @@ mod common;
 use std::fs;
 
 use aceso_test_support::{contract, picture};
-use base64::{Engine, engine::general_purpose::STANDARD};
 use common::ward::Ward;
 use serde_json::{Value, json};
 
 fn text(value: &Value) -> String {
     value.as_str().unwrap().to_owned()
-}
-
-/// All transactions of the chain, as bytes.
-fn transactions(ward: &Ward) -> Vec<Vec<u8>> {
-    let height: u64 =
-        ward.rpc("status", &json!({}))["sync_info"]["latest_block_height"].as_str().unwrap().parse().unwrap();
-    let blocks = (1..=height).map(|height| ward.rpc("block", &json!({"height": height.to_string()})));
-    let txs = blocks.flat_map(|block| block["block"]["data"]["txs"].as_array().cloned().unwrap_or_default());
-    txs.map(|tx| STANDARD.decode(tx.as_str().unwrap()).unwrap()).collect()
 }
 
 #[test]
@@ -80,7 +70,7 @@ fn two_records_of_one_patient_have_accounts_of_their_own_that_a_sponsor_pays_for
 
     // Whoever reads all blocks finds no transaction that names two of the three.
     let names = [&patient, &account, &next].map(|name| name.as_bytes());
-    let all = transactions(&ward);
+    let all = ward.transactions();
     let within = |tx: &[u8], name: &[u8]| tx.windows(name.len()).any(|at| at == name);
     let counts: Vec<usize> = all.iter().map(|tx| names.iter().filter(|name| within(tx, name)).count()).collect();
     assert!(counts.contains(&1) && counts.iter().all(|&count| count < 2), "{counts:?}");
@@ -168,7 +158,7 @@ fn a_record_is_sealed_anew_for_another_account_and_a_guard_hears_its_owner() {
     ward.ok("patient", &["sealed", "open", &again, "--file", &fresh, "--out", &seen]);
     assert_eq!(fs::read(&seen).unwrap(), picture(1));
     let both = |tx: &[u8], name: &str| tx.windows(name.len()).any(|at| at == name.as_bytes());
-    let all = transactions(&ward);
+    let all = ward.transactions();
     assert!(
         all.iter().all(|tx| !(both(tx, &before) && both(tx, &next))),
         "nothing ties the new account to the old one"

@@ -9,8 +9,11 @@ mod common;
 
 use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 
-use aceso_test_support::picture;
+use aceso_test_support::{large, picture};
+use aceso_types::msg::{MsgRegisterImage, MsgRegisterSealed, Named};
 use common::ward::Ward;
+use cosmos_sdk_proto::cosmos::tx::v1beta1::{TxBody, TxRaw};
+use prost::Message;
 use serde_json::Value;
 
 fn mode(path: &Path) -> u32 {
@@ -239,4 +242,34 @@ fn what_is_wrong_is_refused_and_nothing_is_lost() {
     let image = ["--image", "bafkreigh2akiscaildcqabsyg3dfr6chu3fgpregiymsck7e7aqa4s52zy"];
     let refused = ward.refused("friend", &[&ask[..], &image[..]].concat());
     assert!(refused.contains("note.txt"), "{refused}");
+}
+
+/// The latest message of a kind on the chain.
+fn latest<M: Message + Default + Named>(ward: &Ward) -> M {
+    let bodies = ward.transactions().into_iter().map(|tx| {
+        let raw = TxRaw::decode(&tx[..]).unwrap();
+        TxBody::decode(&raw.body_bytes[..]).unwrap()
+    });
+    let found = bodies.flat_map(|body| body.messages).filter(|any| any.type_url == M::TYPE_URL).last().unwrap();
+    M::decode(&found.value[..]).unwrap()
+}
+
+#[test]
+fn a_large_picture_is_registered_with_what_it_takes() {
+    let ward = Ward::open();
+    fs::write(ward.file("large.png"), large(7)).unwrap();
+    let picture = ward.text("large.png");
+    ward.ok("patient", &["image", "register", &picture, "--modality", "DX", "--term", "1000"]);
+    assert_eq!(latest::<MsgRegisterImage>(&ward).effort, 1 << 23);
+
+    ward.ok("patient", &["sealed", "keys", "new"]);
+    let seal = ["sealed", "seal", &picture, "--as-me", "--modality", "DX", "--out", &ward.text("")];
+    ward.ok("patient", &seal);
+    ward.ok("patient", &["sealed", "register", &ward.text("large.png.sealed")]);
+    assert_eq!(latest::<MsgRegisterSealed>(&ward).files[0].effort, 1 << 23);
+    // A record that is no picture takes nothing.
+    fs::write(ward.file("note.txt"), b"a note").unwrap();
+    ward.ok("patient", &["sealed", "seal", &ward.text("note.txt"), "--as-me", "--out", &ward.text("")]);
+    ward.ok("patient", &["sealed", "register", &ward.text("note.txt.sealed")]);
+    assert_eq!(latest::<MsgRegisterSealed>(&ward).files[0].effort, 0);
 }

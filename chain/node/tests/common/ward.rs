@@ -4,7 +4,8 @@ use std::{fs, path::PathBuf};
 
 use aceso_test_support::{picture, repository, with_maps};
 use aceso_types::{BlobId, Manifest, manifest::Onnx};
-use serde_json::Value;
+use base64::{Engine, engine::general_purpose::STANDARD};
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::{Node, aceso, dev, run};
@@ -42,6 +43,15 @@ impl Ward {
     /// Asks the node's RPC port.
     pub(crate) fn rpc(&self, method: &str, params: &Value) -> Value {
         self.node.call(method, params.clone()).unwrap()
+    }
+
+    /// All transactions of the chain, as bytes.
+    pub(crate) fn transactions(&self) -> Vec<Vec<u8>> {
+        let height: u64 =
+            self.rpc("status", &json!({}))["sync_info"]["latest_block_height"].as_str().unwrap().parse().unwrap();
+        let blocks = (1..=height).map(|height| self.rpc("block", &json!({"height": height.to_string()})));
+        let txs = blocks.flat_map(|block| block["block"]["data"]["txs"].as_array().cloned().unwrap_or_default());
+        txs.map(|tx| STANDARD.decode(tx.as_str().unwrap()).unwrap()).collect()
     }
 
     pub(crate) fn file(&self, name: &str) -> PathBuf {
