@@ -10,14 +10,14 @@ use aceso_types::msg::SignedOrigin;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use cosmos_sdk_proto::{
     cosmos::{base::v1beta1::Coin, feegrant::v1beta1::BasicAllowance, tx::v1beta1::Fee},
-    cosmwasm::wasm::v1::{AccessConfig, AccessType},
+    cosmwasm::wasm::v1::AccessConfig,
 };
 use serde_json::{Map, Value, json};
 use tendermint_proto::google::protobuf::Timestamp;
 
 use crate::{
     code::{Code, Fault},
-    components::sponsor::Allowance,
+    components::{sponsor::Allowance, wasm::permission_name},
     tx::{decode::Tx, msg::Msg},
 };
 
@@ -122,6 +122,45 @@ fn message(msg: &Msg) -> Result<Value, Fault> {
         Msg::ClearAdmin(m) => {
             ("wasm/MsgClearAdmin", Fields::new().text("sender", &m.sender).text("contract", &m.contract))
         }
+        Msg::UpdateLabel(m) => (
+            "wasm/MsgUpdateContractLabel",
+            Fields::new().text("sender", &m.sender).text("new_label", &m.new_label).text("contract", &m.contract),
+        ),
+        Msg::UpdatePermission(m) => (
+            "wasm/MsgUpdateInstantiateConfig",
+            Fields::new()
+                .text("sender", &m.sender)
+                .number("code_id", m.code_id)
+                .optional("new_instantiate_permission", m.new_instantiate_permission.as_ref().map(permission)),
+        ),
+        Msg::StoreAndInstantiate(m) => (
+            "wasm/MsgStoreAndInstantiateContract",
+            Fields::new()
+                .text("authority", &m.authority)
+                .bytes("wasm_byte_code", &m.wasm_byte_code)
+                .optional("instantiate_permission", m.instantiate_permission.as_ref().map(permission))
+                .flag("unpin_code", m.unpin_code)
+                .text("admin", &m.admin)
+                .text("label", &m.label)
+                .inline("msg", &m.msg)?
+                .coins("funds", &m.funds)
+                .text("source", &m.source)
+                .text("builder", &m.builder)
+                .bytes("code_hash", &m.code_hash),
+        ),
+        Msg::StoreAndMigrate(m) => (
+            "wasm/MsgStoreAndMigrateContract",
+            Fields::new()
+                .text("authority", &m.authority)
+                .bytes("wasm_byte_code", &m.wasm_byte_code)
+                .optional("instantiate_permission", m.instantiate_permission.as_ref().map(permission))
+                .text("contract", &m.contract)
+                .inline("msg", &m.msg)?,
+        ),
+        Msg::Sudo(m) => (
+            "wasm/MsgSudoContract",
+            Fields::new().text("authority", &m.authority).text("contract", &m.contract).inline("msg", &m.msg)?,
+        ),
         Msg::GrantAllowance(m) => (
             "cosmos-sdk/MsgGrantAllowance",
             Fields::new()
@@ -261,13 +300,7 @@ fn pins(authority: &str, codes: &[u64]) -> Fields {
 }
 
 fn permission(config: &AccessConfig) -> Value {
-    let name = match AccessType::try_from(config.permission) {
-        Ok(AccessType::Nobody) => "Nobody",
-        Ok(AccessType::Everybody) => "Everybody",
-        Ok(AccessType::AnyOfAddresses) => "AnyOfAddresses",
-        Ok(AccessType::Unspecified) | Err(_) => "Unspecified",
-    };
-    let mut fields = Fields::new().value("permission", name.into());
+    let mut fields = Fields::new().value("permission", permission_name(config).into());
     if !config.addresses.is_empty() {
         fields = fields.value("addresses", config.addresses.clone().into());
     }

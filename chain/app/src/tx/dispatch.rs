@@ -8,7 +8,10 @@ use cosmos_sdk_proto::{
         base::abci::v1beta1::TxMsgData,
         feegrant::v1beta1::{MsgGrantAllowanceResponse, MsgPruneAllowancesResponse, MsgRevokeAllowanceResponse},
     },
-    cosmwasm::wasm::v1::{MsgClearAdminResponse, MsgPinCodesResponse, MsgUnpinCodesResponse, MsgUpdateAdminResponse},
+    cosmwasm::wasm::v1::{
+        MsgClearAdminResponse, MsgPinCodesResponse, MsgUnpinCodesResponse, MsgUpdateAdminResponse,
+        MsgUpdateContractLabelResponse, MsgUpdateInstantiateConfigResponse,
+    },
 };
 use prost::{Message, Name};
 
@@ -71,6 +74,17 @@ pub(crate) fn one(run: &mut Run<'_>, msg: &Msg) -> Outcome<Any> {
             wasm::update_admin(run, &msg.sender, &msg.contract, "")?;
             sdk(&MsgClearAdminResponse {})
         }
+        Msg::UpdateLabel(msg) => {
+            wasm::update_label(run, msg)?;
+            sdk(&MsgUpdateContractLabelResponse {})
+        }
+        Msg::UpdatePermission(msg) => {
+            wasm::update_permission(run, msg)?;
+            sdk(&MsgUpdateInstantiateConfigResponse {})
+        }
+        Msg::StoreAndInstantiate(msg) => sdk(&wasm::store_and_instantiate_msg(run, msg)?),
+        Msg::StoreAndMigrate(msg) => sdk(&wasm::store_and_migrate_msg(run, msg)?),
+        Msg::Sudo(msg) => sdk(&wasm::sudo_msg(run, msg)?),
         Msg::GrantAllowance(msg) => {
             sponsor::grant_msg(run, msg)?;
             sdk(&MsgGrantAllowanceResponse {})

@@ -5,6 +5,7 @@
 
 mod sealed;
 
+use aceso_types::guest::Callback;
 use aceso_types::msg::{
     MsgAttest, MsgBreakGlass, MsgCancelUpgrade, MsgDispute, MsgGrant, MsgRegisterAttester, MsgRegisterBlob,
     MsgRegisterImage, MsgRegisterModel, MsgRegisterReader, MsgRegisterSealed, MsgRequestRead, MsgRetireSealed,
@@ -18,7 +19,8 @@ use cosmos_sdk_proto::{
     },
     cosmwasm::wasm::v1::{
         AccessConfig, AccessType, MsgClearAdmin, MsgExecuteContract, MsgInstantiateContract, MsgInstantiateContract2,
-        MsgMigrateContract, MsgPinCodes, MsgStoreCode, MsgUnpinCodes, MsgUpdateAdmin,
+        MsgMigrateContract, MsgPinCodes, MsgStoreAndInstantiateContract, MsgStoreAndMigrateContract, MsgStoreCode,
+        MsgSudoContract, MsgUnpinCodes, MsgUpdateAdmin, MsgUpdateContractLabel, MsgUpdateInstantiateConfig,
     },
 };
 
@@ -89,6 +91,12 @@ messages! {
     Migrate(MsgMigrateContract) = "/cosmwasm.wasm.v1.MsgMigrateContract", |msg| &msg.sender;
     UpdateAdmin(MsgUpdateAdmin) = "/cosmwasm.wasm.v1.MsgUpdateAdmin", |msg| &msg.sender;
     ClearAdmin(MsgClearAdmin) = "/cosmwasm.wasm.v1.MsgClearAdmin", |msg| &msg.sender;
+    UpdateLabel(MsgUpdateContractLabel) = "/cosmwasm.wasm.v1.MsgUpdateContractLabel", |msg| &msg.sender;
+    UpdatePermission(MsgUpdateInstantiateConfig) = "/cosmwasm.wasm.v1.MsgUpdateInstantiateConfig", |msg| &msg.sender;
+    StoreAndInstantiate(MsgStoreAndInstantiateContract) = "/cosmwasm.wasm.v1.MsgStoreAndInstantiateContract",
+        |msg| &msg.authority;
+    StoreAndMigrate(MsgStoreAndMigrateContract) = "/cosmwasm.wasm.v1.MsgStoreAndMigrateContract", |msg| &msg.authority;
+    Sudo(MsgSudoContract) = "/cosmwasm.wasm.v1.MsgSudoContract", |msg| &msg.authority;
     PinCodes(MsgPinCodes) = "/cosmwasm.wasm.v1.MsgPinCodes", |msg| &msg.authority;
     UnpinCodes(MsgUnpinCodes) = "/cosmwasm.wasm.v1.MsgUnpinCodes", |msg| &msg.authority;
     GrantAllowance(MsgGrantAllowance) = "/cosmos.feegrant.v1beta1.MsgGrantAllowance", |msg| &msg.granter;
@@ -136,10 +144,7 @@ impl Msg {
             Self::MultiSend(msg) => multi_send(msg, prefix),
             Self::StoreCode(msg) => {
                 address("sender", &msg.sender)?;
-                if msg.wasm_byte_code.is_empty() {
-                    return Err(Code::InvalidRequest.because("code bytes empty"));
-                }
-                msg.instantiate_permission.as_ref().map_or(Ok(()), |config| access(config, prefix))
+                code(&msg.wasm_byte_code, msg.instantiate_permission.as_ref(), prefix)
             }
             Self::Instantiate(msg) => {
                 address("sender", &msg.sender)?;
@@ -176,6 +181,44 @@ impl Msg {
             Self::ClearAdmin(msg) => {
                 address("sender", &msg.sender)?;
                 address("contract", &msg.contract)
+            }
+            Self::UpdateLabel(msg) => {
+                address("sender", &msg.sender)?;
+                label(&msg.new_label)?;
+                address("contract", &msg.contract)
+            }
+            Self::UpdatePermission(msg) => {
+                address("sender", &msg.sender)?;
+                code_id(msg.code_id)?;
+                match &msg.new_instantiate_permission {
+                    Some(config) => access(config, prefix),
+                    None => Err(Code::InvalidRequest.because("instantiate permission is required")),
+                }
+            }
+            Self::StoreAndInstantiate(msg) => {
+                address("authority", &msg.authority)?;
+                label(&msg.label)?;
+                Coins::of_wire(&msg.funds)?;
+                if !msg.admin.is_empty() {
+                    address("admin", &msg.admin)?;
+                }
+                json(&msg.msg)?;
+                code(&msg.wasm_byte_code, msg.instantiate_permission.as_ref(), prefix)
+            }
+            Self::StoreAndMigrate(msg) => {
+                address("authority", &msg.authority)?;
+                address("contract", &msg.contract)?;
+                json(&msg.msg)?;
+                code(&msg.wasm_byte_code, msg.instantiate_permission.as_ref(), prefix)
+            }
+            Self::Sudo(msg) => {
+                address("authority", &msg.authority)?;
+                address("contract", &msg.contract)?;
+                json(&msg.msg)?;
+                if Callback::is_in(&msg.msg) {
+                    return Err(Code::Invalid.because("payload msg: only the chain itself tells of reads"));
+                }
+                Ok(())
             }
             Self::GrantAllowance(msg) => {
                 address("granter", &msg.granter)?;
@@ -303,6 +346,14 @@ fn instantiate(code: u64, name: &str, msg: &[u8], admin: &str, prefix: &str) -> 
         Address::parse(admin, prefix).map_err(|fault| fault.within("admin"))?;
     }
     json(msg)
+}
+
+/// Checks code that is to be stored.
+fn code(bytes: &[u8], permission: Option<&AccessConfig>, prefix: &str) -> Result<(), Fault> {
+    if bytes.is_empty() {
+        return Err(Code::InvalidRequest.because("code bytes empty"));
+    }
+    permission.map_or(Ok(()), |config| access(config, prefix))
 }
 
 fn code_id(id: u64) -> Result<(), Fault> {

@@ -35,5 +35,6 @@ mod sync;
 mod validators;
 mod verifier;
 mod ward;
+mod wasm_messages;
 
 use aceso_test_support::guests;

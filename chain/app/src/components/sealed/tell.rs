@@ -177,7 +177,7 @@ impl Caller<'_> {
         let mut run = Run::new(host, Arc::clone(chain), *block, Mode::Deliver, delta, Meter::new(telling.gas));
         run.tx.index = *index;
         run.script = std::mem::take(script);
-        let outcome = run.frame(|run| wasm::sudo(run, &contract, &telling.message));
+        let outcome = run.frame(|run| wasm::sudo(run, &contract, &telling.message).map(drop));
         journal::write(&mut run)?;
         *script = std::mem::take(&mut run.script);
         events.append(&mut run.events);

@@ -3,7 +3,9 @@
 use std::io::Read as _;
 
 use aceso_vm::{Checksum, VmError};
-use cosmos_sdk_proto::cosmwasm::wasm::v1::{AccessConfig, AccessType, MsgStoreCode, MsgStoreCodeResponse};
+use cosmos_sdk_proto::cosmwasm::wasm::v1::{
+    AccessConfig, AccessType, MsgStoreCode, MsgStoreCodeResponse, MsgUpdateInstantiateConfig,
+};
 use flate2::read::GzDecoder;
 
 use crate::{
@@ -77,10 +79,20 @@ pub(crate) fn bytes(state: &mut impl Read, row: &CodeRow) -> Outcome<Vec<u8>> {
 pub(crate) fn store(run: &mut Run<'_>, msg: &MsgStoreCode) -> Outcome<MsgStoreCodeResponse> {
     let chain = run.chain.clone();
     let creator = chain.address(&msg.sender)?;
-    if !chain.params.upload_everybody && chain.authority != creator.as_str() {
+    upload(run, &creator, &msg.wasm_byte_code, msg.instantiate_permission.clone())
+}
+
+/// Stores code, if its creator may.
+pub(super) fn upload(
+    run: &mut Run<'_>,
+    creator: &Address,
+    bytes: &[u8],
+    permission: Option<AccessConfig>,
+) -> Outcome<MsgStoreCodeResponse> {
+    if !run.chain.params.upload_everybody && run.chain.authority != creator.as_str() {
         return Err(Code::Unauthorized.because("can not create code").into());
     }
-    store_as(run, &creator, &msg.wasm_byte_code, msg.instantiate_permission.clone())
+    store_as(run, creator, bytes, permission)
 }
 
 /// Stores code for somebody who may.
@@ -120,6 +132,35 @@ pub(crate) fn store_as(
     let event = report.capabilities.into_iter().fold(event, |event, name| event.with("required_capability", name));
     run.emit(event);
     Ok(MsgStoreCodeResponse { code_id: id, checksum: row.checksum })
+}
+
+/// `MsgUpdateInstantiateConfig`: who has stored a code says who may make contracts of it.
+pub(crate) fn update_permission(run: &mut Run<'_>, msg: &MsgUpdateInstantiateConfig) -> Outcome<()> {
+    let chain = run.chain.clone();
+    let (sender, row) = (chain.address(&msg.sender)?, need(run, msg.code_id)?);
+    if row.creator != sender.as_str() {
+        return Err(Code::Unauthorized.because("can not modify code access config").into());
+    }
+    let config = normal(msg.new_instantiate_permission.clone().unwrap_or_default(), &chain.prefix)?;
+    let mut event = Event::new("update_code_access_config")
+        .with("code_permission", permission_name(&config))
+        .with("code_id", msg.code_id.to_string());
+    if !config.addresses.is_empty() {
+        event = event.with("authorized_addresses", config.addresses.join(","));
+    }
+    run.put(WASM, keys::code(msg.code_id), &CodeRow { permission: Some(config), ..row })?;
+    run.emit(event);
+    Ok(())
+}
+
+/// The name of a kind of permission, as amino JSON and events have it.
+pub(crate) fn permission_name(config: &AccessConfig) -> &'static str {
+    match AccessType::try_from(config.permission) {
+        Ok(AccessType::Nobody) => "Nobody",
+        Ok(AccessType::Everybody) => "Everybody",
+        Ok(AccessType::AnyOfAddresses) => "AnyOfAddresses",
+        Ok(AccessType::Unspecified) | Err(_) => "Unspecified",
+    }
 }
 
 /// `MsgPinCodes` and `MsgUnpinCodes`: the authority makes calls of much used code cheaper, of a few codes at a time.

@@ -14,9 +14,15 @@ mod outgoing;
 mod respond;
 mod verbs;
 
-pub(crate) use code::{CodeRow, bytes as code_bytes, get as code_row, pin, store as store_code, store_as};
+pub(crate) use code::{
+    CodeRow, bytes as code_bytes, get as code_row, permission_name, pin, store as store_code, store_as,
+    update_permission,
+};
 pub(crate) use instance::{get as contract, history};
-pub(crate) use verbs::{execute_msg, instantiate_msg, instantiate2_msg, migrate_msg, smart, sudo, update_admin};
+pub(crate) use verbs::{
+    execute_msg, instantiate_msg, instantiate2_msg, migrate_msg, smart, store_and_instantiate_msg,
+    store_and_migrate_msg, sudo, sudo_msg, update_admin, update_label,
+};
 
 /// Prefixes and keys of lists, for queries.
 pub(crate) mod lists {

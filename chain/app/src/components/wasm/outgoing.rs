@@ -174,6 +174,7 @@ fn native(run: &mut Run<'_>, contract: &Address, any: AnyMsg) -> Outcome<Sent> {
         | Msg::UpdateParams(_)
         | Msg::ScheduleUpgrade(_)
         | Msg::CancelUpgrade(_)
+        | Msg::Sudo(_)
         | Msg::PinCodes(_)
         | Msg::UnpinCodes(_) => {}
         other => {

@@ -4,6 +4,8 @@ use aceso_vm::Entry;
 use cosmos_sdk_proto::cosmwasm::wasm::v1::{
     ContractInfo, MsgExecuteContract, MsgExecuteContractResponse, MsgInstantiateContract, MsgInstantiateContract2,
     MsgInstantiateContract2Response, MsgInstantiateContractResponse, MsgMigrateContract, MsgMigrateContractResponse,
+    MsgStoreAndInstantiateContract, MsgStoreAndInstantiateContractResponse, MsgStoreAndMigrateContract,
+    MsgStoreAndMigrateContractResponse, MsgSudoContract, MsgSudoContractResponse, MsgUpdateContractLabel,
 };
 use cosmwasm_std::{Addr, Binary, MessageInfo, MigrateInfo};
 
@@ -78,6 +80,46 @@ pub(crate) fn instantiate2_msg(
         },
     )?;
     Ok(MsgInstantiateContract2Response { address: address.into(), data: data.unwrap_or_default() })
+}
+
+/// `MsgStoreAndInstantiateContract`: whoever may upload makes a contract of it at once. The code is pinned where the authority
+/// asks and does not say otherwise, as in a proposal; where a digest of the code is named it must be that.
+pub(crate) fn store_and_instantiate_msg(
+    run: &mut Run<'_>,
+    msg: &MsgStoreAndInstantiateContract,
+) -> Outcome<MsgStoreAndInstantiateContractResponse> {
+    let creator = run.chain.address(&msg.authority)?;
+    let stored = code::upload(run, &creator, &msg.wasm_byte_code, msg.instantiate_permission.clone())?;
+    if !msg.code_hash.is_empty() && msg.code_hash != stored.checksum {
+        return Err(Code::Invalid.because("code-hash mismatch").into());
+    }
+    if !msg.unpin_code && run.chain.authority == creator.as_str() {
+        code::pin(run, &msg.authority, &[stored.code_id], true)?;
+    }
+    let (address, data) = instantiate(
+        run,
+        &Making {
+            creator: &creator,
+            admin: &msg.admin,
+            code_id: stored.code_id,
+            label: &msg.label,
+            msg: &msg.msg,
+            funds: Coins::of_wire(&msg.funds)?,
+            salt: None,
+        },
+    )?;
+    Ok(MsgStoreAndInstantiateContractResponse { address: address.into(), data: data.unwrap_or_default() })
+}
+
+/// `MsgStoreAndMigrateContract`: a contract's admin, who may upload, puts it on new code at once.
+pub(crate) fn store_and_migrate_msg(
+    run: &mut Run<'_>,
+    msg: &MsgStoreAndMigrateContract,
+) -> Outcome<MsgStoreAndMigrateContractResponse> {
+    let (sender, contract) = (run.chain.address(&msg.authority)?, run.chain.address(&msg.contract)?);
+    let stored = code::upload(run, &sender, &msg.wasm_byte_code, msg.instantiate_permission.clone())?;
+    let data = migrate(run, &sender, &contract, stored.code_id, &msg.msg)?.unwrap_or_default();
+    Ok(MsgStoreAndMigrateContractResponse { code_id: stored.code_id, checksum: stored.checksum, data })
 }
 
 /// `MsgExecuteContract`.
@@ -226,15 +268,39 @@ pub(crate) fn update_admin(run: &mut Run<'_>, sender: &str, contract: &str, admi
     Ok(())
 }
 
-/// Tells a contract something in the chain's own name.
-pub(crate) fn sudo(run: &mut Run<'_>, contract: &Address, msg: &[u8]) -> Outcome<()> {
+/// `MsgUpdateContractLabel`.
+pub(crate) fn update_label(run: &mut Run<'_>, msg: &MsgUpdateContractLabel) -> Outcome<()> {
+    let (sender, contract) = (run.chain.address(&msg.sender)?, run.chain.address(&msg.contract)?);
+    let info = instance::known(run, &contract)?;
+    if info.admin != sender.as_str() {
+        return Err(Code::Unauthorized.because("can not modify contract").into());
+    }
+    instance::put(run, &contract, &ContractInfo { label: msg.new_label.clone(), ..info })?;
+    run.emit(
+        Event::new("update_contract_label")
+            .with("_contract_address", contract.as_str())
+            .with("new_label", msg.new_label.as_str()),
+    );
+    Ok(())
+}
+
+/// `MsgSudoContract`: the authority tells a contract something in the chain's name.
+pub(crate) fn sudo_msg(run: &mut Run<'_>, msg: &MsgSudoContract) -> Outcome<MsgSudoContractResponse> {
+    run.chain.need_authority(&msg.authority)?;
+    let contract = run.chain.address(&msg.contract)?;
+    let data = sudo(run, &contract, &msg.msg)?;
+    Ok(MsgSudoContractResponse { data: data.unwrap_or_default() })
+}
+
+/// Tells a contract something in the chain's own name; answers what it returned.
+pub(crate) fn sudo(run: &mut Run<'_>, contract: &Address, msg: &[u8]) -> Outcome<Option<Vec<u8>>> {
     run.deeper(|run| {
         let info = instance::need(run, contract)?;
         let code = code::need(run, info.code_id)?;
         run.emit(Event::new("sudo").with("_contract_address", contract.as_str()));
         let answer = call(run, contract, &code, Entry::Sudo, &[msg], true)?;
         let answer = answer.map_err(|e| Code::ExecuteFailed.spoken(e))?;
-        respond::carry_out(run, contract, &code, answer).map(drop).map_err(|stop| stop.within("dispatch"))
+        respond::carry_out(run, contract, &code, answer).map_err(|stop| stop.within("dispatch"))
     })
 }
 
