@@ -35,5 +35,6 @@ mod sync;
 mod validators;
 mod verifier;
 mod ward;
+mod work;
 
 use aceso_test_support::guests;
