@@ -21,7 +21,6 @@ mod mock;
 mod mutations;
 mod page;
 mod pool;
-mod tmp_prices;
 mod traps;
 mod wasi;
 mod work;
