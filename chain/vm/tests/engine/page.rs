@@ -135,6 +135,7 @@ fn table(rows: &[(&str, Price, &str)]) -> String {
 }
 
 #[test]
+#[allow(clippy::disallowed_methods, reason = "the variable that expect-test reads")]
 fn the_page_has_the_prices_that_are_charged() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/gas.md");
     let page = fs::read_to_string(&path).unwrap();
