@@ -63,7 +63,10 @@ pub(crate) fn run(quick: bool, mut emit: impl FnMut(Value)) -> Result<()> {
 }
 
 /// Milliseconds of the quickest of several rounds.
-fn least(rounds: usize, work: impl Fn() -> Result<(), grants::ProofError>) -> Result<f64> {
+pub(crate) fn least<E>(rounds: usize, work: impl Fn() -> Result<(), E>) -> Result<f64>
+where
+    anyhow::Error: From<E>,
+{
     let mut best = Duration::MAX;
     for _ in 0..rounds {
         let started = Instant::now();

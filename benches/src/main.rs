@@ -11,6 +11,7 @@ mod accuracy;
 mod engine;
 mod first;
 mod grants;
+mod host;
 mod inference;
 mod reads;
 mod reads_compact;
@@ -24,10 +25,11 @@ use std::{path::PathBuf, process::ExitCode};
 use anyhow::{Result, bail};
 use serde_json::{Value, json};
 
-const NAMES: [(&str, &str); 10] = [
+const NAMES: [(&str, &str); 11] = [
     ("first", "calls, reads, transactions, blobs, builds"),
     ("accuracy", "the bundled models on their test splits; --record draws the cards' pictures anew"),
     ("grants", "proofs about keys, as the chain checks them"),
+    ("host", "functions that contracts call, beside their prices in gas"),
     ("inference", "runs of models, beside ONNX Runtime with --python PATH and tract with --tract PATH"),
     ("seal", "records sealed and imported, beside boxo with --boxo PATH; grants"),
     // Its last cases are run by the program that makes networks.
@@ -81,6 +83,7 @@ fn run() -> Result<()> {
         Some("first") => first::run(quick, emit),
         Some("accuracy") => accuracy::run(&aceso_test_support::repository(), data, record, emit),
         Some("grants") => grants::run(quick, emit),
+        Some("host") => host::run(&aceso_test_support::repository(), quick, emit),
         Some("inference") => inference::run(&aceso_test_support::repository(), python, tract, quick, emit),
         Some("seal") => seal::run(tempfile::tempdir()?.path(), boxo, quick, emit),
         Some("reads") => {

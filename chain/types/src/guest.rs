@@ -8,6 +8,10 @@ use crate::{BlobId, Digest, Frame, ModelId, PixelDigest, ReadId, sealed::Failure
 
 /// Longest [`PermitRequest`] in JSON that a host looks at.
 pub const PERMIT_BYTES_MAX: usize = 8 << 10;
+/// Most bytes that a host hashes at once.
+pub const HASHED_MAX: usize = 5 << 20;
+/// Most points that a host multiplies and adds up at once: proofs with as many public inputs are not seen.
+pub const MULTIPLY_MAX: usize = 1_024;
 /// Longest purpose code.
 pub const PURPOSE_MAX: usize = 32;
 /// Longest id of a grant.

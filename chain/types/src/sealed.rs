@@ -516,8 +516,13 @@ impl Root {
 
     /// What it goes by, and what more than two thirds of the one before sign.
     pub fn digest(&self) -> Digest {
-        Digest::sha3("aceso/root/v1", &[&self.encode()])
+        root_digest(&self.encode())
     }
+}
+
+/// The digest of a root's canonical encoding.
+fn root_digest(encoded: &[u8]) -> Digest {
+    Digest::sha3("aceso/root/v1", &[encoded])
 }
 
 /// The digest of a committee: the number of its root, and number, key, power and epoch of each member, ascending.
@@ -531,10 +536,12 @@ pub fn committee_digest<'a>(root: u64, members: impl IntoIterator<Item = &'a Key
 }
 
 mod about;
+mod backing;
 mod compact;
 mod proof;
 
 pub use about::{Granted, Opened, Registered};
+pub use backing::{Backing, Examined, NotBelieved, examine};
 pub use compact::{COMPACT_BYTES_MAX, Compact, CompactStatement};
 pub use proof::{Acceptance, NotAccepted, ProofError, SIGNATURE_DOMAIN, Signed, SignedRoot};
 

@@ -17,6 +17,7 @@ mod backend;
 mod call;
 mod check;
 mod compile;
+pub mod curve;
 mod error;
 mod imports;
 mod instance;

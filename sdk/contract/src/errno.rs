@@ -42,7 +42,6 @@ impl Errno {
     ///
     /// # Errors
     /// Every number but 0.
-    #[cfg_attr(not(target_arch = "wasm32"), allow(dead_code, reason = "only the chain's imports answer in numbers"))]
     pub(crate) fn check(number: i32) -> Result<(), Self> {
         Err(match number {
             0 => return Ok(()),

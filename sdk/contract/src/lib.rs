@@ -16,16 +16,22 @@
 //!
 //! A sealed record is read by a committee: [`request_read`], [`requested`], and a [`Callback`] in `sudo`.
 //!
+//! [`keccak256`], [`sha256`], [`sha3_256`] and [`blake3`] are the host's, and so are multiples of points of BLS12-381 ([`g1_msm`],
+//! [`g2_msm`]) and the check of a compact receipt ([`verify_receipt`]), from this chain or another.
+//!
 //! On wasm32 the calls are the chain's imports `wasi_ephemeral_nn` and `aceso`, and the contract exports
 //! `requires_aceso`, so that a chain without them refuses it when it is stored. Elsewhere, in `cargo test`, they reach
 //! the `testing::Host` inside which the test runs; the feature `testing` gives that host the chain's own engine.
 //!
 //! Not here: messages between contracts (`aceso-interface`).
 
+mod curve;
 mod errno;
+mod hash;
 mod nn;
 mod query;
 mod read;
+mod receipt;
 mod sealed;
 mod sys;
 #[cfg(not(target_arch = "wasm32"))]
@@ -35,10 +41,13 @@ pub use aceso_types::{
     Frame,
     guest::{Callback, Ended, ReadDone},
     msg::Acceptance,
-    sealed::{Disclosure, Failure, Terms},
+    sealed::{Backing, Disclosure, Failure, NotBelieved, Terms},
 };
+pub use curve::{g1_msm, g2_msm};
 pub use errno::Errno;
+pub use hash::{blake3, keccak256, sha3_256, sha256};
 pub use nn::{Context, Graph};
 pub use query::{Query, image_info, model_info, sealed_info, spent, uses};
 pub use read::{ReadError, blob_size, permit, read, read_frame};
+pub use receipt::{ReceiptError, VerifiedReceipt, verify_receipt};
 pub use sealed::{ReadRequest, RequestError, Requested, request_read, requested};

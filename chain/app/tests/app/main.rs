@@ -36,5 +36,6 @@ mod validators;
 mod verifier;
 mod ward;
 mod wasm_messages;
+mod work;
 
 use aceso_test_support::guests;

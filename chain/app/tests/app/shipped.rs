@@ -275,9 +275,19 @@ fn the_host_answers_any_order_of_calls() {
 
     let prepared = [json!({"load_by_name": {"model": model}}), json!({"context": {"graph": 0}})];
     let mut told = String::new();
-    for call in
-        ["load_by_name", "context", "set_input", "get_output", "set_input_blob", "read_info", "blob_size", "permit"]
-    {
+    for call in [
+        "load_by_name",
+        "context",
+        "set_input",
+        "get_output",
+        "set_input_blob",
+        "read_info",
+        "blob_size",
+        "permit",
+        "hash",
+        "g1_msm",
+        "verify_receipt",
+    ] {
         let [load, context] = prepared.clone();
         let wild = json!({"wild": {"call": {call: {}}}});
         // Before there is anything, and when everything else is as it should be.
@@ -305,6 +315,12 @@ fn the_host_answers_any_order_of_calls() {
         {"wild":{"call":{"blob_size":{}}}}: {"errno":1}
         {"wild":{"call":{"permit":{}}}}: {"errno":1}
         {"wild":{"call":{"permit":{}}}}: {"errno":1}
+        {"wild":{"call":{"hash":{}}}}: {"errno":1}
+        {"wild":{"call":{"hash":{}}}}: {"errno":1}
+        {"wild":{"call":{"g1_msm":{}}}}: {"errno":1}
+        {"wild":{"call":{"g1_msm":{}}}}: {"errno":1}
+        {"wild":{"call":{"verify_receipt":{}}}}: {"errno":1}
+        {"wild":{"call":{"verify_receipt":{}}}}: {"errno":1}
     "#]]
     .assert_eq(&told);
 }

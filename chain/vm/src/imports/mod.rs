@@ -9,7 +9,10 @@ mod aceso;
 mod env_crypto;
 mod env_db;
 mod env_misc;
+mod hash;
+mod multiply;
 mod nn;
+mod receipt;
 mod wasi;
 
 use wasmtime::{Engine, Linker, ResourceLimiter};
@@ -107,13 +110,16 @@ macro_rules! declare {
 use declare;
 
 /// All imports, by subject.
-const SIGNATURES: [&[Signature]; 6] = [
+const SIGNATURES: [&[Signature]; 9] = [
     env_db::SIGNATURES,
     env_misc::SIGNATURES,
     env_crypto::SIGNATURES,
     wasi::SIGNATURES,
     nn::SIGNATURES,
     aceso::SIGNATURES,
+    hash::SIGNATURES,
+    multiply::SIGNATURES,
+    receipt::SIGNATURES,
 ];
 
 /// The import of that name.
@@ -135,6 +141,9 @@ pub(crate) fn linker(on: &Engine) -> wasmtime::Result<Linker<Frame>> {
     wasi::link(&mut linker)?;
     nn::link(&mut linker)?;
     aceso::link(&mut linker)?;
+    hash::link(&mut linker)?;
+    multiply::link(&mut linker)?;
+    receipt::link(&mut linker)?;
     Ok(linker)
 }
 

@@ -440,6 +440,6 @@ fn other_curves() {
     let answer = |g1: &[u8], g2: &[u8]| told(&Tiers::new().call(&wasm, Entry::Execute, &[&[], g1, g2], PLENTY, mock).0);
     let (mut zero1, mut zero2) = ([0; 48], [0; 96]);
     (zero1[0], zero2[0]) = (0xc0, 0xc0);
-    expect!["2276815610 ok 0"].assert_eq(&answer(&zero1, &zero2));
-    expect!["2276815610 ok 8"].assert_eq(&answer(&g1, &[0; 96]));
+    expect!["1639815610 ok 0"].assert_eq(&answer(&zero1, &zero2));
+    expect!["1639815610 ok 8"].assert_eq(&answer(&g1, &[0; 96]));
 }

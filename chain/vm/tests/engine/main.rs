@@ -19,6 +19,8 @@ mod fixture;
 mod inference;
 mod mock;
 mod mutations;
+mod page;
 mod pool;
 mod traps;
 mod wasi;
+mod work;

@@ -1,8 +1,16 @@
 //! Outside wasm32 the calls reach the host inside which the test runs; outside of one nothing is offered.
 
-use aceso_types::{Frame, Tensor};
+use aceso_types::{
+    Digest, Frame, Tensor,
+    guest::HASHED_MAX,
+    sealed::{Backing, COMPACT_BYTES_MAX, NotBelieved, ROOT_BYTES_MAX, examine},
+};
+use aceso_verify::{Roots, verify_compact};
+use sha2::Digest as _;
 
 use crate::{Errno, nn::Short, testing::current};
+
+pub(crate) use super::curve::{g1_msm, g2_msm};
 
 pub(crate) fn load_by_name(name: &str) -> Result<u32, Errno> {
     current(|host| host.load_by_name(name))
@@ -42,6 +50,42 @@ pub(crate) fn blob_size(cid: &str) -> Result<u64, Errno> {
 
 pub(crate) fn read_info(context: u32, out: &mut [u8]) -> Result<usize, Short> {
     copy(&current(|host| host.read_info(context))?, out)
+}
+
+pub(crate) fn keccak256(data: &[u8]) -> Result<[u8; 32], Errno> {
+    hashed(data, |data| sha3::Keccak256::digest(data).into())
+}
+
+pub(crate) fn sha256(data: &[u8]) -> Result<[u8; 32], Errno> {
+    hashed(data, |data| sha2::Sha256::digest(data).into())
+}
+
+pub(crate) fn sha3_256(data: &[u8]) -> Result<[u8; 32], Errno> {
+    hashed(data, |data| sha3::Sha3_256::digest(data).into())
+}
+
+pub(crate) fn blake3(data: &[u8]) -> Result<[u8; 32], Errno> {
+    hashed(data, |data| blake3::hash(data).into())
+}
+
+/// The answer is a number: an errno or that of a reason.
+pub(crate) fn verify_receipt(receipt: &[u8], root: &[u8], trusted: &Digest) -> Result<Backing, i32> {
+    if receipt.len() > COMPACT_BYTES_MAX || root.len() > ROOT_BYTES_MAX {
+        return Err(Errno::TooLarge.number());
+    }
+    let refuse = |reason: NotBelieved| reason.number().cast_signed();
+    let examined = examine(receipt, root, trusted).map_err(refuse)?;
+    let backing = examined.backing();
+    let roots = Roots::trust(examined.root).map_err(|_| refuse(NotBelieved::Key))?;
+    match verify_compact(receipt, &roots) {
+        Ok(_) => Ok(backing),
+        Err(_) => Err(refuse(NotBelieved::Signature)),
+    }
+}
+
+/// What contracts may hand over is bounded as on the chain.
+fn hashed(data: &[u8], hash: impl FnOnce(&[u8]) -> [u8; 32]) -> Result<[u8; 32], Errno> {
+    if data.len() > HASHED_MAX { Err(Errno::TooLarge) } else { Ok(hash(data)) }
 }
 
 fn copy(answer: &[u8], out: &mut [u8]) -> Result<usize, Short> {

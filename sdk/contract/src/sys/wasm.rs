@@ -3,7 +3,7 @@
 
 #![allow(unsafe_code, reason = "imports and exports of a wasm module can be declared in no other way")]
 
-use aceso_types::{Frame, Tensor};
+use aceso_types::{Digest, Frame, Tensor, sealed::Backing};
 
 use crate::{Errno, nn::Short};
 
@@ -57,6 +57,20 @@ mod aceso {
         ) -> i32;
         pub(super) fn blob_size(cid: *const u8, cid_len: usize, size: *mut u64) -> i32;
         pub(super) fn read_info(context: u32, out: *mut u8, max: usize, written: *mut usize) -> i32;
+        pub(super) fn keccak256(data: *const u8, len: usize, out: *mut u8) -> i32;
+        pub(super) fn sha256(data: *const u8, len: usize, out: *mut u8) -> i32;
+        pub(super) fn sha3_256(data: *const u8, len: usize, out: *mut u8) -> i32;
+        pub(super) fn blake3(data: *const u8, len: usize, out: *mut u8) -> i32;
+        pub(super) fn verify_receipt(
+            receipt: *const u8,
+            len: usize,
+            root: *const u8,
+            root_len: usize,
+            trusted: *const u8,
+            out: *mut u8,
+        ) -> i32;
+        pub(super) fn bls12_381_g1_msm(points: *const u8, scalars: *const u8, count: usize, out: *mut u8) -> i32;
+        pub(super) fn bls12_381_g2_msm(points: *const u8, scalars: *const u8, count: usize, out: *mut u8) -> i32;
     }
 }
 
@@ -132,6 +146,46 @@ pub(crate) fn read_info(context: u32, out: &mut [u8]) -> Result<usize, Short> {
     // SAFETY: the host writes at most `out.len()` bytes into `out`; both borrows outlive the call.
     let number = unsafe { aceso::read_info(context, out.as_mut_ptr(), out.len(), &mut written) };
     answer(number, written, out.len())
+}
+
+/// Each hash, by its name.
+macro_rules! hashes {
+    ($($name:ident)*) => {$(
+        pub(crate) fn $name(data: &[u8]) -> Result<[u8; 32], Errno> {
+            let mut out = [0; 32];
+            // SAFETY: `data` and the 32 bytes of `out` outlive the call.
+            Errno::check(unsafe { aceso::$name(data.as_ptr(), data.len(), out.as_mut_ptr()) })?;
+            Ok(out)
+        }
+    )*};
+}
+hashes! { keccak256 sha256 sha3_256 blake3 }
+
+/// The answer is a number: 0, an errno or that of a reason.
+pub(crate) fn verify_receipt(receipt: &[u8], root: &[u8], trusted: &Digest) -> Result<Backing, i32> {
+    let mut out = [0; Backing::BYTES];
+    let (receipt, len, root, root_len) = (receipt.as_ptr(), receipt.len(), root.as_ptr(), root.len());
+    // SAFETY: both byte strings, the 32 bytes of the digest and those of `out` outlive the call.
+    match unsafe { aceso::verify_receipt(receipt, len, root, root_len, trusted.0.as_ptr(), out.as_mut_ptr()) } {
+        0 => Ok(Backing::from_bytes(&out)),
+        number => Err(number),
+    }
+}
+
+pub(crate) fn g1_msm(points: &[[u8; 48]], scalars: &[[u8; 32]]) -> Result<[u8; 48], Errno> {
+    let (mut out, count) = ([0; 48], points.len().min(scalars.len()));
+    let (points, scalars) = (points.as_ptr().cast(), scalars.as_ptr().cast());
+    // SAFETY: there are `count` points and scalars one behind the other; they and `out` outlive the call.
+    Errno::check(unsafe { aceso::bls12_381_g1_msm(points, scalars, count, out.as_mut_ptr()) })?;
+    Ok(out)
+}
+
+pub(crate) fn g2_msm(points: &[[u8; 96]], scalars: &[[u8; 32]]) -> Result<[u8; 96], Errno> {
+    let (mut out, count) = ([0; 96], points.len().min(scalars.len()));
+    let (points, scalars) = (points.as_ptr().cast(), scalars.as_ptr().cast());
+    // SAFETY: as above.
+    Errno::check(unsafe { aceso::bls12_381_g2_msm(points, scalars, count, out.as_mut_ptr()) })?;
+    Ok(out)
 }
 
 fn answer(number: i32, written: usize, max: usize) -> Result<usize, Short> {

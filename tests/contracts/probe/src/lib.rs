@@ -12,4 +12,4 @@ mod steps;
 mod tests;
 
 pub use contract::{execute, instantiate, query, reply, sudo};
-pub use msg::{After, ExecuteMsg, InstantiateMsg, Outcome, QueryMsg, Step, Wild};
+pub use msg::{After, ExecuteMsg, Hash, InstantiateMsg, Outcome, QueryMsg, Step, Wild};

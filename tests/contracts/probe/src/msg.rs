@@ -152,11 +152,54 @@ pub enum Step {
         /// JSON, or what is to be taken for it.
         request: Binary,
     },
+    /// A hash by the host.
+    Hash {
+        /// Which.
+        function: Hash,
+        /// Of what.
+        data: Binary,
+    },
+    /// `aceso.bls12_381_g1_msm`.
+    G1Msm {
+        /// Points of 48 bytes, one behind the other.
+        points: Binary,
+        /// Scalars of 32 bytes.
+        scalars: Binary,
+    },
+    /// `aceso.bls12_381_g2_msm`.
+    G2Msm {
+        /// Points of 96 bytes, one behind the other.
+        points: Binary,
+        /// Scalars of 32 bytes.
+        scalars: Binary,
+    },
+    /// `aceso.verify_receipt`; answers the power of those who signed.
+    VerifyReceipt {
+        /// The receipt.
+        compact: Binary,
+        /// The root of its members.
+        root: Binary,
+        /// The digest that is trusted, 32 bytes.
+        trusted: Binary,
+    },
     /// A call with a pointer that leaves the contract's memory.
     Wild {
         /// Which.
         call: Wild,
     },
+}
+
+/// Hashes.
+#[cw_serde]
+pub enum Hash {
+    /// `aceso.keccak256`.
+    Keccak256,
+    /// `aceso.sha256`.
+    Sha256,
+    /// `aceso.sha3_256`.
+    Sha3,
+    /// `aceso.blake3`.
+    Blake3,
 }
 
 /// Calls with a pointer out of bounds.
@@ -178,6 +221,12 @@ pub enum Wild {
     BlobSize {},
     /// `permit`, whose request does not.
     Permit {},
+    /// `keccak256`, whose data does not.
+    Hash {},
+    /// `bls12_381_g1_msm`, whose points do not.
+    G1Msm {},
+    /// `verify_receipt`, whose receipt does not.
+    VerifyReceipt {},
 }
 
 /// What a step came to.

@@ -28,6 +28,16 @@ mod imports {
         ) -> i32;
         pub(super) fn blob_size(cid: usize, cid_len: usize, size: usize) -> i32;
         pub(super) fn read_info(context: u32, out: usize, max: usize, written: usize) -> i32;
+        pub(super) fn keccak256(data: usize, len: usize, out: usize) -> i32;
+        pub(super) fn bls12_381_g1_msm(points: usize, scalars: usize, count: usize, out: usize) -> i32;
+        pub(super) fn verify_receipt(
+            receipt: usize,
+            len: usize,
+            root: usize,
+            root_len: usize,
+            trusted: usize,
+            out: usize,
+        ) -> i32;
     }
 }
 
@@ -68,6 +78,9 @@ pub(crate) fn wild(call: &Wild) -> i32 {
             Wild::ReadInfo {} => imports::read_info(0, NOWHERE, 4096, here),
             Wild::BlobSize {} => imports::blob_size(NOWHERE, 59, here),
             Wild::Permit {} => imports::permit(NOWHERE, 64),
+            Wild::Hash {} => imports::keccak256(NOWHERE, 64, NOWHERE),
+            Wild::G1Msm {} => imports::bls12_381_g1_msm(NOWHERE, NOWHERE, 1, NOWHERE),
+            Wild::VerifyReceipt {} => imports::verify_receipt(NOWHERE, 64, NOWHERE, 64, NOWHERE, NOWHERE),
         }
     }
 }

@@ -1,11 +1,11 @@
 //! Steps and what they come to.
 
 use aceso_contract::{Context, Errno, Graph, ReadError};
-use aceso_types::{ElementType, Tensor};
+use aceso_types::{Digest, ElementType, Tensor};
 use cosmwasm_std::{Binary, to_json_binary};
 
 use crate::{
-    msg::{Outcome, Step},
+    msg::{Hash, Outcome, Step},
     raw,
 };
 
@@ -54,12 +54,31 @@ fn step(step: Step) -> Outcome {
             Err(error) => Outcome::Errno(error.number()),
         },
         Step::Permit { request } => errno(raw::permit(&request)),
+        Step::Hash { function, data } => bytes(match function {
+            Hash::Keccak256 => aceso_contract::keccak256(&data),
+            Hash::Sha256 => aceso_contract::sha256(&data),
+            Hash::Sha3 => aceso_contract::sha3_256(&data),
+            Hash::Blake3 => aceso_contract::blake3(&data),
+        }),
+        Step::G1Msm { points, scalars } => bytes(aceso_contract::g1_msm(points.as_chunks().0, scalars.as_chunks().0)),
+        Step::G2Msm { points, scalars } => bytes(aceso_contract::g2_msm(points.as_chunks().0, scalars.as_chunks().0)),
+        Step::VerifyReceipt { compact, root, trusted } => {
+            let trusted = Digest(trusted.as_slice().try_into().unwrap_or_default());
+            match aceso_contract::verify_receipt(&compact, &root, &trusted) {
+                Ok(verified) => Outcome::Number(verified.backing.signed),
+                Err(error) => Outcome::Error(error.to_string()),
+            }
+        }
         Step::Wild { call } => errno(raw::wild(&call)),
     }
 }
 
 fn number(result: Result<u32, Errno>) -> Outcome {
     result.map_or_else(|errno| Outcome::Errno(errno.number()), |number| Outcome::Number(number.into()))
+}
+
+fn bytes<const N: usize>(result: Result<[u8; N], Errno>) -> Outcome {
+    result.map_or_else(|errno| Outcome::Errno(errno.number()), |bytes| Outcome::Bytes(bytes.into()))
 }
 
 fn nothing(result: Result<(), Errno>) -> Outcome {

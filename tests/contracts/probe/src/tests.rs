@@ -6,7 +6,7 @@ use cosmwasm_std::{
     testing::{MockApi, message_info, mock_env},
 };
 
-use crate::{ExecuteMsg, Outcome, Step, execute};
+use crate::{ExecuteMsg, Hash, Outcome, Step, execute};
 
 #[test]
 fn each_step_has_its_outcome() {
@@ -35,6 +35,14 @@ fn each_step_has_its_outcome() {
         Step::ReadInfo { context: 0 },
         Step::BlobSize { blob: public.into() },
         Step::Load { bytes: b"onnx".into() },
+        Step::Hash { function: Hash::Sha256, data: b"".into() },
+        Step::G1Msm { points: b"".into(), scalars: b"".into() },
+        Step::G2Msm { points: [0; 96].into(), scalars: [0; 32].into() },
+        Step::VerifyReceipt { compact: b"".into(), root: b"".into(), trusted: b"".into() },
+    ];
+    let empty = [
+        0xe3, 0xb0, 0xc4, 0x42, 0x98, 0xfc, 0x1c, 0x14, 0x9a, 0xfb, 0xf4, 0xc8, 0x99, 0x6f, 0xb9, 0x24, 0x27, 0xae,
+        0x41, 0xe4, 0x64, 0x9b, 0x93, 0x4c, 0xa4, 0x95, 0x99, 0x1b, 0x78, 0x52, 0xb8, 0x55,
     ];
     let expected = vec![
         Outcome::Errno(1),
@@ -48,6 +56,10 @@ fn each_step_has_its_outcome() {
         Outcome::Errno(8),
         Outcome::Number(4),
         Outcome::Errno(6),
+        Outcome::Bytes(empty.into()),
+        Outcome::Bytes([&[0xc0][..], &[0; 47]].concat().into()),
+        Outcome::Errno(2),
+        Outcome::Error("the root is not the one that is trusted".into()),
     ];
     assert_eq!(take(steps), Ok::<_, aceso_contract::testing::Trap>(expected));
     let read = |image: aceso_types::BlobId| Step::Read { model, image: image.into(), purpose: "TREAT".into() };
