@@ -59,17 +59,16 @@ const FAMILIES: [(&str, u32, Fill); 14] = [
     }),
     ("nested ifs", 4, |body, size| {
         let depth = size / 8;
-        (0..depth).for_each(|_| [I::LocalGet(0), I::If(BlockType::Empty)].iter().for_each(|op| drop(body.instruction(op))));
-        (0..depth).for_each(|_| [I::Else, I::End].iter().for_each(|op| drop(body.instruction(op))));
+        (0..depth).for_each(|_| all(body, &[I::LocalGet(0), I::If(BlockType::Empty)]));
+        (0..depth).for_each(|_| all(body, &[I::Else, I::End]));
     }),
     ("br_table", 4, |body, size| {
         let targets: Vec<u32> = (0..16_000).map(|n| n % 8).collect();
-        (0..8).for_each(|_| drop(body.instruction(&I::Block(BlockType::Empty))));
+        (0..8).for_each(|_| all(body, &[I::Block(BlockType::Empty)]));
         while body.byte_len() + 16_100 < size {
-            body.instruction(&I::Block(BlockType::Empty)).instruction(&I::LocalGet(0));
-            body.instruction(&I::BrTable(targets.clone().into(), 0)).instruction(&I::End);
+            all(body, &[I::Block(BlockType::Empty), I::LocalGet(0), I::BrTable(targets.clone().into(), 0), I::End]);
         }
-        (0..8).for_each(|_| drop(body.instruction(&I::End)));
+        (0..8).for_each(|_| all(body, &[I::End]));
     }),
     ("constants", 4, |body, size| {
         let large = i64::MAX / 3;
@@ -94,7 +93,13 @@ const FAMILIES: [(&str, u32, Fill); 14] = [
 
 fn repeat(body: &mut Function, size: usize, round: &[I<'_>]) {
     while body.byte_len() < size {
-        round.iter().for_each(|op| drop(body.instruction(op)));
+        all(body, round);
+    }
+}
+
+fn all(body: &mut Function, ops: &[I<'_>]) {
+    for op in ops {
+        body.instruction(op);
     }
 }
 
@@ -104,11 +109,11 @@ fn nest(body: &mut Function, size: usize, open: I<'_>, inside: &[I<'_>]) {
         body.instruction(&open);
         // Inside the innermost two at least, so that a branch outwards has where to go.
         if depth > 0 {
-            inside.iter().for_each(|op| drop(body.instruction(op)));
+            all(body, inside);
         }
         depth += 1;
     }
-    (0..depth).for_each(|_| drop(body.instruction(&I::End)));
+    (0..depth).for_each(|_| all(body, &[I::End]));
 }
 
 /// A contract whose functions are filled by a family, of some `bytes`.

@@ -1,6 +1,7 @@
 //! The two engines behind one face: keep a contract, call it.
 
 use std::{
+    collections::HashSet,
     path::Path,
     sync::{Arc, Mutex, PoisonError},
 };
@@ -80,7 +81,7 @@ impl Theirs {
     pub(crate) fn new(folder: &Path, code_bytes: usize) -> Result<Self> {
         let names = default_capabilities().into_iter().filter(|name| name != "aceso");
         let names = names.chain(["staking", "stargate", "ibc2"].map(String::from));
-        let options = CacheOptions::new(folder, names.collect(), Size::new(code_bytes), MEMORY);
+        let options = CacheOptions::new(folder, names.collect::<HashSet<_>>(), Size::new(code_bytes), MEMORY);
         // SAFETY: the folder is a new one that nobody else writes to.
         let cache = unsafe { Cache::new(options) };
         Ok(Self { cache: cache.map_err(|error| anyhow!("{error}"))? })
