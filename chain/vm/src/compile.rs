@@ -38,6 +38,8 @@ use crate::{Checksum, LocalError, Tier, VmConfig, VmError, check};
 const INSTANCE_BYTES_MAX: usize = 4 << 20;
 /// Bytes of an instance's memory that stay resident for the next one, so that small contracts fault no page.
 const RESIDENT_BYTES: usize = 2 << 20;
+/// Bytes that a code takes in memory beside its machine code: what the engine knows of it and of its exports.
+const CODE_BYTES: usize = 16 << 10;
 /// Bytes of the digest behind the machine code.
 const DIGEST: usize = 32;
 
@@ -159,7 +161,7 @@ impl Compiler {
 
     fn ready(&self, module: wasmtime::Result<Module>, bytes: usize) -> Result<Code, VmError> {
         let module = module.map_err(|error| engine("load the contract", &error))?;
-        Code::new(&self.linker, &module, bytes)
+        Code::new(&self.linker, &module, bytes.saturating_add(CODE_BYTES))
     }
 
     /// The map is whole between any two of its statements, so a panic elsewhere does not spoil it.

@@ -1,6 +1,6 @@
 //! What things cost, ours and the peer's in turns.
 
-use aceso_vm::Entry;
+use aceso_vm::{Entry, Tier};
 use anyhow::{Context, Result, anyhow, ensure};
 use cosmwasm_vm::testing::{MockApi, mock_env, mock_info};
 use serde_json::{Value, json};
@@ -23,7 +23,12 @@ const PLENTY: usize = 256 << 20;
 pub(crate) fn run(options: &Options) -> Result<()> {
     let emit = |row: Value| println!("{}", if options.json { row.to_string() } else { line(&row) });
     let mut contracts = vec![
-        Case::new("hackatom release", codes::published("hackatom.wasm")?, hackatom(), json!({"release": {"denom": "earth"}}))?,
+        Case::new(
+            "hackatom release",
+            codes::published("hackatom.wasm")?,
+            hackatom(),
+            json!({"release": {"denom": "earth"}}),
+        )?,
         Case::new("cyberpunk noop", codes::published("cyberpunk.wasm")?, json!({}), json!({"noop": {}}))?,
     ];
     match codes::token(options.wasmd.as_deref()) {
@@ -46,7 +51,8 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     emit(cyberpunk.storage_loop()?);
     emit(cyberpunk.memory_loop()?);
     for case in &contracts {
-        emit(case.store()?);
+        emit(case.store(Tier::Cranelift)?);
+        emit(case.store(Tier::Winch)?);
     }
     bombs::run(options.quick, emit)?;
     many::run(options.quick, emit)
@@ -94,7 +100,15 @@ impl Case {
         let mut world = World::new(Rows::default());
         good(&ours.call(&code, &ask(Entry::Instantiate, &init)?, &mut world, GAS).result?)?;
         let message = ask(Entry::Execute, &message)?;
-        Ok(Self { name, wasm, message, rows: world.rows, ours: (ours, code), theirs: (theirs, their_code), _folders: folders })
+        Ok(Self {
+            name,
+            wasm,
+            message,
+            rows: world.rows,
+            ours: (ours, code),
+            theirs: (theirs, their_code),
+            _folders: folders,
+        })
     }
 
     /// A call with an instance of its own, machine code in memory.
@@ -129,9 +143,7 @@ impl Case {
             || {
                 let mut instance =
                     theirs.instance(their_code, self.rows.clone(), GAS).map_err(|error| anyhow!("{error}"))?;
-                each(times, || {
-                    good(&calls::run(&mut instance, &self.message).map_err(|error| anyhow!("{error}"))?)
-                })
+                each(times, || good(&calls::run(&mut instance, &self.message).map_err(|error| anyhow!("{error}"))?))
             },
         )?;
         Ok(row(&format!("fresh instance beside the peer's hot one: {}", self.name), "us", measured))
@@ -172,9 +184,10 @@ impl Case {
     }
 
     /// Checked, compiled and kept, each time under another checksum.
-    fn store(&self) -> Result<Value> {
+    fn store(&self, tier: Tier) -> Result<Value> {
         let folders = [tempfile::tempdir()?, tempfile::tempdir()?];
-        let (ours, theirs) = (Ours::new(folders[0].path(), PLENTY)?, Theirs::new(folders[1].path(), PLENTY)?);
+        let ours = Ours::compiled_by(tier, folders[0].path(), PLENTY)?;
+        let theirs = Theirs::new(folders[1].path(), PLENTY)?;
         let (mut mine, mut other) = (0, 0);
         let measured = turns(
             ROUNDS,
@@ -189,7 +202,8 @@ impl Case {
                 Ok(each(1, || theirs.put(&wasm).map(drop).map_err(|error| anyhow!("{error}")))? / 1e3)
             },
         )?;
-        Ok(row(&format!("store: {}", self.name.split(' ').next().unwrap_or_default()), "ms", measured))
+        let name = self.name.split(' ').next().unwrap_or_default();
+        Ok(row(&format!("store, ours by {tier:?}: {name}"), "ms", measured))
     }
 
     fn argon2(&self) -> Result<Value> {

@@ -38,7 +38,11 @@ const FAMILIES: [(&str, u32, Fill); 14] = [
         repeat(body, size, &[I::LocalGet(0), I::If(BlockType::Empty), I::End]);
     }),
     ("branches", 4, |body, size| {
-        repeat(body, size, &[I::Block(BlockType::Empty), I::LocalGet(0), I::BrIf(0), I::LocalGet(1), I::LocalSet(0), I::End]);
+        repeat(
+            body,
+            size,
+            &[I::Block(BlockType::Empty), I::LocalGet(0), I::BrIf(0), I::LocalGet(1), I::LocalSet(0), I::End],
+        );
     }),
     ("loops and locals", 98, |body, size| {
         let mut round = vec![I::Loop(BlockType::Empty)];
@@ -48,9 +52,8 @@ const FAMILIES: [(&str, u32, Fill); 14] = [
     }),
     ("joins of locals", 98, |body, size| {
         // Each branch changes another local, so that each end joins all of them.
-        let round = (0..98).flat_map(|n| {
-            [I::LocalGet(n), I::If(BlockType::Empty), I::LocalGet((n + 7) % 98), I::LocalSet(n), I::End]
-        });
+        let round = (0..98)
+            .flat_map(|n| [I::LocalGet(n), I::If(BlockType::Empty), I::LocalGet((n + 7) % 98), I::LocalSet(n), I::End]);
         repeat(body, size, &round.collect::<Vec<_>>());
     }),
     ("nested blocks", 4, |body, size| nest(body, size, I::Block(BlockType::Empty), &[I::LocalGet(0), I::BrIf(1)])),
@@ -80,7 +83,11 @@ const FAMILIES: [(&str, u32, Fill); 14] = [
         repeat(body, size, &round.collect::<Vec<_>>());
     }),
     ("floats", 4, |body, size| {
-        repeat(body, size, &[I::LocalGet(4), I::LocalGet(5), I::F64Min, I::F64Sqrt, I::LocalGet(4), I::F64Div, I::LocalSet(5)]);
+        repeat(
+            body,
+            size,
+            &[I::LocalGet(4), I::LocalGet(5), I::F64Min, I::F64Sqrt, I::LocalGet(4), I::F64Div, I::LocalSet(5)],
+        );
     }),
     ("loads and stores", 4, |body, size| {
         let at = MemArg { offset: 0, align: 0, memory_index: 0 };
@@ -201,7 +208,10 @@ pub(crate) fn child(arguments: &[String]) -> Result<()> {
     };
     let seconds = start.elapsed().as_secs_f64();
     let megabytes = resident("VmHWM")? - before;
-    println!("{}", serde_json::json!({"bytes": wasm.len(), "seconds": seconds, "megabytes": megabytes, "refused": refused}));
+    println!(
+        "{}",
+        serde_json::json!({"bytes": wasm.len(), "seconds": seconds, "megabytes": megabytes, "refused": refused})
+    );
     Ok(())
 }
 

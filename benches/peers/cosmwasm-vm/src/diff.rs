@@ -30,6 +30,9 @@ const PLENTY: u64 = 40 * GAS;
 /// Calls after the first.
 const CALLS: usize = 8;
 
+/// How our words begin where we end a call that the peer does not: the differences that `README.md` explains.
+const KNOWN: [&str; 1] = ["a call opens at most"];
+
 /// A contract on both engines, and what its entry points take.
 struct Subject {
     name: String,
@@ -42,6 +45,7 @@ struct Subject {
 struct Seen {
     calls: usize,
     starved: usize,
+    known: usize,
     ends: BTreeMap<&'static str, usize>,
     differences: usize,
 }
@@ -81,10 +85,13 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
         }
     }
     let names: Vec<&str> = subjects.iter().map(|subject| subject.name.as_str()).collect();
-    println!("{}", json!({
-        "contracts": names, "sequences": options.sequences, "calls": seen.calls, "starved": seen.starved,
-        "ends": seen.ends, "differences": seen.differences,
-    }));
+    println!(
+        "{}",
+        json!({
+            "contracts": names, "sequences": options.sequences, "calls": seen.calls, "starved": seen.starved,
+            "ends": seen.ends, "known": seen.known, "differences": seen.differences,
+        })
+    );
     Ok(if seen.differences == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
@@ -147,6 +154,10 @@ fn compare(
     }
     seen.calls += 1;
     *seen.ends.entry(kind(&a.0)).or_default() += 1;
+    if matches!(&a.0, End::Other(words) if KNOWN.iter().any(|known| words.starts_with(known))) {
+        seen.known += 1;
+        return Ok(Ok(rows.clone()));
+    }
     if a.0 != b.0 {
         return Ok(Err(format!("ours   {:?}\npeer's {:?}", a.0, b.0)));
     }
@@ -198,7 +209,8 @@ fn around(entry: Entry, random: &mut Random, spoil: bool) -> Result<Around> {
     let mut env = mock_env();
     env.block.height += random.next() % 100;
     env.block.time = env.block.time.plus_seconds(random.next() % 100_000);
-    let funds = if random.one_in(2) { Vec::new() } else { cosmwasm_std::coins(u128::from(random.next() % 2_000), "earth") };
+    let funds =
+        if random.one_in(2) { Vec::new() } else { cosmwasm_std::coins(u128::from(random.next() % 2_000), "earth") };
     let info = mock_info(&account(random), &funds);
     let mut before = vec![serde_json::to_vec(&env)?];
     if matches!(entry, Entry::Instantiate | Entry::Execute) {

@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use aceso_vm::{Call, Entry, Lane, Report, Vm, VmConfig, VmError, default_capabilities};
+use aceso_vm::{Call, Entry, Lane, Report, Tier, Vm, VmConfig, VmError, default_capabilities};
 use anyhow::{Result, anyhow};
 use cosmwasm_std::Checksum;
 use cosmwasm_vm::{
@@ -41,9 +41,14 @@ pub(crate) struct Ours {
 impl Ours {
     /// In a folder of its own, with so many bytes of machine code in memory.
     pub(crate) fn new(folder: &Path, code_bytes: usize) -> Result<Self> {
+        Self::compiled_by(Tier::default(), folder, code_bytes)
+    }
+
+    /// The same with a compiler of choice.
+    pub(crate) fn compiled_by(tier: Tier, folder: &Path, code_bytes: usize) -> Result<Self> {
         let said = Said::default();
         let mut config = VmConfig::new(folder);
-        config.code_bytes = code_bytes;
+        (config.tier, config.code_bytes) = (tier, code_bytes);
         // What the peer has in addition, so that neither refuses a contract for it.
         config.capabilities.extend(["staking", "stargate", "ibc2"].map(String::from));
         let heard = Arc::clone(&said);

@@ -154,7 +154,9 @@ fn first(shape: &Shape) -> Value {
         Shape::Variants(variants) => {
             variants.first().map_or(Value::Null, |(name, inner)| json!({ name.as_str(): first(inner) }))
         }
-        Shape::Fields(fields) => fields.iter().map(|(name, inner)| (name.clone(), first(inner))).collect::<Map<_, _>>().into(),
+        Shape::Fields(fields) => {
+            fields.iter().map(|(name, inner)| (name.clone(), first(inner))).collect::<Map<_, _>>().into()
+        }
         Shape::Value(kinds) => kinds.first().map_or(Value::Null, |kind| value(*kind, &mut Random::new(1))),
     }
 }

@@ -36,8 +36,8 @@ impl Random {
     /// Text with letters, quotes, controls and characters of several bytes.
     pub(crate) fn text(&mut self, most: usize) -> String {
         const ALPHABET: [char; 24] = [
-            'a', 'b', 'z', 'A', '0', '9', ' ', '_', '-', '"', '\\', '/', '\n', '\0', '\u{7f}', 'é', 'ß', '€', '漢', '🦀',
-            '{', '}', ':', '1',
+            'a', 'b', 'z', 'A', '0', '9', ' ', '_', '-', '"', '\\', '/', '\n', '\0', '\u{7f}', 'é', 'ß', '€', '漢',
+            '🦀', '{', '}', ':', '1',
         ];
         (0..self.below(most + 1)).map(|_| *self.pick(&ALPHABET)).collect()
     }

@@ -11,7 +11,9 @@ use anyhow::{Context, Result, bail, ensure};
 use cosmwasm_std::{Binary, ContractResult, Response};
 use cosmwasm_vm::{
     Instance,
-    testing::{MockApi, MockQuerier, MockStorage, execute, instantiate, mock_env, mock_info, mock_instance_with_gas_limit},
+    testing::{
+        MockApi, MockQuerier, MockStorage, execute, instantiate, mock_env, mock_info, mock_instance_with_gas_limit,
+    },
 };
 use serde_json::{Value, json};
 
@@ -57,7 +59,8 @@ fn world(wasm: &[u8], roots: &[Value], encoded: &[Value]) -> Result<World> {
     ensure!(made.is_ok(), "{made:?}");
     for (next, encoded) in roots.iter().zip(encoded).skip(1) {
         let root = binary(&encoded["root"])?;
-        let advance = json!({"root": root, "signers": binary(&next["signers"])?, "signature": binary(&next["signature"])?});
+        let advance =
+            json!({"root": root, "signers": binary(&next["signers"])?, "signature": binary(&next["signature"])?});
         let taken = send(&mut world, json!({"advance": advance}));
         ensure!(taken.is_ok(), "{taken:?}");
     }
