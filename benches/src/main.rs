@@ -38,6 +38,8 @@ const NAMES: [(&str, &str); 11] = [
     ("sync", "a state that is cut into chunks, served and restored"),
     // Run as `sync`, and then by the program that makes networks.
     ("net", "state sync; four validators: pace, finality, reads with their proofs, blocks executed again"),
+    // A program of its own, `peers/cosmwasm-vm`.
+    ("vm", "the contract engine beside cosmwasm-vm: calls, loops, stores, modules made to be slow to compile, memory"),
     // A program of its own, `page/study.mjs`.
     ("study", "a study of 500 files sealed, uploaded and granted in the page, in Chromium"),
 ];

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 
 use crate::{
-    faults, prepare,
+    engines, faults, prepare,
     shell::{program, root, say},
     tools,
 };
@@ -15,6 +15,9 @@ pub(crate) fn run(arguments: Vec<String>) -> Result<ExitCode> {
     let (name, rest) = arguments.split_first().map(|(name, rest)| (name.as_str(), rest)).unwrap_or_default();
     if name == "study" {
         return page(rest);
+    }
+    if name == "vm" {
+        return engines::peer("bench", rest);
     }
     // What these measure needs validators in part only.
     let (alone, with_validators) = match name {

@@ -13,6 +13,7 @@ use anyhow::{Result, bail};
 mod bench;
 mod demo;
 mod docs;
+mod engines;
 mod faults;
 mod history;
 mod lint;
@@ -34,6 +35,8 @@ cargo xtask <task>
                               every test from nothing; `--only list` names the suites
   bench NAME [--json] [--quick]
                               one JSON object a line; `bench list` names them
+  diff-vm [--sequences N] [--seed N]
+                              random calls on our contract engine and on cosmwasm-vm must come to the same
   faults [--quick] [--seed N] [--only SCENARIO]
                               networks of real validators: kills, partitions, liars (`--list` names them)
   soak [--minutes N] [--seed N]
@@ -65,6 +68,7 @@ fn run(task: &str, arguments: Vec<String>) -> Result<ExitCode> {
         "demo" => demo::run(&arguments),
         "test" => test::run(arguments),
         "bench" => bench::run(arguments),
+        "diff-vm" => engines::peer("diff", &arguments),
         "faults" => faults::run(&arguments),
         "soak" => faults::soak(&arguments),
         "lint" => lint::all().map(|()| ExitCode::SUCCESS),

@@ -2,18 +2,25 @@
 //!
 //! ```text
 //! <dir>/wasm/<checksum>               the wasm as it was put
-//! <dir>/compiled-<engine>/<checksum>  SHA-256 of the rest and its context, then machine code
+//! <dir>/compiled-<engine>/<checksum>  machine code, then SHA-256 of it and its context
 //! ```
 //!
 //! `<engine>` is a digest of everything that makes machine code fit: wasmtime's version and settings, the processor's
 //! features, the version of our instrumentation. Machine code that is torn, rotten or from elsewhere fails its digest
 //! and is made anew from the wasm, which in turn must have its own checksum. Files appear whole, by renaming.
+//!
+//! A file is held to its digest when this engine first reads it, and again when it is not the same file any more. Then it is
+//! mapped, as the system maps the node's own program: a code that is called again after others have taken its place in
+//! memory costs no reading of megabytes.
 
-use std::fs;
+use std::collections::BTreeMap;
+use std::fs::{self, File};
 use std::hash::{Hash, Hasher};
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Read as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use sha2::{Digest as _, Sha256};
 use wasmtime::{
@@ -31,7 +38,9 @@ use crate::{Checksum, LocalError, Tier, VmConfig, VmError, check};
 const INSTANCE_BYTES_MAX: usize = 4 << 20;
 /// Bytes of an instance's memory that stay resident for the next one, so that small contracts fault no page.
 const RESIDENT_BYTES: usize = 2 << 20;
-/// Bytes of the digest before the machine code.
+/// Bytes that a code takes in memory beside its machine code: what the engine knows of it and of its exports.
+const CODE_BYTES: usize = 16 << 10;
+/// Bytes of the digest behind the machine code.
 const DIGEST: usize = 32;
 
 /// Compiles, and keeps what it has compiled.
@@ -41,6 +50,25 @@ pub(crate) struct Compiler {
     wasm: PathBuf,
     compiled: PathBuf,
     context: [u8; DIGEST],
+    /// Files with machine code that were found sound.
+    sound: Mutex<BTreeMap<Checksum, Identity>>,
+}
+
+/// What tells a file from one that was put in its place or written to since.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Identity {
+    device: u64,
+    inode: u64,
+    bytes: u64,
+    changed: (i64, i64),
+}
+
+impl Identity {
+    fn of(file: &File) -> std::io::Result<Self> {
+        let metadata = file.metadata()?;
+        let changed = (metadata.ctime(), metadata.ctime_nsec());
+        Ok(Self { device: metadata.dev(), inode: metadata.ino(), bytes: metadata.size(), changed })
+    }
 }
 
 impl Compiler {
@@ -58,7 +86,7 @@ impl Compiler {
         for path in [&wasm, &compiled] {
             fs::create_dir_all(path).map_err(|error| io("create", path, &error))?;
         }
-        Ok(Self { engine: on, linker, wasm, compiled, context })
+        Ok(Self { engine: on, linker, wasm, compiled, context, sound: Mutex::default() })
     }
 
     /// Whether the wasm is here.
@@ -95,27 +123,50 @@ impl Compiler {
         let counted = instrument(wasm, shape)?;
         let machine =
             self.engine.precompile_module(&counted).map_err(|error| engine("compile the contract", &error))?;
-        write(&self.compiled.join(checksum.to_string()), &[&self.digest(checksum, &machine), &machine])?;
-        self.load(&machine)
+        write(&self.compiled.join(checksum.to_string()), &[&machine, &self.digest(checksum, &machine)])?;
+        // SAFETY: `precompile_module` of this very engine has made the bytes.
+        #[allow(unsafe_code, reason = "machine code comes from the compiler")]
+        let module = unsafe { Module::deserialize(&self.engine, &machine) };
+        self.ready(module, machine.len())
     }
 
     /// Machine code from disk, if it is there and sound.
     fn stored(&self, checksum: &Checksum) -> Result<Option<Code>, VmError> {
-        let Some(file) = read(&self.compiled.join(checksum.to_string()))? else { return Ok(None) };
-        match file.split_first_chunk::<DIGEST>() {
-            Some((digest, machine)) if *digest == self.digest(checksum, machine) => self.load(machine).map(Some),
-            _ => Ok(None),
+        let path = self.compiled.join(checksum.to_string());
+        let failed = |error: std::io::Error| io("read", &path, &error);
+        let mut file = match File::open(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(failed(error)),
+        };
+        let identity = Identity::of(&file).map_err(failed)?;
+        if self.sound().get(checksum) != Some(&identity) {
+            let mut bytes = Vec::new();
+            file.read_to_end(&mut bytes).map_err(failed)?;
+            match bytes.split_last_chunk::<DIGEST>() {
+                Some((machine, digest)) if *digest == self.digest(checksum, machine) => {}
+                _ => return Ok(None),
+            }
+            self.sound().insert(*checksum, identity);
         }
+        // SAFETY: the bytes are those that `precompile_module` of an engine with equal version, settings and processor
+        // made: this file of the node's own directory had the digest over them and that context when it was read, and has
+        // not been written to since. It is replaced by renaming alone, which leaves a mapped file as it is. Who can forge
+        // it, or write to it while it is mapped, can as well replace the node's binary.
+        #[allow(unsafe_code, reason = "machine code is trusted by its digest")]
+        let module = unsafe { Module::deserialize_open_file(&self.engine, file) };
+        let bytes = usize::try_from(identity.bytes).unwrap_or(usize::MAX);
+        self.ready(module, bytes.saturating_sub(DIGEST)).map(Some)
     }
 
-    fn load(&self, machine: &[u8]) -> Result<Code, VmError> {
-        // SAFETY: the bytes are those that `precompile_module` of an engine with equal version, settings and processor
-        // made: they come from it directly, or from a file of this node's own directory whose digest over them and
-        // that context was checked on this very copy. Who can forge that file can as well replace the node's binary.
-        #[allow(unsafe_code, reason = "machine code is trusted by its digest")]
-        let module = unsafe { Module::deserialize(&self.engine, machine) };
+    fn ready(&self, module: wasmtime::Result<Module>, bytes: usize) -> Result<Code, VmError> {
         let module = module.map_err(|error| engine("load the contract", &error))?;
-        Code::new(&self.linker, &module, machine.len())
+        Code::new(&self.linker, &module, bytes.saturating_add(CODE_BYTES))
+    }
+
+    /// The map is whole between any two of its statements, so a panic elsewhere does not spoil it.
+    fn sound(&self) -> std::sync::MutexGuard<'_, BTreeMap<Checksum, Identity>> {
+        self.sound.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn digest(&self, checksum: &Checksum, machine: &[u8]) -> [u8; DIGEST] {

@@ -79,7 +79,9 @@ impl Code {
         if let Some(initialize) = &self.initialize {
             let initialize = function(store, initialize, "_initialize")?;
             let done = initialize.call(&mut *store, &[], &mut []);
-            done.map_err(|error| Host::new(store.as_context_mut()).explain(error))?;
+            let mut host = Host::new(store.as_context_mut());
+            done.map_err(|error| host.explain(error))?;
+            host.solvent()?;
         }
 
         let mut host = Host::new(store.as_context_mut());
@@ -92,6 +94,7 @@ impl Code {
         let done = function.call(&mut *store, &args, &mut results);
         let mut host = Host::new(store.as_context_mut());
         done.map_err(|error| host.explain(error))?;
+        host.solvent()?;
         let [Val::I32(result)] = results else { return Err(missing(entry.name())) };
         host.read_region("result", result.cast_unsigned(), RESULT_MAX)
     }

@@ -59,6 +59,16 @@ impl<'a> Host<'a> {
         if rest.is_some() { Ok(()) } else { Err(VmError::OutOfGas { limit: self.frame().limit }) }
     }
 
+    /// Whether gas is left, which is to be asked whenever the contract's code has returned: it looks by itself at the
+    /// beginnings of functions and loops alone.
+    pub(crate) fn solvent(&mut self) -> Result<(), VmError> {
+        let gas = self.guest()?.gas;
+        if gas.get(&mut self.store).unwrap_i64() < 0 {
+            return Err(VmError::OutOfGas { limit: self.frame().limit });
+        }
+        Ok(())
+    }
+
     /// Takes gas for so many bytes or items.
     pub(crate) fn charge_for(&mut self, price: Linear, items: usize) -> Result<(), VmError> {
         self.charge(price.of(items as u64))
@@ -126,6 +136,7 @@ impl<'a> Host<'a> {
         let allocate = self.guest()?.allocate;
         let pointer = allocate.call(&mut self.store, length).map_err(|error| self.explain(error))?;
         self.frame().allocating = false;
+        self.solvent()?;
         self.write_region(pointer, data)?;
         Ok(pointer)
     }
@@ -167,10 +178,15 @@ impl<'a> Host<'a> {
     fn explain_trap(&mut self, trap: wasmtime::Trap) -> VmError {
         use crate::Trap as Ours;
         use wasmtime::Trap as Theirs;
+        // With no gas left the contract should not have come to the trap.
+        if let Err(error) = self.solvent() {
+            return error;
+        }
         VmError::Trap(match trap {
-            Theirs::UnreachableCodeReached => match self.exhausted() {
-                Ok(None) => Ours::Unreachable,
-                Ok(Some(error)) | Err(error) => return error,
+            Theirs::UnreachableCodeReached => match self.stack_left() {
+                Ok(0..) => Ours::Unreachable,
+                Ok(_) => Ours::Stack,
+                Err(error) => return error,
             },
             Theirs::MemoryOutOfBounds => Ours::Memory,
             Theirs::TableOutOfBounds => Ours::Table,
@@ -184,14 +200,10 @@ impl<'a> Host<'a> {
         })
     }
 
-    /// Which counter is below zero, if one is: then that is what an `unreachable` of ours says.
-    fn exhausted(&mut self) -> Result<Option<VmError>, VmError> {
-        let guest = self.guest()?;
-        if guest.gas.get(&mut self.store).unwrap_i64() < 0 {
-            return Ok(Some(VmError::OutOfGas { limit: self.frame().limit }));
-        }
-        let stack = guest.stack.get(&mut self.store).unwrap_i32();
-        Ok((stack < 0).then_some(VmError::Trap(crate::Trap::Stack)))
+    /// The stack counter. Below zero an `unreachable` of ours has said so.
+    fn stack_left(&mut self) -> Result<i32, VmError> {
+        let stack = self.guest()?.stack;
+        Ok(stack.get(&mut self.store).unwrap_i32())
     }
 
     fn guest(&mut self) -> Result<Guest, VmError> {

@@ -1,73 +1,81 @@
-//! Does a compact receipt verify in a contract of any CosmWasm chain, and what does it cost there?
+//! Our engine and cosmwasm-vm 3.0.10 as published, in one process, on the same contracts. `README.md` says how each is run.
 //!
-//! `cargo run --release -- VERIFIER.wasm VECTORS.json`, with the contract `tests/contracts/verifier` as `README.md` makes it
-//! and `sdk/verify/tests/vectors/compact.json`. The engine is cosmwasm-vm 3.0.10 as published. Prints one JSON object
-//! for each receipt with the engine's gas and the time of the call; ends with an error where one is believed that should not
-//! be, or the other way round.
+//! ```text
+//! bench [--json] [--quick] [--wasmd DIR]             what things cost on both
+//! diff [--sequences N] [--seed N] [--wasmd DIR]      the same calls on both must come to the same
+//! verdicts [--wasmd DIR]                             which contracts each takes, as a table
+//! receipts VERIFIER.wasm VECTORS.json                compact receipts, in a contract on the peer
+//! ```
+//!
+//! `DIR` is the module `github.com/CosmWasm/wasmd@v0.61.14` of Go, from which a few more contracts are taken.
 
-use std::{env, fs, time::Instant};
+mod bench;
+mod bombs;
+mod calls;
+mod classes;
+mod codes;
+mod diff;
+mod engines;
+mod many;
+mod measure;
+mod messages;
+mod random;
+mod receipts;
+mod verdicts;
+mod world;
 
-use anyhow::{Context, Result, bail, ensure};
-use cosmwasm_std::{Binary, ContractResult, Response};
-use cosmwasm_vm::{
-    Instance,
-    testing::{MockApi, MockQuerier, MockStorage, execute, instantiate, mock_env, mock_info, mock_instance_with_gas_limit},
-};
-use serde_json::{Value, json};
+use std::{env, path::PathBuf, process::ExitCode};
 
-/// The gas of wasmd's simulations, ten times over.
-const LIMIT: u64 = 5_000_000_000_000;
+use anyhow::{Context, Result, bail};
 
-type World = Instance<MockApi, MockStorage, MockQuerier>;
+/// What all modes but `receipts` are told.
+struct Options {
+    json: bool,
+    quick: bool,
+    sequences: u64,
+    seed: u64,
+    wasmd: Option<PathBuf>,
+}
 
-fn main() -> Result<()> {
-    let mut arguments = env::args().skip(1);
-    let (Some(wasm), Some(vectors)) = (arguments.next(), arguments.next()) else {
-        bail!("the contract and the vectors are wanted: VERIFIER.wasm VECTORS.json");
-    };
-    let wasm = fs::read(&wasm).with_context(|| format!("cannot read {wasm}"))?;
-    let vectors: Value = serde_json::from_slice(&fs::read(&vectors).with_context(|| format!("cannot read {vectors}"))?)?;
-    let roots = vectors["roots"]["roots"].as_array().context("there are no roots")?;
-    let encoded = vectors["encoded"].as_array().context("there are no encoded roots")?;
-
-    let mut recorded = 0;
-    for (list, expected) in [("believed", true), ("refused", false)] {
-        for vector in vectors[list].as_array().with_context(|| format!("there is no list {list:?}"))? {
-            let mut world = world(&wasm, roots, encoded)?;
-            let compact = binary(&vector["compact"])?;
-            let (gas, start) = (world.get_gas_left(), Instant::now());
-            let answer = send(&mut world, json!({"record": {"compact": compact}}));
-            let (gas, ms) = (gas - world.get_gas_left(), start.elapsed().as_secs_f64() * 1e3);
-            ensure!(answer.is_ok() == expected, "{}: {answer:?}", vector["name"]);
-            recorded += usize::from(expected);
-            if expected {
-                println!("{}", json!({"case": vector["name"], "gas": gas, "ms": ms}));
-            }
+fn main() -> ExitCode {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    match run(&arguments) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
         }
     }
-    ensure!(recorded > 0, "there are no vectors");
-    Ok(())
 }
 
-/// The contract with all roots taken.
-fn world(wasm: &[u8], roots: &[Value], encoded: &[Value]) -> Result<World> {
-    let mut world = mock_instance_with_gas_limit(wasm, LIMIT);
-    let first = json!({"root": binary(&encoded[0]["root"])?, "members_min": 1, "power_min_bps": 1});
-    let made: ContractResult<Response> = instantiate(&mut world, mock_env(), mock_info("anybody", &[]), first);
-    ensure!(made.is_ok(), "{made:?}");
-    for (next, encoded) in roots.iter().zip(encoded).skip(1) {
-        let root = binary(&encoded["root"])?;
-        let advance = json!({"root": root, "signers": binary(&next["signers"])?, "signature": binary(&next["signature"])?});
-        let taken = send(&mut world, json!({"advance": advance}));
-        ensure!(taken.is_ok(), "{taken:?}");
+fn run(arguments: &[String]) -> Result<ExitCode> {
+    let (mode, rest) = arguments.split_first().context("bench, diff, verdicts or receipts?")?;
+    let done = ExitCode::SUCCESS;
+    match mode.as_str() {
+        "receipts" => receipts::run(rest).map(|()| done),
+        // What `bench` measures in processes of their own.
+        "bomb" => bombs::child(rest).map(|()| done),
+        "many" => many::child(rest).map(|()| done),
+        "bench" => bench::run(&options(rest)?).map(|()| done),
+        "verdicts" => verdicts::run(&options(rest)?).map(|()| done),
+        "diff" => diff::run(&options(rest)?),
+        other => bail!("there is no mode {other:?}"),
     }
-    Ok(world)
 }
 
-fn send(world: &mut World, msg: Value) -> ContractResult<Response> {
-    execute(world, mock_env(), mock_info("anybody", &[]), msg)
-}
-
-fn binary(hexadecimal: &Value) -> Result<Binary> {
-    Ok(hex::decode(hexadecimal.as_str().context("hexadecimal is wanted")?)?.into())
+fn options(arguments: &[String]) -> Result<Options> {
+    let mut options = Options { json: false, quick: false, sequences: 1_000, seed: 1, wasmd: None };
+    let mut arguments = arguments.iter();
+    while let Some(argument) = arguments.next() {
+        let mut value = || arguments.next().with_context(|| format!("{argument} wants a value"));
+        match argument.as_str() {
+            "--json" => options.json = true,
+            "--quick" => options.quick = true,
+            "--sequences" => options.sequences = value()?.parse()?,
+            "--seed" => options.seed = value()?.parse()?,
+            "--wasmd" => options.wasmd = Some(PathBuf::from(value()?)),
+            other => bail!("there is no option {other:?}"),
+        }
+    }
+    Ok(options)
 }

@@ -4,12 +4,20 @@
 //! a trap. Before each block stands a charge for all of it:
 //!
 //! ```wat
+//! global.get $gas  i64.const COST  i64.sub  global.set $gas
+//! ```
+//!
+//! Whether any is left is looked at where a function or a round of a loop begins, the only ways to go on for long:
+//!
+//! ```wat
 //! global.get $gas  i64.const COST  i64.sub  local.tee $left  global.set $gas
 //! local.get $left  i64.const 0  i64.lt_s  if  unreachable  end
 //! ```
 //!
-//! A negative counter tells the host which `unreachable` it was. Operations on ranges of memory are charged by their
-//! length in the same way, just before they run. A function that calls others, or is large, takes its frame from the stack counter
+//! In between the counter may be below zero for as long as the rest of one body takes. That shows nowhere: the host looks
+//! at the counter first whenever it is called, when a call returns and when one traps, and a counter below zero means that the
+//! gas ran out, whatever else has happened since. Operations on ranges of memory are charged by their
+//! length and look at what is left just before they run. A function that calls others, or is large, takes its frame from the stack counter
 //! when it is entered and gives it back when it is left; for that its body becomes one block, and `return` a branch to
 //! the end of it.
 
@@ -35,6 +43,7 @@ pub(super) fn rewrite(
         out: Vec::with_capacity(body.bytes * 2),
         block: Vec::new(),
         cost: 0,
+        looks: true,
         counters,
         left: first_local,
         scratch: first_local.saturating_add(1),
@@ -57,7 +66,13 @@ pub(super) fn rewrite(
                 writer.copy(raw);
                 depth += 1;
             }
-            Operator::Loop { .. } | Operator::If { .. } => {
+            Operator::Loop { .. } => {
+                writer.copy(raw);
+                writer.cut();
+                writer.looks = true;
+                depth += 1;
+            }
+            Operator::If { .. } => {
                 writer.copy(raw);
                 writer.cut();
                 depth += 1;
@@ -114,6 +129,9 @@ struct Writer {
     /// The block since the last cut, which waits for its charge.
     block: Vec<u8>,
     cost: u64,
+    /// Whether the next charge looks at what is left. A block without a charge leaves it to the one behind it: no branch
+    /// ends the former.
+    looks: bool,
     counters: Counters,
     /// An `i64` local of ours.
     left: u32,
@@ -149,9 +167,15 @@ impl Writer {
     fn cut(&mut self) {
         if self.cost > 0 {
             let cost = i64::try_from(self.cost).unwrap_or(i64::MAX);
-            let charge = [Instruction::GlobalGet(self.counters.gas), Instruction::I64Const(cost)];
+            let gas = self.counters.gas;
+            let charge = [Instruction::GlobalGet(gas), Instruction::I64Const(cost)];
             charge.iter().for_each(|instruction| instruction.encode(&mut self.out));
-            self.subtract_gas().iter().for_each(|instruction| instruction.encode(&mut self.out));
+            if std::mem::take(&mut self.looks) {
+                self.subtract_gas().iter().for_each(|instruction| instruction.encode(&mut self.out));
+            } else {
+                let subtract = [Instruction::I64Sub, Instruction::GlobalSet(gas)];
+                subtract.iter().for_each(|instruction| instruction.encode(&mut self.out));
+            }
         }
         self.out.append(&mut self.block);
         self.cost = 0;
@@ -173,7 +197,7 @@ impl Writer {
     }
 
     /// With a length in `scratch`: charges for it, then puts it back on the stack. A length is below 2^32 and the
-    /// counter was not negative, so nothing overflows.
+    /// counter at most one body's cost below zero, so nothing overflows.
     fn charge_by_length(&mut self, price: u64) {
         let price = i64::try_from(price).unwrap_or(i64::MAX);
         let product = [

@@ -21,7 +21,7 @@ pub(crate) const GAS: &str = "aceso:gas";
 /// Name under which the stack left is exported, an `i32`.
 pub(crate) const STACK: &str = "aceso:stack";
 /// Part of every compiled module's key: change it whenever rewriting changes.
-pub(crate) const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 2;
 
 /// The indices of the two counters.
 #[derive(Clone, Copy)]

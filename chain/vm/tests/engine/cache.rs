@@ -75,6 +75,37 @@ fn spoiled_machine_code_is_made_anew() {
 }
 
 #[test]
+fn machine_code_that_was_sound_and_is_replaced_is_made_anew() {
+    let dir = tempfile::tempdir().unwrap();
+    let (wasm, other) = (execute("(local.get 2)"), execute("(local.get 1)"));
+    let mut config = VmConfig::new(dir.path());
+    // One code has room, so that each call of another reads a file.
+    (config.instances, config.block_instances, config.code_bytes) = (2, 1, 1);
+    let vm = Vm::new(config).unwrap();
+    vm.put(&wasm).unwrap();
+    vm.put(&other).unwrap();
+    let [first, second] = [&wasm, &other].map(|wasm| call(&vm, wasm));
+    for _ in 0..3 {
+        assert_eq!((call(&vm, &wasm), call(&vm, &other)), (first.clone(), second.clone()));
+    }
+    // The other's machine code has the place of the one that is not in memory.
+    let path = machine_code(&dir, &wasm);
+    let sound = fs::read(&path).unwrap();
+    fs::copy(machine_code(&dir, &other), dir.path().join("copy")).unwrap();
+    fs::rename(dir.path().join("copy"), &path).unwrap();
+    assert_eq!(call(&vm, &wasm), first);
+    assert_eq!(fs::read(&path).unwrap(), sound);
+    // Written to where it stands, while it is not mapped.
+    assert_eq!(call(&vm, &other), second);
+    let mut flipped = sound.clone();
+    let middle = flipped.len() / 2;
+    flipped[middle] ^= 1;
+    fs::write(&path, flipped).unwrap();
+    assert_eq!(call(&vm, &wasm), first);
+    assert_eq!(fs::read(&path).unwrap(), sound);
+}
+
+#[test]
 fn spoiled_wasm_is_not_run() {
     let dir = tempfile::tempdir().unwrap();
     let wasm = execute("(local.get 2)");

@@ -131,6 +131,46 @@ fn gas_runs_out_at_the_same_block() {
 }
 
 #[test]
+fn whatever_comes_after_the_gas_is_out_of_gas() {
+    // Gas is looked at where functions and loops begin; these go wrong some blocks behind that.
+    let tiers = Tiers::new();
+    for wrong in [
+        "unreachable",
+        "(i32.div_u (local.get 2) (i32.const 0))",
+        "(i32.load (i32.const -4))",
+        "(i32.trunc_f32_u (f32.const nan))",
+        // No region.
+        "(i32.const 0)",
+    ] {
+        let wasm = execute(&format!("(if (local.get 2) (then (nop))) (if (local.get 1) (then (nop))) {wrong}"));
+        let (report, _) = tiers.run(&wasm, PLENTY, Mock::default);
+        let enough = report.gas_used;
+        assert!(!matches!(report.result, Ok(_) | Err(VmError::OutOfGas { .. })), "{wrong}: {report:?}");
+        assert_eq!(tiers.run(&wasm, enough, Mock::default).0, report, "{wrong}");
+        for limit in [enough - 1, enough - price::BRANCH, enough - 2 * price::BRANCH, enough / 2] {
+            let (report, _) = tiers.run(&wasm, limit, Mock::default);
+            assert_eq!(report.result, Err(VmError::OutOfGas { limit }), "{wrong}");
+            assert_eq!(report.gas_used, limit);
+        }
+    }
+}
+
+#[test]
+fn an_allocate_that_runs_out_is_out_of_gas() {
+    // It ends in a long block and returns nothing that could be a region.
+    let nops = "(drop (i32.const 0))".repeat(50);
+    let allocate = format!(
+        r#"(func (export "allocate") (param i32) (result i32) (if (local.get 0) (then (nop))) {nops} (i32.const 0))"#
+    );
+    let wasm = Contract { allocate: &allocate, ..Contract::default() }.wasm();
+    let tiers = Tiers::new();
+    let (report, _) = tiers.run(&wasm, PLENTY, Mock::default);
+    assert!(matches!(report.result, Err(VmError::Region(_))), "{report:?}");
+    let limit = report.gas_used - 1;
+    assert_eq!(tiers.run(&wasm, limit, Mock::default).0.result, Err(VmError::OutOfGas { limit }));
+}
+
+#[test]
 fn a_trap_pays_for_the_blocks_that_ran() {
     // The block before the branch and the one that traps, not the one behind it.
     let nops = "(drop (i32.const 0))".repeat(50);
