@@ -12,18 +12,20 @@
 use std::fs;
 use std::hash::{Hash, Hasher};
 use std::io::ErrorKind;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use sha2::{Digest as _, Sha256};
 use wasmtime::{
     Config, Engine, InstanceAllocationStrategy, Linker, Module, OptLevel, PoolingAllocationConfig, Strategy,
+    WasmBacktraceDetails,
 };
 
 use crate::imports::{self, Frame};
 use crate::instance::Code;
 use crate::instrument::{self, instrument};
-use crate::limits::{MEMORY_PAGES_MAX, NATIVE_STACK_BYTES, TABLE_ELEMENTS_MAX};
+use crate::limits::{BACKTRACE_FRAMES_MAX, MEMORY_PAGES_MAX, NATIVE_STACK_BYTES, TABLE_ELEMENTS_MAX};
 use crate::memory::engine;
 use crate::{Checksum, LocalError, Tier, VmConfig, VmError, check};
 
@@ -161,6 +163,9 @@ fn settings(config: &VmConfig) -> Config {
         .wasm_multi_memory(false)
         .wasm_memory64(false)
         .wasm_extended_const(false)
+        // Frames are found by their pointers, which every tier keeps, and functions by where their code lies.
+        .wasm_backtrace_max_frames(NonZeroUsize::new(BACKTRACE_FRAMES_MAX))
+        .wasm_backtrace_details(WasmBacktraceDetails::Disable)
         .generate_address_map(false)
         .native_unwind_info(false)
         .memory_init_cow(true)

@@ -14,6 +14,7 @@
 //! Start at [`Vm::call`].
 
 mod backend;
+mod backtrace;
 mod call;
 mod check;
 mod compile;
@@ -32,6 +33,7 @@ pub use backend::{
     Addresses, Answer, Backend, Blobs, HostError, HostResult, ModelFacts, Models, Order, Querier, Refusal, Storage,
     TensorSpec,
 };
+pub use backtrace::Backtrace;
 pub use call::{Call, Checksum, CodeReport, Entry, Lane, Report};
 pub use error::{CheckError, LocalError, RegionError, Trap, VmError};
 pub use limits::*;

@@ -40,6 +40,8 @@ const FEATURES: WasmFeatures = WasmFeatures::MUTABLE_GLOBAL
 pub(crate) struct Shape {
     /// Globals that the module has.
     pub(crate) globals: u32,
+    /// Functions that it has, imports included.
+    pub(crate) functions: u32,
     /// Its functions with a body, in order.
     pub(crate) bodies: Vec<Body>,
 }
@@ -87,7 +89,9 @@ pub(crate) fn check(wasm: &[u8], capabilities: Option<&BTreeSet<String>>) -> Res
         migrate_version: sections.migrate_version,
         bytes: wasm.len() as u64,
     };
-    Ok(Checked { report, shape: Shape { globals: sections.globals, bodies } })
+    // A module that passes imports nothing but functions.
+    let functions = u32::try_from(sections.imports.len() + bodies.len()).unwrap_or(u32::MAX);
+    Ok(Checked { report, shape: Shape { globals: sections.globals, functions, bodies } })
 }
 
 /// A parser that takes the encodings of the allowed features and no others, just as the engine's own will.

@@ -12,6 +12,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod backtraces;
 mod cache;
 mod checks;
 mod env;
