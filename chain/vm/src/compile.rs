@@ -140,7 +140,7 @@ impl Hasher for Digester {
 }
 
 /// Everything that bears on results is set here and not left to a default.
-fn settings(config: &VmConfig) -> Config {
+pub(crate) fn settings(config: &VmConfig) -> Config {
     let mut settings = Config::new();
     settings
         .strategy(match config.tier {

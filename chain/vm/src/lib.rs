@@ -27,6 +27,8 @@ mod limits;
 mod memory;
 pub mod price;
 mod stack;
+#[doc(hidden)]
+pub mod testing;
 mod vm;
 
 pub use backend::{

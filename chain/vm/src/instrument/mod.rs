@@ -18,9 +18,9 @@ use crate::CheckError;
 use crate::check::{Shape, parser};
 
 /// Name under which the gas left is exported, an `i64`.
-pub(crate) const GAS: &str = "aceso:gas";
+pub const GAS: &str = "aceso:gas";
 /// Name under which the stack left is exported, an `i32`.
-pub(crate) const STACK: &str = "aceso:stack";
+pub const STACK: &str = "aceso:stack";
 /// Part of every compiled module's key: change it whenever rewriting changes.
 pub(crate) const VERSION: u32 = 2;
 
