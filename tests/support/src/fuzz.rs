@@ -68,7 +68,7 @@ const TELLING: [u8; 10] = [0x00, 0x01, 0x02, 0x08, 0x12, 0x3a, 0x7f, 0x80, 0xfe,
 fn files(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).unwrap_or_else(|e| panic!("{}: {e}", folder.display())) {
-        let path = entry.unwrap().path();
+        let path = entry.unwrap_or_else(|e| panic!("{}: {e}", folder.display())).path();
         if path.is_dir() { found.extend(files(&path)) } else { found.push(path) }
     }
     found.sort();
@@ -83,7 +83,8 @@ pub fn corpus(folders: &[&str], ending: &str) -> Vec<Vec<u8>> {
     let there = folders.iter().map(Path::new).filter(|folder| folder.is_dir());
     let paths = there.flat_map(files);
     let wanted = paths.filter(|path| path.to_string_lossy().ends_with(ending));
-    let read: Vec<_> = wanted.map(|path| fs::read(path).unwrap()).collect();
+    let read: Vec<_> =
+        wanted.map(|path| fs::read(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))).collect();
     assert!(read.len() >= 5, "the corpus {folders:?} is not there");
     read
 }
@@ -91,7 +92,7 @@ pub fn corpus(folders: &[&str], ending: &str) -> Vec<Vec<u8>> {
 /// A linear congruential generator (Knuth's constants), from 0 to below `below`.
 fn below(seed: &mut u64, below: usize) -> usize {
     *seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-    usize::try_from(*seed >> 33).unwrap() % below.max(1)
+    usize::try_from(*seed >> 33).unwrap_or_default() % below.max(1)
 }
 
 /// One to six changes: bits, telling bytes, pieces taken out, doubled, or taken from another file.
