@@ -75,5 +75,5 @@ fn regions_for_long() {
 #[test]
 #[ignore = "twenty seconds: the suite `fuzz`"]
 fn generated_modules_for_long() {
-    generated(2_000);
+    generated(1_000);
 }
