@@ -25,7 +25,7 @@ use std::{path::PathBuf, process::ExitCode};
 use anyhow::{Result, bail};
 use serde_json::{Value, json};
 
-const NAMES: [(&str, &str); 11] = [
+const NAMES: [(&str, &str); 12] = [
     ("first", "calls, reads, transactions, blobs, builds"),
     ("accuracy", "the bundled models on their test splits; --record draws the cards' pictures anew"),
     ("grants", "proofs about keys, as the chain checks them"),

@@ -80,7 +80,11 @@ const SUITES: &[Suite] = &[
     },
     Suite { name: "js", about: "our TypeScript package", run: node_tests::js },
     Suite { name: "browser", about: "the page, by clicks and keys in Chromium", run: node_tests::browser },
-    Suite { name: "fuzz", about: "spoiled models, manifests, pictures and tables, twenty seconds each", run: fuzz },
+    Suite {
+        name: "fuzz",
+        about: "spoiled models, pictures, contracts and calls of them, twenty seconds each",
+        run: fuzz,
+    },
     Suite { name: "docs", about: "every command of the documentation", run: docs::suite },
     Suite { name: "clippy", about: "lints, warnings refused", run: || Ok(Count::one(lint::clippy())) },
     Suite { name: "crates", about: "licences and duplicates of dependencies", run: || Ok(Count::one(lint::crates())) },

@@ -8,6 +8,8 @@
 
 use std::fmt;
 
+use aceso_vm::Backtrace;
+
 /// Our codespace.
 pub const ACESO: &str = "aceso";
 
@@ -158,7 +160,7 @@ codes! {
 impl Code {
     /// An error of the kind with the operands of this case.
     pub(crate) fn because(self, what: impl fmt::Display) -> Fault {
-        Fault { code: self, text: format!("{what}: {}", self.root()), reach: Reach::Frame, spoken: false }
+        Fault { text: format!("{what}: {}", self.root()), ..self.plain() }
     }
 
     /// An error that a contract answered, in its own words.
@@ -168,7 +170,7 @@ impl Code {
 
     /// An error of the kind that has no operands.
     pub(crate) fn plain(self) -> Fault {
-        Fault { code: self, text: self.root().into(), reach: Reach::Frame, spoken: false }
+        Fault { code: self, text: self.root().into(), reach: Reach::Frame, backtrace: None, spoken: false }
     }
 }
 
@@ -191,6 +193,8 @@ pub(crate) struct Fault {
     pub(crate) text: String,
     /// How far it goes.
     pub(crate) reach: Reach,
+    /// Where a contract's code failed, for who simulates. It is in no result of a block and no contract is told.
+    pub(crate) backtrace: Option<Box<Backtrace>>,
     /// Whether the text is what a contract answered and nothing has been put before it. Only such a text may reach
     /// another contract, and so the results that are hashed: wherever we word an error ourselves, the words may change.
     spoken: bool,
@@ -201,6 +205,12 @@ impl Fault {
     pub(crate) fn within(mut self, place: impl fmt::Display) -> Self {
         self.text = format!("{place}: {}", self.text);
         self.spoken = false;
+        self
+    }
+
+    /// The same error, of a contract whose code stood there.
+    pub(crate) fn at(mut self, backtrace: Option<Backtrace>) -> Self {
+        self.backtrace = backtrace.map(Box::new);
         self
     }
 

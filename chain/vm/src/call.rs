@@ -5,7 +5,7 @@ use std::fmt;
 
 pub use aceso_types::Digest as Checksum;
 
-use crate::VmError;
+use crate::{Backtrace, VmError};
 
 macro_rules! entries {
     ($($(#[$doc:meta])* $entry:ident = $name:literal [$($args:literal),+],)*) => {
@@ -121,11 +121,22 @@ pub struct Call<'a> {
     pub lane: Lane,
 }
 
-/// What a call came to.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What a call came to. Two reports are equal if all is that the chain may see of them.
+#[derive(Clone, Debug)]
 pub struct Report {
     /// Wasm gas used, at most the limit; the limit itself when it ran out.
     pub gas_used: u64,
     /// What the entry point returned: JSON of a `ContractResult`.
     pub result: Result<Vec<u8>, VmError>,
+    /// Where the contract's code stood, if the call failed in it. For logs and for who tries a transaction out; nothing
+    /// that is hashed may depend on it.
+    pub backtrace: Option<Backtrace>,
 }
+
+impl PartialEq for Report {
+    fn eq(&self, other: &Self) -> bool {
+        (self.gas_used, &self.result) == (other.gas_used, &other.result)
+    }
+}
+
+impl Eq for Report {}

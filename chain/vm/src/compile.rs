@@ -17,6 +17,7 @@ use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::hash::{Hash, Hasher};
 use std::io::{ErrorKind, Read as _};
+use std::num::NonZeroUsize;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -25,12 +26,13 @@ use std::sync::{Mutex, PoisonError};
 use sha2::{Digest as _, Sha256};
 use wasmtime::{
     Config, Engine, InstanceAllocationStrategy, Linker, Module, OptLevel, PoolingAllocationConfig, Strategy,
+    WasmBacktraceDetails,
 };
 
 use crate::imports::{self, Frame};
 use crate::instance::Code;
 use crate::instrument::{self, instrument};
-use crate::limits::{MEMORY_PAGES_MAX, NATIVE_STACK_BYTES, TABLE_ELEMENTS_MAX};
+use crate::limits::{BACKTRACE_FRAMES_MAX, MEMORY_PAGES_MAX, NATIVE_STACK_BYTES, TABLE_ELEMENTS_MAX};
 use crate::memory::engine;
 use crate::{Checksum, LocalError, Tier, VmConfig, VmError, check};
 
@@ -189,7 +191,7 @@ impl Hasher for Digester {
 }
 
 /// Everything that bears on results is set here and not left to a default.
-fn settings(config: &VmConfig) -> Config {
+pub(crate) fn settings(config: &VmConfig) -> Config {
     let mut settings = Config::new();
     settings
         .strategy(match config.tier {
@@ -212,6 +214,9 @@ fn settings(config: &VmConfig) -> Config {
         .wasm_multi_memory(false)
         .wasm_memory64(false)
         .wasm_extended_const(false)
+        // Frames are found by their pointers, which every tier keeps, and functions by where their code lies.
+        .wasm_backtrace_max_frames(NonZeroUsize::new(BACKTRACE_FRAMES_MAX))
+        .wasm_backtrace_details(WasmBacktraceDetails::Disable)
         .generate_address_map(false)
         .native_unwind_info(false)
         .memory_init_cow(true)

@@ -62,7 +62,7 @@ impl Code {
             // Without an instance nothing has been counted.
             _ => limit.saturating_sub(host.gas_left().unwrap_or(limit)),
         };
-        Report { gas_used, result }
+        Report { gas_used, result, backtrace: store.data_mut().backtrace.take() }
     }
 
     fn run_in(&self, store: &mut Store<Frame>, call: &Call<'_>, limit: u64) -> Result<Vec<u8>, VmError> {

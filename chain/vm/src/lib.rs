@@ -13,7 +13,9 @@
 //! no clock, no environment and no random number, and opens no file outside the directory it was given.
 //! Start at [`Vm::call`].
 
+mod alone;
 mod backend;
+mod backtrace;
 mod call;
 mod check;
 mod compile;
@@ -27,14 +29,23 @@ mod limits;
 mod memory;
 pub mod price;
 mod stack;
+#[doc(hidden)]
+pub mod testing;
 mod vm;
 
+pub use alone::Alone;
 pub use backend::{
     Addresses, Answer, Backend, Blobs, HostError, HostResult, ModelFacts, Models, Order, Querier, Refusal, Storage,
     TensorSpec,
 };
+pub use backtrace::Backtrace;
 pub use call::{Call, Checksum, CodeReport, Entry, Lane, Report};
 pub use error::{CheckError, LocalError, RegionError, Trap, VmError};
 pub use limits::*;
 pub use stack::with_stack;
 pub use vm::{DebugSink, Stats, Tier, Vm, VmConfig, default_capabilities};
+
+/// The example of the README, which runs with the tests of the documentation.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -72,6 +72,11 @@ pub const BLS_MESSAGE_MAX: usize = 5 << 20;
 /// A domain separation tag (cosmwasm-vm `imports.rs`).
 pub const BLS_DST_MAX: usize = 5 << 10;
 
+/// Frames of a backtrace, the innermost. Deeper is recursion.
+pub const BACKTRACE_FRAMES_MAX: usize = 32;
+/// Characters of a function's name in a backtrace.
+pub const BACKTRACE_NAME_MAX: usize = 128;
+
 /// Buffers of one `fd_write`. std writes one or two.
 pub const IOVECS_MAX: u32 = 64;
 /// Graphs that one frame may load.

@@ -9,7 +9,7 @@ use wasmtime::{AsContextMut, Global, Memory, StoreContextMut, TypedFunc, Val};
 
 use crate::imports::Frame;
 use crate::price::{self, Linear};
-use crate::{Backend, HostResult, LocalError, RegionError, VmError};
+use crate::{Backend, Backtrace, HostResult, LocalError, RegionError, VmError};
 
 /// Bytes of a region's description.
 const REGION: u32 = 12;
@@ -166,6 +166,11 @@ impl<'a> Host<'a> {
 
     /// What a failed call of the contract's code means.
     pub(crate) fn explain(&mut self, error: wasmtime::Error) -> VmError {
+        // Where `allocate` failed that the host had called, the first one is all of the way there.
+        let frame = self.frame();
+        if frame.backtrace.is_none() {
+            frame.backtrace = Backtrace::of(&error);
+        }
         match error.downcast::<VmError>() {
             Ok(ours) => ours,
             Err(error) => match error.downcast_ref::<wasmtime::Trap>().copied() {

@@ -171,7 +171,7 @@ impl Vm {
         let ready = self.slots.take(call.lane).and_then(|slot| Ok((slot, self.code(call.checksum)?)));
         match ready {
             Ok((_slot, code)) => lend(backend, |backend| code.run(call, backend, self.debug.clone())),
-            Err(error) => Report { gas_used: 0, result: Err(error) },
+            Err(error) => Report { gas_used: 0, result: Err(error), backtrace: None },
         }
     }
 

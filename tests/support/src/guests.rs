@@ -98,6 +98,20 @@ pub fn listener(answer: &str) -> Vec<u8> {
     )
 }
 
+/// Traps in a function that another calls. Their names, with the `$`, may be empty.
+pub fn faulty(inner: &str, outer: &str) -> Vec<u8> {
+    frame(
+        NOTHING,
+        "",
+        &format!(
+            r#"(func {inner} unreachable)
+               (func {outer} (call 5))
+               (func (export "instantiate") (param i32 i32 i32) (result i32) (call $text))
+               (func (export "execute") (param i32 i32 i32) (result i32) (call 6) (call $text))"#
+        ),
+    )
+}
+
 /// Burns gas for ever.
 pub fn endless() -> Vec<u8> {
     frame(

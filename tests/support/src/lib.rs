@@ -1,5 +1,5 @@
 //! What tests across the workspace share: where built contracts and sample data lie, contracts, pictures and terms that need
-//! no build, numbers from a seed, and how a node is started.
+//! no build, numbers from a seed, spoiled files, and how a node is started.
 //!
 //! The test command says so in the environment, `ACESO_CONTRACTS` and `ACESO_DATA`. Nothing is built, fetched or
 //! guessed here.
@@ -8,6 +8,7 @@
 #![allow(clippy::disallowed_methods, reason = "tests are told by the environment where things lie")]
 
 pub mod dev;
+pub mod fuzz;
 pub mod guests;
 pub mod npz;
 pub mod random;

@@ -50,7 +50,8 @@ fn run(asked: &Asked<'_>, bytes: &[u8]) -> Result<(GasInfo, TxResult), Status> {
         .map_err(|error| Status::Plain(Code::Internal.because(error)))??;
     let Done { fault, data, events, gas_used, .. } = done;
     if let Some(fault) = fault {
-        return Err(Status::Unknown(format!("{} with gas used: '{gas_used}'", fault.text)));
+        let place = fault.backtrace.map_or_else(String::new, |backtrace| format!("; backtrace: {backtrace}"));
+        return Err(Status::Unknown(format!("{} with gas used: '{gas_used}'{place}", fault.text)));
     }
     let info = GasInfo { gas_wanted: asked.chain.params.simulate_gas_max, gas_used };
     #[allow(deprecated, reason = "the field is left empty")]

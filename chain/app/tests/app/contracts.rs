@@ -2,6 +2,7 @@
 
 use std::io::Write;
 
+use cosmos_sdk_proto::cosmos::tx::v1beta1::SimulateRequest;
 use cosmos_sdk_proto::cosmwasm::wasm::v1::{
     AccessConfig, AccessType, MsgClearAdmin, MsgExecuteContract, MsgExecuteContractResponse, MsgInstantiateContract,
     MsgInstantiateContract2, MsgInstantiateContractResponse, MsgMigrateContract, MsgStoreCode, MsgStoreCodeResponse,
@@ -14,7 +15,7 @@ use tendermint::abci::types::ExecTxResult;
 
 use crate::{
     fixture::{Key, Net, RICH, alice, bob, code, coins, nobody, responses, sdk, told},
-    guests::{NOTHING, asker, echo, endless, keeper},
+    guests::{NOTHING, asker, echo, endless, faulty, keeper},
 };
 
 pub(crate) fn store(net: &mut Net, wasm: Vec<u8>) -> u64 {
@@ -588,4 +589,41 @@ fn questions_are_answered_within_the_query_gas() {
     let answer = ask(&net, &alice().address(), "{}");
     assert!(answer.log.contains("no such contract"), "{}", answer.log);
     assert_eq!(ask(&net, "x", "{}").code.value(), 18);
+}
+
+/// Two chains that differ only in whether a contract's functions have names.
+#[test]
+fn who_simulates_sees_where_a_contract_trapped_and_results_do_not() {
+    let tried = |inner, outer| {
+        let mut net = Net::start();
+        let code = store(&mut net, faulty(inner, outer));
+        let faulty = make(&mut net, code, NOTHING);
+        let (_, echo) = echoes(&mut net);
+        let sent = |reply_on: &str| answer(json!([sub(1, reply_on, call_of(&faulty, "{}"), None)]));
+        let simulated = |contract: &str, msg: &str| {
+            let (contract, msg) = (contract.into(), msg.into());
+            let msg = MsgExecuteContract { sender: alice().address(), contract, msg, funds: vec![] };
+            #[allow(deprecated, reason = "the field is left empty")]
+            let request = SimulateRequest { tx: None, tx_bytes: net.draft(&[&alice()], vec![sdk(&msg)]).sign() };
+            net.raw_query("/cosmos.tx.v1beta1.Service/Simulate", request.encode_to_vec()).log
+        };
+        let shown = [simulated(&faulty, "{}"), simulated(&echo, &sent("never"))];
+        let failed = [execute(&mut net, &faulty, "{}"), execute(&mut net, &echo, &sent("never"))];
+        let caught = execute(&mut net, &echo, &sent("error"));
+        (shown, failed, caught, got(&net, &echo))
+    };
+    let (shown, failed, caught, told) = tried("$inner", "$outer");
+    let (nameless, failed_too, caught_too, told_too) = tried("", "");
+    for log in shown {
+        assert!(
+            log.contains("unreachable executed") && log.contains("; backtrace: inner < outer < function 8"),
+            "{log}"
+        );
+    }
+    for log in nameless {
+        assert!(log.contains("; backtrace: function 5 < function 6 < function 8"), "{log}");
+    }
+    assert_eq!((&failed, &caught, &told), (&failed_too, &caught_too, &told_too));
+    assert!(failed.iter().all(|result| result.code.is_err() && !result.log.contains("inner")));
+    assert!(caught.code.is_ok() && told.to_string().contains("codespace: wasm, code: 29"), "{told}");
 }

@@ -20,6 +20,7 @@ use proptest::{
 };
 
 use crate::{
+    contracts,
     fixture::{Net, alice, bob, ours, sdk, send},
     guests,
     reads::model_files,
@@ -126,6 +127,83 @@ fn any_bytes_are_no_transaction() {
         Ok(())
     });
     outcome.unwrap();
+}
+
+/// What contracts answer and ask: JSON of their own making, which everybody's node reads.
+fn sayings(me: &str, contract: &str) -> [Vec<String>; 2] {
+    let sub = |id: u64, reply_on: &str, msg: &str| {
+        format!(r#"{{"id":{id},"payload":"cGF5","msg":{msg},"gas_limit":70000,"reply_on":"{reply_on}"}}"#)
+    };
+    let coins = r#"[{"denom":"uaceso","amount":"1"}]"#;
+    let run = format!(r#"{{"wasm":{{"execute":{{"contract_addr":"{contract}","msg":"e30=","funds":{coins}}}}}}}"#);
+    let send = format!(r#"{{"bank":{{"send":{{"to_address":"{me}","amount":{coins}}}}}}}"#);
+    let make =
+        format!(r#"{{"wasm":{{"instantiate":{{"admin":"{me}","code_id":1,"msg":"e30=","funds":[],"label":"l"}}}}}}"#);
+    let any = r#"{"any":{"type_url":"/cosmos.bank.v1beta1.MsgSend","value":"CgNhYmM="}}"#.to_owned();
+    let ok = |messages: &str| {
+        let event = r#"{"type":"said","attributes":[{"key":"a","value":"b"}]}"#;
+        format!(
+            r#"{{"ok":{{"messages":[{messages}],"attributes":[{{"key":"k","value":"v"}}],"events":[{event}],"data":"AAE="}}}}"#
+        )
+    };
+    let answers = [
+        ok(""),
+        ok(&sub(1, "always", &send)),
+        ok(&[sub(2, "error", &run), sub(3, "never", &make)].join(",")),
+        ok(&[sub(4, "success", &any), sub(5, "error", r#"{"custom":{}}"#)].join(",")),
+        r#"{"error":"no"}"#.to_owned(),
+    ];
+    let smart = format!(r#"{{"wasm":{{"smart":{{"contract_addr":"{contract}","msg":"e30="}}}}}}"#);
+    let raw = format!(r#"{{"wasm":{{"raw":{{"contract_addr":"{contract}","key":"Z290"}}}}}}"#);
+    let balance = format!(r#"{{"bank":{{"balance":{{"address":"{me}","denom":"uaceso"}}}}}}"#);
+    let grpc = r#"{"grpc":{"path":"/cosmos.bank.v1beta1.Query/Balance","data":"CgNhYmM="}}"#.to_owned();
+    [answers.into(), vec![smart, raw, balance, grpc]]
+}
+
+#[test]
+fn spoiled_answers_and_questions_of_contracts_are_answered() {
+    let mut net = Net::start();
+    let [echo, asker] = [guests::echo(), guests::asker()].map(|wasm| {
+        let code = contracts::store(&mut net, wasm);
+        contracts::make(&mut net, code, guests::NOTHING)
+    });
+    let [answers, questions] = sayings(&bob().address(), &asker);
+    let cases: Vec<(&str, String)> = answers
+        .into_iter()
+        .map(|answer| (echo.as_str(), answer))
+        .chain(questions.into_iter().map(|question| (asker.as_str(), question)))
+        .collect();
+    net.height += 1;
+    let height = net.height;
+    let outcomes = RefCell::new(BTreeSet::new());
+    let outcome = runner(1_024).run(&(0..cases.len(), edits()), |(which, edits)| {
+        let (contract, said) = &cases[which];
+        let msg = spoil(said.as_bytes(), edits);
+        let msg = MsgExecuteContract {
+            sender: alice().address(),
+            contract: (*contract).into(),
+            msg,
+            funds: crate::fixture::coins(5),
+        };
+        let tx = net.draft(&[&alice()], vec![sdk(&msg)]).sign();
+        // The node goes on, and does the same again. The same height may be finalized again.
+        let [first, second] = [(); 2].map(|()| {
+            let block = crate::fixture::block_of(height, vec![tx.clone().into()]);
+            net.app.finalize_block(block).unwrap()
+        });
+        prop_assert_eq!(&first.app_hash, &second.app_hash);
+        prop_assert_eq!(&first.tx_results, &second.tx_results);
+        let result = &first.tx_results[0];
+        prop_assert!(result.code.is_ok() || !result.log.is_empty());
+        outcomes.borrow_mut().insert((result.codespace.clone(), result.code.value()));
+        Ok(())
+    });
+    outcome.unwrap();
+    let outcomes = outcomes.into_inner();
+    // Some still hold, some do not decode, some name what is not there.
+    for known in [("", 0), ("wasm", 5), ("wasm", 29)] {
+        assert!(outcomes.contains(&(known.0.to_owned(), known.1)), "{outcomes:?}");
+    }
 }
 
 /// The engine's own tests spoil small modules; this is what a compiler writes.

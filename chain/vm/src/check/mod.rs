@@ -14,7 +14,8 @@ mod sections;
 use std::collections::BTreeSet;
 
 use sha2::{Digest as _, Sha256};
-use wasmparser::{FuncValidatorAllocations, Parser, ValidPayload, Validator, WasmFeatures};
+use wasmparser::types::Types;
+use wasmparser::{FuncValidatorAllocations, Parser, Payload, TypeRef, ValidPayload, Validator, WasmFeatures};
 
 use crate::limits::{FUNCTIONS_MAX, TOTAL_LOCALS_MAX, WASM_BYTES_MAX};
 use crate::{CheckError, Checksum, CodeReport};
@@ -40,6 +41,8 @@ const FEATURES: WasmFeatures = WasmFeatures::MUTABLE_GLOBAL
 pub(crate) struct Shape {
     /// Globals that the module has.
     pub(crate) globals: u32,
+    /// Functions that it has, imports included.
+    pub(crate) functions: u32,
     /// Its functions with a body, in order.
     pub(crate) bodies: Vec<Body>,
 }
@@ -59,13 +62,33 @@ pub(crate) fn check(wasm: &[u8], capabilities: Option<&BTreeSet<String>>) -> Res
     }
 
     let mut sections = sections::Sections::default();
+    let (bodies, types) = walk(wasm, |payload| sections.see(payload))?;
+    abi::check(&sections, types.as_ref(), capabilities)?;
+
+    let report = CodeReport {
+        checksum: Checksum(Sha256::digest(wasm).into()),
+        capabilities: abi::capabilities(&sections),
+        entry_points: abi::entry_points(&sections),
+        migrate_version: sections.migrate_version,
+        bytes: wasm.len() as u64,
+    };
+    // A module that passes imports nothing but functions.
+    let functions = u32::try_from(sections.imports.len() + bodies.len()).unwrap_or(u32::MAX);
+    Ok(Checked { report, shape: Shape { globals: sections.globals, functions, bodies } })
+}
+
+/// Reads a module by wasm's own rules and the features that are allowed in bodies. Each part is shown to `see` before.
+fn walk(
+    wasm: &[u8],
+    mut see: impl FnMut(&Payload<'_>) -> Result<(), CheckError>,
+) -> Result<(Vec<Body>, Types), CheckError> {
     let mut bodies = Vec::new();
     let mut total_locals = 0usize;
     let mut validator = Validator::new_with_features(FEATURES);
     let mut scratch = FuncValidatorAllocations::default();
     for payload in parser().parse_all(wasm) {
         let payload = payload.map_err(invalid)?;
-        sections.see(&payload)?;
+        see(&payload)?;
         match validator.payload(&payload).map_err(invalid)? {
             ValidPayload::Func(function, code) => {
                 limit("functions", bodies.len() + 1, FUNCTIONS_MAX)?;
@@ -75,19 +98,32 @@ pub(crate) fn check(wasm: &[u8], capabilities: Option<&BTreeSet<String>>) -> Res
                 bodies.push(body);
                 scratch = reuse;
             }
-            ValidPayload::End(types) => abi::check(&sections, types.as_ref(), capabilities)?,
+            ValidPayload::End(types) => return Ok((bodies, types)),
             ValidPayload::Ok | ValidPayload::Parser(_) => {}
         }
     }
+    Err(CheckError::Invalid { message: "the module has no end".into(), offset: wasm.len() })
+}
 
-    let report = CodeReport {
-        checksum: Checksum(Sha256::digest(wasm).into()),
-        capabilities: abi::capabilities(&sections),
-        entry_points: abi::entry_points(&sections),
-        migrate_version: sections.migrate_version,
-        bytes: wasm.len() as u64,
-    };
-    Ok(Checked { report, shape: Shape { globals: sections.globals, bodies } })
+/// What instrumentation needs to know of a module that need not be a contract.
+pub(crate) fn shape(wasm: &[u8]) -> Result<Shape, CheckError> {
+    let (mut globals, mut functions) = (0u32, 0u32);
+    let (bodies, _) = walk(wasm, |payload| {
+        match payload {
+            Payload::TypeSection(_) => sections::Sections::default().see(payload)?,
+            Payload::ImportSection(imports) => {
+                for import in imports.clone().into_imports().map_while(Result::ok) {
+                    functions = functions.saturating_add(matches!(import.ty, TypeRef::Func(_)).into());
+                    globals = globals.saturating_add(matches!(import.ty, TypeRef::Global(_)).into());
+                }
+            }
+            Payload::FunctionSection(reader) => functions = functions.saturating_add(reader.count()),
+            Payload::GlobalSection(reader) => globals = globals.saturating_add(reader.count()),
+            _ => {}
+        }
+        Ok(())
+    })?;
+    Ok(Shape { globals, functions, bodies })
 }
 
 /// A parser that takes the encodings of the allowed features and no others, just as the engine's own will.

@@ -17,6 +17,7 @@ mod wasi;
 
 use wasmtime::{Engine, Linker, ResourceLimiter};
 
+use crate::Backtrace;
 use crate::lend::Lent;
 use crate::limits::MEMORY_PAGES_MAX;
 use crate::memory::{Guest, engine};
@@ -159,6 +160,8 @@ pub(crate) struct Frame {
     pub(crate) guest: Option<Guest>,
     /// Whether the host has called `allocate` and it has not returned.
     pub(crate) allocating: bool,
+    /// Where the contract's code stood when it first failed.
+    pub(crate) backtrace: Option<Backtrace>,
     pub(crate) growth: Growth,
     iterators: u32,
     inference: nn::Inference,
@@ -172,6 +175,7 @@ impl Frame {
             limit,
             guest: None,
             allocating: false,
+            backtrace: None,
             growth: Growth,
             iterators: 0,
             inference: nn::Inference::default(),

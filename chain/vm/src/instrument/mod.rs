@@ -6,9 +6,10 @@
 //!
 //! Counters in the wasm itself give the same numbers in every compiler tier and on every processor, and lose nothing
 //! at a trap: what a block costs is in the global before its first instruction runs.
-//! Custom sections are left out. Everything else is copied byte for byte.
+//! Custom sections are left out but for the [`names`] of functions. Everything else is copied byte for byte.
 
 mod body;
+mod names;
 
 use wasm_encoder::{CodeSection, ConstExpr, Encode, ExportKind, GlobalType, Module, RawSection, SectionId, ValType};
 use wasmparser::{Payload, SectionLimited};
@@ -17,11 +18,11 @@ use crate::CheckError;
 use crate::check::{Shape, parser};
 
 /// Name under which the gas left is exported, an `i64`.
-pub(crate) const GAS: &str = "aceso:gas";
+pub const GAS: &str = "aceso:gas";
 /// Name under which the stack left is exported, an `i32`.
-pub(crate) const STACK: &str = "aceso:stack";
+pub const STACK: &str = "aceso:stack";
 /// Part of every compiled module's key: change it whenever rewriting changes.
-pub(crate) const VERSION: u32 = 2;
+pub(crate) const VERSION: u32 = 3;
 
 /// The indices of the two counters.
 #[derive(Clone, Copy)]
@@ -53,9 +54,11 @@ pub(crate) fn instrument(wasm: &[u8], shape: &Shape) -> Result<Vec<u8>, CheckErr
     let mut exports = Items::default();
     let mut code = CodeSection::new();
     let mut bodies = shape.bodies.iter();
+    let mut names = names::Names::default();
 
     for payload in parser().parse_all(wasm) {
         let payload = payload.map_err(unread)?;
+        names.see(&payload, shape.functions);
         match &payload {
             Payload::GlobalSection(reader) => globals = Items::of(wasm, reader)?,
             Payload::ExportSection(reader) => exports = Items::of(wasm, reader)?,
@@ -84,6 +87,9 @@ pub(crate) fn instrument(wasm: &[u8], shape: &Shape) -> Result<Vec<u8>, CheckErr
         } else if let Some((_, data)) = sections.iter().find(|(section, _)| *section == id) {
             module.section(&RawSection { id: id.into(), data });
         }
+    }
+    if let Some(names) = names.section() {
+        module.section(&names);
     }
     Ok(module.finish())
 }

@@ -12,6 +12,8 @@
     reason = "a test fails by panicking"
 )]
 
+mod alone;
+mod backtraces;
 mod cache;
 mod checks;
 mod env;

@@ -1,6 +1,6 @@
 //! One call of an entry point: its price, its environment, what its failures mean.
 
-use aceso_vm::{Call, Checksum, Entry, LocalError, VmError};
+use aceso_vm::{Backtrace, Call, Checksum, Entry, LocalError, VmError};
 use cosmwasm_std::{Addr, BlockInfo, ContractInfo, ContractResult, Env, Timestamp, TransactionInfo};
 use serde::{Serialize, de::DeserializeOwned};
 use tracing::field::Empty;
@@ -46,10 +46,16 @@ pub(super) fn call<T: DeserializeOwned>(
     }
     let answer = match report.result {
         Ok(answer) => answer,
-        Err(VmError::OutOfGas { .. }) => return Err(run.meter.exhaust("wasm contract").into()),
         Err(error) => {
+            note(run, contract, entry, report.backtrace.as_ref());
+            if matches!(error, VmError::OutOfGas { .. }) {
+                return Err(run.meter.exhaust("wasm contract").at(report.backtrace).into());
+            }
             run.meter.spend_wasm(report.gas_used, "wasm contract")?;
-            return Err(failure(run, error, stopped));
+            return Err(match failure(run, error, stopped) {
+                Stop::Refused(fault) => fault.at(report.backtrace).into(),
+                halt => halt,
+            });
         }
     };
     run.meter.spend_wasm(report.gas_used, "wasm contract")?;
@@ -57,6 +63,18 @@ pub(super) fn call<T: DeserializeOwned>(
         Code::Vm.because(format_args!("Error executing Wasm: the contract's answer to `{entry}` does not decode: {e}"))
     })?;
     Ok(answer.into())
+}
+
+/// Tells whoever runs the node where a contract's code failed, without what the contract said. What people ask without
+/// paying is told on request only.
+fn note(run: &Run<'_>, contract: &Address, entry: Entry, backtrace: Option<&Backtrace>) {
+    let Some(backtrace) = backtrace else { return };
+    let contract = contract.as_str();
+    if run.mode == Mode::Deliver {
+        tracing::info!(contract, %entry, %backtrace, "contract failed");
+    } else {
+        tracing::debug!(contract, %entry, %backtrace, "contract failed");
+    }
 }
 
 /// What a failed call means to whoever made it.

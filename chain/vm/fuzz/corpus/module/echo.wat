@@ -1,0 +1,12 @@
+(module
+  (memory (export "memory") 1)
+  (func (export "interface_version_8"))
+  (func (export "deallocate") (param i32))
+  (global $heap (mut i32) (i32.const 4096))
+  (func $allocate (export "allocate") (param $n i32) (result i32) (local $r i32)
+    (local.set $r (global.get $heap))
+    (i32.store (local.get $r) (i32.add (local.get $r) (i32.const 12)))
+    (i32.store offset=4 (local.get $r) (local.get $n))
+    (global.set $heap (i32.add (local.get $r) (i32.add (local.get $n) (i32.const 12))))
+    (local.get $r))
+  (func (export "execute") (param i32 i32 i32) (result i32) (local.get 2)))
