@@ -250,7 +250,7 @@ fn latest<M: Message + Default + Named>(ward: &Ward) -> M {
         let raw = TxRaw::decode(&tx[..]).unwrap();
         TxBody::decode(&raw.body_bytes[..]).unwrap()
     });
-    let found = bodies.flat_map(|body| body.messages).filter(|any| any.type_url == M::TYPE_URL).last().unwrap();
+    let found = bodies.flat_map(|body| body.messages).rfind(|any| any.type_url == M::TYPE_URL).unwrap();
     M::decode(&found.value[..]).unwrap()
 }
 

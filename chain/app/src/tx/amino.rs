@@ -412,7 +412,7 @@ mod tests {
             bank::v1beta1::MsgSend,
             tx::v1beta1::{AuthInfo, TxBody},
         },
-        cosmwasm::wasm::v1::{MsgExecuteContract, MsgInstantiateContract2, MsgStoreCode},
+        cosmwasm::wasm::v1::{AccessType, MsgExecuteContract, MsgInstantiateContract2, MsgStoreCode},
     };
 
     use super::*;

@@ -113,8 +113,11 @@ pub fn generated(bytes: &[u8]) -> bool {
     reports.expect("generated modules are sound").iter().any(|report| report.result.is_ok())
 }
 
-/// Every import: module, name, parameters, result.
-const IMPORTS: &[(&str, &[(&str, &str, &str)])] = &[
+/// Name, parameters, result.
+type Import = (&'static str, &'static str, &'static str);
+
+/// Every import, by its module.
+const IMPORTS: &[(&str, &[Import])] = &[
     (
         "env",
         &[

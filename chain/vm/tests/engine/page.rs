@@ -22,8 +22,11 @@ fn each(what: &'static str, each: u64) -> Price {
     By(what, Linear { base: 0, each })
 }
 
-/// All of them, by the name behind [`BEGIN`]: what, how much, and where the number comes from.
-fn tables() -> Vec<(&'static str, Vec<(&'static str, Price, &'static str)>)> {
+/// What, how much, and where the number comes from.
+type Row = (&'static str, Price, &'static str);
+
+/// All of them, by the name behind [`BEGIN`].
+fn tables() -> Vec<(&'static str, Vec<Row>)> {
     let instructions = vec![
         ("any that is not named below", Fixed(price::OP), "cosmwasm-vm"),
         ("branch, loop, `if`, call, return", Fixed(price::BRANCH), "cosmwasm-vm: fourteen plain ones"),

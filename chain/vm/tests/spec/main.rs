@@ -127,7 +127,7 @@ impl Script<'_> {
                 let instance = matches!(exec, WastExecute::Wat(_));
                 let got = self.execute(exec);
                 let told =
-                    |words: &String| instance || message.starts_with(words.as_str()) || words.starts_with(&*message);
+                    |words: &String| instance || message.starts_with(words.as_str()) || words.starts_with(*message);
                 self.note(got.as_ref().map(|got| got.as_ref().is_err_and(told)), got);
             }
             WastDirective::AssertExhaustion { call, message, .. } => {
