@@ -9,6 +9,9 @@
 //! features, the version of our instrumentation. Machine code that is torn, rotten or from elsewhere fails its digest
 //! and is made anew from the wasm, which in turn must have its own checksum. Files appear whole, by renaming.
 //!
+//! A large contract that nobody has compiled yet is compiled in one pass first ([`Tier::Tiered`]) and kept in memory alone, so
+//! that the block which stores it does not wait; the better machine code comes later, from another thread. Both do the same.
+//!
 //! A file is held to its digest when this engine first reads it, and again when it is not the same file any more. Then it is
 //! mapped, as the system maps the node's own program: a code that is called again after others have taken its place in
 //! memory costs no reading of megabytes.
@@ -42,18 +45,53 @@ const INSTANCE_BYTES_MAX: usize = 4 << 20;
 const RESIDENT_BYTES: usize = 2 << 20;
 /// Bytes that a code takes in memory beside its machine code: what the engine knows of it and of its exports.
 const CODE_BYTES: usize = 16 << 10;
+/// Bytes of wasm from which on a draft is worth it: below, the better compiler takes some 15 ms.
+const DRAFT_BYTES: usize = 16 << 10;
 /// Bytes of the digest behind the machine code.
 const DIGEST: usize = 32;
 
 /// Compiles, and keeps what it has compiled.
 pub(crate) struct Compiler {
-    engine: Engine,
-    linker: Linker<Frame>,
+    best: Maker,
+    /// What compiles in one pass; none where the other is such a one, or nothing else is wanted.
+    draft: Option<Maker>,
     wasm: PathBuf,
     compiled: PathBuf,
     context: [u8; DIGEST],
     /// Files with machine code that were found sound.
     sound: Mutex<BTreeMap<Checksum, Identity>>,
+}
+
+/// An engine of one compiler, with the imports that its contracts may have.
+struct Maker {
+    engine: Engine,
+    linker: Linker<Frame>,
+}
+
+impl Maker {
+    fn new(config: &VmConfig) -> Result<Self, VmError> {
+        let on = Engine::new(&settings(config)).map_err(|error| engine("start the engine", &error))?;
+        let linker = imports::linker(&on).map_err(|error| engine("declare the imports", &error))?;
+        Ok(Self { engine: on, linker })
+    }
+
+    /// Machine code of an instrumented module.
+    fn compile(&self, counted: &[u8]) -> Result<Vec<u8>, VmError> {
+        self.engine.precompile_module(counted).map_err(|error| engine("compile the contract", &error))
+    }
+
+    /// What this engine has compiled, ready to run.
+    fn load(&self, machine: &[u8]) -> Result<Code, VmError> {
+        // SAFETY: `precompile_module` of this very engine has made the bytes.
+        #[allow(unsafe_code, reason = "machine code comes from the compiler")]
+        let module = unsafe { Module::deserialize(&self.engine, machine) };
+        self.ready(module, machine.len())
+    }
+
+    fn ready(&self, module: wasmtime::Result<Module>, bytes: usize) -> Result<Code, VmError> {
+        let module = module.map_err(|error| engine("load the contract", &error))?;
+        Code::new(&self.linker, &module, bytes.saturating_add(CODE_BYTES))
+    }
 }
 
 /// What tells a file from one that was put in its place or written to since.
@@ -75,10 +113,13 @@ impl Identity {
 
 impl Compiler {
     pub(crate) fn open(config: &VmConfig) -> Result<Self, VmError> {
-        let on = Engine::new(&settings(config)).map_err(|error| engine("start the engine", &error))?;
-        let linker = imports::linker(&on).map_err(|error| engine("declare the imports", &error))?;
+        let best = Maker::new(config)?;
+        let draft = match config.tier {
+            Tier::Tiered => Some(Maker::new(&VmConfig { tier: Tier::Winch, ..config.clone() })?),
+            Tier::Cranelift | Tier::Winch => None,
+        };
         let mut context = Digester(Sha256::new());
-        on.precompile_compatibility_hash().hash(&mut context);
+        best.engine.precompile_compatibility_hash().hash(&mut context);
         instrument::VERSION.hash(&mut context);
         let context: [u8; DIGEST] = context.0.finalize().into();
 
@@ -88,7 +129,7 @@ impl Compiler {
         for path in [&wasm, &compiled] {
             fs::create_dir_all(path).map_err(|error| io("create", path, &error))?;
         }
-        Ok(Self { engine: on, linker, wasm, compiled, context, sound: Mutex::default() })
+        Ok(Self { best, draft, wasm, compiled, context, sound: Mutex::default() })
     }
 
     /// Whether the wasm is here.
@@ -96,12 +137,12 @@ impl Compiler {
         self.wasm.join(checksum.to_string()).is_file()
     }
 
-    /// Keeps checked wasm and compiles it.
+    /// Keeps checked wasm and compiles it, or makes a draft.
     pub(crate) fn put(&self, wasm: &[u8], checked: &check::Checked) -> Result<Code, VmError> {
         let checksum = checked.report.checksum;
         let code = match self.stored(&checksum)? {
             Some(code) => code,
-            None => self.compile(wasm, &checksum, &checked.shape)?,
+            None => self.compile_soon(wasm, &checksum, &checked.shape)?,
         };
         if !self.has(&checksum) {
             write(&self.wasm.join(checksum.to_string()), &[wasm])?;
@@ -109,8 +150,21 @@ impl Compiler {
         Ok(code)
     }
 
-    /// Finds code that was put: compiled if that is sound, else compiled anew.
+    /// Finds code that was put: compiled if that is sound, else compiled anew, or a draft.
     pub(crate) fn get(&self, checksum: &Checksum) -> Result<Code, VmError> {
+        self.find(checksum, Self::compile_soon)
+    }
+
+    /// The same, and no draft.
+    pub(crate) fn get_best(&self, checksum: &Checksum) -> Result<Code, VmError> {
+        self.find(checksum, Self::compile)
+    }
+
+    fn find(
+        &self,
+        checksum: &Checksum,
+        compile: fn(&Self, &[u8], &Checksum, &check::Shape) -> Result<Code, VmError>,
+    ) -> Result<Code, VmError> {
         if let Some(code) = self.stored(checksum)? {
             return Ok(code);
         }
@@ -118,18 +172,25 @@ impl Compiler {
         let wasm = wasm.filter(|wasm| Sha256::digest(wasm)[..] == checksum.0);
         let wasm = wasm.ok_or(LocalError::NotStored { checksum: *checksum })?;
         let checked = check::check(&wasm, None)?;
-        self.compile(&wasm, checksum, &checked.shape)
+        compile(self, &wasm, checksum, &checked.shape)
+    }
+
+    /// A draft of a large contract, else the best.
+    fn compile_soon(&self, wasm: &[u8], checksum: &Checksum, shape: &check::Shape) -> Result<Code, VmError> {
+        match &self.draft {
+            Some(draft) if wasm.len() >= DRAFT_BYTES => {
+                let mut code = draft.load(&draft.compile(&instrument(wasm, shape)?)?)?;
+                code.is_draft = true;
+                Ok(code)
+            }
+            _ => self.compile(wasm, checksum, shape),
+        }
     }
 
     fn compile(&self, wasm: &[u8], checksum: &Checksum, shape: &check::Shape) -> Result<Code, VmError> {
-        let counted = instrument(wasm, shape)?;
-        let machine =
-            self.engine.precompile_module(&counted).map_err(|error| engine("compile the contract", &error))?;
+        let machine = self.best.compile(&instrument(wasm, shape)?)?;
         write(&self.compiled.join(checksum.to_string()), &[&machine, &self.digest(checksum, &machine)])?;
-        // SAFETY: `precompile_module` of this very engine has made the bytes.
-        #[allow(unsafe_code, reason = "machine code comes from the compiler")]
-        let module = unsafe { Module::deserialize(&self.engine, &machine) };
-        self.ready(module, machine.len())
+        self.best.load(&machine)
     }
 
     /// Machine code from disk, if it is there and sound.
@@ -156,14 +217,9 @@ impl Compiler {
         // not been written to since. It is replaced by renaming alone, which leaves a mapped file as it is. Who can forge
         // it, or write to it while it is mapped, can as well replace the node's binary.
         #[allow(unsafe_code, reason = "machine code is trusted by its digest")]
-        let module = unsafe { Module::deserialize_open_file(&self.engine, file) };
+        let module = unsafe { Module::deserialize_open_file(&self.best.engine, file) };
         let bytes = usize::try_from(identity.bytes).unwrap_or(usize::MAX);
-        self.ready(module, bytes.saturating_sub(DIGEST)).map(Some)
-    }
-
-    fn ready(&self, module: wasmtime::Result<Module>, bytes: usize) -> Result<Code, VmError> {
-        let module = module.map_err(|error| engine("load the contract", &error))?;
-        Code::new(&self.linker, &module, bytes.saturating_add(CODE_BYTES))
+        self.best.ready(module, bytes.saturating_sub(DIGEST)).map(Some)
     }
 
     /// The map is whole between any two of its statements, so a panic elsewhere does not spoil it.
@@ -195,7 +251,7 @@ pub(crate) fn settings(config: &VmConfig) -> Config {
     let mut settings = Config::new();
     settings
         .strategy(match config.tier {
-            Tier::Cranelift => Strategy::Cranelift,
+            Tier::Cranelift | Tier::Tiered => Strategy::Cranelift,
             Tier::Winch => Strategy::Winch,
         })
         // Values live no longer than wasm's own stack says, which the slots of a frame are counted from; and the

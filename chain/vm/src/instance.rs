@@ -27,6 +27,8 @@ pub(crate) struct Code {
     entries: BTreeMap<Entry, (ModuleExport, usize)>,
     /// Bytes that the code takes in memory.
     pub(crate) bytes: usize,
+    /// Whether better machine code is to come.
+    pub(crate) is_draft: bool,
 }
 
 impl Code {
@@ -46,6 +48,7 @@ impl Code {
             initialize: module.get_export_index("_initialize"),
             entries: entries.collect(),
             bytes,
+            is_draft: false,
         })
     }
 

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::mpsc::{self, SyncSender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::compile::Compiler;
@@ -17,6 +18,9 @@ pub type DebugSink = Arc<dyn Fn(&str) + Send + Sync>;
 /// Which compiler makes the machine code. Results and gas are the same.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Tier {
+    /// Winch at once, Cranelift a little later in a thread of its own: who stores a contract does not wait, and who calls it
+    /// often has it fast.
+    Tiered,
     /// Five times slower to compile (1 µs for each byte of a usual contract, 10 µs for one that is nothing but
     /// branches), twice as fast in loops.
     #[default]
@@ -110,8 +114,9 @@ pub struct Stats {
 
 /// The contract engine.
 pub struct Vm {
-    compiler: Compiler,
-    codes: Mutex<Codes>,
+    kept: Arc<Kept>,
+    /// Where drafts wait for better machine code; nobody looks there where there are no drafts.
+    drafts: SyncSender<Checksum>,
     slots: Slots,
     capabilities: BTreeSet<String>,
     debug: Option<DebugSink>,
@@ -123,9 +128,24 @@ impl Vm {
     /// # Errors
     /// [`VmError::Local`] if the directory cannot be made or the address space cannot be reserved.
     pub fn new(config: VmConfig) -> Result<Self, VmError> {
+        let compiler = Compiler::open(&config)?;
+        let codes = Mutex::new(Codes { limit: config.code_bytes, ..Codes::default() });
+        let kept = Arc::new(Kept { compiler, codes });
+        let (drafts, waiting) = mpsc::sync_channel(DRAFTS_MAX);
+        if config.tier == Tier::Tiered {
+            let kept = Arc::downgrade(&kept);
+            let improve = move || {
+                // It ends when the engine does.
+                while let Some((kept, checksum)) = waiting.recv().ok().and_then(|one| Some((kept.upgrade()?, one))) {
+                    kept.improve(&checksum);
+                }
+            };
+            let started = std::thread::Builder::new().name("vm-compile".into()).spawn(improve);
+            started.map_err(|error| LocalError::Engine { doing: "start a thread", message: error.to_string() })?;
+        }
         Ok(Self {
-            compiler: Compiler::open(&config)?,
-            codes: Mutex::new(Codes { limit: config.code_bytes, ..Codes::default() }),
+            kept,
+            drafts,
             slots: Slots {
                 used: AtomicU32::new(0),
                 all: config.instances,
@@ -152,16 +172,16 @@ impl Vm {
     pub fn put(&self, wasm: &[u8]) -> Result<CodeReport, VmError> {
         let checked = check::check(wasm, Some(&self.capabilities))?;
         let checksum = checked.report.checksum;
-        if self.codes().find(&checksum).is_none() || !self.compiler.has(&checksum) {
-            let code = Arc::new(self.compiler.put(wasm, &checked)?);
-            self.codes().keep(checksum, code);
+        if self.kept.codes().find(&checksum).is_none() || !self.kept.compiler.has(&checksum) {
+            let code = self.kept.compiler.put(wasm, &checked)?;
+            self.keep(checksum, code);
         }
         Ok(checked.report)
     }
 
     /// Whether a contract was put and is still in the directory.
     pub fn has(&self, checksum: &Checksum) -> bool {
-        self.compiler.has(checksum)
+        self.kept.compiler.has(checksum)
     }
 
     /// Calls an entry point. Whatever the contract does, there is a report.
@@ -177,7 +197,7 @@ impl Vm {
 
     /// What the engine holds.
     pub fn stats(&self) -> Stats {
-        let codes = self.codes();
+        let codes = self.kept.codes();
         Stats {
             codes: codes.map.len(),
             code_bytes: codes.bytes,
@@ -189,13 +209,38 @@ impl Vm {
     }
 
     fn code(&self, checksum: &Checksum) -> Result<Arc<Code>, VmError> {
-        if let Some(code) = self.codes().ask(checksum) {
+        if let Some(code) = self.kept.codes().ask(checksum) {
             return Ok(code);
         }
         // Compiled outside the lock: two callers may do it twice, none waits for the other.
-        let code = Arc::new(self.compiler.get(checksum)?);
-        self.codes().keep(*checksum, Arc::clone(&code));
-        Ok(code)
+        let code = self.kept.compiler.get(checksum)?;
+        Ok(self.keep(*checksum, code))
+    }
+
+    fn keep(&self, checksum: Checksum, code: Code) -> Arc<Code> {
+        let code = Arc::new(code);
+        self.kept.codes().keep(checksum, Arc::clone(&code));
+        if code.is_draft {
+            // Where the line is full the draft serves until the code is read from the disk again.
+            let _ = self.drafts.try_send(checksum);
+        }
+        code
+    }
+}
+
+/// What callers and the thread that compiles share.
+struct Kept {
+    compiler: Compiler,
+    codes: Mutex<Codes>,
+}
+
+impl Kept {
+    /// Puts better machine code in a draft's place.
+    fn improve(&self, checksum: &Checksum) {
+        // Whatever keeps it from being made says so to whoever calls the contract after the next start; the draft serves.
+        if let Ok(code) = self.compiler.get_best(checksum) {
+            self.codes().replace(checksum, Arc::new(code));
+        }
     }
 
     /// The map is whole between any two of its statements, so a panic elsewhere does not spoil it.
@@ -209,6 +254,9 @@ impl fmt::Debug for Vm {
         f.debug_struct("Vm").field("stats", &self.stats()).finish_non_exhaustive()
     }
 }
+
+/// Drafts that may wait for better machine code.
+const DRAFTS_MAX: usize = 1024;
 
 /// Machine code in memory, bounded by its bytes.
 #[derive(Default)]
@@ -238,12 +286,26 @@ impl Codes {
         Some(Arc::clone(code))
     }
 
+    /// Replaces a code that is in memory; its last use stays when it was.
+    fn replace(&mut self, checksum: &Checksum, code: Arc<Code>) {
+        if let Some((_, old)) = self.map.get_mut(checksum) {
+            self.bytes += code.bytes;
+            self.bytes -= std::mem::replace(old, code).bytes;
+            self.trim();
+        }
+    }
+
     fn keep(&mut self, checksum: Checksum, code: Arc<Code>) {
         self.clock += 1;
         self.bytes += code.bytes;
         if let Some((_, old)) = self.map.insert(checksum, (self.clock, code)) {
             self.bytes -= old.bytes;
         }
+        self.trim();
+    }
+
+    /// Lets go of what was used longest ago, until the rest has room.
+    fn trim(&mut self) {
         while self.bytes > self.limit && self.map.len() > 1 {
             let Some(oldest) = self.map.iter().min_by_key(|(_, (used, _))| *used).map(|(sum, _)| *sum) else { break };
             if let Some((_, code)) = self.map.remove(&oldest) {

@@ -52,6 +52,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     emit(cyberpunk.memory_loop()?);
     for case in &contracts {
         emit(case.store(Tier::Cranelift)?);
+        emit(case.store(Tier::Tiered)?);
         emit(case.store(Tier::Winch)?);
     }
     bombs::run(options.quick, emit)?;

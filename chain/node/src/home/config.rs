@@ -50,6 +50,7 @@ pub(crate) struct Config {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Compiler {
+    Tiered,
     Cranelift,
     Winch,
 }
@@ -107,6 +108,7 @@ impl Config {
     pub(crate) fn apply(&self, options: &mut aceso_app::Config) {
         options.keep_heights = self.keep_heights;
         options.tier = match self.compiler {
+            Compiler::Tiered => Tier::Tiered,
             Compiler::Cranelift => Tier::Cranelift,
             Compiler::Winch => Tier::Winch,
         };

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use aceso_vm::{Call, Entry, Lane, Vm, VmConfig, VmError};
+use aceso_vm::{Call, Entry, Lane, Tier, Vm, VmConfig, VmError};
 
 use crate::fixture::{Contract, PLENTY, checksum, execute};
 use crate::mock::Mock;
@@ -149,4 +149,48 @@ fn a_directory_that_cannot_be_made() {
     fs::write(&file, b"").unwrap();
     let error = Vm::new(VmConfig::new(&file)).unwrap_err();
     assert!(error.is_local() && error.to_string().starts_with("cannot create "), "{error}");
+}
+
+#[test]
+fn a_large_contract_runs_at_once_and_is_compiled_better_behind() {
+    let dir = tempfile::tempdir().unwrap();
+    let bodies: String =
+        (0..400).map(|n| format!("(func (result i32) (i32.add (i32.const {n}) (i32.const 7)))")).collect();
+    // A loop, so that what is counted in it shows.
+    let work = "(local $n i32) (local.set $n (i32.const 1000))
+        (loop $again (br_if $again (local.tee $n (i32.sub (local.get $n) (i32.const 1))))) (local.get 2)";
+    let padding = format!(r#"(data (i32.const 30000) "{}")"#, "x".repeat(20_000));
+    let wasm = Contract { execute: work, extra: &[bodies, padding].concat(), ..Contract::default() }.wasm();
+    let open = |dir: &tempfile::TempDir| {
+        let mut config = VmConfig::new(dir.path());
+        (config.instances, config.block_instances, config.tier) = (2, 1, Tier::Tiered);
+        Vm::new(config).unwrap()
+    };
+    let vm = open(&dir);
+    vm.put(&wasm).unwrap();
+    let first = call(&vm, &wasm);
+    assert_eq!(first.result.as_deref(), Ok(&b"3"[..]));
+    let path = machine_code(&dir, &wasm);
+    let begun = std::time::Instant::now();
+    while !path.exists() {
+        assert!(begun.elapsed().as_secs() < 60, "nothing better was made");
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    // Replaced in memory, and read from the disk by the next.
+    std::thread::sleep(std::time::Duration::from_millis(50));
+    assert_eq!(call(&vm, &wasm), first);
+    let stats = vm.stats();
+    assert_eq!((stats.codes, stats.code_misses), (1, 0));
+    drop(vm);
+    let vm = open(&dir);
+    assert_eq!(call(&vm, &wasm), first);
+    // Without its file it is drafted and compiled again.
+    drop(vm);
+    fs::remove_file(&path).unwrap();
+    let vm = open(&dir);
+    assert_eq!(call(&vm, &wasm), first);
+    while !path.exists() {
+        assert!(begun.elapsed().as_secs() < 60, "nothing better was made");
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
 }
