@@ -11,6 +11,7 @@ use aceso_client::{
     GasLimit, SealedRead, any, random,
     sealed::{Giving, Opens, register},
 };
+use aceso_inference::image::{self, Limits};
 use aceso_seal::KeyStore;
 use aceso_types::{
     BlobId, Digest, ModelId,
@@ -125,7 +126,8 @@ impl Ward {
             size: file.len() as u64,
             modality: MODALITY.into(),
             body_part: BODY_PART.into(),
-            effort: 0,
+            // What is no picture is read by nobody.
+            effort: image::effort(picture, Limits::default()).unwrap_or_default(),
         }];
         let registered = patient.tx(any(&register(chain, &patient.address, files, &key, &content, &random()?)))?;
         let record = registered.response::<MsgRegisterSealedResponse>(0)?.record;

@@ -9,6 +9,7 @@ use aceso_client::{
     TxResult, any, random,
     sealed::{Giving, register},
 };
+use aceso_inference::image::{self, Limits};
 use aceso_seal::KeyStore;
 use aceso_types::{
     BlobId, Digest, ModelId,
@@ -35,6 +36,8 @@ pub(super) struct Patient<'a> {
 pub(super) struct Stored {
     pub(super) image: BlobId,
     pub(super) size: u64,
+    /// What decoding it takes.
+    effort: u64,
     pub(super) content: ContentPoint,
 }
 
@@ -65,7 +68,9 @@ impl<'a> Patient<'a> {
         let (owner, length) = (&self.party.address, file.len() as u64);
         let sealed = aceso_seal::seal(&content, owner, random()?, (media, tags), file, length, Vec::new())?;
         let (image, size) = self.party.put_blob(&sealed[..])?;
-        Ok(Stored { image, size, content })
+        // What is no picture takes nothing.
+        let effort = image::effort(file, Limits::default()).unwrap_or_default();
+        Ok(Stored { image, size, effort, content })
     }
 
     /// Registers a file, with the proof that she has its key: one that follows from a new number in her store.
@@ -75,10 +80,10 @@ impl<'a> Patient<'a> {
         guard: &str,
         origin: Option<SignedOrigin>,
     ) -> Result<(Record, TxResult)> {
-        let Stored { image, size, content } = stored;
+        let Stored { image, size, effort, content } = stored;
         self.store.add(&image.to_string(), random()?)?;
         let key = self.store.key(&image.to_string())?;
-        let files = vec![SealedFile { cid: image.to_string(), size, ..SealedFile::default() }];
+        let files = vec![SealedFile { cid: image.to_string(), size, effort, ..SealedFile::default() }];
         let proven = register(&self.party.chain().id, &self.party.address, files, &key, &content, &random()?);
         let tx = self.party.tx(any(&MsgRegisterSealed { guard: guard.into(), origin, ..proven }))?;
         let record = tx.response::<MsgRegisterSealedResponse>(0)?.record;
