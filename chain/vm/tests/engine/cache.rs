@@ -152,6 +152,7 @@ fn a_directory_that_cannot_be_made() {
 }
 
 #[test]
+#[allow(clippy::disallowed_methods, reason = "what is compiled behind is waited for")]
 fn a_large_contract_runs_at_once_and_is_compiled_better_behind() {
     let dir = tempfile::tempdir().unwrap();
     let bodies: String =
