@@ -293,6 +293,13 @@ pub(super) mod tests {
         answer
     }
 
+    /// Serves an application at an address.
+    fn started(address: Address, app: &Arc<Counter>) -> tokio::task::JoinHandle<Result<(), ServerError>> {
+        let (consensus, snapshot) = (Consensus::new(app.clone(), Arc::new(Here)), Snapshot::new(app.clone()));
+        let (mempool, info) = (Mempool::new(app.clone()), Info::new(app.clone()));
+        tokio::spawn(serve(address, consensus, mempool, info, snapshot, Default::default()))
+    }
+
     pub(crate) async fn connect(path: &Path) -> tokio::net::UnixStream {
         loop {
             match tokio::net::UnixStream::connect(path).await {
@@ -324,17 +331,7 @@ pub(super) mod tests {
         // What a killed node leaves behind does not keep the next one from listening.
         drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
         let app = Arc::new(Counter::default());
-        let consensus = Consensus::new(app.clone(), Arc::new(Here));
-        let (mempool, info) = (Mempool::new(app.clone()), Info::new(app.clone()));
-        let serving = serve(
-            Address::Unix(path.clone()),
-            consensus,
-            mempool,
-            info,
-            Snapshot::new(app.clone()),
-            Default::default(),
-        );
-        let server = tokio::spawn(serving);
+        let server = started(Address::Unix(path.clone()), &app);
         let mut stream = connect(&path).await;
         let info = ask(&mut stream, pb::request::Value::Info(Default::default())).await;
         assert!(matches!(info, pb::response::Value::Info(info) if info.last_block_height == 0));
@@ -376,17 +373,7 @@ pub(super) mod tests {
         let rig = chain(home.path());
         let path = home.path().join("abci.sock");
         let app = Arc::new(Counter::halting(1));
-        let consensus = Consensus::new(app.clone(), Arc::new(Here));
-        let (mempool, info) = (Mempool::new(app.clone()), Info::new(app.clone()));
-        let serving = serve(
-            Address::Unix(path.clone()),
-            consensus,
-            mempool,
-            info,
-            Snapshot::new(app.clone()),
-            Default::default(),
-        );
-        let server = tokio::spawn(serving);
+        let server = started(Address::Unix(path.clone()), &app);
         let (mut decides, mut asks) = (connect(&path).await, connect(&path).await);
         ask(&mut decides, pb::request::Value::InitChain(init_chain().into())).await;
         let begun = std::time::Instant::now();
@@ -407,16 +394,7 @@ pub(super) mod tests {
     async fn no_answer_is_held_back_on_tcp() {
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let app = Arc::new(Counter::default());
-        let consensus = Consensus::new(app.clone(), Arc::new(Here));
-        let serving = serve(
-            Address::Tcp(port.to_string()),
-            consensus,
-            Mempool::new(app.clone()),
-            Info::new(app.clone()),
-            Snapshot::new(app),
-            Default::default(),
-        );
-        let server = tokio::spawn(serving);
+        let server = started(Address::Tcp(port.to_string()), &app);
         let mut stream = loop {
             match tokio::net::TcpStream::connect(port).await {
                 Ok(stream) => break stream,
@@ -438,9 +416,7 @@ pub(super) mod tests {
         let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let address = Address::Tcp(taken.local_addr().unwrap().to_string());
         let app = Arc::new(Counter::default());
-        let consensus = Consensus::new(app.clone(), Arc::new(Here));
-        let (mempool, info) = (Mempool::new(app.clone()), Info::new(app.clone()));
-        let ended = serve(address, consensus, mempool, info, Snapshot::new(app), Default::default()).await;
+        let ended = started(address, &app).await.unwrap();
         assert!(ended.unwrap_err().to_string().contains("is another node running?"));
     }
 }

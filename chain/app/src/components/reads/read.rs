@@ -42,8 +42,8 @@ use crate::{
 const READ: u64 = 40_000_000_000;
 /// Wasm gas of each byte of the file: fetching, hashing and parsing 200 MB a second.
 const READ_BYTE: u64 = 5_000;
-/// Wasm gas of effort that was registered beyond what every image may take (`inference-host/IMAGE.md`, Effort): 5.5 to 9.1 ns
-/// in all codings but native ones, whose bytes pay the rest (`benches/RESULTS.md`, Pictures).
+/// Wasm gas of effort that was registered beyond what every image may take (`inference-host/IMAGE.md`, Effort): 5 to 11 ns
+/// in all codings but native ones (13), whose bytes pay the rest (`benches/RESULTS.md`, Pictures).
 const READ_EFFORT: u64 = 10_000;
 
 /// The span of a step of a read, `open` or `infer`. It names what stands on the chain, and nothing of what is in the
