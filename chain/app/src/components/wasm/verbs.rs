@@ -248,13 +248,19 @@ pub(super) fn migrate(
     })
 }
 
-/// `MsgUpdateAdmin`, and with an empty admin `MsgClearAdmin`.
-pub(crate) fn update_admin(run: &mut Run<'_>, sender: &str, contract: &str, admin: &str) -> Outcome<()> {
+/// The contract that its admin is about to modify.
+fn modified(run: &mut Run<'_>, sender: &str, contract: &str) -> Outcome<(Address, ContractInfo)> {
     let (sender, contract) = (run.chain.address(sender)?, run.chain.address(contract)?);
     let info = instance::known(run, &contract)?;
-    if info.admin != sender.as_str() {
-        return Err(Code::Unauthorized.because("can not modify contract").into());
+    if info.admin == sender.as_str() {
+        return Ok((contract, info));
     }
+    Err(Code::Unauthorized.because("can not modify contract").into())
+}
+
+/// `MsgUpdateAdmin`, and with an empty admin `MsgClearAdmin`.
+pub(crate) fn update_admin(run: &mut Run<'_>, sender: &str, contract: &str, admin: &str) -> Outcome<()> {
+    let (contract, info) = modified(run, sender, contract)?;
     let admin = match admin {
         "" => String::new(),
         admin => run.chain.address(admin)?.into(),
@@ -270,11 +276,7 @@ pub(crate) fn update_admin(run: &mut Run<'_>, sender: &str, contract: &str, admi
 
 /// `MsgUpdateContractLabel`.
 pub(crate) fn update_label(run: &mut Run<'_>, msg: &MsgUpdateContractLabel) -> Outcome<()> {
-    let (sender, contract) = (run.chain.address(&msg.sender)?, run.chain.address(&msg.contract)?);
-    let info = instance::known(run, &contract)?;
-    if info.admin != sender.as_str() {
-        return Err(Code::Unauthorized.because("can not modify contract").into());
-    }
+    let (contract, info) = modified(run, &msg.sender, &msg.contract)?;
     instance::put(run, &contract, &ContractInfo { label: msg.new_label.clone(), ..info })?;
     run.emit(
         Event::new("update_contract_label")
