@@ -20,10 +20,10 @@ pub type DebugSink = Arc<dyn Fn(&str) + Send + Sync>;
 pub enum Tier {
     /// Winch at once, Cranelift a little later in a thread of its own: who stores a contract does not wait, and who calls it
     /// often has it fast.
+    #[default]
     Tiered,
     /// Five times slower to compile (1 µs for each byte of a usual contract, 10 µs for one that is nothing but
     /// branches), twice as fast in loops.
-    #[default]
     Cranelift,
     /// Compiles in one pass.
     Winch,
@@ -50,7 +50,7 @@ pub struct VmConfig {
 }
 
 impl VmConfig {
-    /// 64 instances, half of them for blocks, 256 MiB of machine code, Cranelift, [`default_capabilities`].
+    /// 64 instances, half of them for blocks, 256 MiB of machine code, [`Tier::Tiered`], [`default_capabilities`].
     pub fn new(dir: impl Into<PathBuf>) -> Self {
         Self {
             dir: dir.into(),

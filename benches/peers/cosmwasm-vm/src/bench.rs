@@ -93,7 +93,9 @@ struct Case {
 impl Case {
     fn new(name: &'static str, wasm: Vec<u8>, init: Value, message: Value) -> Result<Self> {
         let folders = [tempfile::tempdir()?, tempfile::tempdir()?];
-        let (ours, theirs) = (Ours::new(folders[0].path(), PLENTY)?, Theirs::new(folders[1].path(), PLENTY)?);
+        // What "tiered" comes to a little later.
+        let ours = Ours::compiled_by(Tier::Cranelift, folders[0].path(), PLENTY)?;
+        let theirs = Theirs::new(folders[1].path(), PLENTY)?;
         let code = ours.put(&wasm)?;
         let their_code = theirs.put(&wasm).map_err(|error| anyhow!("{error}"))?;
         theirs.cache.pin(&their_code).map_err(|error| anyhow!("{error}"))?;
