@@ -157,16 +157,25 @@ pub(crate) fn cometbft_source(path: &str) -> Result<PathBuf> {
 
 /// cargo-deny: in `PATH` or in our target folder, else built there.
 pub(crate) fn cargo_deny() -> Result<PathBuf> {
-    let ours = target().join("tools/bin/cargo-deny");
-    for candidate in [PathBuf::from("cargo-deny"), ours.clone()] {
+    installed("cargo-deny", "0.20.2")
+}
+
+/// CosmWasm's own check of contracts, likewise.
+pub(crate) fn cosmwasm_check() -> Result<PathBuf> {
+    installed("cosmwasm-check", "3.0.10")
+}
+
+/// A program of a published crate of that name.
+fn installed(name: &str, version: &str) -> Result<PathBuf> {
+    let ours = target().join("tools/bin").join(name);
+    for candidate in [PathBuf::from(name), ours.clone()] {
         if output(program(&candidate, &["--version"])).is_ok_and(|answer| answer.status.success()) {
             return Ok(candidate);
         }
     }
-    say("building cargo-deny (a few minutes, once)");
-    let root = target().join("tools");
-    let mut install = crate::shell::cargo(&["install", "--quiet", "--locked", "cargo-deny@0.20.2", "--root"]);
-    install.arg(root);
+    say(&format!("building {name} (a few minutes, once)"));
+    let mut install = crate::shell::cargo(&["install", "--quiet", "--locked", &format!("{name}@{version}"), "--root"]);
+    install.arg(target().join("tools"));
     run(install)?;
     Ok(ours)
 }
