@@ -11,8 +11,9 @@ use crate::{
     tools,
 };
 
-/// The Go module whose contracts are run beside those of the published crate.
-const WASMD: &str = "github.com/CosmWasm/wasmd@v0.61.14";
+/// The Go modules whose contracts are run beside those of the published crate, and what the program calls them.
+const MODULES: [(&str, &str); 2] =
+    [("--wasmd", "github.com/CosmWasm/wasmd@v0.61.14"), ("--wasmvm", "github.com/CosmWasm/wasmvm/v3@v3.0.7")];
 
 /// Builds the program and runs it in one of its modes.
 pub(crate) fn peer(mode: &str, arguments: &[String]) -> Result<ExitCode> {
@@ -23,11 +24,13 @@ pub(crate) fn peer(mode: &str, arguments: &[String]) -> Result<ExitCode> {
     run(build)?;
     let mut command = program(folder.join("release/cosmwasm-vm-peer"), &[mode]);
     command.args(arguments);
-    match wasmd() {
-        Ok(wasmd) => {
-            command.arg("--wasmd").arg(wasmd);
+    for (option, name) in MODULES {
+        match module(name) {
+            Ok(folder) => {
+                command.arg(option).arg(folder);
+            }
+            Err(why) => say(&format!("without contracts: {why:#}")),
         }
-        Err(why) => say(&format!("without the contracts of wasmd: {why:#}")),
     }
     let status = command.status().context("cannot start what was built")?;
     Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
@@ -70,9 +73,9 @@ fn imports(wasm: &[u8], module: &str) -> bool {
 }
 
 /// The module's folder; Go fetches it where it is not there.
-fn wasmd() -> Result<PathBuf> {
-    let missing = |why: anyhow::Error| MissingTool(format!("Go cannot get {WASMD}: {why:#}"));
-    let said = quiet(program("go", &["mod", "download", "-json", WASMD])).map_err(missing)?;
+fn module(name: &str) -> Result<PathBuf> {
+    let missing = |why: anyhow::Error| MissingTool(format!("Go cannot get {name}: {why:#}"));
+    let said = quiet(program("go", &["mod", "download", "-json", name])).map_err(missing)?;
     let module: serde_json::Value = serde_json::from_str(&said)?;
-    module["Dir"].as_str().map(PathBuf::from).with_context(|| format!("Go did not say where {WASMD} is"))
+    module["Dir"].as_str().map(PathBuf::from).with_context(|| format!("Go did not say where {name} is"))
 }
