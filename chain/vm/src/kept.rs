@@ -209,7 +209,7 @@ mod tests {
                 (global.set $heap (i32.add (local.get $r) (i32.add (local.get $n) (i32.const 12))))
                 (local.get $r))
               (func (export "deallocate") (param i32))
-              (table 4 funcref) (elem (i32.const 1) $allocate $deep)
+              (table 4 4 funcref) (elem (i32.const 1) $allocate $deep)
               (func $deep (param $n i32) (result i32)
                 (i32.store (local.get $n) (local.get $n)) (call $deep (i32.add (local.get $n) (i32.const 1))))
               (func (export "execute") (param i32 i32 i32) (result i32) {DOES})
