@@ -17,12 +17,6 @@ pub(crate) fn each(times: usize, mut run: impl FnMut() -> Result<()>) -> Result<
     Ok(start.elapsed().as_secs_f64() * 1e6 / times as f64)
 }
 
-/// Microseconds this thread has run.
-pub(crate) fn thread_cpu() -> f64 {
-    let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
-    text.split_whitespace().next().and_then(|ns| ns.parse::<f64>().ok()).unwrap_or(0.0) / 1e3
-}
-
 /// The medians of two sides that take turns.
 pub(crate) fn turns(
     rounds: usize,
