@@ -31,6 +31,11 @@ pub(crate) fn peer(mode: &str, arguments: &[String]) -> Result<ExitCode> {
     Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
+/// wasmd's own cw20_base.
+pub(crate) fn cw20() -> Result<PathBuf> {
+    Ok(wasmd()?.join("benchmarks/testdata/cw20_base.wasm"))
+}
+
 /// The module's folder; Go fetches it where it is not there.
 fn wasmd() -> Result<PathBuf> {
     let missing = |why: anyhow::Error| MissingTool(format!("Go cannot get {WASMD}: {why:#}"));
