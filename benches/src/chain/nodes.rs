@@ -30,7 +30,7 @@ use super::{
 
 /// Milliseconds between a block and the next proposal.
 const BLOCK_TIME: u64 = 100;
-/// Heights that our application keeps readable, and so does wasmd by default a few hundred thousand.
+/// Heights that our application keeps readable.
 const KEEP: u64 = 100;
 /// How long a node may take to start, and a transaction into a block.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -114,6 +114,8 @@ impl Node {
         let text = fs::read_to_string(&config)?;
         let kept = text.lines().map(|line| match line.split('=').next().map(str::trim) {
             Some("keep_heights") => format!("keep_heights = {KEEP}"),
+            // The heights that snapshots need would not be kept.
+            Some("snapshot_interval") => "snapshot_interval = 0".to_owned(),
             _ => line.to_owned(),
         });
         fs::write(&config, kept.collect::<Vec<_>>().join("\n") + "\n")?;
@@ -127,7 +129,11 @@ impl Node {
         let node = &said["nodes"][0];
         let pid = |program: &str| node["pids"][program].as_u64().and_then(|pid| u32::try_from(pid).ok());
         let pids = [pid("aceso"), pid("cometbft")].into_iter().flatten().collect();
-        let rpc = node["rpc"].as_str().context("no RPC port")?.trim_start_matches("http://").to_owned();
+        let rpc = node["rpc"]
+            .as_str()
+            .with_context(|| format!("the network did not start: {said}"))?
+            .trim_start_matches("http://")
+            .to_owned();
         Ok(Self { home, rpc, pids, data: net.join("node0/data/state"), child })
     }
 
