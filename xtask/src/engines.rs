@@ -11,9 +11,10 @@ use crate::{
     tools,
 };
 
+/// A Go module with contracts.
+const WASMD: &str = "github.com/CosmWasm/wasmd@v0.61.14";
 /// The Go modules whose contracts are run beside those of the published crate, and what the program calls them.
-const MODULES: [(&str, &str); 2] =
-    [("--wasmd", "github.com/CosmWasm/wasmd@v0.61.14"), ("--wasmvm", "github.com/CosmWasm/wasmvm/v3@v3.0.7")];
+const MODULES: [(&str, &str); 2] = [("--wasmd", WASMD), ("--wasmvm", "github.com/CosmWasm/wasmvm/v3@v3.0.7")];
 
 /// Builds the program and runs it in one of its modes.
 pub(crate) fn peer(mode: &str, arguments: &[String]) -> Result<ExitCode> {
@@ -70,6 +71,11 @@ pub(crate) fn check_contracts() -> Result<ExitCode> {
 fn imports(wasm: &[u8], module: &str) -> bool {
     let named: Vec<u8> = [module.len() as u8].into_iter().chain(module.bytes()).collect();
     wasm.windows(named.len()).any(|window| window == named)
+}
+
+/// wasmd's own cw20_base.
+pub(crate) fn cw20() -> Result<PathBuf> {
+    Ok(module(WASMD)?.join("benchmarks/testdata/cw20_base.wasm"))
 }
 
 /// The module's folder; Go fetches it where it is not there.

@@ -52,6 +52,21 @@ pub(crate) fn boxo() -> Result<PathBuf> {
     Ok(ours)
 }
 
+/// wasmd, the peer that `cargo xtask bench chain` runs beside ours, built with Go; its library stays in Go's own folder.
+pub(crate) fn wasmd() -> Result<PathBuf> {
+    let folder = target().join("tools");
+    let ours = folder.join("wasmd");
+    if output(program("go", &["version"])).is_err() {
+        return Err(MissingTool("Go is not installed; Debian: `apt-get install golang-go`".into()).into());
+    }
+    std::fs::create_dir_all(&folder)?;
+    say("building wasmd (some minutes the first time)");
+    let mut build = program("go", &["build", "-o"]);
+    build.arg(&ours).arg("github.com/CosmWasm/wasmd/cmd/wasmd").current_dir(root().join("benches/peers/wasmd"));
+    quiet(build)?;
+    Ok(ours)
+}
+
 /// Python with ONNX's own package, in a virtual environment of ours.
 pub(crate) fn onnx() -> Result<PathBuf> {
     let folder = target().join(format!("tools/{ONNX}"));
