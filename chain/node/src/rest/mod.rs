@@ -34,7 +34,8 @@ use crate::{
     application::Application,
     engine::pulse::Pulse,
     metrics::{self, Metrics, Traffic},
-    rpc::{COMETBFT_VERSION, Node, http},
+    rpc::{COMETBFT_VERSION, http},
+    services::engine::Rpc,
     worker::chores::Pins,
 };
 
@@ -90,14 +91,6 @@ impl Rest {
     fn traffic(&self) -> Traffic {
         Traffic { downloads: self.downloads.taken() as u64, ..self.ledger.traffic() }
     }
-}
-
-/// Who serves the RPC.
-pub(crate) enum Rpc {
-    /// This process: an embedded chain.
-    Here(Arc<Node>),
-    /// CometBFT, at this URL.
-    CometBft(String),
 }
 
 /// The routes.

@@ -44,15 +44,19 @@ pub(crate) async fn cors(request: HttpRequest<Body>, next: Next) -> Response {
     let mut response = if asked { StatusCode::NO_CONTENT.into_response() } else { next.run(request).await };
     let headers = response.headers_mut();
     headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
-    headers
-        .insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("etag, content-range, x-server-time"));
+    headers.insert(
+        header::ACCESS_CONTROL_EXPOSE_HEADERS,
+        HeaderValue::from_static(
+            "etag, content-range, x-server-time, x-cosmos-block-height, grpc-status, grpc-message",
+        ),
+    );
     if asked {
         headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, HEAD, POST, OPTIONS"));
         headers.insert(
             header::ACCESS_CONTROL_ALLOW_HEADERS,
             HeaderValue::from_static(
                 "origin, accept, content-type, range, x-requested-with, x-server-time, x-cosmos-block-height, \
-                 x-aceso-public-key, x-aceso-signature, x-aceso-expires",
+                 x-aceso-public-key, x-aceso-signature, x-aceso-expires, x-grpc-web, x-user-agent, grpc-timeout",
             ),
         );
         headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("86400"));
