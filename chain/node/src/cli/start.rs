@@ -30,7 +30,7 @@ use crate::{
     net,
     peers::Peers,
     rest::{
-        self, Rest, Rpc,
+        self, Rest, Room, Rpc,
         ledger::{Ledger, Limits},
     },
     trace::LogArgs,
@@ -192,6 +192,7 @@ impl Beside {
             downloads: Rest::downloads(),
             keys: self.keys,
             tellings: Rest::tellings(),
+            room: Room::default(),
             pulse: Arc::new(Pulse::default()),
             prefix: document.app.prefix.clone(),
             denom: document.app.denom.clone(),

@@ -1,11 +1,13 @@
-//! The REST port: blobs in and out, what wallets ask of a node, and the page.
+//! The REST port: the gateway that wallets know, blobs in and out, and the page.
 //!
+//! Everything that is declared in protobuf is answered by the [`gateway`], by JSON; `/openapi.json` lists it.
 //! `POST /aceso/blobs/v1` and `GET /ipfs/{cid}` are in [`blobs`], who may fetch what in [`access`], what blocks have read
 //! in [`transcripts`], static files in [`ui`]. The RPC is here a second time under `/rpc`, so that a page needs one origin only. What is not served is
 //! answered as grpc-gateway answers it: 501.
 
 pub(crate) mod access;
 pub(crate) mod blobs;
+mod gateway;
 pub(crate) mod ledger;
 pub(crate) mod places;
 pub(crate) mod transcripts;
@@ -28,6 +30,7 @@ use axum::{
 use serde_json::json;
 use tracing::{Instrument, field::Empty};
 
+pub(crate) use self::gateway::Room;
 use self::{ledger::Ledger, places::Places};
 use crate::{
     abci::{info::Info, query::Queries, vote::AttestKeys},
@@ -37,6 +40,9 @@ use crate::{
     rpc::{COMETBFT_VERSION, Node, http},
     worker::chores::Pins,
 };
+
+/// The one declared path that is answered here: what a node is stands beside the application.
+const NODE_INFO: &str = "/cosmos/base/tendermint/v1beta1/node_info";
 
 /// What the REST port answers from.
 pub(crate) struct Rest {
@@ -62,10 +68,12 @@ pub(crate) struct Rest {
     pub(crate) metrics: Arc<Metrics>,
     /// Blobs on their way out.
     pub(crate) downloads: Arc<Places>,
-    /// Transcripts on their way out.
     /// What this validator attests with, if it does.
     pub(crate) keys: AttestKeys,
+    /// Transcripts on their way out.
     pub(crate) tellings: Arc<Places>,
+    /// Room for questions to the gateway.
+    pub(crate) room: Room,
     /// Wakes the embedded engine: a blob that was waited for may be here.
     pub(crate) pulse: Arc<Pulse>,
     /// The chain's address prefix and coin, which pages need before they can ask anything.
@@ -110,12 +118,14 @@ pub(crate) fn router(rest: Arc<Rest>) -> Router {
         .route("/health", get(health))
         .route("/ready", get(ready))
         .route("/metrics", get(metrics))
-        .route("/cosmos/base/tendermint/v1beta1/node_info", get(node_info))
+        .route("/openapi.json", get(gateway::openapi::serve))
+        .route(NODE_INFO, get(node_info))
         .route("/aceso/node/v1", get(about))
         .route("/aceso/blobs/v1", post(blobs::put))
         .route("/ipfs/{cid}", get(blobs::get))
         .route("/aceso/transcripts/v1/{height}", get(transcripts::get))
         .route("/aceso/reads/v1/{height}", get(transcripts::reads))
+        .merge(gateway::router())
         .fallback(other)
         .with_state(rest)
         .layer(middleware::from_fn(http::cors))
