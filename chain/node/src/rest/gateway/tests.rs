@@ -270,7 +270,7 @@ impl Dice<'_> {
                 return message;
             }
             "google.protobuf.Duration" => {
-                let sign = if self.roll() % 2 == 0 { 1 } else { -1 };
+                let sign = if self.roll().is_multiple_of(2) { 1 } else { -1 };
                 message.set_field_by_number(1, Value::I64(sign * (self.roll() % 300_000_000_000) as i64));
                 message.set_field_by_number(2, Value::I32(sign as i32 * (self.roll() % 1_000_000_000) as i32));
                 return message;
@@ -296,7 +296,7 @@ impl Dice<'_> {
             // What JSON shows also where it is absent.
             let message_always = shape.always && !field.is_list() && field.kind().as_message().is_some();
             let always = message_always || shape.cast == Cast::Int;
-            if taken || !always && (depth > 4 || self.roll() % 3 == 0) {
+            if taken || !always && (depth > 4 || self.roll().is_multiple_of(3)) {
                 continue;
             }
             let value = if field.is_list() {
@@ -355,10 +355,10 @@ proptest! {
     #[test]
     fn bytes_of_strangers_are_shown_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
         for kind in aceso_proto::pool().all_messages() {
-            if let Ok(message) = DynamicMessage::decode(kind.clone(), bytes.as_slice()) {
-                if let Ok(text) = print::print(&message, 100_000) {
-                    prop_assert!(serde_json::from_str::<Json>(&text).is_ok(), "{}: {text}", kind.full_name());
-                }
+            if let Ok(message) = DynamicMessage::decode(kind.clone(), bytes.as_slice())
+                && let Ok(text) = print::print(&message, 100_000)
+            {
+                prop_assert!(serde_json::from_str::<Json>(&text).is_ok(), "{}: {text}", kind.full_name());
             }
         }
     }
