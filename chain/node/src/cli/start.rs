@@ -31,7 +31,7 @@ use crate::{
     net,
     peers::Peers,
     rest::{
-        self, Rest,
+        self, Rest, Room,
         ledger::{Ledger, Limits},
     },
     services::{Engine, engine::Rpc},
@@ -208,6 +208,7 @@ impl Beside {
             downloads: Rest::downloads(),
             keys: self.keys,
             tellings: Rest::tellings(),
+            room: Room::default(),
             pulse: Arc::new(Pulse::default()),
             prefix: document.app.prefix.clone(),
             denom: document.app.denom.clone(),
