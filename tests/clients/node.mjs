@@ -15,7 +15,7 @@ export async function startNode({ fund, ...options }) {
   if (!binary) throw new Error("ACESO_NODE names no binary; run `cargo xtask test`");
   const home = mkdtempSync(join(tmpdir(), "aceso-client-"));
   const args = ["dev", "--json", "--home", join(home, "node")];
-  args.push("--rpc", "127.0.0.1:0", "--grpc", "127.0.0.1:0", "--rest", "127.0.0.1:0");
+  args.push("--rpc", "127.0.0.1:0", "--grpc", "off", "--rest", "127.0.0.1:0");
   for (const [name, value] of Object.entries(options)) args.push(`--${name}`, value);
   for (const who of fund) args.push("--fund", who);
   const child = spawn(binary, args, { stdio: ["ignore", "pipe", "inherit"] });

@@ -150,7 +150,7 @@ impl Programs {
         let abci = format!("unix://{}", socket.display());
         let log = File::create(home.join("app.log"))?;
         let mut app = self.aceso(&["start", "--log", "info", "--log-format", "json"], home);
-        app.args(["--abci", &abci, "--rest", &rest]).stdout(Stdio::null()).stderr(log);
+        app.args(["--abci", &abci, "--rest", &rest, "--grpc", "off"]).stdout(Stdio::null()).stderr(log);
         let app = Running::start(&mut app)?;
         wait("the application listens", || Ok(socket.exists()))?;
         let mut engine = self.cometbft(&["start", "--proxy_app", &abci], home);

@@ -6,7 +6,7 @@
 
 use tendermint::v0_38::abci::{request, response};
 
-use aceso_app::{Divergence, OpenJob, Task, WantedBlob, attest::AttestError};
+use aceso_app::{ChainInfo, Divergence, OpenJob, Task, WantedBlob, attest::AttestError};
 use aceso_types::{BlobId, Digest, msg::Reads};
 
 /// Why the node must stop: never because of a transaction, always because of this machine (its disk, its memory) or
@@ -17,6 +17,10 @@ pub(crate) type Fault = Box<dyn std::error::Error + Send + Sync>;
 pub(crate) trait Application: Send + Sync + 'static {
     /// The chain's id; nothing before InitChain.
     fn chain_id(&self) -> Option<String>;
+    /// The chain that runs; nothing before the genesis.
+    fn chain(&self) -> Option<ChainInfo> {
+        None
+    }
     /// Where the state stands.
     fn info(&self) -> response::Info;
     /// Starts the chain from genesis. May be asked again as long as no block was committed.
@@ -92,6 +96,10 @@ pub(crate) trait Application: Send + Sync + 'static {
 impl Application for aceso_app::App {
     fn chain_id(&self) -> Option<String> {
         self.chain().map(|chain| chain.chain_id)
+    }
+
+    fn chain(&self) -> Option<ChainInfo> {
+        self.chain()
     }
 
     fn info(&self) -> response::Info {

@@ -3,7 +3,7 @@
 //! The binary is this crate and nothing else; the tests build another one that differs by what a [`Build`] changes. This
 //! crate is the rim. It owns what the chain below must not touch: the clock, the environment, files, sockets and
 //! randomness. [`engine`] makes blocks for an embedded chain, [`abci`] serves the same application to CometBFT,
-//! [`rpc`] and [`rest`] answer clients, [`worker`] does what committees wait for, [`home`] keeps files, [`shelf`] models in the form in which they run, [`cli`] reads the command line and starts the rest.
+//! [`rpc`], [`grpc`] and [`rest`] answer clients, [`services`] those questions of theirs that need the engine, [`worker`] does what committees wait for, [`home`] keeps files, [`shelf`] models in the form in which they run, [`cli`] reads the command line and starts the rest.
 //!
 //! Start at [`cli::dev`] for the embedded chain and at [`abci::server`] for a node under CometBFT.
 
@@ -18,12 +18,14 @@ mod application;
 mod cli;
 mod divergence;
 mod engine;
+mod grpc;
 mod home;
 mod metrics;
 mod net;
 mod peers;
 mod rest;
 mod rpc;
+mod services;
 mod shelf;
 mod trace;
 mod worker;

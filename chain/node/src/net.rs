@@ -16,14 +16,14 @@ use std::{
 
 use axum::{Extension, Router, body::Bytes};
 use futures::{Stream, StreamExt};
-use hyper::server::conn::http1;
+use hyper::server::conn::{http1, http2};
 use hyper_util::{
-    rt::{TokioIo, TokioTimer},
+    rt::{TokioExecutor, TokioIo, TokioTimer},
     service::TowerToHyperService,
 };
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::{Semaphore, watch},
+    sync::{Notify, Semaphore, watch},
 };
 
 /// Connections to one port at the same time, CometBFT's `max_open_connections`.
@@ -35,6 +35,15 @@ const LINGER: Duration = Duration::from_secs(10);
 const LINGER_BYTES: usize = 64 << 20;
 /// How long a client may take none of an answer.
 const STALL_TIMEOUT: Duration = Duration::from_secs(30);
+/// What every connection over HTTP/2 begins with (RFC 9113, section 3.4).
+const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+/// Requests of one HTTP/2 connection at the same time.
+const STREAMS_MAX: u32 = 64;
+/// Bytes of the headers of one request.
+const HEAD_MAX: u32 = 16 << 10;
+/// How often an HTTP/2 client is asked whether it is there, and how long it may take to say so.
+const PING_PERIOD: Duration = Duration::from_secs(60);
+const PING_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// The client at the other end, as far as room is shared out: its address, or the /64 network of an IPv6 one, which a
 /// single client usually has to itself.
@@ -48,6 +57,26 @@ impl From<IpAddr> for Peer {
             address => address,
         })
     }
+}
+
+/// Ends the connection that a request came over. HTTP/2 has many answers on one connection, and a client that takes the
+/// others may leave one lying.
+#[derive(Clone, Default)]
+pub(crate) struct Hangup(Arc<Notify>);
+
+impl Hangup {
+    /// Ends it.
+    pub(crate) fn now(&self) {
+        self.0.notify_one();
+    }
+}
+
+/// What a port is spoken to in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Spoken {
+    Http1,
+    /// HTTP/2 too, by clients that know beforehand that it is.
+    Http2,
 }
 
 /// Why a port is not served.
@@ -97,8 +126,17 @@ pub(crate) async fn bind(flag: &'static str, text: &str) -> Result<(TcpListener,
     Ok((listener, address))
 }
 
-/// Serves until `stop` says true.
-pub(crate) async fn serve(listener: TcpListener, router: Router, mut stop: watch::Receiver<bool>) {
+/// Serves HTTP/1.1 until `stop` says true.
+pub(crate) async fn serve(listener: TcpListener, router: Router, stop: watch::Receiver<bool>) {
+    accept(listener, router, stop, Spoken::Http1).await;
+}
+
+/// Serves HTTP/1.1 and HTTP/2 until `stop` says true. Requests over HTTP/2 carry a [`Hangup`] as well.
+pub(crate) async fn serve_http2(listener: TcpListener, router: Router, stop: watch::Receiver<bool>) {
+    accept(listener, router, stop, Spoken::Http2).await;
+}
+
+async fn accept(listener: TcpListener, router: Router, mut stop: watch::Receiver<bool>, spoken: Spoken) {
     let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     loop {
         let accepted = tokio::select! {
@@ -110,7 +148,11 @@ pub(crate) async fn serve(listener: TcpListener, router: Router, mut stop: watch
                 Ok(place) => {
                     let router = router.clone();
                     tokio::spawn(async move {
-                        connection(stream, peer.ip().into(), router).await;
+                        let peer = peer.ip().into();
+                        match spoken {
+                            Spoken::Http2 if begins_http2(&stream).await => http2(stream, peer, router).await,
+                            Spoken::Http1 | Spoken::Http2 => connection(stream, peer, router).await,
+                        }
                         drop(place);
                     });
                 }
@@ -156,6 +198,46 @@ async fn connection(stream: TcpStream, peer: Peer, router: Router) {
         .await;
     if let Err(e) = served {
         tracing::debug!("connection ended: {e}");
+    }
+}
+
+/// Whether a connection begins with the preface of HTTP/2. One that says nothing in time is left to HTTP/1.1, whose
+/// patience is as long.
+async fn begins_http2(stream: &TcpStream) -> bool {
+    let mut head = [0; PREFACE.len()];
+    let heard = async {
+        loop {
+            let got = stream.peek(&mut head).await.unwrap_or_default();
+            let begins = got > 0 && head.get(..got).is_some_and(|head| PREFACE.starts_with(head));
+            if !begins || got == PREFACE.len() {
+                return begins;
+            }
+            // Looking again answers at once while nothing more has come.
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(HEAD_TIMEOUT, heard).await.unwrap_or_default()
+}
+
+async fn http2(stream: TcpStream, peer: Peer, router: Router) {
+    let _ = stream.set_nodelay(true);
+    let stream = steady::Steady::new(stream, STALL_TIMEOUT);
+    let hangup = Hangup::default();
+    let service = TowerToHyperService::new(router.layer(Extension(peer)).layer(Extension(hangup.clone())));
+    let serving = http2::Builder::new(TokioExecutor::new())
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(STREAMS_MAX)
+        .max_header_list_size(HEAD_MAX)
+        .keep_alive_interval(PING_PERIOD)
+        .keep_alive_timeout(PING_TIMEOUT)
+        .serve_connection(TokioIo::new(stream), service);
+    tokio::select! {
+        served = serving => {
+            if let Err(e) = served {
+                tracing::debug!("connection ended: {e}");
+            }
+        }
+        () = hangup.0.notified() => tracing::debug!("connection ended: an answer was not taken"),
     }
 }
 

@@ -259,6 +259,7 @@ impl Rig {
             queries: crate::abci::query::Queries::new(app.clone()),
             public: signer().public(),
             rpc_address: "127.0.0.1:26657".into(),
+            keep_heights: 100,
             limits,
             workers: Arc::new(tokio::sync::Semaphore::new(limits.workers)),
             websockets: Arc::new(tokio::sync::Semaphore::new(2)),

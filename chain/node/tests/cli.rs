@@ -251,8 +251,14 @@ fn one_node_per_home_and_per_port() {
     assert_eq!(node.stop(), 0);
 
     let grpc = Node::start(home.path(), &["--grpc", "127.0.0.1:0"]);
-    assert!(grpc.told["grpc"].is_null());
+    let address = taken(grpc.told["grpc"].as_str().unwrap());
+    let ports = ["--rpc", "127.0.0.1:0", "--rest", "127.0.0.1:0", "--grpc", &address];
+    let occupied = refused(&[&["dev", "--home", other][..], &ports].concat());
+    assert!(occupied.starts_with(&format!("error: --grpc {address} is in use")), "{occupied}");
     assert_eq!(grpc.stop(), 0);
+    let off = Node::start(home.path(), &["--grpc", "off"]);
+    assert!(off.told["grpc"].is_null());
+    assert_eq!(off.stop(), 0);
     let start = refused(&["start", "--home", path]);
     assert!(start.contains("belongs to an embedded chain"), "{start}");
     let ui = refused(&["dev", "--home", path, "--ui", "/nowhere"]);

@@ -231,8 +231,8 @@ fn files_that_may_not_grow_are_a_sentence_and_lose_nothing() {
 fn assert_refused(home: &Path) {
     let home = home.to_str().unwrap();
     let verbs: [&[&str]; 4] = [
-        &["dev", "--home", home, "--rpc", "127.0.0.1:0", "--rest", "127.0.0.1:0"],
-        &["start", "--home", home, "--abci", "tcp://127.0.0.1:0", "--rest", "127.0.0.1:0"],
+        &["dev", "--home", home, "--rpc", "127.0.0.1:0", "--rest", "127.0.0.1:0", "--grpc", "off"],
+        &["start", "--home", home, "--abci", "tcp://127.0.0.1:0", "--rest", "127.0.0.1:0", "--grpc", "off"],
         &["init", "--home", home],
         &["keys", "add", "bob", "--home", home],
     ];

@@ -337,6 +337,6 @@ fn a_genesis_that_cannot_be_is_refused() {
     std::fs::write(&file, document.to_string()).unwrap();
     with_keys_of(&home, &new);
     self::told(&new, &["init", "--genesis", at]);
-    let told = refused(&new, &["dev", "--rpc", "127.0.0.1:0", "--rest", "127.0.0.1:0"]);
+    let told = refused(&new, &["dev", "--rpc", "127.0.0.1:0", "--rest", "127.0.0.1:0", "--grpc", "off"]);
     assert!(told.contains("app_state.state.app_hash") && told.contains("it was cut or changed"), "{told}");
 }

@@ -53,7 +53,17 @@ impl Full {
         let rpc = format!("http://127.0.0.1:{}", ports[0]);
         let socket = format!("unix://{}", home.join("abci.sock").display());
         let app = Command::new(env!("CARGO_BIN_EXE_aceso"))
-            .args(["start", "--rest", &format!("127.0.0.1:{}", ports[1]), "--rpc", &rpc, "--log", "info"])
+            .args([
+                "start",
+                "--rest",
+                &format!("127.0.0.1:{}", ports[1]),
+                "--rpc",
+                &rpc,
+                "--grpc",
+                "off",
+                "--log",
+                "info",
+            ])
             .args(["--abci", &socket, "--home"])
             .arg(home)
             .stdin(Stdio::null())

@@ -83,7 +83,14 @@ impl Stage {
         let [abci, rpc, p2p, rest] = free_ports()?;
         let mut app = Command::new(node);
         app.args(["start", "--home"]).arg(&path).args(["--abci", &format!("tcp://127.0.0.1:{abci}")]);
-        app.args(["--rest", &format!("127.0.0.1:{rest}"), "--rpc", &format!("http://127.0.0.1:{rpc}")]);
+        app.args([
+            "--rest",
+            &format!("127.0.0.1:{rest}"),
+            "--rpc",
+            &format!("http://127.0.0.1:{rpc}"),
+            "--grpc",
+            "off",
+        ]);
         app.args(page(ui));
         let app = spawn(app, &folder.join("node.log"))?;
         let file = folder.join("operator.words");

@@ -63,7 +63,7 @@ impl Stage {
             let (app_log, engine_log) = (log("node"), log("cometbft"));
             let mut app = Command::new(node);
             app.args(["start", "--home"]).arg(&one.home).args(["--abci", &one.abci, "--rpc", &one.rpc]);
-            app.args(["--rest", one.rest.trim_start_matches("http://")]);
+            app.args(["--rest", one.rest.trim_start_matches("http://"), "--grpc", "off"]);
             app.args(page(ui.filter(|_| number == 0)));
             stage.children.push(spawn(app, &app_log)?);
             let socket = one.abci.trim_start_matches("unix://");

@@ -144,7 +144,8 @@ impl Net {
         let mut command = command(self.spaces.as_ref(), number, &node.program);
         command.args(["--log", "info", "start", "--home"]).arg(&node.home);
         command.arg("--abci").arg(format!("unix://{}", node.socket.display()));
-        command.args(["--rest", node.rest.trim_start_matches("http://"), "--rpc", &node.rpc]).args(arguments);
+        command.args(["--rest", node.rest.trim_start_matches("http://"), "--rpc", &node.rpc]);
+        command.args(["--grpc", "off"]).args(arguments);
         node.app = Some(spawn(command, &node.home.join(LOG))?);
         let begun = Instant::now();
         while std::os::unix::net::UnixStream::connect(&node.socket).is_err() {

@@ -31,7 +31,9 @@ pub fn start<A: AsRef<OsStr>>(
 ) -> Result<(Child, Endpoints)> {
     let log = home.join("node.log");
     let mut command = Command::new(binary);
-    command.args(["dev", "--json", "--rpc", "127.0.0.1:0", "--rest", "127.0.0.1:0", "--home"]).arg(home.join("node"));
+    command
+        .args(["dev", "--json", "--rpc", "127.0.0.1:0", "--rest", "127.0.0.1:0", "--grpc", "off", "--home"])
+        .arg(home.join("node"));
     command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(File::create(&log)?);
     let mut child = command.spawn().with_context(|| format!("cannot start {}", binary.display()))?;
     let mut line = String::new();

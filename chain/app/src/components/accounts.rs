@@ -44,6 +44,11 @@ pub(crate) fn get(state: &mut impl Read, address: &Address) -> Outcome<Option<Ba
     state.row(ACCOUNTS, &keys::account(address.as_str()))
 }
 
+/// What the keys of all accounts begin with.
+pub(crate) fn rows() -> Vec<u8> {
+    keys::account("")
+}
+
 /// Makes an account where there is none yet.
 pub(crate) fn ensure(state: &mut impl Write, address: &Address) -> Outcome<()> {
     let key = keys::account(address.as_str());

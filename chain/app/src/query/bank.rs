@@ -4,8 +4,8 @@ use cosmos_sdk_proto::cosmos::{
     bank::v1beta1::{
         Params, QueryAllBalancesRequest, QueryAllBalancesResponse, QueryBalanceRequest, QueryBalanceResponse,
         QueryDenomMetadataRequest, QueryDenomMetadataResponse, QueryDenomsMetadataResponse, QueryParamsResponse,
-        QuerySpendableBalancesRequest, QuerySpendableBalancesResponse, QuerySupplyOfRequest, QuerySupplyOfResponse,
-        QueryTotalSupplyRequest, QueryTotalSupplyResponse,
+        QuerySendEnabledResponse, QuerySpendableBalancesRequest, QuerySpendableBalancesResponse, QuerySupplyOfRequest,
+        QuerySupplyOfResponse, QueryTotalSupplyRequest, QueryTotalSupplyResponse,
     },
     base::{
         query::v1beta1::{PageRequest, PageResponse},
@@ -21,7 +21,8 @@ use crate::{
 pub(super) fn answer(asked: &Asked<'_>, method: &str, data: &[u8]) -> Answered {
     let state = &mut asked.view();
     match method {
-        "Balance" => {
+        // All that an account has it may spend; requests and answers have the same fields.
+        "Balance" | "SpendableBalanceByDenom" => {
             let QueryBalanceRequest { address, denom } = decode(data)?;
             let address = asked.address("address", &address)?;
             if !aceso_types::genesis::is_denom(&denom) {
@@ -52,7 +53,7 @@ pub(super) fn answer(asked: &Asked<'_>, method: &str, data: &[u8]) -> Answered {
             let amount = bank::supply(state, &denom)?;
             encode(&QuerySupplyOfResponse { amount: Some(coin(denom, amount)) })
         }
-        "DenomMetadata" => {
+        "DenomMetadata" | "DenomMetadataByQueryString" => {
             let QueryDenomMetadataRequest { denom } = decode(data)?;
             if denom != asked.chain.denom {
                 let denom: String = denom.chars().take(128).collect();
@@ -64,6 +65,10 @@ pub(super) fn answer(asked: &Asked<'_>, method: &str, data: &[u8]) -> Answered {
             metadatas: vec![bank::metadata(&asked.chain.denom)],
             pagination: Some(PageResponse { next_key: Vec::new(), total: 1 }),
         }),
+        // Every coin may be sent, so none is named.
+        "SendEnabled" => {
+            encode(&QuerySendEnabledResponse { send_enabled: Vec::new(), pagination: Some(PageResponse::default()) })
+        }
         "Params" => {
             encode(&QueryParamsResponse { params: Some(Params { default_send_enabled: true, ..Params::default() }) })
         }

@@ -21,6 +21,11 @@ impl Info {
         Self { app, queries }
     }
 
+    /// The same with questions that an engine answers too.
+    pub(crate) fn asking(self, queries: Queries) -> Self {
+        Self { queries, ..self }
+    }
+
     /// Answers one request.
     pub(crate) fn answer(&self, request: InfoRequest) -> Result<InfoResponse, Fault> {
         Ok(match request {

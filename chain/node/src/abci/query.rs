@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use aceso_app::ChainInfo;
 use aceso_types::query::Asked;
 use prost::Message;
 use tendermint::{
@@ -9,7 +10,10 @@ use tendermint::{
     v0_38::abci::{request, response},
 };
 
-use crate::application::Application;
+use crate::{
+    application::Application,
+    services::{self, Engine},
+};
 
 /// Code of an item that is not there, in the codespace `sdk`.
 pub(crate) const NOT_FOUND: u32 = 22;
@@ -41,12 +45,29 @@ pub(crate) enum QueryError {
 #[derive(Clone)]
 pub(crate) struct Queries {
     app: Arc<dyn Application>,
+    /// What answers that the application cannot; none where there is no engine to ask.
+    engine: Option<Engine>,
 }
 
 impl Queries {
     /// Questions to an application.
     pub(crate) fn new(app: Arc<dyn Application>) -> Self {
-        Self { app }
+        Self { app, engine: None }
+    }
+
+    /// The same with an engine, so that what needs its blocks is answered too.
+    pub(crate) fn over(&self, engine: Engine) -> Self {
+        Self { app: Arc::clone(&self.app), engine: Some(engine) }
+    }
+
+    /// The height that is committed; 0 before the first block.
+    pub(crate) fn height(&self) -> Height {
+        self.app.info().last_block_height
+    }
+
+    /// The chain that runs; none before the genesis.
+    pub(crate) fn chain(&self) -> Option<ChainInfo> {
+        self.app.chain()
     }
 
     /// Whether a validator attests with this key (48 bytes).
@@ -55,8 +76,14 @@ impl Queries {
         !bls_key.is_empty() && self.app.attests(next).iter().any(|key| key == bls_key)
     }
 
-    /// Answers one question as ABCI puts it.
+    /// Answers one question as ABCI puts it. Blocks for as long as the answer takes.
     pub(crate) fn answer(&self, request: request::Query) -> response::Query {
+        let answer = self.engine.as_ref().and_then(|engine| services::answer(self, engine, &request));
+        answer.unwrap_or_else(|| self.of_application(request))
+    }
+
+    /// Answers one that needs the application only.
+    pub(crate) fn of_application(&self, request: request::Query) -> response::Query {
         self.app.query(request)
     }
 

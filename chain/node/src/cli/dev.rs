@@ -1,4 +1,4 @@
-//! `aceso dev`: a chain of one validator in this process, with RPC and REST.
+//! `aceso dev`: a chain of one validator in this process, with RPC, REST and gRPC.
 
 use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
@@ -19,11 +19,13 @@ use crate::{
     abci::{consensus::Consensus, info::Info, mempool as checks, query::Queries, vote::Voter},
     application::Application,
     engine::{Engine, EngineError, Parts, commit::Signer, events::Hub, mempool::Mempool, pulse::Pulse, store::Store},
+    grpc,
     home::{Home, config::Config, genesis::Document},
     metrics::{Metrics, meters::Meters},
     net,
-    rest::{self, Rest, Rpc, ledger::Ledger},
+    rest::{self, Rest, Room, ledger::Ledger},
     rpc::{self, Node},
+    services::engine::Rpc,
     shelf,
     trace::LogArgs,
     worker::{
@@ -42,7 +44,7 @@ const SHELVE_PERIOD: Duration = Duration::from_secs(5);
 /// Options of the verb.
 #[derive(clap::Args)]
 #[command(
-    after_help = "Examples:\n  aceso dev\n  aceso dev --home /tmp/chain --fund alice.mnemonic=1000000uaceso --rpc 127.0.0.1:0 --rest 127.0.0.1:0 --json\n\
+    after_help = "Examples:\n  aceso dev\n  aceso dev --home /tmp/chain --fund alice.mnemonic=1000000uaceso --rpc 127.0.0.1:0 --rest 127.0.0.1:0 --grpc off --json\n\
     \nStop it with Ctrl-C. Started again over the same home it goes on where it stopped."
 )]
 pub(crate) struct Args {
@@ -53,9 +55,9 @@ pub(crate) struct Args {
     /// Where CometBFT's RPC listens; port 0 takes a free one.
     #[arg(long, default_value = "127.0.0.1:26657", value_name = "ADDR")]
     rpc: String,
-    /// Where gRPC would listen. It is not served yet.
-    #[arg(long, value_name = "ADDR")]
-    grpc: Option<String>,
+    /// Where gRPC and gRPC-web listen; port 0 takes a free one, `off` none.
+    #[arg(long, default_value = "127.0.0.1:9090", value_name = "ADDR")]
+    grpc: String,
     /// Where REST, blobs and the page listen; port 0 takes a free one.
     #[arg(long, default_value = "127.0.0.1:1317", value_name = "ADDR")]
     rest: String,
@@ -75,9 +77,6 @@ pub(crate) struct Args {
 
 /// Runs the verb.
 pub(crate) fn run(args: Args, build: Build, output: Output, log: &LogArgs) -> anyhow::Result<()> {
-    if let Some(address) = &args.grpc {
-        eprintln!("note: gRPC is not served yet, nothing listens at {address}; RPC and REST are");
-    }
     if let Some(ui) = args.ui.as_ref().filter(|ui| !ui.join("index.html").is_file()) {
         anyhow::bail!("--ui {} holds no index.html; build the page first, or leave the option out", ui.display());
     }
@@ -105,6 +104,7 @@ async fn serve(
 ) -> anyhow::Result<()> {
     let (rpc_listener, rpc_at) = net::bind("--rpc", &args.rpc).await?;
     let (rest_listener, rest_at) = net::bind("--rest", &args.rest).await?;
+    let grpc = grpc::bind(&args.grpc).await?;
     let blobs = Arc::new(blobs(home)?);
     let shelf = shelf(home, config, meters);
     let app = open(home, config, &blobs, |options| {
@@ -139,7 +139,7 @@ async fn serve(
         chain_id: document.origin.chain_id.to_string(),
         app: Arc::clone(&app),
         info: node.info.clone(),
-        queries: node.queries.clone(),
+        queries: node.questions(),
         rpc: Rpc::Here(Arc::clone(&node)),
         blobs,
         blob_readers: config.blob_readers(home)?,
@@ -149,15 +149,17 @@ async fn serve(
         downloads: Rest::downloads(),
         keys: home.attest_keys()?,
         tellings: Rest::tellings(),
+        room: Room::default(),
         pulse: Arc::clone(&pulse),
         prefix: document.app.prefix.clone(),
         denom: document.app.denom.clone(),
         ui: args.ui.clone(),
     });
     tokio::spawn(net::serve(rpc_listener, rpc::http::router(Arc::clone(&node)), stopped.clone()));
-    tokio::spawn(net::serve(rest_listener, rest::router(rest), stopped));
+    tokio::spawn(net::serve(rest_listener, rest::router(rest), stopped.clone()));
+    let grpc = grpc.map(|listening| listening.serve(node.questions(), config.grpc(), stopped));
     let stopping = super::start::stop_signal()?;
-    tell(output, home, &document, &node, rpc_at, rest_at)?;
+    tell(output, home, &document, &node, rpc_at, rest_at, grpc)?;
     operator::register_opener(home, rpc_at, rest_at)?;
 
     let outcome = tokio::select! {
@@ -302,6 +304,7 @@ fn start(
         queries: Queries::new(Arc::clone(&app)),
         public: signer.public(),
         rpc_address: rpc_at.to_string(),
+        keep_heights: config.keep_heights,
         limits,
         workers: Arc::new(Semaphore::new(limits.workers)),
         websockets: Arc::new(Semaphore::new(limits.websockets)),
@@ -328,13 +331,14 @@ fn tell(
     node: &Node,
     rpc: SocketAddr,
     rest: SocketAddr,
+    grpc: Option<SocketAddr>,
 ) -> anyhow::Result<()> {
     let validator = rpc::json::hex(node.address().as_bytes());
     let object = json!({
         "ok": true,
         "rpc": format!("http://{rpc}"),
         "rest": format!("http://{rest}"),
-        "grpc": null,
+        "grpc": grpc.map(|at| format!("http://{at}")),
         "chain_id": document.origin.chain_id,
         "prefix": document.app.prefix,
         "denom": document.app.denom,
@@ -345,8 +349,9 @@ fn tell(
     });
     output.print(&object, || {
         format!(
-            "chain {} is running\n  rpc   http://{rpc}\n  rest  http://{rest}\n  home  {}\nstop it with Ctrl-C",
+            "chain {} is running\n  rpc   http://{rpc}\n  rest  http://{rest}\n  grpc  {}\n  home  {}\nstop it with Ctrl-C",
             document.origin.chain_id,
+            grpc.map_or_else(|| "off".into(), |at| format!("http://{at}")),
             home.path().display()
         )
     })

@@ -33,6 +33,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const GRACE: Duration = Duration::from_secs(10);
 /// The REST port of a validator with a machine of its own.
 const REST: u16 = 1317;
+/// Its gRPC port.
+const GRPC: u16 = 9090;
 /// Distance between the ports of two validators.
 const STRIDE: u16 = 10;
 /// Lines of a log that are shown.
@@ -80,7 +82,14 @@ struct Node {
     p2p: String,
     rpc: String,
     rest: String,
+    /// Of a network that was written before there was gRPC: none.
+    #[serde(default = "no_grpc")]
+    grpc: String,
     abci: String,
+}
+
+fn no_grpc() -> String {
+    "off".into()
 }
 
 /// Runs the verb.
@@ -110,9 +119,9 @@ pub(crate) fn run(args: &Args, output: Output) -> anyhow::Result<()> {
 }
 
 fn told(nodes: &[Node], what: &str) -> String {
-    let lines = nodes
-        .iter()
-        .map(|node| format!("  {}  rpc {}  rest {}  {}", node.name, node.rpc, node.rest, node.home.display()));
+    let lines = nodes.iter().map(|node| {
+        format!("  {}  rpc {}  rest {}  grpc {}  {}", node.name, node.rpc, node.rest, node.grpc, node.home.display())
+    });
     format!("a network of {} validators {what}\n{}", nodes.len(), lines.collect::<Vec<_>>().join("\n"))
 }
 
@@ -135,12 +144,13 @@ fn prepare(args: &Args, home: &Home) -> anyhow::Result<Vec<Node>> {
         ids.push(home.node_id()?);
     }
     let genesis = home.found(&beginning, proof_spec()?, &founders)?;
-    let node = |(name, home): (&String, &Home), host: &str, [p2p, rpc, rest]: [u16; 3], abci| Node {
+    let node = |(name, home): (&String, &Home), host: &str, [p2p, rpc, rest, grpc]: [u16; 4], abci| Node {
         name: name.clone(),
         home: home.path().into(),
         p2p: format!("{host}:{p2p}"),
         rpc: format!("http://{host}:{rpc}"),
         rest: format!("http://{host}:{rest}"),
+        grpc: format!("{host}:{grpc}"),
         abci,
     };
     let named = names.iter().zip(&homes);
@@ -153,7 +163,10 @@ fn prepare(args: &Args, home: &Home) -> anyhow::Result<Vec<Node>> {
             bail!("--port {}: the ports pass 65535", args.port)
         };
         let abci = format!("tcp://127.0.0.1:{abci}");
-        named.zip(&args.host).map(|(named, host)| node(named, host, [args.port, rpc, REST], abci.clone())).collect()
+        named
+            .zip(&args.host)
+            .map(|(named, host)| node(named, host, [args.port, rpc, REST, GRPC], abci.clone()))
+            .collect()
     };
     for (node, home) in nodes.iter().zip(&homes) {
         let others = || nodes.iter().zip(&ids).filter(|(other, _)| other.name != node.name);
@@ -175,21 +188,21 @@ fn prepare(args: &Args, home: &Home) -> anyhow::Result<Vec<Node>> {
     Ok(nodes)
 }
 
-/// Three ports for each of `count` validators. Free ones are held until all are found, so that they differ.
-fn ports(first: u16, count: u16) -> anyhow::Result<Vec<[u16; 3]>> {
+/// Four ports for each of `count` validators. Free ones are held until all are found, so that they differ.
+fn ports(first: u16, count: u16) -> anyhow::Result<Vec<[u16; 4]>> {
     if first != 0 {
         let of = |number: u16| first.checked_add(number.checked_mul(STRIDE)?);
         return (0..count)
-            .map(|number| match of(number).and_then(|p2p| Some([p2p, p2p.checked_add(1)?, p2p.checked_add(2)?])) {
-                Some(ports) => Ok(ports),
+            .map(|number| match of(number).and_then(|p2p| p2p.checked_add(3).map(|last| (p2p, last))) {
+                Some((p2p, last)) => Ok([p2p, p2p + 1, p2p + 2, last]),
                 None => bail!("--port {first}: the ports of {count} validators pass 65535"),
             })
             .collect();
     }
     let listeners: Vec<TcpListener> =
-        (0..count * 3).map(|_| TcpListener::bind("127.0.0.1:0")).collect::<Result<_, _>>().context("no free port")?;
+        (0..count * 4).map(|_| TcpListener::bind("127.0.0.1:0")).collect::<Result<_, _>>().context("no free port")?;
     let free: Vec<u16> = listeners.iter().map(|one| one.local_addr().map(|at| at.port())).collect::<Result<_, _>>()?;
-    Ok(free.chunks_exact(3).filter_map(|three| three.try_into().ok()).collect())
+    Ok(free.chunks_exact(4).filter_map(|four| four.try_into().ok()).collect())
 }
 
 fn check_version(engine: &Path) -> anyhow::Result<()> {
@@ -223,7 +236,7 @@ impl Network {
     fn start(&mut self, node: &Node, engine: &Path) -> anyhow::Result<()> {
         let mut app = Command::new(std::env::current_exe().context("cannot find this program")?);
         app.args(["--log", "info", "start", "--home"]).arg(&node.home).args(["--abci", &node.abci]);
-        app.args(["--rest", node.rest.trim_start_matches("http://"), "--rpc", &node.rpc]);
+        app.args(["--rest", node.rest.trim_start_matches("http://"), "--rpc", &node.rpc, "--grpc", &node.grpc]);
         self.spawn(node, "aceso", app)?;
         let socket = node.abci.trim_start_matches("unix://");
         let begun = Instant::now();
@@ -364,13 +377,13 @@ mod tests {
 
     #[test]
     fn ports_do_not_meet() {
-        assert_eq!(ports(26656, 2).unwrap(), [[26656, 26657, 26658], [26666, 26667, 26668]]);
+        assert_eq!(ports(26656, 2).unwrap(), [[26656, 26657, 26658, 26659], [26666, 26667, 26668, 26669]]);
         assert!(ports(65500, 5).unwrap_err().to_string().contains("pass 65535"));
         let free = ports(0, 3).unwrap();
         let mut flat: Vec<u16> = free.iter().flatten().copied().collect();
         flat.sort_unstable();
         flat.dedup();
-        assert_eq!(flat.len(), 9);
+        assert_eq!(flat.len(), 12);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! `aceso start`: the application behind a CometBFT node's ABCI socket, with REST and the page beside it.
+//! `aceso start`: the application behind a CometBFT node's ABCI socket, with REST, gRPC and the page beside it.
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
@@ -25,14 +25,16 @@ use crate::{
     application::Application,
     divergence,
     engine::pulse::Pulse,
+    grpc,
     home::{config::Config, genesis::Document},
     metrics::{Metrics, meters::Meters},
     net,
     peers::Peers,
     rest::{
-        self, Rest, Rpc,
+        self, Rest, Room,
         ledger::{Ledger, Limits},
     },
+    services::{Engine, engine::Rpc},
     trace::LogArgs,
     worker::{chores::Pins, keep_memory_private},
 };
@@ -52,7 +54,10 @@ pub(crate) struct Args {
     /// Where REST, blobs and the page listen; port 0 takes a free one.
     #[arg(long, default_value = "127.0.0.1:1317", value_name = "ADDR")]
     rest: String,
-    /// CometBFT's RPC as clients reach it; the page is told.
+    /// Where gRPC and gRPC-web listen; port 0 takes a free one, `off` none.
+    #[arg(long, default_value = "127.0.0.1:9090", value_name = "ADDR")]
+    grpc: String,
+    /// CometBFT's RPC as clients reach it; the page is told, and this node asks there for blocks.
     #[arg(long, default_value = "http://127.0.0.1:26657", value_name = "URL")]
     rpc: String,
     /// Directory of the page's files.
@@ -106,19 +111,28 @@ pub(crate) fn run(args: Args, build: Build, output: Output, log: &LogArgs) -> an
     let voter = Voter::new(home.attest_keys()?, Arc::clone(&blobs)).working(Arc::clone(&work));
     let voter = Arc::new(voter.watched(meters.extension.clone()));
     let consensus = Consensus::new(Arc::clone(&app), voter);
-    let (mempool, info) = (Mempool::new(Arc::clone(&app)), Info::new(Arc::clone(&app)));
+    let rpc = Rpc::CometBft(args.rpc.clone());
+    let queries = Queries::new(Arc::clone(&app)).over(Engine { rpc, keep_heights: config.keep_heights });
+    let mempool = Mempool::new(Arc::clone(&app));
+    let info = Info::new(Arc::clone(&app)).asking(queries.clone());
     let snapshot = Snapshot::new(Arc::clone(&app));
-    let (queries, height) = (Queries::new(Arc::clone(&app)), info.info().last_block_height);
+    let height = info.info().last_block_height;
     let blob_readers = config.blob_readers(&home)?;
     let runtime = config.runtime()?;
     let ended = runtime.block_on(async {
         let (stop, stopped) = watch::channel(false);
-        let (app_of_rest, config, keys) = (Arc::clone(&app), config.uploads(), home.attest_keys()?);
+        let (app_of_rest, keys) = (Arc::clone(&app), home.attest_keys()?);
+        let (uploads, bounds, asked) = (config.uploads(), config.grpc(), queries.clone());
+        let config = uploads;
         let beside =
             Beside { app: app_of_rest, info: info.clone(), queries, blobs, metrics, blob_readers, pins, keys, config };
-        let rest = match document {
-            Some(document) => Some(beside.serve(&args, &document, stopped.clone()).await?),
-            None => None,
+        let (rest, grpc) = match document {
+            Some(document) => {
+                let rest = beside.serve(&args, &document, stopped.clone()).await?;
+                let grpc = grpc::bind(&args.grpc).await?;
+                (Some(rest), grpc.map(|listening| listening.serve(asked, bounds, stopped.clone())))
+            }
+            None => (None, None),
         };
         let (alarm, mut alarmed) = mpsc::channel(1);
         if let Some(peers) = peers {
@@ -135,13 +149,15 @@ pub(crate) fn run(args: Args, build: Build, output: Output, log: &LogArgs) -> an
             "ok": true,
             "abci": args.abci,
             "rest": rest,
+            "grpc": grpc.map(|at| format!("http://{at}")),
             "home": home.path(),
             "height": height.to_string(),
         });
         let stopping = stop_signal()?;
         output.print(&object, || {
             let rest = rest.as_deref().unwrap_or("not served: the home holds no genesis.json");
-            format!("the application waits for CometBFT at {}\n  rest  {rest}", args.abci)
+            let grpc = grpc.map_or_else(|| "not served".into(), |at| format!("http://{at}"));
+            format!("the application waits for CometBFT at {}\n  rest  {rest}\n  grpc  {grpc}", args.abci)
         })?;
         let between = consensus.between_blocks();
         let ended = tokio::select! {
@@ -192,6 +208,7 @@ impl Beside {
             downloads: Rest::downloads(),
             keys: self.keys,
             tellings: Rest::tellings(),
+            room: Room::default(),
             pulse: Arc::new(Pulse::default()),
             prefix: document.app.prefix.clone(),
             denom: document.app.denom.clone(),

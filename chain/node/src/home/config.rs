@@ -9,7 +9,7 @@ use serde::Deserialize;
 use tokio::runtime::Runtime;
 
 use super::{Home, HomeError, read, write_new};
-use crate::{engine::mempool, rest::ledger, rpc, trace::Collector};
+use crate::{engine::mempool, grpc, rest::ledger, rpc, trace::Collector};
 
 const FILE_MAX: u64 = 64 << 10;
 
@@ -27,6 +27,8 @@ pub(crate) struct Config {
     pub(crate) mempool_bytes: usize,
     pub(crate) rpc_body_bytes: usize,
     pub(crate) rpc_websockets: usize,
+    pub(crate) grpc_message_bytes: usize,
+    pub(crate) grpc_requests: usize,
     pub(crate) blob_bytes: u64,
     pub(crate) blob_unregistered_bytes: u64,
     pub(crate) blob_unregistered_seconds: u64,
@@ -57,7 +59,7 @@ pub(crate) enum Compiler {
 
 impl Default for Config {
     fn default() -> Self {
-        let (rpc, blobs) = (rpc::Limits::default(), ledger::Limits::default());
+        let (rpc, grpc, blobs) = (rpc::Limits::default(), grpc::Limits::default(), ledger::Limits::default());
         Self {
             keep_heights: 100_000,
             keep_blocks: 0,
@@ -66,6 +68,8 @@ impl Default for Config {
             mempool_bytes: 64 << 20,
             rpc_body_bytes: rpc.body_bytes,
             rpc_websockets: rpc.websockets,
+            grpc_message_bytes: grpc.message_bytes,
+            grpc_requests: grpc.requests,
             blob_bytes: blobs.blob_bytes,
             blob_unregistered_bytes: blobs.unregistered_bytes,
             blob_unregistered_seconds: blobs.keep.as_secs(),
@@ -169,6 +173,11 @@ impl Config {
     /// Bounds of the RPC.
     pub(crate) fn rpc(&self) -> rpc::Limits {
         rpc::Limits { body_bytes: self.rpc_body_bytes, websockets: self.rpc_websockets, ..Default::default() }
+    }
+
+    /// Bounds of gRPC.
+    pub(crate) fn grpc(&self) -> grpc::Limits {
+        grpc::Limits { message_bytes: self.grpc_message_bytes, requests: self.grpc_requests, ..Default::default() }
     }
 
     /// Bounds of uploads.

@@ -13,7 +13,7 @@ use std::{
     time::Instant,
 };
 
-use aceso_app::{App, Divergence, OpenJob, Task, WantedBlob, attest::AttestError};
+use aceso_app::{App, ChainInfo, Divergence, OpenJob, Task, WantedBlob, attest::AttestError};
 use aceso_types::{BlobId, Digest, msg::Reads};
 use prometheus_client::{
     encoding::{EncodeLabelSet, EncodeLabelValue, text::encode},
@@ -201,6 +201,10 @@ impl Metrics {
 impl Application for Metrics {
     fn chain_id(&self) -> Option<String> {
         self.app.chain_id()
+    }
+
+    fn chain(&self) -> Option<ChainInfo> {
+        self.app.chain()
     }
 
     fn info(&self) -> response::Info {

@@ -1,11 +1,13 @@
-//! The REST port: blobs in and out, what wallets ask of a node, and the page.
+//! The REST port: the gateway that wallets know, blobs in and out, and the page.
 //!
+//! Everything that is declared in protobuf is answered by the [`gateway`], by JSON; `/openapi.json` lists it.
 //! `POST /aceso/blobs/v1` and `GET /ipfs/{cid}` are in [`blobs`], who may fetch what in [`access`], what blocks have read
 //! in [`transcripts`], static files in [`ui`]. The RPC is here a second time under `/rpc`, so that a page needs one origin only. What is not served is
 //! answered as grpc-gateway answers it: 501.
 
 pub(crate) mod access;
 pub(crate) mod blobs;
+mod gateway;
 pub(crate) mod ledger;
 pub(crate) mod places;
 pub(crate) mod transcripts;
@@ -28,13 +30,15 @@ use axum::{
 use serde_json::json;
 use tracing::{Instrument, field::Empty};
 
+pub(crate) use self::gateway::Room;
 use self::{ledger::Ledger, places::Places};
 use crate::{
     abci::{info::Info, query::Queries, vote::AttestKeys},
     application::Application,
     engine::pulse::Pulse,
     metrics::{self, Metrics, Traffic},
-    rpc::{COMETBFT_VERSION, Node, http},
+    rpc::http,
+    services::engine::Rpc,
     worker::chores::Pins,
 };
 
@@ -62,10 +66,12 @@ pub(crate) struct Rest {
     pub(crate) metrics: Arc<Metrics>,
     /// Blobs on their way out.
     pub(crate) downloads: Arc<Places>,
-    /// Transcripts on their way out.
     /// What this validator attests with, if it does.
     pub(crate) keys: AttestKeys,
+    /// Transcripts on their way out.
     pub(crate) tellings: Arc<Places>,
+    /// Room for questions to the gateway.
+    pub(crate) room: Room,
     /// Wakes the embedded engine: a blob that was waited for may be here.
     pub(crate) pulse: Arc<Pulse>,
     /// The chain's address prefix and coin, which pages need before they can ask anything.
@@ -92,14 +98,6 @@ impl Rest {
     }
 }
 
-/// Who serves the RPC.
-pub(crate) enum Rpc {
-    /// This process: an embedded chain.
-    Here(Arc<Node>),
-    /// CometBFT, at this URL.
-    CometBft(String),
-}
-
 /// The routes.
 pub(crate) fn router(rest: Arc<Rest>) -> Router {
     let rpc = match &rest.rpc {
@@ -110,12 +108,13 @@ pub(crate) fn router(rest: Arc<Rest>) -> Router {
         .route("/health", get(health))
         .route("/ready", get(ready))
         .route("/metrics", get(metrics))
-        .route("/cosmos/base/tendermint/v1beta1/node_info", get(node_info))
+        .route("/openapi.json", get(gateway::openapi::serve))
         .route("/aceso/node/v1", get(about))
         .route("/aceso/blobs/v1", post(blobs::put))
         .route("/ipfs/{cid}", get(blobs::get))
         .route("/aceso/transcripts/v1/{height}", get(transcripts::get))
         .route("/aceso/reads/v1/{height}", get(transcripts::reads))
+        .merge(gateway::router())
         .fallback(other)
         .with_state(rest)
         .layer(middleware::from_fn(http::cors))
@@ -204,39 +203,6 @@ async fn about(State(rest): State<Arc<Rest>>) -> Response {
             Rpc::CometBft(url) => url.as_str(),
         },
         "blob_bytes_max": rest.ledger.limits().blob_bytes.to_string(),
-    });
-    http::json(StatusCode::OK, &answer)
-}
-
-async fn node_info(State(rest): State<Arc<Rest>>) -> Response {
-    let info = match &rest.rpc {
-        Rpc::Here(node) => node.node_info(),
-        Rpc::CometBft(url) => {
-            json!({"network": rest.chain_id, "version": COMETBFT_VERSION, "other": {"rpc_address": url}})
-        }
-    };
-    let of = |name: &str| info.get(name).cloned().unwrap_or_default();
-    let answer = json!({
-        "default_node_info": {
-            "protocol_version": of("protocol_version"),
-            "default_node_id": of("id"),
-            "listen_addr": of("listen_addr"),
-            "network": of("network"),
-            "version": of("version"),
-            "channels": of("channels"),
-            "moniker": of("moniker"),
-            "other": of("other"),
-        },
-        "application_version": {
-            "name": "aceso",
-            "app_name": "aceso",
-            "version": env!("CARGO_PKG_VERSION"),
-            "git_commit": "",
-            "build_tags": "",
-            "go_version": "",
-            "build_deps": [],
-            "cosmos_sdk_version": "",
-        },
     });
     http::json(StatusCode::OK, &answer)
 }

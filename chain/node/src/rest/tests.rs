@@ -23,7 +23,7 @@ use tendermint::v0_38::abci::{request, response};
 use tokio::sync::watch;
 
 use super::{
-    Rest, access,
+    Rest, Room, access,
     ledger::{Ledger, Limits},
     places::Places,
     router,
@@ -121,7 +121,7 @@ impl Application for Registry {
     }
 }
 
-struct Server {
+pub(super) struct Server {
     registry: Arc<Registry>,
     blobs: Arc<BlobStore>,
     ledger: Arc<Ledger>,
@@ -134,20 +134,20 @@ struct Server {
     _stop: watch::Sender<bool>,
 }
 
-struct Answer {
-    status: u16,
-    headers: BTreeMap<String, String>,
-    body: Vec<u8>,
+pub(super) struct Answer {
+    pub(super) status: u16,
+    pub(super) headers: BTreeMap<String, String>,
+    pub(super) body: Vec<u8>,
 }
 
 impl Answer {
-    fn json(&self) -> Value {
+    pub(super) fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap()
     }
 }
 
 impl Server {
-    fn start(limits: Limits) -> Self {
+    pub(super) fn start(limits: Limits) -> Self {
         let home = tempfile::tempdir().unwrap();
         let rig = Rig::start(home.path(), Counter::default()).unwrap();
         let registry = Arc::new(Registry::default());
@@ -163,6 +163,7 @@ impl Server {
             queries: queries.clone(),
             public: chain.public,
             rpc_address: chain.rpc_address.clone(),
+            keep_heights: chain.keep_heights,
             limits: chain.limits,
             workers: chain.workers.clone(),
             websockets: chain.websockets.clone(),
@@ -177,7 +178,7 @@ impl Server {
             chain_id: node.origin.chain_id.to_string(),
             app: registry.clone(),
             info: node.info.clone(),
-            queries: node.queries.clone(),
+            queries: node.questions(),
             rpc: super::Rpc::Here(node),
             blobs: blobs.clone(),
             blob_readers: vec![reader().public()],
@@ -187,6 +188,7 @@ impl Server {
             downloads: Arc::new(Places::new("downloads", DOWNLOADS)),
             keys: AttestKeys::new(Vec::new),
             tellings: Rest::tellings(),
+            room: Room::default(),
             pulse: rig.pulse.clone(),
             prefix: "aceso".into(),
             denom: "uaceso".into(),
@@ -205,7 +207,7 @@ impl Server {
         Self { registry, blobs, ledger, pins, queries, address, _rig: rig, _home: home, _runtime: runtime, _stop: stop }
     }
 
-    fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+    pub(super) fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
         let mut stream = TcpStream::connect(self.address).unwrap();
         let mut head = format!("{method} {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n");
         for (name, value) in headers {
@@ -224,7 +226,7 @@ impl Server {
         Answer { status, headers, body: bytes[end + 4..].to_vec() }
     }
 
-    fn get(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
+    pub(super) fn get(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
         self.ask("GET", path, headers, b"")
     }
 
@@ -238,7 +240,7 @@ impl Server {
     }
 }
 
-fn limits() -> Limits {
+pub(super) fn limits() -> Limits {
     Limits { blob_bytes: 3 << 20, unregistered_bytes: 5 << 20, uploads: 2, ..Limits::default() }
 }
 

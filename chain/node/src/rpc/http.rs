@@ -44,15 +44,21 @@ pub(crate) async fn cors(request: HttpRequest<Body>, next: Next) -> Response {
     let mut response = if asked { StatusCode::NO_CONTENT.into_response() } else { next.run(request).await };
     let headers = response.headers_mut();
     headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
-    headers
-        .insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("etag, content-range, x-server-time"));
+    headers.insert(
+        header::ACCESS_CONTROL_EXPOSE_HEADERS,
+        HeaderValue::from_static(
+            "etag, content-range, x-server-time, x-cosmos-block-height, grpc-metadata-x-cosmos-block-height, grpc-status, \
+             grpc-message",
+        ),
+    );
     if asked {
         headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, HEAD, POST, OPTIONS"));
         headers.insert(
             header::ACCESS_CONTROL_ALLOW_HEADERS,
             HeaderValue::from_static(
                 "origin, accept, content-type, range, x-requested-with, x-server-time, x-cosmos-block-height, \
-                 x-aceso-public-key, x-aceso-signature, x-aceso-expires",
+                 grpc-metadata-x-cosmos-block-height, x-aceso-public-key, x-aceso-signature, x-aceso-expires, x-grpc-web, \
+                 x-user-agent, grpc-timeout",
             ),
         );
         headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("86400"));
@@ -107,28 +113,48 @@ async fn root(State(node): State<Arc<Node>>, body: Body) -> Response {
 }
 
 async fn read(body: Body, max: usize) -> Result<Bytes, Response> {
+    let reason = match collect(body, max).await {
+        Ok(bytes) => return Ok(bytes),
+        Err(Unread::Slow) => return Err(StatusCode::REQUEST_TIMEOUT.into_response()),
+        Err(Unread::Long) => "it is longer".to_owned(),
+        Err(Unread::Broken(reason)) => reason,
+    };
+    let text = format!("error reading request body: {reason}; a request has at most {max} bytes");
+    Err(json(StatusCode::BAD_REQUEST, &envelope(Value::Null, Err(RpcError::invalid_request(text)))))
+}
+
+/// Why a body was not read to its end.
+pub(crate) enum Unread {
+    /// It has more bytes than it may.
+    Long,
+    /// It did not come in time.
+    Slow,
+    /// The connection failed.
+    Broken(String),
+}
+
+/// The bytes of a body, at most `max`. Of one that is longer the rest is listened to for a while.
+pub(crate) async fn collect(body: Body, max: usize) -> Result<Bytes, Unread> {
     let mut pieces = body.into_data_stream();
     let mut bytes = BytesMut::new();
     let whole = async {
         while let Some(piece) = pieces.next().await {
-            let piece = piece.map_err(|e| e.to_string())?;
+            let piece = piece.map_err(|e| Unread::Broken(e.to_string()))?;
             if bytes.len() + piece.len() > max {
-                return Err("it is longer".to_owned());
+                return Err(Unread::Long);
             }
             bytes.extend_from_slice(&piece);
         }
         Ok(())
     };
-    let refused = match tokio::time::timeout(BODY_TIMEOUT, whole).await {
-        Ok(Ok(())) => return Ok(bytes.freeze()),
-        Ok(Err(e)) => {
-            let text = format!("error reading request body: {e}; a request has at most {max} bytes");
-            json(StatusCode::BAD_REQUEST, &envelope(Value::Null, Err(RpcError::invalid_request(text))))
+    match tokio::time::timeout(BODY_TIMEOUT, whole).await {
+        Ok(Ok(())) => Ok(bytes.freeze()),
+        Ok(Err(unread)) => {
+            net::linger(pieces);
+            Err(unread)
         }
-        Err(_) => return Err(StatusCode::REQUEST_TIMEOUT.into_response()),
-    };
-    net::linger(pieces);
-    Err(refused)
+        Err(_) => Err(Unread::Slow),
+    }
 }
 
 async fn uri(

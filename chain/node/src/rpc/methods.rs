@@ -6,7 +6,7 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 use tendermint::{block::Height, v0_38::abci::request};
 
-use super::{Node, RpcError, get_tx, json as shape, params::Params, query_grammar::Query};
+use super::{Node, RpcError, json as shape, params::Params, query_grammar::Query};
 use crate::engine::{
     header::{self, tx_hash},
     index::Place,
@@ -80,7 +80,8 @@ pub(crate) async fn call(node: &Arc<Node>, method: &str, params: Params) -> Answ
     tokio::time::timeout(limit, work).await.map_err(|_| slow())?
 }
 
-fn answer(node: &Arc<Node>, method: &str, params: &Params) -> Answer {
+/// Answers on this thread.
+pub(crate) fn answer(node: &Arc<Node>, method: &str, params: &Params) -> Answer {
     match method {
         "health" => Ok(json!({})),
         "status" => status(node),
@@ -425,16 +426,12 @@ async fn broadcast_tx_commit(node: &Arc<Node>, params: &Params) -> Answer {
     Ok(json!({"check_tx": check, "tx_result": member("result"), "hash": hash, "height": member("height")}))
 }
 
-fn abci_query(node: &Node, params: &Params) -> Answer {
+fn abci_query(node: &Arc<Node>, params: &Params) -> Answer {
     let path = params.text("path")?.unwrap_or_default();
     let data = params.hex("data")?.unwrap_or_default();
     let height = params.int("height")?.unwrap_or(0);
     let height = Height::try_from(height).map_err(|_| RpcError::internal("height must be non-negative"))?;
-    let answer = if path == get_tx::PATH {
-        get_tx::answer(node, &data).map_err(RpcError::internal)?
-    } else {
-        node.queries.answer(request::Query { data, path, height, prove: params.flag("prove")? })
-    };
+    let answer = node.questions().answer(request::Query { data, path, height, prove: params.flag("prove")? });
     Ok(json!({"response": shape::query(&answer)}))
 }
 

@@ -6,7 +6,6 @@
 //!
 //! Absent: peers and evidence; of the consensus state only what a chain of one validator has. Start at [`http::router`].
 
-pub(crate) mod get_tx;
 pub(crate) mod http;
 pub(crate) mod json;
 pub(crate) mod methods;
@@ -26,6 +25,7 @@ use tokio::sync::Semaphore;
 use crate::{
     abci::{info::Info, query::Queries},
     engine::{Origin, events::Hub, mempool::Mempool, store::Store},
+    services::{self, engine::Rpc},
 };
 
 /// Version that clients choose their decoder by; the formats are those of this CometBFT.
@@ -82,6 +82,8 @@ pub(crate) struct Node {
     pub(crate) public: PublicKey,
     /// Where the RPC listens, as `HOST:PORT`.
     pub(crate) rpc_address: String,
+    /// How many heights back stay readable.
+    pub(crate) keep_heights: u64,
     /// Bounds.
     pub(crate) limits: Limits,
     /// One permit per method at work.
@@ -91,6 +93,12 @@ pub(crate) struct Node {
 }
 
 impl Node {
+    /// Questions to the application and to this engine.
+    pub(crate) fn questions(self: &Arc<Self>) -> Queries {
+        let rpc = Rpc::Here(Arc::clone(self));
+        self.queries.over(services::Engine { rpc, keep_heights: self.keep_heights })
+    }
+
     /// The validator's address.
     pub(crate) fn address(&self) -> account::Id {
         account::Id::from(self.public)

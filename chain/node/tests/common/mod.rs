@@ -47,6 +47,9 @@ pub(crate) fn run(arguments: &[&str]) -> (i32, String, String) {
 pub(crate) fn dev<'a>(home: &'a Path, more: &[&'a str]) -> Vec<&'a str> {
     let mut arguments = vec!["dev", "--home", home.to_str().unwrap(), "--json", "--rpc", "127.0.0.1:0"];
     arguments.extend(["--rest", "127.0.0.1:0", "--block-time", "2"]);
+    if !more.contains(&"--grpc") {
+        arguments.extend(["--grpc", "off"]);
+    }
     arguments.extend(more);
     arguments
 }
