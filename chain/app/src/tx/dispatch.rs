@@ -4,6 +4,7 @@ use aceso_types::msg::Named;
 use cosmos_sdk_proto::{
     Any,
     cosmos::{
+        authz::v1beta1::{MsgGrantResponse, MsgRevokeResponse},
         bank::v1beta1::{MsgMultiSendResponse, MsgSendResponse},
         base::abci::v1beta1::TxMsgData,
         feegrant::v1beta1::{MsgGrantAllowanceResponse, MsgPruneAllowancesResponse, MsgRevokeAllowanceResponse},
@@ -16,7 +17,7 @@ use cosmos_sdk_proto::{
 use prost::{Message, Name};
 
 use crate::{
-    components::{bank, blobs, models, params, reads, sealed, sponsor, validators, wasm},
+    components::{authz, bank, blobs, models, params, reads, sealed, sponsor, validators, wasm},
     error::Outcome,
     event::Event,
     run::Run,
@@ -97,6 +98,15 @@ pub(crate) fn one(run: &mut Run<'_>, msg: &Msg) -> Outcome<Any> {
             sponsor::prune_msg(run, msg)?;
             sdk(&MsgPruneAllowancesResponse {})
         }
+        Msg::Authorize(msg) => {
+            authz::grant_msg(run, msg)?;
+            sdk(&MsgGrantResponse {})
+        }
+        Msg::Revoke(msg) => {
+            authz::revoke_msg(run, msg)?;
+            sdk(&MsgRevokeResponse {})
+        }
+        Msg::Exec(msg) => sdk(&authz::exec_msg(run, msg)?),
         Msg::RegisterBlob(msg) => ours(&blobs::register_msg(run, msg)?),
         Msg::RegisterModel(msg) => ours(&models::register_msg(run, msg)?),
         Msg::RegisterImage(msg) => ours(&reads::register_image(run, msg)?),

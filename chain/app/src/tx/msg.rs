@@ -14,6 +14,7 @@ use aceso_types::msg::{
 use cosmos_sdk_proto::{
     Any,
     cosmos::{
+        authz::v1beta1::{MsgExec, MsgGrant as MsgAuthorize, MsgRevoke},
         bank::v1beta1::{MsgMultiSend, MsgSend},
         feegrant::v1beta1::{MsgGrantAllowance, MsgPruneAllowances, MsgRevokeAllowance},
     },
@@ -28,7 +29,7 @@ use crate::{
     address::Address,
     code::{Code, Fault},
     coin::Coins,
-    components::sponsor::Allowance,
+    components::{authz, sponsor::Allowance},
     tx::decode::canonical,
 };
 
@@ -43,17 +44,39 @@ const CODES_MAX: usize = 50;
 /// Most outputs of one multi-send: a bound on work that gas alone would also set.
 const OUTPUTS_MAX: usize = 1_000;
 
+/// Type URLs that authorisations of their own are about.
+pub(crate) const SEND: &str = "/cosmos.bank.v1beta1.MsgSend";
+pub(crate) const STORE_CODE: &str = "/cosmwasm.wasm.v1.MsgStoreCode";
+pub(crate) const EXECUTE: &str = "/cosmwasm.wasm.v1.MsgExecuteContract";
+pub(crate) const MIGRATE: &str = "/cosmwasm.wasm.v1.MsgMigrateContract";
+/// The type URL of [`Exec`].
+const EXEC: &str = "/cosmos.authz.v1beta1.MsgExec";
+/// Whose messages only their signers send themselves: what is said there of people's images, records, keys and grants.
+const IN_PERSON: &str = "/aceso.reads.v1.";
+
+/// How deep messages may lie in each other, the outermost counted (SDK `codec/types/interface_registry.go`).
+const DEPTH_MAX: usize = 10;
+/// How many messages one may be, itself counted (SDK `codec/types/interface_registry.go`).
+const NESTED_MAX: usize = 100;
+
 macro_rules! messages {
     ($($variant:ident($message:ty) = $url:expr, $signer:expr;)*) => {
         /// A message that this chain knows.
         #[derive(Clone, Debug, PartialEq)]
         pub(crate) enum Msg {
             $($variant($message),)*
+            /// Messages that others have allowed.
+            Exec(Exec),
+        }
+
+        /// Whether there are messages of a type.
+        pub(crate) fn is_known(url: &str) -> bool {
+            url == EXEC $(|| url == $url)*
         }
 
         impl Msg {
-            /// Reads a message. Only the canonical encoding is one, so nothing in it is unknown or hidden.
-            pub(crate) fn decode(any: &Any) -> Result<Self, Fault> {
+            /// Reads a message that is not [`Exec`].
+            fn decode_plain(any: &Any) -> Result<Self, Fault> {
                 $(if any.type_url == $url {
                     return canonical::<$message>(&any.value, $url).map(Self::$variant);
                 })*
@@ -66,7 +89,7 @@ macro_rules! messages {
 
             /// Its type URL.
             pub(crate) fn url(&self) -> &'static str {
-                match self { $(Self::$variant(_) => $url,)* }
+                match self { $(Self::$variant(_) => $url,)* Self::Exec(_) => EXEC }
             }
 
             /// Who must sign it, as written.
@@ -74,21 +97,21 @@ macro_rules! messages {
                 match self { $(Self::$variant(msg) => {
                     let signer: fn(&$message) -> &str = $signer;
                     signer(msg)
-                })* }
+                })* Self::Exec(msg) => &msg.grantee }
             }
         }
     };
 }
 
 messages! {
-    Send(MsgSend) = "/cosmos.bank.v1beta1.MsgSend", |msg| &msg.from_address;
+    Send(MsgSend) = SEND, |msg| &msg.from_address;
     MultiSend(MsgMultiSend) = "/cosmos.bank.v1beta1.MsgMultiSend",
         |msg| msg.inputs.first().map_or("", |input| input.address.as_str());
-    StoreCode(MsgStoreCode) = "/cosmwasm.wasm.v1.MsgStoreCode", |msg| &msg.sender;
+    StoreCode(MsgStoreCode) = STORE_CODE, |msg| &msg.sender;
     Instantiate(MsgInstantiateContract) = "/cosmwasm.wasm.v1.MsgInstantiateContract", |msg| &msg.sender;
     Instantiate2(MsgInstantiateContract2) = "/cosmwasm.wasm.v1.MsgInstantiateContract2", |msg| &msg.sender;
-    Execute(MsgExecuteContract) = "/cosmwasm.wasm.v1.MsgExecuteContract", |msg| &msg.sender;
-    Migrate(MsgMigrateContract) = "/cosmwasm.wasm.v1.MsgMigrateContract", |msg| &msg.sender;
+    Execute(MsgExecuteContract) = EXECUTE, |msg| &msg.sender;
+    Migrate(MsgMigrateContract) = MIGRATE, |msg| &msg.sender;
     UpdateAdmin(MsgUpdateAdmin) = "/cosmwasm.wasm.v1.MsgUpdateAdmin", |msg| &msg.sender;
     ClearAdmin(MsgClearAdmin) = "/cosmwasm.wasm.v1.MsgClearAdmin", |msg| &msg.sender;
     UpdateLabel(MsgUpdateContractLabel) = "/cosmwasm.wasm.v1.MsgUpdateContractLabel", |msg| &msg.sender;
@@ -102,6 +125,8 @@ messages! {
     GrantAllowance(MsgGrantAllowance) = "/cosmos.feegrant.v1beta1.MsgGrantAllowance", |msg| &msg.granter;
     RevokeAllowance(MsgRevokeAllowance) = "/cosmos.feegrant.v1beta1.MsgRevokeAllowance", |msg| &msg.granter;
     PruneAllowances(MsgPruneAllowances) = "/cosmos.feegrant.v1beta1.MsgPruneAllowances", |msg| &msg.pruner;
+    Authorize(MsgAuthorize) = "/cosmos.authz.v1beta1.MsgGrant", |msg| &msg.granter;
+    Revoke(MsgRevoke) = "/cosmos.authz.v1beta1.MsgRevoke", |msg| &msg.granter;
     RegisterBlob(MsgRegisterBlob) = MsgRegisterBlob::TYPE_URL, |msg| &msg.owner;
     RegisterModel(MsgRegisterModel) = MsgRegisterModel::TYPE_URL, |msg| &msg.author;
     RegisterImage(MsgRegisterImage) = MsgRegisterImage::TYPE_URL, |msg| &msg.owner;
@@ -121,7 +146,38 @@ messages! {
     CancelUpgrade(MsgCancelUpgrade) = MsgCancelUpgrade::TYPE_URL, |msg| &msg.authority;
 }
 
+/// `MsgExec`, with the messages that are in it.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Exec {
+    /// Who has signed it and pays.
+    pub(crate) grantee: String,
+    pub(crate) msgs: Vec<Msg>,
+}
+
+/// Refuses to send a message in another's name, or to let others send it.
+pub(crate) fn refuse_in_person(url: &str) -> Result<(), Fault> {
+    if url.starts_with(IN_PERSON) { Err(Code::InPerson.because(url)) } else { Ok(()) }
+}
+
 impl Msg {
+    /// Reads a message. Only the canonical encoding is one, so nothing in it is unknown or hidden.
+    pub(crate) fn decode(any: &Any) -> Result<Self, Fault> {
+        let mut room = NESTED_MAX;
+        Self::decode_within(any, DEPTH_MAX, &mut room)
+    }
+
+    fn decode_within(any: &Any, depth: usize, room: &mut usize) -> Result<Self, Fault> {
+        let refuse = |words| Code::TxDecode.because(words);
+        let deeper = depth.checked_sub(1).ok_or_else(|| refuse("max depth exceeded"))?;
+        *room = room.checked_sub(1).ok_or_else(|| refuse("call limit exceeded"))?;
+        if any.type_url != EXEC {
+            return Self::decode_plain(any);
+        }
+        let MsgExec { grantee, msgs } = canonical(&any.value, EXEC)?;
+        let msgs = msgs.iter().map(|any| Self::decode_within(any, deeper, room)).collect::<Result<_, _>>()?;
+        Ok(Self::Exec(Exec { grantee, msgs }))
+    }
+
     /// The part of the type URL that names the module: `bank`, `wasm`, `reads`.
     pub(crate) fn module(&self) -> &'static str {
         self.url().split('.').nth(1).unwrap_or_default()
@@ -237,6 +293,9 @@ impl Msg {
                 Ok(())
             }
             Self::PruneAllowances(msg) => address("pruner", &msg.pruner),
+            Self::Authorize(msg) => authz::check_grant(msg, prefix),
+            Self::Revoke(msg) => authz::check_revoke(msg, prefix),
+            Self::Exec(msg) => authz::check_exec(msg, prefix),
             Self::RegisterBlob(msg) => address("owner", &msg.owner),
             Self::RegisterModel(msg) => address("author", &msg.author),
             Self::RegisterImage(msg) => {

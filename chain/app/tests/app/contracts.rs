@@ -482,7 +482,7 @@ fn messages_of_unknown_kinds_are_refused_by_name() {
     assert_eq!((number, log.contains("contract doesn't have permission")), (4, true), "{log}");
 }
 
-fn sdk_any(any: &cosmos_sdk_proto::Any) -> Value {
+pub(crate) fn sdk_any(any: &cosmos_sdk_proto::Any) -> Value {
     use base64::{Engine, engine::general_purpose::STANDARD};
     json!({ "any": { "type_url": any.type_url, "value": STANDARD.encode(&any.value) } })
 }

@@ -4,6 +4,7 @@
 #![allow(clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 mod authority;
+mod authz;
 mod blocks;
 mod coins;
 mod contracts;

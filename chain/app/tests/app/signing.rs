@@ -242,7 +242,7 @@ fn amino_json_signs_as_well() {
 }
 
 /// A transaction of one message, signed as a ledger does it: over this text of the message.
-fn by_ledger(net: &mut Net, key: &Key, msg: Any, text: &str) -> ExecTxResult {
+pub(crate) fn by_ledger(net: &mut Net, key: &Key, msg: Any, text: &str) -> ExecTxResult {
     let mut draft = net.draft(&[key], vec![msg]);
     draft.mode = SignMode::LegacyAminoJson;
     let (_, account_number, sequence) = draft.signers[0];

@@ -114,7 +114,7 @@ pub(crate) fn store_as(
     })?;
     let permission = match permission {
         Some(config) => normal(config, &chain.prefix)?,
-        None => AccessConfig { permission: AccessType::Everybody.into(), addresses: Vec::new() },
+        None => everybody(),
     };
     let id = run.count(WASM, keys::code_count())?;
     let row = CodeRow {
@@ -132,6 +132,11 @@ pub(crate) fn store_as(
     let event = report.capabilities.into_iter().fold(event, |event, name| event.with("required_capability", name));
     run.emit(event);
     Ok(MsgStoreCodeResponse { code_id: id, checksum: row.checksum })
+}
+
+/// What holds where a message names no permission.
+pub(crate) fn everybody() -> AccessConfig {
+    AccessConfig { permission: AccessType::Everybody.into(), addresses: Vec::new() }
 }
 
 /// `MsgUpdateInstantiateConfig`: who has stored a code says who may make contracts of it.
@@ -163,6 +168,18 @@ pub(crate) fn permission_name(config: &AccessConfig) -> &'static str {
     }
 }
 
+/// Whether a permission admits nobody whom the other one does not (wasmd `AccessConfig.IsSubset`).
+pub(crate) fn is_within(config: &AccessConfig, other: &AccessConfig) -> bool {
+    use AccessType::{AnyOfAddresses, Everybody, Nobody, Unspecified};
+    let kind = |config: &AccessConfig| AccessType::try_from(config.permission).unwrap_or(Unspecified);
+    match (kind(config), kind(other)) {
+        (Unspecified, _) | (_, Unspecified) => false,
+        (_, Everybody) | (Nobody, _) => true,
+        (AnyOfAddresses, AnyOfAddresses) => config.addresses.iter().all(|one| other.addresses.contains(one)),
+        (Everybody | AnyOfAddresses, _) => false,
+    }
+}
+
 /// `MsgPinCodes` and `MsgUnpinCodes`: the authority makes calls of much used code cheaper, of a few codes at a time.
 pub(crate) fn pin(run: &mut Run<'_>, authority: &str, ids: &[u64], pinned: bool) -> Outcome<()> {
     run.chain.need_authority(authority)?;
@@ -185,7 +202,7 @@ pub(crate) fn pin(run: &mut Run<'_>, authority: &str, ids: &[u64], pinned: bool)
 }
 
 /// Unpacks gzip, within the limit of unpacked wasm.
-fn unpack(run: &mut Run<'_>, bytes: &[u8]) -> Outcome<Vec<u8>> {
+pub(crate) fn unpack(run: &mut Run<'_>, bytes: &[u8]) -> Outcome<Vec<u8>> {
     let most = run.chain.params.wasm_bytes_max;
     let refuse = |what: String| Err(Code::CreateFailed.because(what).into());
     if bytes.len() as u64 > most {

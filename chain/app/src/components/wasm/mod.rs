@@ -15,8 +15,8 @@ mod respond;
 mod verbs;
 
 pub(crate) use code::{
-    CodeRow, bytes as code_bytes, get as code_row, permission_name, pin, store as store_code, store_as,
-    update_permission,
+    CodeRow, bytes as code_bytes, everybody, get as code_row, is_within, permission_name, pin, store as store_code,
+    store_as, unpack, update_permission,
 };
 pub(crate) use instance::{get as contract, history};
 pub(crate) use verbs::{
