@@ -342,6 +342,7 @@ fn strangers_bytes_in_an_exec_are_refused() {
         assert!(checked.log.contains(words), "{}", checked.log);
         // A block that holds it all the same says so too.
         let delivered = net.finalize(vec![tx.into()]).tx_results.remove(0);
+        net.app.commit().unwrap();
         assert_eq!(code(&delivered), want, "{}", delivered.log);
     };
     refused(Any { value: vec![0xff; 9], ..good.clone() }, ("sdk", 2), "tx parse error");
