@@ -134,7 +134,7 @@ fn measure(kind: Kind, programs: &Programs, wasm: &[u8], amount: Amount) -> Resu
             let token = node.token(&mut people, wasm)?;
             people.learn(|address| node.account(address))?;
             let others = people.addresses.clone();
-            let to = |random: &mut Random| Ok(others[random.below(ACCOUNTS.into()) as usize].clone());
+            let to = |random: &mut Random| Ok(others[usize::try_from(random.below(ACCOUNTS.into()))?].clone());
             people.transfers(&token, count + paced, to)?
         }
     };
