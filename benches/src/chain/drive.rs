@@ -44,8 +44,8 @@ pub(crate) struct Report {
     pub(crate) rate: f64,
     /// Milliseconds from a broadcast until the node shows the transaction in a block, in rising order.
     pub(crate) latencies: Vec<f64>,
-    /// Seconds of processor time of all processes of the node.
-    pub(crate) cpu: f64,
+    /// Seconds of processor time of each process of the node.
+    pub(crate) cpu: Vec<f64>,
 }
 
 impl Report {
@@ -64,7 +64,7 @@ pub(crate) fn load(rpc: &str, pids: &[u32], txs: &[Vec<u8>], accounts: usize, pa
     let sent: Vec<Mutex<Option<Instant>>> = txs.iter().map(|_| Mutex::default()).collect();
     let (stop, done) = (AtomicBool::new(false), AtomicUsize::new(0));
     let first = height(&mut Wire::connect(rpc)?)?;
-    let cpu = || pids.iter().map(|pid| process::cpu(&pid.to_string())).sum::<Result<f64>>();
+    let cpu = || pids.iter().map(|pid| process::cpu(&pid.to_string())).collect::<Result<Vec<f64>>>();
     let (before, begun) = (cpu()?, Instant::now());
     let next = AtomicUsize::new(0);
     let (sent, stop, done, next) = (&sent, &stop, &done, &next);
@@ -107,7 +107,8 @@ pub(crate) fn load(rpc: &str, pids: &[u32], txs: &[Vec<u8>], accounts: usize, pa
         }
         observed
     })?;
-    let (seconds, cpu) = (begun.elapsed().as_secs_f64(), cpu()? - before);
+    let seconds = begun.elapsed().as_secs_f64();
+    let cpu = cpu()?.iter().zip(before).map(|(now, before)| now - before).collect();
     check(rpc, first)?;
     latencies.sort_by(f64::total_cmp);
     Ok(Report { rate: txs.len() as f64 / seconds, latencies, cpu })

@@ -7,7 +7,7 @@ use cosmos_sdk_proto::{
     Any,
     cosmos::tx::v1beta1::TxBody,
     cosmwasm::wasm::v1::{MsgExecuteContract, MsgInstantiateContract, MsgStoreCode},
-    traits::{Message, Name},
+    traits::Name,
 };
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};

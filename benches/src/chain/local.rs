@@ -228,7 +228,7 @@ impl Local {
     fn load(&mut self, count: usize, block: usize, check: bool, people: u64) -> Result<Totals> {
         let (accounts, prefix) = (self.people.addresses.clone(), self.people.chain.prefix.clone());
         let to = |random: &mut Random| match people {
-            0 => Ok(accounts[random.below(accounts.len() as u64) as usize].clone()),
+            0 => Ok(accounts[usize::try_from(random.below(accounts.len() as u64))?].clone()),
             people => other(random.below(people), &prefix),
         };
         let txs: Vec<Bytes> = self.people.transfers(&self.token, count, to)?.into_iter().map(Bytes::from).collect();
