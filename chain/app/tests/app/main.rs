@@ -12,6 +12,7 @@ mod fixture;
 mod frames;
 mod hospital;
 mod insured;
+mod keys;
 mod manifests;
 mod observer;
 mod queries;
