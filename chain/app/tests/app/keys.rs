@@ -184,8 +184,8 @@ fn keys_of_every_kind_sign() {
         assert_eq!(net.account(from).unwrap().pub_key, Some(pen.public()));
     }
     assert_eq!(net.balance(&nobody().address()), 30);
-    // 410 less for the signature, and a byte less of key and a few of its name, which are written once.
-    expect_test::expect!["[]"].assert_eq(&format!("{gas:?}"));
+    // The first makes nobody's account too; an address of secp256r1 is longer wherever it stands.
+    expect_test::expect!["[55360, 46527, 50936]"].assert_eq(&format!("{gas:?}"));
 }
 
 #[test]
@@ -290,7 +290,8 @@ fn every_key_of_several_counts_as_a_signature() {
     // It is not bob's; a simulation does not ask whose it is, but how many there are.
     assert_eq!(code(&net.deliver(paper.with(vec![vec![0; 64]]))), ("sdk", 8));
     let simulated = simulate(&net, paper.with(vec![vec![]]));
-    assert_eq!(simulated.unwrap_err(), "signatures: 8, limit: 7: maximum number of signatures exceeded");
+    let words = "signatures: 8, limit: 7: maximum number of signatures exceeded";
+    assert!(simulated.unwrap_err().contains(words));
 }
 
 #[test]
@@ -308,6 +309,7 @@ fn a_key_that_cannot_be_is_no_panic() {
     }
 }
 
+#[allow(deprecated, reason = "the field is left empty")]
 fn simulate(net: &Net, tx_bytes: Vec<u8>) -> Result<u64, String> {
     let request = SimulateRequest { tx: None, tx_bytes };
     let answer = net.raw_query("/cosmos.tx.v1beta1.Service/Simulate", request.encode_to_vec());
@@ -344,8 +346,14 @@ fn a_simulation_needs_neither_keys_nor_signatures() {
     let used = net.deliver(paper.with(vec![joined(signed)])).gas_used;
     // Where the key was there to be seen, the simulation has found enough.
     for gas in &before[2..5] {
-        assert!(i64::try_from(*gas).unwrap() >= used - 1_000, "{before:?} {used}");
+        assert!(i64::try_from(*gas).unwrap() >= used, "{before:?} {used}");
     }
+    // Once it is known, no shape of it finds less.
+    let paper = Paper::new(&net, &from, Some(group.public()), Some(two()));
+    let signed = [0, 2].map(|at| group.0[at].sign(&paper.amino())).to_vec();
     let after = simulated(&net);
-    assert_eq!(after.len(), 7);
+    let used = net.deliver(paper.with(vec![joined(signed)])).gas_used;
+    for gas in &after[2..5] {
+        assert!(i64::try_from(*gas).unwrap() >= used, "{after:?} {used}");
+    }
 }
