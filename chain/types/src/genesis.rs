@@ -4,7 +4,7 @@ use alloc::{string::String, vec::Vec};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{exported::State, sealed::RESULT_BYTES_MAX};
+use crate::{exported::State, sealed::RESULT_BYTES_MAX, vesting::VestingAccount};
 
 /// Why an `app_state` cannot start a chain.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -33,6 +33,9 @@ pub struct Genesis {
     pub denom: String,
     /// Who owns what from the start.
     pub balances: Vec<Balance>,
+    /// Which of them cannot spend all of it yet, in the Cosmos SDK's JSON.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub vesting: Vec<VestingAccount>,
     /// The validators' attestation keys; consensus keys and powers stand in CometBFT's own part.
     pub attesters: Vec<Attester>,
     /// The account or contract that may change parameters and validators; empty for nobody.
@@ -47,7 +50,7 @@ pub struct Genesis {
     /// a receipt's verifier finds it beside the validators it trusts; it must be the one that the state is built with.
     pub proof_spec: serde_json::Value,
     /// The state of a chain that ran before, with which this one goes on: accounts, contracts and all else are in it.
-    /// There are no `balances` and no `contracts` then, and `attesters` only if other validators take over.
+    /// There are no `balances`, no `vesting` and no `contracts` then, and `attesters` only if other validators take over.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state: Option<State>,
 }
@@ -283,8 +286,8 @@ impl Genesis {
         }
         if let Some(state) = &self.state {
             state.check().or_else(|reason| refuse("state.components", reason))?;
-            if !self.balances.is_empty() || !self.contracts.is_empty() {
-                return refuse("state", "beside a state there can be no balances and no contracts".into());
+            if !self.balances.is_empty() || !self.vesting.is_empty() || !self.contracts.is_empty() {
+                return refuse("state", "beside a state there can be no balances, vesting or contracts".into());
             }
         }
         self.params.check().or_else(|reason| refuse("params", reason))
@@ -311,6 +314,7 @@ mod tests {
                 address: "aceso1x".into(),
                 coins: vec![Coin { denom: "uaceso".into(), amount: "5".into() }],
             }],
+            vesting: vec![],
             attesters: vec![Attester {
                 consensus_key: vec![1; 32],
                 bls_key: vec![2; 48],

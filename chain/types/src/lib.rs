@@ -29,6 +29,7 @@ pub mod sealed;
 pub mod signers;
 pub mod tensor;
 pub mod transcript;
+pub mod vesting;
 
 mod base64_bytes;
 

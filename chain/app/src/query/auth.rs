@@ -7,7 +7,7 @@ use cosmos_sdk_proto::{
 use prost::{Message, Name};
 
 use crate::{
-    components::accounts,
+    components::{accounts, vesting},
     query::{Answered, Asked, decode, encode, status::Status, unknown},
 };
 
@@ -22,7 +22,10 @@ pub(super) fn answer(asked: &Asked<'_>, method: &str, data: &[u8]) -> Answered {
             let Some(account) = accounts::get(&mut asked.view(), &address)? else {
                 return Err(Status::NotFound(format!("account {address} not found")));
             };
-            let account = Any { type_url: BaseAccount::type_url(), value: account.encode_to_vec() };
+            let account = match vesting::get(&mut asked.view(), address.as_str())? {
+                Some(vesting) => vesting.shown(account),
+                None => Any { type_url: BaseAccount::type_url(), value: account.encode_to_vec() },
+            };
             encode(&QueryAccountResponse { account: Some(account) })
         }
         other => Err(unknown(&format!("/cosmos.auth.v1beta1.Query/{other}"))),

@@ -35,6 +35,7 @@ mod sponsor;
 mod sync;
 mod validators;
 mod verifier;
+mod vesting;
 mod ward;
 mod wasm_messages;
 mod work;
