@@ -4,7 +4,12 @@ use alloc::{string::String, vec::Vec};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{exported::State, sealed::RESULT_BYTES_MAX, vesting::VestingAccount};
+use crate::{
+    access::{Access, Permission},
+    exported::State,
+    sealed::RESULT_BYTES_MAX,
+    vesting::VestingAccount,
+};
 
 /// Why an `app_state` cannot start a chain.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -157,8 +162,11 @@ pub struct Params {
     pub memo_bytes_max: u64,
     /// Most signatures of one transaction.
     pub signatures_max: u64,
-    /// Whether anybody may upload contract code; else only the authority.
-    pub upload_everybody: bool,
+    /// Who may upload contract code beside the authority. Read by its former name `upload_everybody` too.
+    #[serde(alias = "upload_everybody")]
+    pub code_upload_access: Access,
+    /// Who may make contracts of code whose uploader does not say; the widest that uploaders may say.
+    pub instantiate_default_permission: Permission,
     /// Fewest validators that the authority may leave.
     pub validators_min: u64,
     /// Most of all power that one validator may have, in hundredths of a percent; 10000 for no bound.
@@ -200,7 +208,8 @@ impl Default for Params {
             sealed_wrong_power_cut_bps: 0,
             memo_bytes_max: 256,
             signatures_max: 7,
-            upload_everybody: true,
+            code_upload_access: Access::default(),
+            instantiate_default_permission: Permission::Everybody,
             validators_min: 1,
             power_share_max_bps: WHOLE_BPS,
             misbehavior_power_cut_bps: 0,

@@ -12,6 +12,7 @@
 
 extern crate alloc;
 
+pub mod access;
 pub mod blob;
 pub mod cbor_bytes;
 pub mod exported;
