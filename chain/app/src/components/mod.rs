@@ -14,6 +14,7 @@ pub(crate) mod reads;
 pub(crate) mod sealed;
 pub(crate) mod sponsor;
 pub(crate) mod validators;
+pub(crate) mod vesting;
 pub(crate) mod wasm;
 
 /// Accounts: keys and sequences.

@@ -162,6 +162,17 @@ fn message(msg: &Msg) -> Result<Value, Fault> {
             "wasm/MsgSudoContract",
             Fields::new().text("authority", &m.authority).text("contract", &m.contract).inline("msg", &m.msg)?,
         ),
+        Msg::UpdateWasmParams(m) => {
+            let params = m.params.clone().unwrap_or_default();
+            let default = AccessConfig { permission: params.instantiate_default_permission, addresses: Vec::new() };
+            let params = json!({
+                "code_upload_access": permission(&params.code_upload_access.unwrap_or_default()),
+                "instantiate_default_permission": permission_name(&default),
+            });
+            ("wasm/MsgUpdateParams", Fields::new().text("authority", &m.authority).value("params", params))
+        }
+        Msg::AddUploaders(m) => ("wasm/MsgAddCodeUploadParamsAddresses", uploaders(&m.authority, &m.addresses)),
+        Msg::RemoveUploaders(m) => ("wasm/MsgRemoveCodeUploadParamsAddresses", uploaders(&m.authority, &m.addresses)),
         Msg::GrantAllowance(m) => (
             "cosmos-sdk/MsgGrantAllowance",
             Fields::new()
@@ -307,6 +318,10 @@ fn origin(signed: &SignedOrigin) -> Value {
 fn pins(authority: &str, codes: &[u64]) -> Fields {
     let codes: Vec<Value> = codes.iter().map(|code| code.to_string().into()).collect();
     Fields::new().text("authority", authority).value("code_ids", codes.into())
+}
+
+fn uploaders(authority: &str, addresses: &[String]) -> Fields {
+    Fields::new().text("authority", authority).value("addresses", addresses.into())
 }
 
 fn permission(config: &AccessConfig) -> Value {

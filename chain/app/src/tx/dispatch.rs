@@ -10,7 +10,7 @@ use cosmos_sdk_proto::{
         feegrant::v1beta1::{MsgGrantAllowanceResponse, MsgPruneAllowancesResponse, MsgRevokeAllowanceResponse},
     },
     cosmwasm::wasm::v1::{
-        MsgClearAdminResponse, MsgPinCodesResponse, MsgUnpinCodesResponse, MsgUpdateAdminResponse,
+        self as pb, MsgClearAdminResponse, MsgPinCodesResponse, MsgUnpinCodesResponse, MsgUpdateAdminResponse,
         MsgUpdateContractLabelResponse, MsgUpdateInstantiateConfigResponse,
     },
 };
@@ -86,6 +86,18 @@ pub(crate) fn one(run: &mut Run<'_>, msg: &Msg) -> Outcome<Any> {
         Msg::StoreAndInstantiate(msg) => sdk(&wasm::store_and_instantiate_msg(run, msg)?),
         Msg::StoreAndMigrate(msg) => sdk(&wasm::store_and_migrate_msg(run, msg)?),
         Msg::Sudo(msg) => sdk(&wasm::sudo_msg(run, msg)?),
+        Msg::UpdateWasmParams(msg) => {
+            wasm::access::update_params(run, msg)?;
+            sdk(&pb::MsgUpdateParamsResponse {})
+        }
+        Msg::AddUploaders(msg) => {
+            wasm::access::add_uploaders(run, &msg.authority, &msg.addresses)?;
+            sdk(&pb::MsgAddCodeUploadParamsAddressesResponse {})
+        }
+        Msg::RemoveUploaders(msg) => {
+            wasm::access::remove_uploaders(run, &msg.authority, &msg.addresses)?;
+            sdk(&pb::MsgRemoveCodeUploadParamsAddressesResponse {})
+        }
         Msg::GrantAllowance(msg) => {
             sponsor::grant_msg(run, msg)?;
             sdk(&MsgGrantAllowanceResponse {})

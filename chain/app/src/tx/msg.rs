@@ -5,6 +5,7 @@
 
 mod sealed;
 
+use aceso_types::access::ADDRESSES_MAX;
 use aceso_types::guest::Callback;
 use aceso_types::msg::{
     MsgAttest, MsgBreakGlass, MsgCancelUpgrade, MsgDispute, MsgGrant, MsgRegisterAttester, MsgRegisterBlob,
@@ -19,9 +20,10 @@ use cosmos_sdk_proto::{
         feegrant::v1beta1::{MsgGrantAllowance, MsgPruneAllowances, MsgRevokeAllowance},
     },
     cosmwasm::wasm::v1::{
-        AccessConfig, AccessType, MsgClearAdmin, MsgExecuteContract, MsgInstantiateContract, MsgInstantiateContract2,
-        MsgMigrateContract, MsgPinCodes, MsgStoreAndInstantiateContract, MsgStoreAndMigrateContract, MsgStoreCode,
-        MsgSudoContract, MsgUnpinCodes, MsgUpdateAdmin, MsgUpdateContractLabel, MsgUpdateInstantiateConfig,
+        self as pb, AccessConfig, AccessType, MsgClearAdmin, MsgExecuteContract, MsgInstantiateContract,
+        MsgInstantiateContract2, MsgMigrateContract, MsgPinCodes, MsgStoreAndInstantiateContract,
+        MsgStoreAndMigrateContract, MsgStoreCode, MsgSudoContract, MsgUnpinCodes, MsgUpdateAdmin,
+        MsgUpdateContractLabel, MsgUpdateInstantiateConfig,
     },
 };
 
@@ -37,8 +39,6 @@ use crate::{
 const LABEL_MAX: usize = 128;
 /// Longest salt (wasmd `x/wasm/types/validation.go`).
 const SALT_MAX: usize = 64;
-/// Most addresses in a permission (wasmd `x/wasm/types/validation.go`).
-const ADDRESSES_MAX: usize = 50;
 /// Most codes in one message (wasmd `x/wasm/types/tx.go`).
 const CODES_MAX: usize = 50;
 /// Most outputs of one multi-send: a bound on work that gas alone would also set.
@@ -120,6 +120,11 @@ messages! {
         |msg| &msg.authority;
     StoreAndMigrate(MsgStoreAndMigrateContract) = "/cosmwasm.wasm.v1.MsgStoreAndMigrateContract", |msg| &msg.authority;
     Sudo(MsgSudoContract) = "/cosmwasm.wasm.v1.MsgSudoContract", |msg| &msg.authority;
+    UpdateWasmParams(pb::MsgUpdateParams) = "/cosmwasm.wasm.v1.MsgUpdateParams", |msg| &msg.authority;
+    AddUploaders(pb::MsgAddCodeUploadParamsAddresses) = "/cosmwasm.wasm.v1.MsgAddCodeUploadParamsAddresses",
+        |msg| &msg.authority;
+    RemoveUploaders(pb::MsgRemoveCodeUploadParamsAddresses) = "/cosmwasm.wasm.v1.MsgRemoveCodeUploadParamsAddresses",
+        |msg| &msg.authority;
     PinCodes(MsgPinCodes) = "/cosmwasm.wasm.v1.MsgPinCodes", |msg| &msg.authority;
     UnpinCodes(MsgUnpinCodes) = "/cosmwasm.wasm.v1.MsgUnpinCodes", |msg| &msg.authority;
     GrantAllowance(MsgGrantAllowance) = "/cosmos.feegrant.v1beta1.MsgGrantAllowance", |msg| &msg.granter;
@@ -276,6 +281,15 @@ impl Msg {
                 }
                 Ok(())
             }
+            Self::UpdateWasmParams(msg) => {
+                address("authority", &msg.authority)?;
+                wasm_params(&msg.params.clone().unwrap_or_default(), prefix)
+            }
+            Self::AddUploaders(pb::MsgAddCodeUploadParamsAddresses { authority, addresses })
+            | Self::RemoveUploaders(pb::MsgRemoveCodeUploadParamsAddresses { authority, addresses }) => {
+                address("authority", authority)?;
+                uploaders(addresses, prefix)
+            }
             Self::GrantAllowance(msg) => {
                 address("granter", &msg.granter)?;
                 address("grantee", &msg.grantee)?;
@@ -396,6 +410,50 @@ pub(crate) fn access(config: &AccessConfig, prefix: &str) -> Result<(), Fault> {
         }
     }
     Ok(())
+}
+
+/// Checks wasm's parameters (wasmd `Params.ValidateBasic`).
+fn wasm_params(params: &pb::Params, prefix: &str) -> Result<(), Fault> {
+    let kind = |number: i32| match AccessType::try_from(number) {
+        Ok(AccessType::Unspecified) => Err(Code::Empty.because("type")),
+        Ok(kind) => Ok(kind),
+        Err(_) => Err(Code::Invalid.because(format_args!("unknown type: {number}"))),
+    };
+    kind(params.instantiate_default_permission).map_err(|fault| fault.within("instantiate default permission"))?;
+    let upload = params.code_upload_access.clone().unwrap_or_default();
+    let checked = match kind(upload.permission) {
+        Ok(AccessType::AnyOfAddresses) => {
+            uploaders(&upload.addresses, prefix).map_err(|fault| fault.within("addresses"))
+        }
+        Ok(_) if !upload.addresses.is_empty() => Err(Code::Invalid.because("addresses are not allowed for this type")),
+        checked => checked.map(|_| ()),
+    };
+    checked.map_err(|fault| fault.within("upload access"))
+}
+
+/// Checks a list of accounts (wasmd `validateBech32Addresses`).
+fn uploaders(addresses: &[String], prefix: &str) -> Result<(), Fault> {
+    if addresses.is_empty() {
+        return Err(Code::Empty.because("addresses"));
+    }
+    if addresses.len() > ADDRESSES_MAX {
+        let words = format_args!("total number of addresses is greater than {ADDRESSES_MAX}");
+        return Err(Code::InvalidRequest.because(words));
+    }
+    let mut seen = std::collections::BTreeSet::new();
+    for text in addresses {
+        let one = Address::parse(text, prefix);
+        let one = one.map_err(|fault| fault.within(format_args!("address: {}", shown(text))))?;
+        if !seen.insert(one) {
+            return Err(Code::Duplicate.because("duplicate addresses"));
+        }
+    }
+    Ok(())
+}
+
+/// A text of a client's as far as a log repeats it.
+fn shown(text: &str) -> String {
+    text.chars().take(128).collect()
 }
 
 fn instantiate(code: u64, name: &str, msg: &[u8], admin: &str, prefix: &str) -> Result<(), Fault> {

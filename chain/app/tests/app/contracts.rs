@@ -2,6 +2,7 @@
 
 use std::io::Write;
 
+use aceso_types::access::{Access, Permission};
 use cosmos_sdk_proto::cosmos::tx::v1beta1::SimulateRequest;
 use cosmos_sdk_proto::cosmwasm::wasm::v1::{
     AccessConfig, AccessType, MsgClearAdmin, MsgExecuteContract, MsgExecuteContractResponse, MsgInstantiateContract,
@@ -118,7 +119,7 @@ fn code_that_is_none_is_refused() {
 #[test]
 fn only_those_who_may_upload_and_instantiate() {
     let mut net = Net::with(|genesis| {
-        genesis.params.upload_everybody = false;
+        genesis.params.code_upload_access = Access::plain(Permission::Nobody);
         genesis.authority = alice().address();
     });
     let msg = |sender: &Key, permission: AccessType, addresses: Vec<String>| {

@@ -11,7 +11,10 @@ use flate2::read::GzDecoder;
 use crate::{
     address::Address,
     code::{Code, Fault},
-    components::{WASM, wasm::keys},
+    components::{
+        WASM,
+        wasm::{access, keys},
+    },
     error::{AppError, Outcome},
     event::Event,
     gas,
@@ -89,7 +92,12 @@ pub(super) fn upload(
     bytes: &[u8],
     permission: Option<AccessConfig>,
 ) -> Outcome<MsgStoreCodeResponse> {
-    if !run.chain.params.upload_everybody && run.chain.authority != creator.as_str() {
+    let params = &run.chain.params;
+    let widest = access::default_of(params, creator);
+    let wanted = permission.clone().map(|config| normal(config, &run.chain.prefix)).transpose()?;
+    let allowed = params.code_upload_access.admits(creator.as_str())
+        && wanted.as_ref().is_none_or(|wanted| access::is_within(wanted, &widest));
+    if !allowed && run.chain.authority != creator.as_str() {
         return Err(Code::Unauthorized.because("can not create code").into());
     }
     store_as(run, creator, bytes, permission)
@@ -114,7 +122,7 @@ pub(crate) fn store_as(
     })?;
     let permission = match permission {
         Some(config) => normal(config, &chain.prefix)?,
-        None => everybody(),
+        None => access::default_of(&chain.params, creator),
     };
     let id = run.count(WASM, keys::code_count())?;
     let row = CodeRow {
@@ -134,7 +142,7 @@ pub(crate) fn store_as(
     Ok(MsgStoreCodeResponse { code_id: id, checksum: row.checksum })
 }
 
-/// What holds where a message names no permission.
+/// The widest permission: what a message may mean that names none.
 pub(crate) fn everybody() -> AccessConfig {
     AccessConfig { permission: AccessType::Everybody.into(), addresses: Vec::new() }
 }
@@ -143,10 +151,12 @@ pub(crate) fn everybody() -> AccessConfig {
 pub(crate) fn update_permission(run: &mut Run<'_>, msg: &MsgUpdateInstantiateConfig) -> Outcome<()> {
     let chain = run.chain.clone();
     let (sender, row) = (chain.address(&msg.sender)?, need(run, msg.code_id)?);
-    if row.creator != sender.as_str() {
+    let config = normal(msg.new_instantiate_permission.clone().unwrap_or_default(), &chain.prefix)?;
+    let allowed =
+        row.creator == sender.as_str() && access::is_kind_within(&config, &access::default_of(&chain.params, &sender));
+    if !allowed && chain.authority != sender.as_str() {
         return Err(Code::Unauthorized.because("can not modify code access config").into());
     }
-    let config = normal(msg.new_instantiate_permission.clone().unwrap_or_default(), &chain.prefix)?;
     let mut event = Event::new("update_code_access_config")
         .with("code_permission", permission_name(&config))
         .with("code_id", msg.code_id.to_string());

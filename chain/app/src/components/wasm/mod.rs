@@ -1,9 +1,10 @@
 //! Contracts: code, instances, calls, the messages they send and the questions they ask.
 //!
 //! Everything that a client or a contract can see follows wasmd (`x/wasm/keeper`): ids, addresses, permissions, events,
-//! codes, submessages and replies. Code is stored once by checksum ([`code`]), instances have a row and a history
+//! codes, submessages and replies. Code is stored once by checksum ([`code`]), who may store and use it is told by [`access`]; instances have a row and a history
 //! ([`instance`]), entry points are called through [`call`], and what a contract answers is carried out by [`respond`].
 
+pub(crate) mod access;
 mod ask;
 mod backend;
 mod call;
