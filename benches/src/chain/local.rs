@@ -344,6 +344,7 @@ fn genesis(people: &People) -> Result<request::InitChain> {
             .iter()
             .map(|address| Balance { address: address.clone(), coins: coins.clone() })
             .collect(),
+        vesting: vec![],
         attesters: vec![Attester {
             consensus_key: consensus.to_vec(),
             bls_key: attest.public().to_vec(),
