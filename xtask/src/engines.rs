@@ -69,7 +69,8 @@ pub(crate) fn check_contracts() -> Result<ExitCode> {
 
 /// Whether a module's import section names this module: names stand there with their length before them.
 fn imports(wasm: &[u8], module: &str) -> bool {
-    let named: Vec<u8> = [module.len() as u8].into_iter().chain(module.bytes()).collect();
+    let length = u8::try_from(module.len()).unwrap_or(u8::MAX);
+    let named: Vec<u8> = std::iter::once(length).chain(module.bytes()).collect();
     wasm.windows(named.len()).any(|window| window == named)
 }
 
