@@ -68,6 +68,9 @@ struct Measured {
     paced_late: f64,
 }
 
+/// One number of what was measured.
+type Field = fn(&Measured) -> f64;
+
 /// Medians of what validators come to, in interleaved rounds.
 fn validators(programs: &Programs, wasm: &[u8], quick: bool, emit: &mut impl FnMut(Value)) -> Result<()> {
     let (rounds, amount) = match quick {
@@ -91,7 +94,7 @@ fn validators(programs: &Programs, wasm: &[u8], quick: bool, emit: &mut impl FnM
     let engine = of(Kind::Aceso, |one| one.engine).context("nothing was measured")?;
     emit(row("CometBFT's part of node CPU per cw20 transfer", engine, "us", None));
     let uploads = format!("memory after these and {} uploads, application and CometBFT", amount.uploads);
-    let fields: [(&str, &str, fn(&Measured) -> f64); 6] = [
+    let fields: [(&str, &str, Field); 6] = [
         ("sustained cw20 transfers", "tx/s", |one| one.rate),
         ("node CPU per cw20 transfer, application and CometBFT", "us", |one| one.cpu),
         ("disk per transfer, application", "bytes", |one| one.bytes),
@@ -103,7 +106,7 @@ fn validators(programs: &Programs, wasm: &[u8], quick: bool, emit: &mut impl FnM
         let ours = of(Kind::Aceso, field).context("nothing was measured")?;
         emit(row(case, ours, unit, of(Kind::Wasmd, field).map(|peer| (peer, "wasmd 0.61.14"))));
     }
-    let ceilings: [(&str, &str, fn(&Measured) -> f64); 2] = [
+    let ceilings: [(&str, &str, Field); 2] = [
         ("sustained, beside CometBFT's kvstore", "tx/s", |one| one.rate),
         ("node CPU, beside CometBFT's kvstore", "us", |one| one.cpu),
     ];

@@ -192,7 +192,7 @@ fn keys_of_every_kind_sign() {
 fn two_of_three_sign_each_in_its_own_mode() {
     let group = Group::new();
     let from = group.address();
-    let mut net = net_with(&[from.clone()]);
+    let mut net = net_with(std::slice::from_ref(&from));
     let (amino, direct) = (single(SignMode::LegacyAminoJson), single(SignMode::Direct));
     for (bits, modes, members) in [(0b1010_0000, [&amino, &amino], [0, 2]), (0b0110_0000, [&direct, &amino], [1, 2])] {
         let info = several(3, bits, modes.map(Clone::clone).into());
@@ -323,7 +323,7 @@ fn simulate(net: &Net, tx_bytes: Vec<u8>) -> Result<u64, String> {
 fn a_simulation_needs_neither_keys_nor_signatures() {
     let group = Group::new();
     let from = group.address();
-    let mut net = net_with(&[from.clone()]);
+    let mut net = net_with(std::slice::from_ref(&from));
     let two = || several(3, 0b1010_0000, vec![single(SignMode::LegacyAminoJson); 2]);
     let member = sdk(&secp256k1::PubKey { key: group.0[0].public() });
     let shapes = |net: &Net| {
