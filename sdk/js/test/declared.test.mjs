@@ -107,6 +107,11 @@ test("each query asks and hears what is declared", () => {
     const question = filled(declared.ask);
     // Some questions share a table, in which a field has a name of its own.
     assert.deepEqual(ask.encode(ask.decode(question.bytes)).finish(), question.bytes, path);
+    // A root is kept as it comes: its digest is over its bytes.
+    if (answer === undefined) {
+      assert.equal(path, sealedQueries.root.path);
+      continue;
+    }
     const { bytes, value } = filled(declared.answer);
     // So do lists, whose rows are called entries in the journal.
     if (path === queries.journal.path) value.rows = value.entries;
