@@ -1,5 +1,5 @@
 //! Records in the names of accounts of their own, over an embedded chain: two of one patient have no account in common, a sponsor
-//! pays, and what comes when nobody does. Each refusal leaves everything as it was.
+//! pays, and what comes when nobody does; and accounts that act for others. Each refusal leaves everything as it was.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 #![allow(clippy::disallowed_methods, reason = "tests wait and look at the clock")]
@@ -163,4 +163,43 @@ fn a_record_is_sealed_anew_for_another_account_and_a_guard_hears_its_owner() {
         all.iter().all(|tx| !(both(tx, &before) && both(tx, &next))),
         "nothing ties the new account to the old one"
     );
+}
+
+#[test]
+fn one_account_acts_for_another_within_what_it_was_let() {
+    let ward = Ward::open();
+    let [physician, friend, sister] = ["physician", "friend", "sister"].map(|who| ward.address(who));
+    let listed = |who: &str| ward.ok("friend", &["authz", "list", who])["grants"].as_array().unwrap().clone();
+    assert_eq!(listed(&physician), Vec::<Value>::new());
+    let send = ["authz", "grant", "send", &friend, "100uaceso", "--to", &sister, "--days", "1"];
+    ward.ok("physician", &send);
+    let held = listed(&friend);
+    assert_eq!((held.len(), text(&held[0]["url"])), (1, "/cosmos.bank.v1beta1.MsgSend".into()));
+    assert_eq!((text(&held[0]["granter"]), held[0]["expires"].is_number()), (physician.clone(), true));
+    ward.ok("friend", &["authz", "exec", "send", &physician, &sister, "60uaceso"]);
+    let more = ward.refused("friend", &["authz", "exec", "send", &physician, &sister, "60uaceso"]);
+    assert!(more.contains("requested amount is more than spend limit"), "{more}");
+    let other = ward.refused("friend", &["authz", "exec", "send", &physician, &friend, "1uaceso"]);
+    assert!(other.contains("cannot send to"), "{other}");
+    ward.ok("physician", &["authz", "revoke", &friend, "/cosmos.bank.v1beta1.MsgSend"]);
+    assert_eq!(listed(&physician), Vec::<Value>::new());
+
+    let wasm = ward.text("token.wasm");
+    fs::write(&wasm, contract("token")).unwrap();
+    let code = text(&ward.ok("sister", &["tx", "store", &wasm])["code_id"]);
+    let balances = json!([{"address": physician, "amount": "9"}]);
+    let made = json!({"name": "test", "initial_balances": balances}).to_string();
+    let token = text(&ward.ok("sister", &["tx", "instantiate", &code, &made, "--label", "token"])["contract"]);
+    let (endless, _, _) = ward.run("physician", &["authz", "grant", "execute", &friend, &token]);
+    assert_eq!(endless, 2, "without a limit there is no such grant");
+    ward.ok("physician", &["authz", "grant", "execute", &friend, &token, "--calls", "1", "--key", "transfer"]);
+    let transfer = json!({"transfer": {"recipient": friend, "amount": "4"}}).to_string();
+    let burn = json!({"burn": {"amount": "4"}}).to_string();
+    let act = |msg: &str| ["authz", "exec", "execute", &physician, &token, msg].map(str::to_owned);
+    let refused = |msg: &str| ward.refused("friend", &act(msg).each_ref().map(String::as_str));
+    assert!(refused(&burn).contains("unauthorized"));
+    ward.ok("friend", &act(&transfer).each_ref().map(String::as_str));
+    assert!(refused(&transfer).contains("authorization not found"));
+    let records = ward.refused("physician", &["authz", "grant", "any", &friend, "/aceso.reads.v1.MsgRequestRead"]);
+    assert!(records.contains("nobody else may send it"), "{records}");
 }
