@@ -8,6 +8,7 @@
 #![allow(clippy::disallowed_methods, reason = "a bench reads the clock")]
 
 mod accuracy;
+mod chain;
 mod engine;
 mod first;
 mod grants;
@@ -25,8 +26,12 @@ use std::{path::PathBuf, process::ExitCode};
 use anyhow::{Result, bail};
 use serde_json::{Value, json};
 
-const NAMES: [(&str, &str); 12] = [
+const NAMES: [(&str, &str); 13] = [
     ("first", "calls, reads, transactions, blobs, builds"),
+    (
+        "chain",
+        "blocks of token transfers, beside wasmd: each ABCI call, bytes kept, a large state, whole nodes under load",
+    ),
     ("accuracy", "the bundled models on their test splits; --record draws the cards' pictures anew"),
     ("grants", "proofs about keys, as the chain checks them"),
     ("host", "functions that contracts call, beside their prices in gas"),
@@ -66,6 +71,7 @@ fn run() -> Result<()> {
     use lexopt::prelude::*;
     let (mut name, mut json, mut quick, mut record) = (None, false, false, false);
     let (mut data, mut python, mut tract, mut boxo) = (None, None, None, None);
+    let (mut cw20, mut cometbft, mut wasmd) = (None, None, None);
     let mut parser = lexopt::Parser::from_env();
     while let Some(argument) = parser.next()? {
         match argument {
@@ -73,6 +79,9 @@ fn run() -> Result<()> {
             Long("json") => json = true,
             Long("quick") => quick = true,
             Long("record") => record = true,
+            Long("cometbft") => cometbft = Some(PathBuf::from(parser.value()?)),
+            Long("wasmd") => wasmd = Some(PathBuf::from(parser.value()?)),
+            Long("cw20") => cw20 = Some(PathBuf::from(parser.value()?)),
             Long("data") => data = Some(PathBuf::from(parser.value()?)),
             Long("boxo") => boxo = Some(PathBuf::from(parser.value()?)),
             Long("python") => python = Some(PathBuf::from(parser.value()?)),
@@ -83,6 +92,7 @@ fn run() -> Result<()> {
     let emit = |row: serde_json::Value| println!("{}", if json { row.to_string() } else { line(&row) });
     match name.as_deref() {
         Some("first") => first::run(quick, emit),
+        Some("chain") => chain::run(&chain::Settings { quick, cw20, cometbft, wasmd }, emit),
         Some("accuracy") => accuracy::run(&aceso_test_support::repository(), data, record, emit),
         Some("grants") => grants::run(quick, emit),
         Some("host") => host::run(&aceso_test_support::repository(), quick, emit),

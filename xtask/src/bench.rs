@@ -39,6 +39,17 @@ pub(crate) fn run(arguments: Vec<String>) -> Result<ExitCode> {
             Err(why) => say(&format!("without boxo, whose stated time stands in its place: {why:#}")),
         }
     }
+    if name == "chain" {
+        command.arg("--cometbft").arg(tools::cometbft()?);
+        for (flag, peer) in [("--cw20", engines::cw20()), ("--wasmd", tools::wasmd())] {
+            match peer {
+                Ok(path) => {
+                    command.arg(flag).arg(path);
+                }
+                Err(why) => say(&format!("without {}: {why:#}", flag.trim_start_matches("--"))),
+            }
+        }
+    }
     command.env("ACESO_CONTRACTS", contracts).env("ACESO_NODE", binaries.join("aceso"));
     command.current_dir(root());
     let status = command.status().context("cannot start the bench")?;

@@ -37,6 +37,8 @@ cargo xtask <task>
                               one JSON object a line; `bench list` names them
   diff-vm [--sequences N] [--seed N]
                               random calls on our contract engine and on cosmwasm-vm must come to the same
+  flows-vm                    so must what the published contracts are for, step by step
+  check-contracts             CosmWasm's own check over our contracts, in instructions that every chain takes
   faults [--quick] [--seed N] [--only SCENARIO]
                               networks of real validators: kills, partitions, liars (`--list` names them)
   soak [--minutes N] [--seed N]
@@ -69,6 +71,8 @@ fn run(task: &str, arguments: Vec<String>) -> Result<ExitCode> {
         "test" => test::run(arguments),
         "bench" => bench::run(arguments),
         "diff-vm" => engines::peer("diff", &arguments),
+        "check-contracts" => engines::check_contracts(),
+        "flows-vm" => engines::peer("flows", &arguments),
         "faults" => faults::run(&arguments),
         "soak" => faults::soak(&arguments),
         "lint" => lint::all().map(|()| ExitCode::SUCCESS),

@@ -30,6 +30,21 @@ const CONTRACTS: [(&str, &str); 7] = [
     ("aceso-test-verifier", "aceso_test_verifier"),
 ];
 
+/// What lowers contracts, an npm package with `wasm-opt`, and how.
+const BINARYEN: &str = "binaryen@132.0.0";
+const PORTABLE: [&str; 10] = [
+    "--enable-bulk-memory",
+    "--enable-sign-ext",
+    "--enable-nontrapping-float-to-int",
+    "--enable-mutable-globals",
+    "--enable-reference-types",
+    "--enable-multivalue",
+    "--llvm-memory-copy-fill-lowering",
+    "--llvm-nontrapping-fptoint-lowering",
+    "--signext-lowering",
+    "--strip-target-features",
+];
+
 /// Adds a wasm target to the compiler: by rustup, else from Debian's source package.
 fn wasm_target(name: &str) -> Result<()> {
     let sysroot = PathBuf::from(quiet(program("rustc", &["--print", "sysroot"]))?.trim());
@@ -58,11 +73,30 @@ pub(crate) fn contracts() -> Result<PathBuf> {
     let folder = target().join("contracts");
     fs::create_dir_all(&folder)?;
     let built = target().join(WASM).join("contract");
-    for (_, file) in CONTRACTS {
-        let name = file.trim_start_matches("aceso_").trim_start_matches("test_");
+    for ((_, file), name) in CONTRACTS.iter().zip(contract_names()) {
         copy(&built.join(format!("{file}.wasm")), &folder.join(format!("{name}.wasm")))?;
     }
     Ok(folder)
+}
+
+/// The contracts again, without the instructions that engines of other chains refuse: bulk memory, sign extension, conversions
+/// that saturate. Rust's own library is built with them, so Binaryen writes them in older ones. Returns the folder.
+pub(crate) fn portable_contracts() -> Result<PathBuf> {
+    tools::node()?;
+    let (contracts, folder) = (contracts()?, target().join("portable"));
+    fs::create_dir_all(&folder)?;
+    for name in contract_names() {
+        let file = format!("{name}.wasm");
+        let mut lower = program("npx", &["--yes", "--package", BINARYEN, "wasm-opt"]);
+        lower.arg(contracts.join(&file)).arg("-o").arg(folder.join(&file)).args(PORTABLE);
+        quiet(lower).with_context(|| format!("{BINARYEN} cannot lower {file}"))?;
+    }
+    Ok(folder)
+}
+
+/// The contracts' short names.
+pub(crate) fn contract_names() -> impl Iterator<Item = &'static str> {
+    CONTRACTS.iter().map(|(_, file)| file.trim_start_matches("aceso_").trim_start_matches("test_"))
 }
 
 /// Builds the test contract that goes through the published wasi-nn guest crate.

@@ -52,6 +52,21 @@ pub(crate) fn boxo() -> Result<PathBuf> {
     Ok(ours)
 }
 
+/// wasmd, the peer that `cargo xtask bench chain` runs beside ours, built with Go; its library stays in Go's own folder.
+pub(crate) fn wasmd() -> Result<PathBuf> {
+    let folder = target().join("tools");
+    let ours = folder.join("wasmd");
+    if output(program("go", &["version"])).is_err() {
+        return Err(MissingTool("Go is not installed; Debian: `apt-get install golang-go`".into()).into());
+    }
+    std::fs::create_dir_all(&folder)?;
+    say("building wasmd (some minutes the first time)");
+    let mut build = program("go", &["build", "-o"]);
+    build.arg(&ours).arg("github.com/CosmWasm/wasmd/cmd/wasmd").current_dir(root().join("benches/peers/wasmd"));
+    quiet(build)?;
+    Ok(ours)
+}
+
 /// Python with ONNX's own package, in a virtual environment of ours.
 pub(crate) fn onnx() -> Result<PathBuf> {
     let folder = target().join(format!("tools/{ONNX}"));
@@ -157,16 +172,25 @@ pub(crate) fn cometbft_source(path: &str) -> Result<PathBuf> {
 
 /// cargo-deny: in `PATH` or in our target folder, else built there.
 pub(crate) fn cargo_deny() -> Result<PathBuf> {
-    let ours = target().join("tools/bin/cargo-deny");
-    for candidate in [PathBuf::from("cargo-deny"), ours.clone()] {
+    installed("cargo-deny", "0.20.2")
+}
+
+/// CosmWasm's own check of contracts, likewise.
+pub(crate) fn cosmwasm_check() -> Result<PathBuf> {
+    installed("cosmwasm-check", "3.0.10")
+}
+
+/// A program of a published crate of that name.
+fn installed(name: &str, version: &str) -> Result<PathBuf> {
+    let ours = target().join("tools/bin").join(name);
+    for candidate in [PathBuf::from(name), ours.clone()] {
         if output(program(&candidate, &["--version"])).is_ok_and(|answer| answer.status.success()) {
             return Ok(candidate);
         }
     }
-    say("building cargo-deny (a few minutes, once)");
-    let root = target().join("tools");
-    let mut install = crate::shell::cargo(&["install", "--quiet", "--locked", "cargo-deny@0.20.2", "--root"]);
-    install.arg(root);
+    say(&format!("building {name} (a few minutes, once)"));
+    let mut install = crate::shell::cargo(&["install", "--quiet", "--locked", &format!("{name}@{version}"), "--root"]);
+    install.arg(target().join("tools"));
     run(install)?;
     Ok(ours)
 }

@@ -1,13 +1,12 @@
 //! Addresses: bytes for the rules, bech32 for everyone else.
 //!
-//! An account is the hash of its public key, a module the hash of its name, a contract the hash of where it comes from
+//! An account is the hash of its public key ([`crate::pubkey`]), a module the hash of its name, a contract the hash of where it comes from
 //! (Cosmos ADR-028; wasmd `x/wasm/keeper/addresses.go`). Text is kept in its one normal form, lower case, so that an
 //! address can be a part of a key of the state.
 
 use std::fmt;
 
 use bech32::{Bech32, Hrp, primitives::decode::CheckedHrpstring};
-use ripemd::Ripemd160;
 use sha2::{Digest, Sha256};
 
 use crate::code::{Code, Fault};
@@ -40,15 +39,15 @@ impl Address {
         bech32::encode::<Bech32>(hrp, bytes).map(Self).map_err(|_| refuse())
     }
 
-    /// The account of a secp256k1 key: ripemd160(sha256(key)).
-    pub(crate) fn of_key(key: &[u8], prefix: &str) -> Result<Self, Fault> {
-        Self::of_bytes(&Ripemd160::digest(Sha256::digest(key)), prefix)
+    /// The account whose address is the first 20 bytes of sha256(bytes).
+    pub(crate) fn of_hash(bytes: &[u8], prefix: &str) -> Result<Self, Fault> {
+        let hash = Sha256::digest(bytes);
+        Self::of_bytes(hash.first_chunk::<20>().map_or(&hash[..], |head| &head[..]), prefix)
     }
 
-    /// A module's account: the first 20 bytes of sha256(name).
+    /// A module's account.
     pub(crate) fn of_module(name: &str, prefix: &str) -> Result<Self, Fault> {
-        let hash = Sha256::digest(name.as_bytes());
-        Self::of_bytes(hash.first_chunk::<20>().map_or(&hash[..], |head| &head[..]), prefix)
+        Self::of_hash(name.as_bytes(), prefix)
     }
 
     /// A contract's account by the order in which it was made.

@@ -140,6 +140,8 @@ pub struct Stats {
     pub code_bytes: u64,
     /// Contracts that run at this moment.
     pub instances: u64,
+    /// Instances of contracts that wait for another call.
+    pub instances_kept: u64,
     /// Models in memory.
     pub models: u64,
     /// Bytes of them.
@@ -152,6 +154,8 @@ pub struct Stats {
     pub blobs_pending: u64,
     /// Calls whose machine code was in memory, and calls for which it was read from disk or compiled.
     pub code_asked: Asked,
+    /// Calls that found an instance of their contract waiting, and calls that had one made.
+    pub instance_asked: Asked,
     /// Uses of a model that was ready in memory, and of one that was made ready first.
     pub model_asked: Asked,
     /// Signatures that were verified before, and those that were verified now.
@@ -535,12 +539,14 @@ impl App {
             codes: engine.codes as u64,
             code_bytes: engine.code_bytes as u64,
             instances: engine.instances.into(),
+            instances_kept: engine.kept as u64,
             models: models.models,
             model_bytes: models.bytes,
             blobs,
             blob_bytes,
             blobs_pending: self.wanted_blobs().len() as u64,
             code_asked: Asked { hits: engine.code_hits, misses: engine.code_misses },
+            instance_asked: Asked { hits: engine.kept_hits, misses: engine.kept_misses },
             model_asked: Asked { hits: models.hits, misses: models.misses },
             signature_asked: Asked { hits, misses },
             instances_refused: engine.refused,

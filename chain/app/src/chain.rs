@@ -10,7 +10,7 @@ use crate::{
     address::Address,
     app::APP_VERSION,
     code::{Code, Fault},
-    components::CHAIN,
+    components::{CHAIN, vesting},
     error::{AppError, Outcome},
     store::{Part, Read, Write, damaged},
     tx::decode::TX_BYTES_MAX,
@@ -43,6 +43,8 @@ pub(crate) struct Chain {
     pub(crate) block_bytes: u64,
     pub(crate) params: Params,
     pub(crate) consensus: Consensus,
+    /// Whether some accounts cannot spend all that they have yet.
+    pub(crate) vests: bool,
     /// Where fees go.
     pub(crate) fee_collector: Address,
     /// What holds the price of jobs until they close.
@@ -107,6 +109,7 @@ impl Chain {
             block_bytes: consensus.block_bytes.min(TX_BYTES_MAX as u64),
             params,
             consensus,
+            vests: false,
             fee_collector,
             escrow,
         })
@@ -117,7 +120,8 @@ impl Chain {
         let Some(settings) = state.get(CHAIN, SETTINGS)? else { return Ok(None) };
         let settings = serde_json::from_slice(&settings).map_err(|_| damaged(CHAIN, SETTINGS))?;
         let (params, consensus) = (params(state)?, consensus(state)?);
-        Ok(Some(Arc::new(Self::new(settings, params, consensus)?)))
+        let vests = vesting::is_used(state)?;
+        Ok(Some(Arc::new(Self { vests, ..Self::new(settings, params, consensus)? })))
     }
 
     /// What of it is settled in genesis.

@@ -1,6 +1,6 @@
 //! Every error that a client can see, and its number.
 //!
-//! Codespaces `sdk`, `bank`, `feegrant`, `wasm` and `undefined` carry the numbers of the Cosmos SDK and of wasmd, so that stock
+//! Codespaces `sdk`, `bank`, `feegrant`, `authz`, `wasm` and `undefined` carry the numbers of the Cosmos SDK and of wasmd, so that stock
 //! clients understand them. Codespace `aceso` is ours, a hundred numbers for each subject: 1xx blobs, 2xx consent and
 //! permits, 3xx models and inference, 4xx images, 5xx reads, 6xx attestations, 7xx validators, 8xx parameters and
 //! upgrades, 9xx sealed records and grants. Codes are hashed into blocks: the table is append only, and a number that is no longer used is never given
@@ -63,6 +63,7 @@ codes! {
     TxTooLarge = "sdk", 21, "tx too large";
     KeyNotFound = "sdk", 22, "key not found";
     InvalidHeight = "sdk", 26, "invalid height";
+    InvalidType = "sdk", 29, "invalid type";
     TxTimeoutHeight = "sdk", 30, "tx timeout height";
     UnknownExtension = "sdk", 31, "unknown extension options";
     WrongSequence = "sdk", 32, "incorrect account sequence";
@@ -72,6 +73,7 @@ codes! {
     NoInputs = "bank", 2, "no inputs to send transaction";
     NoOutputs = "bank", 3, "no outputs to send transaction";
     InputOutputMismatch = "bank", 4, "sum inputs != sum outputs";
+    DuplicateEntry = "bank", 8, "duplicate entry";
     MultipleSenders = "bank", 9, "multiple senders not allowed";
     CreateFailed = "wasm", 2, "create wasm contract failed";
     AccountExists = "wasm", 3, "contract account already exists";
@@ -98,6 +100,10 @@ codes! {
     NoAllowance = "feegrant", 5, "no allowance";
     NoMessages = "feegrant", 6, "allowed messages are empty";
     MessageNotAllowed = "feegrant", 7, "message not allowed";
+    NoAuthorization = "authz", 2, "authorization not found";
+    InvalidExpiration = "authz", 3, "expiration time of authorization should be more than current time";
+    AuthorizationExpired = "authz", 6, "authorization expired";
+    GranteeIsGranter = "authz", 7, "grantee and granter should be different";
     BlobId = "aceso", 101, "not a blob";
     BlobRegistered = "aceso", 102, "blob already registered";
     BlobTerms = "aceso", 103, "blob terms not allowed";
@@ -109,6 +115,7 @@ codes! {
     UsesExceeded = "aceso", 204, "the grant is used up";
     NoPermit = "aceso", 205, "no permit for this read";
     PermitField = "aceso", 206, "permit request not allowed";
+    InPerson = "aceso", 207, "nobody else may send it, whatever was authorised";
     ManifestRefused = "aceso", 301, "manifest refused";
     ModelRefused = "aceso", 302, "model refused";
     ModelRegistered = "aceso", 303, "model already registered";

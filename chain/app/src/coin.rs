@@ -77,6 +77,19 @@ impl Coins {
         Ok(self)
     }
 
+    /// What is left of it without `other`; none where it is not enough.
+    pub(crate) fn minus(&self, other: &Self) -> Option<Self> {
+        if other.iter().any(|(denom, wanted)| self.amount_of(denom) < wanted) {
+            return None;
+        }
+        let left = self.iter().map(|(denom, has)| (denom.to_owned(), has - other.amount_of(denom)));
+        Some(Self(left.filter(|(_, left)| *left > 0).collect()))
+    }
+
+    pub(crate) fn to_wire(&self) -> Vec<Wire> {
+        self.iter().map(|(denom, amount)| Wire { denom: denom.into(), amount: amount.to_string() }).collect()
+    }
+
     pub(crate) fn to_contract(&self) -> Vec<cosmwasm_std::Coin> {
         self.iter().map(|(denom, amount)| cosmwasm_std::coin(amount, denom)).collect()
     }
@@ -112,6 +125,10 @@ mod tests {
         let more = coins.plus(&Coins::one("aaa", 1)).unwrap().plus(&Coins::one("ubtc", 1)).unwrap();
         assert_eq!(more.to_string(), "1aaa,5uaceso,8ubtc");
         assert_eq!((more.amount_of("ubtc"), more.amount_of("none")), (8, 0));
+        let less = more.minus(&Coins::one("aaa", 1)).and_then(|less| less.minus(&Coins::one("ubtc", 3))).unwrap();
+        assert_eq!(less.to_string(), "5uaceso,5ubtc");
+        assert_eq!(Coins::of_wire(&less.to_wire()), Ok(less.clone()));
+        assert_eq!((less.minus(&Coins::one("ubtc", 6)), less.minus(&Coins::one("aaa", 1))), (None, None));
         assert!(Coins::one("abc", u128::MAX).plus(&Coins::one("abc", 1)).is_err());
         assert_eq!(Coins::default().to_string(), "");
     }

@@ -67,6 +67,7 @@ impl Export {
             prefix: chain.prefix,
             denom: chain.denom,
             balances: Vec::new(),
+            vesting: vec![],
             attesters: Vec::new(),
             authority: chain.authority,
             params: chain.params,

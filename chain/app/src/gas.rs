@@ -12,8 +12,10 @@ use crate::code::{Code, Fault};
 pub(crate) const TX_BYTE: u64 = 10;
 /// Bytes that a simulated transaction lacks for each signature that it does not carry yet: key, signature and frame.
 pub(crate) const SIGNATURE_BYTES: u64 = 112;
-/// Checking a secp256k1 signature.
-pub(crate) const SIGNATURE: u64 = 1_000;
+/// Checking a signature of each kind.
+pub(crate) const SECP256K1: u64 = 1_000;
+pub(crate) const ED25519: u64 = 590;
+pub(crate) const SECP256R1: u64 = SECP256K1 / 2;
 
 /// Reading a row, and each byte of its key and value.
 pub(crate) const READ: (u64, u64) = (1_000, 3);

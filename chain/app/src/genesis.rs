@@ -10,6 +10,7 @@ use aceso_state::Delta;
 use aceso_types::{
     Height,
     genesis::{Genesis, GenesisContract, GenesisError},
+    vesting::VestingAccount,
 };
 use cosmos_sdk_proto::cosmwasm::wasm::v1::MsgInstantiateContract2;
 use tendermint::{PublicKey, v0_38::abci::request::InitChain};
@@ -17,8 +18,12 @@ use tendermint::{PublicKey, v0_38::abci::request::InitChain};
 use crate::{
     address::{self, Address},
     chain::{self, Chain, Consensus, Settings},
-    code::Fault,
-    components::{accounts, bank, blobs, sealed, validators, wasm},
+    code::{Code, Fault},
+    components::{
+        accounts, bank, blobs, sealed, validators,
+        vesting::{self, Vesting},
+        wasm,
+    },
     error::{AppError, Outcome, Stop},
     export,
     gas::Meter,
@@ -122,6 +127,10 @@ impl Start {
                 bank::mint(state, &address, &coin.denom, amount)?;
             }
         }
+        for account in &genesis.vesting {
+            let address = Address::parse(&account.base().base_account.address, &genesis.prefix)?;
+            vest(state, &address, account).map_err(|stop| stop.within(&address))?;
+        }
         validators::found(state, self.height, &self.powers, &genesis.attesters, &genesis.params, &genesis.prefix)
     }
 
@@ -175,6 +184,23 @@ impl Start {
         }
         Ok(())
     }
+}
+
+/// Notes that an account vests. It has what vests already.
+fn vest(state: &mut impl Write, address: &Address, account: &VestingAccount) -> Outcome<()> {
+    let vesting = Vesting::of_genesis(account)?;
+    if vesting::get(state, address.as_str())?.is_some() {
+        return Err(Code::InvalidRequest.because("an account vests twice").into());
+    }
+    for coin in &account.base().original_vesting {
+        let (held, denom) = (bank::stored(state, address.as_str(), &coin.denom)?, &coin.denom);
+        // Checked just before.
+        if coin.amount.parse::<u128>().is_ok_and(|amount| amount > held) {
+            let words = format_args!("vesting amount {}{denom} cannot be greater than {held}{denom}", coin.amount);
+            return Err(Code::InvalidRequest.because(words).into());
+        }
+    }
+    vesting::put(state, address.as_str(), &vesting)
 }
 
 /// Stores a contract's code and makes it.

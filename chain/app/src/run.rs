@@ -223,6 +223,10 @@ impl Read for Run<'_> {
     fn reserved(&self, address: &str, denom: &str) -> u128 {
         if denom == self.chain.denom { self.tx.journal.owed(address) } else { 0 }
     }
+
+    fn vests_at(&self) -> Option<u64> {
+        self.chain.vests.then(|| self.block.seconds())
+    }
 }
 
 impl Write for Run<'_> {

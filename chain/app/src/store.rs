@@ -74,6 +74,12 @@ pub(crate) trait Read {
         0
     }
 
+    /// The time that decides what accounts which vest can spend, in seconds since the Unix epoch; none where nobody is
+    /// held to it.
+    fn vests_at(&self) -> Option<u64> {
+        None
+    }
+
     /// A row in protobuf.
     fn row<M: Message + Default>(&mut self, component: &'static str, key: &[u8]) -> Outcome<Option<M>>
     where

@@ -162,7 +162,9 @@ fn answers_are_those_of_abci_query() {
     let block = chain.node.call("block", json!({"height": height})).unwrap();
     let hash = STANDARD.decode(text(&latest["block_id"]["hash"])).unwrap();
     assert_eq!(text(&block["block_id"]["hash"]), hex::encode_upper(hash));
-    assert_eq!(latest["block"]["header"]["time"], block["block"]["header"]["time"]);
+    // The gateway writes thousandths by threes, CometBFT as few as there are.
+    let moment = |time: &Value| text(time).trim_end_matches('Z').trim_end_matches('0').to_owned();
+    assert_eq!(moment(&latest["block"]["header"]["time"]), moment(&block["block"]["header"]["time"]));
     let again = chain.ok(&format!("/cosmos/base/tendermint/v1beta1/blocks/{height}"));
     assert_eq!(again["block_id"], latest["block_id"]);
     let set = chain.ok("/cosmos/base/tendermint/v1beta1/validatorsets/latest");
@@ -244,7 +246,11 @@ fn keplrs_requests_in_keplrs_order() {
     assert_eq!((status, &sent["tx_response"]["code"]), (200, &json!(0)), "{sent}");
     assert_eq!(sent["tx_response"]["txhash"], hash);
     let told = loop {
-        let message: Value = serde_json::from_str(socket.read().unwrap().to_text().unwrap()).unwrap();
+        let message = socket.read().unwrap();
+        if !message.is_text() {
+            continue;
+        }
+        let message: Value = serde_json::from_str(message.to_text().unwrap()).unwrap();
         if message["result"]["data"].is_object() {
             break message["result"]["data"]["value"]["TxResult"].clone();
         }

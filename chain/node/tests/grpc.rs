@@ -1,6 +1,7 @@
 //! gRPC of `aceso dev` as stock clients speak it: what it answers is what `abci_query` answers, refusals have their status,
 //! reflection tells what is served, and what is too much is refused.
 
+#![allow(clippy::result_large_err, reason = "a status is what the library answers with")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 #![allow(clippy::disallowed_methods, reason = "tests wait and look at the clock")]
 #![allow(clippy::indexing_slicing, reason = "what is missing of an answer fails the test")]
@@ -96,7 +97,7 @@ impl Server {
     fn refused<A: Message + Default + 'static>(&self, path: &str, question: impl Message + Clone + 'static) -> Status {
         let status = self.ask::<A>(path, question.clone()).unwrap_err();
         let log = self.node.query::<A>(path, &question).unwrap_err();
-        assert!(log.contains(&serde_json::to_string(status.message()).unwrap().trim_matches('"')), "{log}: {status}");
+        assert!(log.contains(serde_json::to_string(status.message()).unwrap().trim_matches('"')), "{log}: {status}");
         status
     }
 

@@ -46,6 +46,13 @@ impl Branches {
         }
     }
 
+    /// Empties a place.
+    pub(crate) fn clear(&mut self, place: u8) {
+        if let Some(taken) = self.0.get_mut(usize::from(place)) {
+            *taken = None;
+        }
+    }
+
     /// The children with their places, from left to right.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u8, &Branch)> {
         (0..PLACES).zip(&self.0).filter_map(|(place, branch)| Some((place, branch.as_ref()?)))

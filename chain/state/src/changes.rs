@@ -62,12 +62,13 @@ impl Changes {
 
     /// Lays `later` over these changes.
     pub(crate) fn absorb(&mut self, later: Self) {
-        for (component, mut writes) in later.components {
+        for (component, writes) in later.components {
             let mine = self.components.entry(component).or_default();
             if mine.is_empty() {
                 *mine = writes;
             } else {
-                mine.append(&mut writes);
+                // One by one: `append` would build the whole map anew for the few writes of a transaction.
+                mine.extend(writes);
             }
         }
     }

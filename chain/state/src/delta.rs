@@ -3,12 +3,18 @@
 //! Layers nest: a transaction opens one, each contract frame in it another. A layer that ends well is merged into the
 //! one below ([`Delta::keep`]), one that fails is dropped ([`Delta::discard`]). Reads see through all of them.
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::ops::Bound;
 
 use crate::changes::Changes;
 use crate::error::StateError;
 use crate::merge::Merge;
 use crate::snapshot::{Entry, Order, Snapshot};
+
+/// Bytes of keys and values that a delta remembers of what lies below it, and of one such entry.
+const SEEN_MAX: usize = 8 << 20;
+const SEEN_ENTRY_MAX: usize = 4 << 10;
 
 /// Nested layers of writes over a snapshot. Nothing reaches the store until [`crate::Store::commit`].
 #[derive(Clone)]
@@ -18,12 +24,35 @@ pub struct Delta {
     ground: Changes,
     /// One layer per open checkpoint, the innermost last.
     layers: Vec<Changes>,
+    /// What was read below: transactions of a block ask for the same contracts and accounts again and again.
+    seen: RefCell<Seen>,
+}
+
+/// Values of the base that were asked for; none where a key has no value.
+#[derive(Clone, Default)]
+struct Seen {
+    components: BTreeMap<u8, BTreeMap<Vec<u8>, Option<Vec<u8>>>>,
+    bytes: usize,
+}
+
+impl Seen {
+    fn get(&self, component: u8, key: &[u8]) -> Option<&Option<Vec<u8>>> {
+        self.components.get(&component)?.get(key)
+    }
+
+    fn note(&mut self, component: u8, key: &[u8], value: &Option<Vec<u8>>) {
+        let bytes = key.len() + value.as_ref().map_or(0, Vec::len);
+        if bytes <= SEEN_ENTRY_MAX && self.bytes + bytes <= SEEN_MAX {
+            self.bytes += bytes;
+            self.components.entry(component).or_default().insert(key.to_vec(), value.clone());
+        }
+    }
 }
 
 impl Delta {
     /// No writes yet over `base`.
     pub fn new(base: Snapshot) -> Self {
-        Self { base, ground: Changes::new(), layers: Vec::new() }
+        Self { base, ground: Changes::new(), layers: Vec::new(), seen: RefCell::default() }
     }
 
     /// The snapshot below all layers.
@@ -37,7 +66,7 @@ impl Delta {
     pub fn get(&self, component: &str, key: &[u8]) -> Result<Option<Vec<u8>>, StateError> {
         match self.downwards().find_map(|layer| layer.get(component, key)) {
             Some(written) => Ok(written.map(<[u8]>::to_vec)),
-            None => self.base.get(component, key),
+            None => self.below(component, key),
         }
     }
 
@@ -135,6 +164,16 @@ impl Delta {
     pub fn into_changes(mut self) -> Changes {
         while self.keep() {}
         self.ground
+    }
+
+    fn below(&self, component: &str, key: &[u8]) -> Result<Option<Vec<u8>>, StateError> {
+        let number = self.base.component(component)?;
+        if let Some(seen) = self.seen.borrow().get(number, key) {
+            return Ok(seen.clone());
+        }
+        let value = self.base.get(component, key)?;
+        self.seen.borrow_mut().note(number, key, &value);
+        Ok(value)
     }
 
     fn top(&mut self) -> &mut Changes {

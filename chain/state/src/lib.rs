@@ -32,6 +32,7 @@ mod manifest;
 mod merge;
 mod node;
 mod proof;
+mod recent;
 mod refusal;
 mod rest;
 mod restore;
@@ -40,6 +41,7 @@ mod stage;
 mod store;
 mod supposed;
 mod tree;
+mod update;
 mod walk;
 mod window;
 

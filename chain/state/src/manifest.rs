@@ -8,6 +8,8 @@ use std::collections::BTreeMap;
 use prost::Message as _;
 use sha2::{Digest as _, Sha256};
 
+use crate::update::Write;
+
 /// Bytes of a chunk's contents; CometBFT carries chunks of up to 16 MB.
 pub const CHUNK_BYTES: u32 = 8 << 20;
 
@@ -138,8 +140,9 @@ impl Manifest {
     }
 
     /// What the app tree holds under these roots.
-    pub(crate) fn roots(&self) -> BTreeMap<&[u8], Option<&[u8]>> {
-        self.components.iter().map(|(name, root)| (name.as_bytes(), Some(root.as_slice()))).collect()
+    pub(crate) fn roots(&self) -> BTreeMap<&[u8], Write<'_>> {
+        let write = |root| Write { value: Some(root), there: false };
+        self.components.iter().map(|(name, root)| (name.as_bytes(), write(root.as_slice()))).collect()
     }
 }
 

@@ -111,7 +111,8 @@ impl Store {
         let disk = head.disk(self.dir())?;
         disk.write(version, rows)?;
         let view = disk.view();
-        self.set_head(Head { view, version, root, oldest, ..head });
+        // A height that comes again has other nodes in the same rows.
+        self.set_head(Head { view, version, root, oldest, recent: Arc::default(), ..head });
         Ok(())
     }
 }

@@ -24,7 +24,8 @@ use crate::manifest::{CHUNK_MAX, Manifest};
 use crate::node;
 use crate::refusal::{ChunkFault, RestoreError};
 use crate::store::{Store, head_row, initial_rows, read_head};
-use crate::tree::{EMPTY_ROOT, update};
+use crate::tree::EMPTY_ROOT;
+use crate::update::update;
 use crate::walk::Leaf;
 
 /// Chunks whose rows are written at once: many rows make few sorted files, which have to be merged seldom.
@@ -72,7 +73,7 @@ impl Store {
             return Err(RestoreError::Components { found, wanted: self.components().join(", ") });
         }
         let head = self.head();
-        let app = update(&head.view, keys::APP, None, manifest.height, &manifest.roots())?;
+        let app = update(&head.view, None, keys::APP, None, manifest.height, &manifest.roots())?;
         if app.root != trusted {
             return Err(RestoreError::AppHash { height: manifest.height });
         }
@@ -112,7 +113,7 @@ impl Store {
         // The writer has ended, so nobody else has it.
         let Some(disk) = restore.disk.take().and_then(Arc::into_inner) else { return Err(RestoreError::Busy) };
         let height = restore.manifest.height;
-        let app = update(&disk.view(), keys::APP, None, height, &restore.manifest.roots())?;
+        let app = update(&disk.view(), None, keys::APP, None, height, &restore.manifest.roots())?;
         let mut rows = Rows::default();
         for (row, contents) in app.nodes {
             rows.put(Table::Nodes, row, contents);

@@ -4,12 +4,16 @@
 //! version will write are gathered on the way, so that a commit has nothing left to compute.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use crate::branch::Branches;
 use crate::changes::{Changes, Writes};
 use crate::disk::{Rows, Table, View};
 use crate::error::StateError;
+use crate::recent::Recent;
 use crate::snapshot::component_id;
-use crate::tree::{EMPTY_ROOT, SENTINEL_KEY, root_at, update};
+use crate::tree::{EMPTY_ROOT, SENTINEL_KEY, root_at};
+use crate::update::{Write, update};
 use crate::window::StaleRows;
 use crate::{history, keys};
 
@@ -20,6 +24,8 @@ pub struct Staged {
     /// Version and root that this one follows.
     pub(crate) parent: (u64, [u8; 32]),
     pub(crate) rows: Rows,
+    /// Inner nodes among the rows.
+    pub(crate) inner: Vec<(Vec<u8>, Arc<Branches>)>,
 }
 
 impl Staged {
@@ -37,14 +43,16 @@ impl Staged {
 /// The rows of a version while they are gathered.
 struct Stage<'a> {
     view: &'a View,
+    recent: &'a Recent,
     version: u64,
     rows: Rows,
+    inner: Vec<(Vec<u8>, Arc<Branches>)>,
     stale: StaleRows,
 }
 
-/// Computes the roots of `changes` on top of `parent`, the version that `view` holds.
+/// Computes the roots of `changes` on top of `parent`, the version that `view` holds and `recent` has nodes of.
 pub(crate) fn stage(
-    view: &View,
+    (view, recent): (&View, &Recent),
     components: &[&'static str],
     parent: (u64, [u8; 32]),
     version: u64,
@@ -53,7 +61,8 @@ pub(crate) fn stage(
     for name in changes.names() {
         component_id(components, name)?;
     }
-    let mut stage = Stage { view, version, rows: Rows::default(), stale: StaleRows::default() };
+    let mut stage =
+        Stage { view, recent, version, rows: Rows::default(), inner: Vec::new(), stale: StaleRows::default() };
     let mut roots = BTreeMap::new();
     for name in components {
         let id = component_id(components, name)?;
@@ -65,16 +74,16 @@ pub(crate) fn stage(
     if !stage.stale.is_empty() {
         stage.rows.put(Table::Stale, keys::stale(version), stage.stale.encode());
     }
-    Ok(Staged { version, root, parent, rows: stage.rows })
+    Ok(Staged { version, root, parent, rows: stage.rows, inner: stage.inner })
 }
 
 impl Stage<'_> {
     /// Writes of one component; its new root if it has one.
     fn component(&mut self, id: u8, name: &str, writes: Option<&Writes>) -> Result<Option<[u8; 32]>, StateError> {
         let base = root_at(self.view, id, self.version)?;
-        let mut real: BTreeMap<&[u8], Option<&[u8]>> = BTreeMap::new();
+        let mut real: BTreeMap<&[u8], Write<'_>> = BTreeMap::new();
         if base.is_none() {
-            real.insert(SENTINEL_KEY, Some(name.as_bytes()));
+            real.insert(SENTINEL_KEY, Write { value: Some(name.as_bytes()), there: false });
         }
         for (key, value) in writes.into_iter().flatten() {
             let row = keys::latest(id, key);
@@ -82,6 +91,7 @@ impl Stage<'_> {
             if replaced == *value {
                 continue;
             }
+            real.insert(key, Write { value: value.as_deref(), there: replaced.is_some() });
             let note = keys::history(id, key, self.version);
             self.stale.add(Table::History, note.clone());
             self.rows.put(Table::History, note, history::encode(replaced));
@@ -89,7 +99,6 @@ impl Stage<'_> {
                 Some(value) => self.rows.put(Table::Latest, row, value.clone()),
                 None => self.rows.remove(Table::Latest, row),
             }
-            real.insert(key, value.as_deref());
         }
         if real.is_empty() { Ok(None) } else { self.tree(id, base.map(|(since, _)| since), &real).map(Some) }
     }
@@ -103,7 +112,8 @@ impl Stage<'_> {
         if roots.is_empty() {
             return Ok(parent);
         }
-        let writes = roots.iter().map(|(name, root)| (*name, Some(root.as_slice()))).collect();
+        let there = base.is_some();
+        let writes = roots.iter().map(|(name, root)| (*name, Write { value: Some(root.as_slice()), there })).collect();
         self.tree(keys::APP, base.map(|(since, _)| since), &writes)
     }
 
@@ -111,12 +121,13 @@ impl Stage<'_> {
         &mut self,
         tree: u8,
         base: Option<u64>,
-        writes: &BTreeMap<&[u8], Option<&[u8]>>,
+        writes: &BTreeMap<&[u8], Write<'_>>,
     ) -> Result<[u8; 32], StateError> {
-        let update = update(self.view, tree, base, self.version, writes)?;
+        let update = update(self.view, Some(self.recent), tree, base, self.version, writes)?;
         for (row, node) in update.nodes {
             self.rows.put(Table::Nodes, row, node);
         }
+        self.inner.extend(update.inner);
         for row in update.stale {
             self.stale.add(Table::Nodes, row);
         }

@@ -7,6 +7,7 @@ use crate::changes::Changes;
 use crate::disk::{Disk, FailPoint, Rows, Table, View};
 use crate::error::StateError;
 use crate::keys;
+use crate::recent::Recent;
 use crate::refusal::RestoreError;
 use crate::snapshot::Snapshot;
 use crate::stage::{Staged, stage};
@@ -57,6 +58,8 @@ pub(crate) struct Head {
     pub(crate) version: u64,
     pub(crate) root: [u8; 32],
     pub(crate) oldest: u64,
+    /// Tree nodes of this version and of those before it.
+    pub(crate) recent: Arc<Recent>,
 }
 
 impl Head {
@@ -130,7 +133,7 @@ impl Store {
         if !follows(version, head.version) {
             return Err(StateError::OutOfOrder { version, latest: head.version });
         }
-        stage(&head.view, &self.components, (head.version, head.root), version, changes)
+        stage((&head.view, &head.recent), &self.components, (head.version, head.root), version, changes)
     }
 
     /// Makes a staged version the latest one: one atomic write, durable when this returns.
@@ -140,7 +143,7 @@ impl Store {
     pub fn commit(&self, staged: Staged) -> Result<(), StateError> {
         let _one_at_a_time = self.committing.lock().unwrap_or_else(PoisonError::into_inner);
         let head = self.head();
-        let Staged { version, root, parent, mut rows } = staged;
+        let Staged { version, root, parent, mut rows, inner } = staged;
         if parent != (head.version, head.root) {
             return Err(StateError::OutOfOrder { version, latest: head.version });
         }
@@ -151,6 +154,7 @@ impl Store {
         let disk = head.disk(&self.dir)?;
         disk.write(version, rows)?;
         let view = disk.view();
+        head.recent.put(inner);
         self.set_head(Head { view, version, root, oldest, ..head });
         Ok(())
     }
@@ -251,9 +255,9 @@ fn check_layout(view: &View, components: &[&str]) -> Result<(), StateError> {
 
 /// The head as it was committed last, checked against the app tree.
 pub(crate) fn read_head(disk: Arc<Disk>) -> Result<Head, StateError> {
-    let view = disk.view();
+    let (view, recent) = (disk.view(), Arc::default());
     let Some(meta) = view.get(Table::Meta, keys::META_HEAD)? else {
-        return Ok(Head { disk: Some(disk), view, version: 0, root: EMPTY_ROOT, oldest: 0 });
+        return Ok(Head { disk: Some(disk), view, version: 0, root: EMPTY_ROOT, oldest: 0, recent });
     };
     let broken = || StateError::corrupt(format!("the head has {} bytes", meta.len()));
     let (version, rest) = meta.split_first_chunk::<8>().ok_or_else(broken)?;
@@ -263,5 +267,5 @@ pub(crate) fn read_head(disk: Arc<Disk>) -> Result<Head, StateError> {
     if root_at(&view, keys::APP, version)?.map(|(_, root)| root) != Some(root) {
         return Err(StateError::corrupt(format!("the app tree does not have the root of height {version}")));
     }
-    Ok(Head { disk: Some(disk), view, version, root, oldest })
+    Ok(Head { disk: Some(disk), view, version, root, oldest, recent })
 }

@@ -6,7 +6,8 @@ use crate::changes::Changes;
 use crate::error::StateError;
 use crate::keys;
 use crate::snapshot::Snapshot;
-use crate::tree::{root_at, update};
+use crate::tree::root_at;
+use crate::update::{Write, update};
 
 impl Snapshot {
     /// The app hash of this height with `changes` laid over it. Nothing is written.
@@ -23,19 +24,21 @@ impl Snapshot {
             let id = self.component(name)?;
             let mut real = BTreeMap::new();
             for (key, value) in changes.component(name).into_iter().flatten() {
-                if self.value(id, key)? != *value {
-                    real.insert(key.as_slice(), value.as_deref());
+                let replaced = self.value(id, key)?;
+                if replaced != *value {
+                    real.insert(key.as_slice(), Write { value: value.as_deref(), there: replaced.is_some() });
                 }
             }
             if !real.is_empty() {
-                roots.insert(name.as_bytes(), update(view, id, Some(since(id)?), next, &real)?.root);
+                roots.insert(name.as_bytes(), update(view, None, id, Some(since(id)?), next, &real)?.root);
             }
         }
         if roots.is_empty() {
             return Ok(self.root());
         }
-        let writes = roots.iter().map(|(name, root)| (*name, Some(root.as_slice()))).collect();
-        Ok(update(view, keys::APP, Some(since(keys::APP)?), next, &writes)?.root)
+        let writes =
+            roots.iter().map(|(name, root)| (*name, Write { value: Some(root.as_slice()), there: true })).collect();
+        Ok(update(view, None, keys::APP, Some(since(keys::APP)?), next, &writes)?.root)
     }
 }
 

@@ -4,7 +4,12 @@ use alloc::{string::String, vec::Vec};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{exported::State, sealed::RESULT_BYTES_MAX};
+use crate::{
+    access::{Access, Permission},
+    exported::State,
+    sealed::RESULT_BYTES_MAX,
+    vesting::VestingAccount,
+};
 
 /// Why an `app_state` cannot start a chain.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -33,6 +38,9 @@ pub struct Genesis {
     pub denom: String,
     /// Who owns what from the start.
     pub balances: Vec<Balance>,
+    /// Which of them cannot spend all of it yet, in the Cosmos SDK's JSON.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub vesting: Vec<VestingAccount>,
     /// The validators' attestation keys; consensus keys and powers stand in CometBFT's own part.
     pub attesters: Vec<Attester>,
     /// The account or contract that may change parameters and validators; empty for nobody.
@@ -47,7 +55,7 @@ pub struct Genesis {
     /// a receipt's verifier finds it beside the validators it trusts; it must be the one that the state is built with.
     pub proof_spec: serde_json::Value,
     /// The state of a chain that ran before, with which this one goes on: accounts, contracts and all else are in it.
-    /// There are no `balances` and no `contracts` then, and `attesters` only if other validators take over.
+    /// There are no `balances`, no `vesting` and no `contracts` then, and `attesters` only if other validators take over.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state: Option<State>,
 }
@@ -154,8 +162,11 @@ pub struct Params {
     pub memo_bytes_max: u64,
     /// Most signatures of one transaction.
     pub signatures_max: u64,
-    /// Whether anybody may upload contract code; else only the authority.
-    pub upload_everybody: bool,
+    /// Who may upload contract code beside the authority. Read by its former name `upload_everybody` too.
+    #[serde(alias = "upload_everybody")]
+    pub code_upload_access: Access,
+    /// Who may make contracts of code whose uploader does not say; the widest that uploaders may say.
+    pub instantiate_default_permission: Permission,
     /// Fewest validators that the authority may leave.
     pub validators_min: u64,
     /// Most of all power that one validator may have, in hundredths of a percent; 10000 for no bound.
@@ -197,7 +208,8 @@ impl Default for Params {
             sealed_wrong_power_cut_bps: 0,
             memo_bytes_max: 256,
             signatures_max: 7,
-            upload_everybody: true,
+            code_upload_access: Access::default(),
+            instantiate_default_permission: Permission::Everybody,
             validators_min: 1,
             power_share_max_bps: WHOLE_BPS,
             misbehavior_power_cut_bps: 0,
@@ -283,8 +295,8 @@ impl Genesis {
         }
         if let Some(state) = &self.state {
             state.check().or_else(|reason| refuse("state.components", reason))?;
-            if !self.balances.is_empty() || !self.contracts.is_empty() {
-                return refuse("state", "beside a state there can be no balances and no contracts".into());
+            if !self.balances.is_empty() || !self.vesting.is_empty() || !self.contracts.is_empty() {
+                return refuse("state", "beside a state there can be no balances, vesting or contracts".into());
             }
         }
         self.params.check().or_else(|reason| refuse("params", reason))
@@ -311,6 +323,7 @@ mod tests {
                 address: "aceso1x".into(),
                 coins: vec![Coin { denom: "uaceso".into(), amount: "5".into() }],
             }],
+            vesting: vec![],
             attesters: vec![Attester {
                 consensus_key: vec![1; 32],
                 bls_key: vec![2; 48],

@@ -12,6 +12,7 @@
 
 extern crate alloc;
 
+pub mod access;
 pub mod blob;
 pub mod cbor_bytes;
 pub mod exported;
@@ -29,6 +30,7 @@ pub mod sealed;
 pub mod signers;
 pub mod tensor;
 pub mod transcript;
+pub mod vesting;
 
 mod base64_bytes;
 

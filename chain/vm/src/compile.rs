@@ -24,25 +24,19 @@ use std::num::NonZeroUsize;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use sha2::{Digest as _, Sha256};
-use wasmtime::{
-    Config, Engine, InstanceAllocationStrategy, Linker, Module, OptLevel, PoolingAllocationConfig, Strategy,
-    WasmBacktraceDetails,
-};
+use wasmtime::{Config, Engine, InstanceAllocationStrategy, Linker, Module, OptLevel, Strategy, WasmBacktraceDetails};
 
+use crate::arena::{Arena, Slots};
 use crate::imports::{self, Frame};
 use crate::instance::Code;
 use crate::instrument::{self, instrument};
-use crate::limits::{BACKTRACE_FRAMES_MAX, MEMORY_PAGES_MAX, NATIVE_STACK_BYTES, TABLE_ELEMENTS_MAX};
+use crate::limits::{BACKTRACE_FRAMES_MAX, NATIVE_STACK_BYTES};
 use crate::memory::engine;
 use crate::{Checksum, LocalError, Tier, VmConfig, VmError, check};
 
-/// Bytes of bookkeeping that an instance may take: 20,000 functions that can be called indirectly, and the globals.
-const INSTANCE_BYTES_MAX: usize = 4 << 20;
-/// Bytes of an instance's memory that stay resident for the next one, so that small contracts fault no page.
-const RESIDENT_BYTES: usize = 2 << 20;
 /// Bytes that a code takes in memory beside its machine code: what the engine knows of it and of its exports.
 const CODE_BYTES: usize = 16 << 10;
 /// Bytes of wasm from which on a draft is worth it: below, the better compiler takes some 15 ms.
@@ -66,13 +60,16 @@ pub(crate) struct Compiler {
 struct Maker {
     engine: Engine,
     linker: Linker<Frame>,
+    arena: Arc<Arena>,
 }
 
 impl Maker {
-    fn new(config: &VmConfig) -> Result<Self, VmError> {
-        let on = Engine::new(&settings(config)).map_err(|error| engine("start the engine", &error))?;
+    fn new(tier: Tier, arena: &Arc<Arena>) -> Result<Self, VmError> {
+        let mut settings = settings(tier);
+        settings.with_host_memory(Arc::new(Slots(Arc::clone(arena))));
+        let on = Engine::new(&settings).map_err(|error| engine("start the engine", &error))?;
         let linker = imports::linker(&on).map_err(|error| engine("declare the imports", &error))?;
-        Ok(Self { engine: on, linker })
+        Ok(Self { engine: on, linker, arena: Arc::clone(arena) })
     }
 
     /// Machine code of an instrumented module.
@@ -90,7 +87,7 @@ impl Maker {
 
     fn ready(&self, module: wasmtime::Result<Module>, bytes: usize) -> Result<Code, VmError> {
         let module = module.map_err(|error| engine("load the contract", &error))?;
-        Code::new(&self.linker, &module, bytes.saturating_add(CODE_BYTES))
+        Code::new(&self.linker, &module, Arc::clone(&self.arena), bytes.saturating_add(CODE_BYTES))
     }
 }
 
@@ -113,9 +110,11 @@ impl Identity {
 
 impl Compiler {
     pub(crate) fn open(config: &VmConfig) -> Result<Self, VmError> {
-        let best = Maker::new(config)?;
+        // Those in use, and as many that are kept.
+        let arena = Arena::open(usize::try_from(config.instances).unwrap_or(usize::MAX).saturating_mul(2))?;
+        let best = Maker::new(config.tier, &arena)?;
         let draft = match config.tier {
-            Tier::Tiered => Some(Maker::new(&VmConfig { tier: Tier::Winch, ..config.clone() })?),
+            Tier::Tiered => Some(Maker::new(Tier::Winch, &arena)?),
             Tier::Cranelift | Tier::Winch => None,
         };
         let mut context = Digester(Sha256::new());
@@ -247,10 +246,10 @@ impl Hasher for Digester {
 }
 
 /// Everything that bears on results is set here and not left to a default.
-pub(crate) fn settings(config: &VmConfig) -> Config {
+pub(crate) fn settings(tier: Tier) -> Config {
     let mut settings = Config::new();
     settings
-        .strategy(match config.tier {
+        .strategy(match tier {
             Tier::Cranelift | Tier::Tiered => Strategy::Cranelift,
             Tier::Winch => Strategy::Winch,
         })
@@ -275,29 +274,17 @@ pub(crate) fn settings(config: &VmConfig) -> Config {
         .wasm_backtrace_details(WasmBacktraceDetails::Disable)
         .generate_address_map(false)
         .native_unwind_info(false)
-        .memory_init_cow(true)
+        // Every access is compared with the memory's size, and none relies on what the system protects: so a memory grows
+        // by a number (`arena`).
+        .memory_reservation(0)
+        .memory_reservation_for_growth(0)
+        .memory_guard_size(0)
+        .guard_before_linear_memory(false)
+        .memory_may_move(true)
+        .memory_init_cow(false)
         .table_lazy_init(true)
-        .allocation_strategy(InstanceAllocationStrategy::Pooling(pool(config)));
+        .allocation_strategy(InstanceAllocationStrategy::OnDemand);
     settings
-}
-
-fn pool(config: &VmConfig) -> PoolingAllocationConfig {
-    let elements = usize::try_from(TABLE_ELEMENTS_MAX).unwrap_or(usize::MAX);
-    let pages = usize::try_from(MEMORY_PAGES_MAX).unwrap_or(usize::MAX);
-    let mut pool = PoolingAllocationConfig::new();
-    pool.total_core_instances(config.instances)
-        .total_memories(config.instances)
-        .total_tables(config.instances)
-        .max_memories_per_module(1)
-        .max_tables_per_module(1)
-        .max_core_instance_size(INSTANCE_BYTES_MAX)
-        .max_memory_size(pages.saturating_mul(64 << 10))
-        .table_elements(elements)
-        .linear_memory_keep_resident(RESIDENT_BYTES)
-        .table_keep_resident(elements.saturating_mul(8))
-        .max_unused_warm_slots(config.instances)
-        .pagemap_scan(wasmtime::Enabled::Auto);
-    pool
 }
 
 /// A file's bytes, none if there is no such file.

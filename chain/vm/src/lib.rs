@@ -14,6 +14,7 @@
 //! Start at [`Vm::call`].
 
 mod alone;
+mod arena;
 mod backend;
 mod backtrace;
 mod call;
@@ -24,6 +25,7 @@ mod error;
 mod imports;
 mod instance;
 mod instrument;
+mod kept;
 mod lend;
 mod limits;
 mod memory;

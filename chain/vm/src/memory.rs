@@ -133,7 +133,7 @@ impl<'a> Host<'a> {
         if std::mem::replace(&mut self.frame().allocating, true) {
             return Err(VmError::Reentered);
         }
-        let allocate = self.guest()?.allocate;
+        let allocate = self.guest()?.allocate.clone();
         let pointer = allocate.call(&mut self.store, length).map_err(|error| self.explain(error))?;
         self.frame().allocating = false;
         self.solvent()?;
@@ -211,9 +211,9 @@ impl<'a> Host<'a> {
         Ok(stack.get(&mut self.store).unwrap_i32())
     }
 
-    fn guest(&mut self) -> Result<Guest, VmError> {
+    fn guest(&self) -> Result<&Guest, VmError> {
         let missing = || LocalError::Engine { doing: "reach the contract", message: "it is not instantiated".into() };
-        Ok(self.store.data().guest.clone().ok_or_else(missing)?)
+        Ok(self.store.data().guest.as_ref().ok_or_else(missing)?)
     }
 
     fn memory(&mut self) -> Result<&[u8], VmError> {

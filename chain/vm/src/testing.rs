@@ -3,7 +3,7 @@
 use wasmtime::Config;
 
 pub use crate::instrument::{GAS, STACK};
-use crate::{CheckError, Tier, VmConfig, check, compile, instrument};
+use crate::{CheckError, Tier, check, compile, instrument};
 
 /// A module as it would run, with code in it that counts gas and stack. It need not be a contract.
 ///
@@ -15,5 +15,5 @@ pub fn instrumented(wasm: &[u8]) -> Result<Vec<u8>, CheckError> {
 
 /// How the engine compiles and runs.
 pub fn settings(tier: Tier) -> Config {
-    compile::settings(&VmConfig { tier, ..VmConfig::new("") })
+    compile::settings(tier)
 }

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::compile::Compiler;
 use crate::instance::Code;
+use crate::kept::{Live, Waiting};
 use crate::lend::lend;
 use crate::{Backend, Call, Checksum, CodeReport, Lane, LocalError, Report, VmError, check};
 
@@ -20,10 +21,10 @@ pub type DebugSink = Arc<dyn Fn(&str) + Send + Sync>;
 pub enum Tier {
     /// Winch at once, Cranelift a little later in a thread of its own: who stores a contract does not wait, and who calls it
     /// often has it fast.
+    #[default]
     Tiered,
     /// Five times slower to compile (1 µs for each byte of a usual contract, 10 µs for one that is nothing but
     /// branches), twice as fast in loops.
-    #[default]
     Cranelift,
     /// Compiles in one pass.
     Winch,
@@ -36,7 +37,8 @@ pub struct VmConfig {
     pub dir: PathBuf,
     /// Bytes of machine code that stay in memory; the least recently called goes first.
     pub code_bytes: usize,
-    /// Instances that may live at a time, calls inside calls included. Each reserves 4 GiB of address space.
+    /// Calls that may run at a time, calls inside calls included. As many instances are kept for later calls; each takes
+    /// 36 MiB of address space and at most 2 MiB of memory while it waits.
     pub instances: u32,
     /// Instances among them that only [`Lane::Block`] may take. More than the chain lets queries nest, or a block could
     /// find none left on this node alone.
@@ -50,7 +52,7 @@ pub struct VmConfig {
 }
 
 impl VmConfig {
-    /// 64 instances, half of them for blocks, 256 MiB of machine code, Cranelift, [`default_capabilities`].
+    /// 64 instances, half of them for blocks, 256 MiB of machine code, [`Tier::Tiered`], [`default_capabilities`].
     pub fn new(dir: impl Into<PathBuf>) -> Self {
         Self {
             dir: dir.into(),
@@ -104,6 +106,12 @@ pub struct Stats {
     pub code_bytes: usize,
     /// Instances in use.
     pub instances: u32,
+    /// Instances that wait for another call.
+    pub kept: usize,
+    /// Calls that found an instance of their contract waiting.
+    pub kept_hits: u64,
+    /// Calls that had an instance made.
+    pub kept_misses: u64,
     /// Calls whose machine code was in memory.
     pub code_hits: u64,
     /// Calls whose machine code was read from the directory first.
@@ -129,7 +137,8 @@ impl Vm {
     /// [`VmError::Local`] if the directory cannot be made or the address space cannot be reserved.
     pub fn new(config: VmConfig) -> Result<Self, VmError> {
         let compiler = Compiler::open(&config)?;
-        let codes = Mutex::new(Codes { limit: config.code_bytes, ..Codes::default() });
+        let room = usize::try_from(config.instances).unwrap_or(usize::MAX);
+        let codes = Mutex::new(Codes::new(config.code_bytes, room));
         let kept = Arc::new(Kept { compiler, codes });
         let (drafts, waiting) = mpsc::sync_channel(DRAFTS_MAX);
         if config.tier == Tier::Tiered {
@@ -189,10 +198,16 @@ impl Vm {
     /// The contract runs on the caller's thread; see [`crate::with_stack`] for the room that it may need there.
     pub fn call(&self, call: &Call<'_>, backend: &mut dyn Backend) -> Report {
         let ready = self.slots.take(call.lane).and_then(|slot| Ok((slot, self.code(call.checksum)?)));
-        match ready {
-            Ok((_slot, code)) => lend(backend, |backend| code.run(call, backend, self.debug.clone())),
-            Err(error) => Report { gas_used: 0, result: Err(error), backtrace: None },
+        let (_slot, (code, waiting)) = match ready {
+            Ok(ready) => ready,
+            Err(error) => return Report { gas_used: 0, result: Err(error), backtrace: None },
+        };
+        let (report, live) = lend(backend, |backend| code.run(call, backend, self.debug.clone(), waiting));
+        if let Some(live) = live {
+            // Whatever has no room is dropped when others no longer wait for the lock.
+            let _surplus = self.kept.codes().wait(call.checksum, code, live);
         }
+        report
     }
 
     /// What the engine holds.
@@ -202,19 +217,23 @@ impl Vm {
             codes: codes.map.len(),
             code_bytes: codes.bytes,
             instances: self.slots.used.load(Ordering::Relaxed),
+            kept: codes.waiting.len(),
+            kept_hits: codes.kept_hits,
+            kept_misses: codes.kept_misses,
             code_hits: codes.hits,
             code_misses: codes.misses,
             refused: self.slots.refused.load(Ordering::Relaxed),
         }
     }
 
-    fn code(&self, checksum: &Checksum) -> Result<Arc<Code>, VmError> {
-        if let Some(code) = self.kept.codes().ask(checksum) {
-            return Ok(code);
+    /// A code, and an instance of it that waits, if there is one.
+    fn code(&self, checksum: &Checksum) -> Result<(Arc<Code>, Option<Live>), VmError> {
+        if let Some(found) = self.kept.codes().ask(checksum) {
+            return Ok(found);
         }
         // Compiled outside the lock: two callers may do it twice, none waits for the other.
         let code = self.kept.compiler.get(checksum)?;
-        Ok(self.keep(*checksum, code))
+        Ok((self.keep(*checksum, code), None))
     }
 
     fn keep(&self, checksum: Checksum, code: Code) -> Arc<Code> {
@@ -258,25 +277,52 @@ impl fmt::Debug for Vm {
 /// Drafts that may wait for better machine code.
 const DRAFTS_MAX: usize = 1024;
 
-/// Machine code in memory, bounded by its bytes.
-#[derive(Default)]
+/// Machine code in memory, bounded by its bytes, and instances of it that wait for a call, bounded by their number.
 struct Codes {
     map: BTreeMap<Checksum, (u64, Arc<Code>)>,
     bytes: usize,
     limit: usize,
+    waiting: Waiting,
     /// Counts uses; the code with the lowest number was used longest ago.
     clock: u64,
     hits: u64,
     misses: u64,
+    kept_hits: u64,
+    kept_misses: u64,
 }
 
 impl Codes {
-    /// Finds the code of a call, and counts whether it did.
-    fn ask(&mut self, checksum: &Checksum) -> Option<Arc<Code>> {
+    fn new(limit: usize, room: usize) -> Self {
+        Self {
+            map: BTreeMap::new(),
+            bytes: 0,
+            limit,
+            waiting: Waiting::new(room),
+            clock: 0,
+            hits: 0,
+            misses: 0,
+            kept_hits: 0,
+            kept_misses: 0,
+        }
+    }
+
+    /// Finds the code of a call and an instance of it, and counts what it found.
+    fn ask(&mut self, checksum: &Checksum) -> Option<(Arc<Code>, Option<Live>)> {
         let found = self.find(checksum);
         let count = if found.is_some() { &mut self.hits } else { &mut self.misses };
         *count += 1;
-        found
+        let live = found.as_ref().and_then(|code| self.waiting.take(code));
+        let count = if live.is_some() { &mut self.kept_hits } else { &mut self.kept_misses };
+        *count += 1;
+        Some((found?, live))
+    }
+
+    /// Has an instance wait for another call, unless its code is no longer the one in memory. Answers what is to be dropped.
+    fn wait(&mut self, checksum: &Checksum, code: Arc<Code>, live: Live) -> Option<(Arc<Code>, Live)> {
+        match self.map.get(checksum) {
+            Some((_, current)) if Arc::ptr_eq(current, &code) => self.waiting.put(code, live),
+            _ => Some((code, live)),
+        }
     }
 
     fn find(&mut self, checksum: &Checksum) -> Option<Arc<Code>> {
@@ -290,7 +336,9 @@ impl Codes {
     fn replace(&mut self, checksum: &Checksum, code: Arc<Code>) {
         if let Some((_, old)) = self.map.get_mut(checksum) {
             self.bytes += code.bytes;
-            self.bytes -= std::mem::replace(old, code).bytes;
+            let old = std::mem::replace(old, code);
+            self.bytes -= old.bytes;
+            self.waiting.forget(&old);
             self.trim();
         }
     }
@@ -300,6 +348,7 @@ impl Codes {
         self.bytes += code.bytes;
         if let Some((_, old)) = self.map.insert(checksum, (self.clock, code)) {
             self.bytes -= old.bytes;
+            self.waiting.forget(&old);
         }
         self.trim();
     }
@@ -310,12 +359,13 @@ impl Codes {
             let Some(oldest) = self.map.iter().min_by_key(|(_, (used, _))| *used).map(|(sum, _)| *sum) else { break };
             if let Some((_, code)) = self.map.remove(&oldest) {
                 self.bytes -= code.bytes;
+                self.waiting.forget(&code);
             }
         }
     }
 }
 
-/// Counts the pool's instances, so that calls from outside never take the last ones from a block.
+/// Counts the instances in use, so that calls from outside never take the last ones from a block.
 struct Slots {
     used: AtomicU32,
     all: u32,
@@ -324,7 +374,7 @@ struct Slots {
     refused: AtomicU64,
 }
 
-/// One instance's place in the pool.
+/// One call's place among them.
 struct Slot<'a>(&'a Slots);
 
 impl Slots {

@@ -123,6 +123,7 @@ impl Chain {
             prefix: "aceso".into(),
             denom: DENOM.into(),
             balances: members.iter().chain([&nobody]).map(rich).collect(),
+            vesting: vec![],
             attesters: vec![Attester {
                 consensus_key: FIRST.to_vec(),
                 bls_key: attest.public().to_vec(),

@@ -8,6 +8,7 @@
 
 #![allow(clippy::disallowed_methods, reason = "a client waits for blocks by the clock of its own machine")]
 
+mod authz;
 mod committee;
 mod error;
 mod evidence;
@@ -19,6 +20,7 @@ mod sponsor;
 mod tx;
 mod wait;
 
+pub use authz::{Authorization, Authorized, authorize, for_others, no_more};
 pub use committee::{SealedRead, random};
 pub use error::ClientError;
 pub use key::Key;

@@ -17,6 +17,7 @@ use cosmos_sdk_proto::{
         auth::v1beta1::{BaseAccount, QueryAccountRequest, QueryAccountResponse},
         bank::v1beta1::{MsgSend, QueryBalanceRequest, QueryBalanceResponse},
         base::v1beta1::Coin,
+        vesting::v1beta1::{BaseVestingAccount, DelayedVestingAccount},
     },
     cosmwasm::wasm::v1::{
         MsgExecuteContract, MsgInstantiateContract, MsgStoreCode, QuerySmartContractStateRequest,
@@ -24,7 +25,7 @@ use cosmos_sdk_proto::{
     },
 };
 use flate2::{Compression, read::GzEncoder};
-use prost::Message;
+use prost::{Message, Name};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
@@ -34,6 +35,20 @@ use crate::{
     tx::cosmos_any,
     wait::Wait,
 };
+
+/// The plain account in an account of any kind.
+fn base_of(any: &Any) -> Result<BaseAccount, prost::DecodeError> {
+    if any.type_url == BaseAccount::type_url() {
+        return BaseAccount::decode(&any.value[..]);
+    }
+    let base = if any.type_url == BaseVestingAccount::type_url() {
+        BaseVestingAccount::decode(&any.value[..])?
+    } else {
+        // The other kinds have it as their first field, and this is one of them.
+        DelayedVestingAccount::decode(&any.value[..])?.base_vesting_account.unwrap_or_default()
+    };
+    Ok(base.base_account.unwrap_or_default())
+}
 
 /// For how long a request for a guarded image is good.
 const FETCH_SECONDS: u64 = 300;
@@ -130,7 +145,7 @@ impl Client {
             other => other?,
         };
         let any = answer.account.ok_or_else(|| unreadable(path, "there is no account in it"))?;
-        let account = BaseAccount::decode(&any.value[..]).map_err(|e| unreadable(path, &e.to_string()))?;
+        let account = base_of(&any).map_err(|e| unreadable(path, &e.to_string()))?;
         Ok(Account { number: account.account_number, sequence: account.sequence })
     }
 

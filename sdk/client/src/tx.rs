@@ -23,7 +23,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::{Account, Client, ClientError, Key, http::unreadable, wait::Wait};
+use crate::{Account, Chain, Client, ClientError, Key, http::unreadable, wait::Wait};
 
 /// What simulated gas is multiplied by, in tenths: what stock clients take (CosmJS 1.4).
 const GAS_ADJUSTMENT_TENTHS: u64 = 14;
@@ -137,6 +137,34 @@ struct Executed {
     events: Vec<Event>,
 }
 
+impl Chain {
+    /// The bytes of a signed transaction with this gas limit and the fee that it costs, for whoever has no node at hand.
+    pub fn signed(&self, key: &Key, body: &TxBody, account: &Account, gas_limit: u64) -> Vec<u8> {
+        self.signed_on("", key, body, account, gas_limit)
+    }
+
+    fn signed_on(&self, sponsor: &str, key: &Key, body: &TxBody, account: &Account, gas_limit: u64) -> Vec<u8> {
+        let micro = u128::from(gas_limit) * u128::from(self.gas_price_micro);
+        let fee = Coin { denom: self.denom.clone(), amount: micro.div_ceil(1_000_000).to_string() };
+        let public_key = PubKey { key: key.public() };
+        let mode = ModeInfo { sum: Some(Sum::Single(Single { mode: SignMode::Direct.into() })) };
+        let signer =
+            SignerInfo { public_key: Some(cosmos_any(&public_key)), mode_info: Some(mode), sequence: account.sequence };
+        let fee = Fee { amount: vec![fee], gas_limit, payer: String::new(), granter: sponsor.into() };
+        #[allow(deprecated, reason = "the tip is part of the wire format")]
+        let auth_info = AuthInfo { signer_infos: vec![signer], fee: Some(fee), tip: None };
+        let (body_bytes, auth_info_bytes) = (body.encode_to_vec(), auth_info.encode_to_vec());
+        let document = SignDoc {
+            body_bytes: body_bytes.clone(),
+            auth_info_bytes: auth_info_bytes.clone(),
+            chain_id: self.id.clone(),
+            account_number: account.number,
+        };
+        let signature = key.sign(&document.encode_to_vec());
+        TxRaw { body_bytes, auth_info_bytes, signatures: vec![signature] }.encode_to_vec()
+    }
+}
+
 impl Client {
     /// Sends messages in one transaction and waits until it is in a block.
     pub fn send(&self, key: &Key, messages: Vec<Any>, gas: GasLimit) -> Result<TxResult, ClientError> {
@@ -156,37 +184,16 @@ impl Client {
         let limit = match gas {
             GasLimit::Fixed(limit) => limit,
             GasLimit::Auto => {
-                let simulated = self.simulate(&self.signed_on(sponsor, key, &body, &account, 0))?;
+                let simulated = self.simulate(&self.chain.signed_on(sponsor, key, &body, &account, 0))?;
                 simulated.saturating_mul(GAS_ADJUSTMENT_TENTHS) / 10
             }
         };
-        self.broadcast(&self.signed_on(sponsor, key, &body, &account, limit))
+        self.broadcast(&self.chain.signed_on(sponsor, key, &body, &account, limit))
     }
 
     /// The bytes of a signed transaction with this gas limit and the fee that it costs.
     pub fn signed(&self, key: &Key, body: &TxBody, account: &Account, gas_limit: u64) -> Vec<u8> {
-        self.signed_on("", key, body, account, gas_limit)
-    }
-
-    fn signed_on(&self, sponsor: &str, key: &Key, body: &TxBody, account: &Account, gas_limit: u64) -> Vec<u8> {
-        let micro = u128::from(gas_limit) * u128::from(self.chain.gas_price_micro);
-        let fee = Coin { denom: self.chain.denom.clone(), amount: micro.div_ceil(1_000_000).to_string() };
-        let public_key = PubKey { key: key.public() };
-        let mode = ModeInfo { sum: Some(Sum::Single(Single { mode: SignMode::Direct.into() })) };
-        let signer =
-            SignerInfo { public_key: Some(cosmos_any(&public_key)), mode_info: Some(mode), sequence: account.sequence };
-        let fee = Fee { amount: vec![fee], gas_limit, payer: String::new(), granter: sponsor.into() };
-        #[allow(deprecated, reason = "the tip is part of the wire format")]
-        let auth_info = AuthInfo { signer_infos: vec![signer], fee: Some(fee), tip: None };
-        let (body_bytes, auth_info_bytes) = (body.encode_to_vec(), auth_info.encode_to_vec());
-        let document = SignDoc {
-            body_bytes: body_bytes.clone(),
-            auth_info_bytes: auth_info_bytes.clone(),
-            chain_id: self.chain.id.clone(),
-            account_number: account.number,
-        };
-        let signature = key.sign(&document.encode_to_vec());
-        TxRaw { body_bytes, auth_info_bytes, signatures: vec![signature] }.encode_to_vec()
+        self.chain.signed(key, body, account, gas_limit)
     }
 
     /// SDK gas that a transaction would use now.

@@ -54,6 +54,43 @@ pub fn echo() -> Vec<u8> {
     )
 }
 
+/// Answers with the bytes that its message spells, whatever they are: a text of hexadecimal digits. Where the text begins with
+/// `q`, it asks the chain what they say and answers with nothing.
+pub fn speaker() -> Vec<u8> {
+    frame(
+        NOTHING,
+        r#"(import "env" "query_chain" (func $query_chain (param i32) (result i32)))"#,
+        r#"(func $digit (param $c i32) (result i32)
+             (select (i32.sub (local.get $c) (i32.const 48)) (i32.sub (local.get $c) (i32.const 87))
+               (i32.lt_u (local.get $c) (i32.const 58))))
+           (func $spelled (param $msg i32) (result i32) (local $from i32) (local $to i32) (local $n i32) (local $asks i32)
+             (local.set $from (i32.add (i32.load (local.get $msg)) (i32.const 1)))
+             (local.set $n (i32.shr_u (i32.sub (i32.load offset=8 (local.get $msg)) (i32.const 2)) (i32.const 1)))
+             (local.set $asks (i32.eq (i32.load8_u (local.get $from)) (i32.const 113)))
+             (local.set $from (i32.add (local.get $from) (local.get $asks)))
+             (local.set $to (local.get $from))
+             (local.set $n (i32.add (local.get $to) (local.get $n)))
+             (block $out (loop $next
+               (br_if $out (i32.ge_u (local.get $to) (local.get $n)))
+               (i32.store8 (local.get $to) (i32.or
+                 (i32.shl (call $digit (i32.load8_u (local.get $from))) (i32.const 4))
+                 (call $digit (i32.load8_u offset=1 (local.get $from)))))
+               (local.set $to (i32.add (local.get $to) (i32.const 1)))
+               (local.set $from (i32.add (local.get $from) (i32.const 2)))
+               (br $next)))
+             (local.set $from (i32.add (i32.load (local.get $msg)) (i32.add (i32.const 1) (local.get $asks))))
+             (local.set $to (call $region (i32.const 100) (local.get $from) (i32.sub (local.get $n) (local.get $from))))
+             (if (result i32) (local.get $asks)
+               (then (drop (call $query_chain (local.get $to))) (call $text))
+               (else (local.get $to))))
+           (func (export "instantiate") (param i32 i32 i32) (result i32) (call $text))
+           (func (export "execute") (param i32 i32 i32) (result i32) (call $spelled (local.get 2)))
+           (func (export "migrate") (param i32 i32) (result i32) (call $spelled (local.get 1)))
+           (func (export "query") (param i32 i32) (result i32) (call $spelled (local.get 1)))
+           (func (export "reply") (param i32 i32) (result i32) (call $text))"#,
+    )
+}
+
 /// Asks the chain what its message says, keeps the answer under `got`. Its query answers with its own message.
 pub fn asker() -> Vec<u8> {
     frame(

@@ -1,4 +1,4 @@
-//! The contracts: those in the published crate's tests, and those of wasmd's.
+//! The contracts: those in the published crate's tests, and those of wasmd's and wasmvm's.
 
 use std::{
     collections::BTreeSet,
@@ -7,6 +7,8 @@ use std::{
 };
 
 use anyhow::{Context, Result, ensure};
+
+use crate::Options;
 
 /// The crate that they come with.
 const CRATE: &str = "cosmwasm-vm-3.0.10";
@@ -29,13 +31,25 @@ pub(crate) fn token(wasmd: Option<&Path>) -> Option<Vec<u8>> {
     fs::read(wasmd?.join("benchmarks/testdata/cw20_base.wasm")).ok()
 }
 
-/// All of both, by name; of equal files the first.
-pub(crate) fn all(wasmd: Option<&Path>) -> Result<Vec<Contract>> {
+/// Where wasmd keeps contracts.
+const WASMD: [&str; 5] = [
+    "benchmarks/testdata",
+    "tests/e2e/testdata",
+    "tests/integration/testdata",
+    "x/wasm/keeper/testdata",
+    "x/wasm/types/testdata",
+];
+
+/// All of them, by name; of equal files the first.
+pub(crate) fn all(options: &Options) -> Result<Vec<Contract>> {
     let mut files = files_in(&folder()?)?;
-    for more in ["benchmarks/testdata", "tests/e2e/testdata", "tests/integration/testdata", "x/wasm/keeper/testdata"] {
-        if let Some(wasmd) = wasmd {
+    if let Some(wasmd) = &options.wasmd {
+        for more in WASMD {
             files.extend(files_in(&wasmd.join(more))?);
         }
+    }
+    if let Some(wasmvm) = &options.wasmvm {
+        files.extend(files_in(&wasmvm.join("testdata"))?);
     }
     let mut seen = BTreeSet::new();
     let mut contracts = Vec::new();
@@ -44,7 +58,9 @@ pub(crate) fn all(wasmd: Option<&Path>) -> Result<Vec<Contract>> {
         if seen.insert(wasm.clone()) {
             let stem = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
             let twice = contracts.iter().any(|known: &Contract| known.name == stem);
-            contracts.push(Contract { name: if twice { format!("wasmd/{stem}") } else { stem }, wasm });
+            let module =
+                if options.wasmvm.as_ref().is_some_and(|wasmvm| file.starts_with(wasmvm)) { "wasmvm" } else { "wasmd" };
+            contracts.push(Contract { name: if twice { format!("{module}/{stem}") } else { stem }, wasm });
         }
     }
     ensure!(!contracts.is_empty(), "there are no contracts");

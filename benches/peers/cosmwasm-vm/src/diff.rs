@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// Gas of a call: a tenth of a second by either's scale, so that endless loops end.
-const GAS: u64 = 100_000_000_000;
+pub(crate) const GAS: u64 = 100_000_000_000;
 /// Where one of the two had too little because its prices are others: as much of it as any message takes.
 const PLENTY: u64 = 40 * GAS;
 /// Calls after the first.
@@ -42,7 +42,7 @@ struct Subject {
 
 /// What was seen, for the last line.
 #[derive(Default)]
-struct Seen {
+pub(crate) struct Seen {
     calls: usize,
     starved: usize,
     known: usize,
@@ -55,7 +55,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     let folders = [tempfile::tempdir()?, tempfile::tempdir()?];
     let (ours, theirs) = (Ours::new(folders[0].path(), 256 << 20)?, Theirs::new(folders[1].path(), 256 << 20)?);
     let mut subjects = Vec::new();
-    for contract in codes::all(options.wasmd.as_deref())? {
+    for contract in codes::all(options)? {
         let (Ok(code), Ok(other)) = (ours.put(&contract.wasm), theirs.put(&contract.wasm)) else { continue };
         theirs.cache.pin(&other).map_err(|error| anyhow!("{error}"))?;
         let entries = ours.vm.check(&contract.wasm)?.entry_points;
@@ -118,7 +118,7 @@ fn sequence(ours: &Ours, theirs: &Theirs, subject: &Subject, seed: u64, seen: &m
             }
             ours.said();
         }
-        match compare(ours, theirs, subject, &ask, &rows, random.one_in(6), seen)? {
+        match compare(ours, theirs, (&subject.codes.0, &subject.codes.1), &ask, &rows, random.one_in(6), seen)? {
             Ok(left) => rows = left,
             Err(difference) => return Ok(Some(format!("call {turn}, {}\n{difference}", shown(&ask)))),
         }
@@ -127,10 +127,10 @@ fn sequence(ours: &Ours, theirs: &Theirs, subject: &Subject, seed: u64, seen: &m
 }
 
 /// The rows that a call left if it ended well, else those that were there; or how the engines differ.
-fn compare(
+pub(crate) fn compare(
     ours: &Ours,
     theirs: &Theirs,
-    subject: &Subject,
+    (code, other_code): (&aceso_vm::Checksum, &cosmwasm_std::Checksum),
     ask: &Ask,
     rows: &BTreeMap<Vec<u8>, Vec<u8>>,
     starve: bool,
@@ -138,11 +138,11 @@ fn compare(
 ) -> Result<Result<BTreeMap<Vec<u8>, Vec<u8>>, String>> {
     let mine = |gas| {
         let mut world = World::new(Rows::of(rows.clone()));
-        let report = ours.call(&subject.codes.0, ask, &mut world, gas);
+        let report = ours.call(code, ask, &mut world, gas);
         (classes::ours(&report.result), world.rows.map, ours.said(), report.gas_used)
     };
     let other = |gas| -> Result<_> {
-        let report = theirs.call(&subject.codes.1, ask, Rows::of(rows.clone()), gas)?;
+        let report = theirs.call(other_code, ask, Rows::of(rows.clone()), gas)?;
         Ok((classes::theirs(&report.result), report.rows.map, report.said, report.gas))
     };
     let (mut a, mut b) = (mine(GAS), other(GAS)?);

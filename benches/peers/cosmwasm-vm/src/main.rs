@@ -3,11 +3,12 @@
 //! ```text
 //! bench [--json] [--quick] [--wasmd DIR]             what things cost on both
 //! diff [--sequences N] [--seed N] [--wasmd DIR]      the same calls on both must come to the same
+//! flows [--wasmd DIR] [--wasmvm DIR]                 what each contract is for, step by step, on both
 //! verdicts [--wasmd DIR]                             which contracts each takes, as a table
 //! receipts VERIFIER.wasm VECTORS.json                compact receipts, in a contract on the peer
 //! ```
 //!
-//! `DIR` is the module `github.com/CosmWasm/wasmd@v0.61.14` of Go, from which a few more contracts are taken.
+//! `DIR` is the module `github.com/CosmWasm/wasmd@v0.61.14`, or `wasmvm/v3@v3.0.7`, of Go, from which a few more contracts are taken.
 
 mod bench;
 mod bombs;
@@ -16,6 +17,7 @@ mod classes;
 mod codes;
 mod diff;
 mod engines;
+mod flows;
 mod many;
 mod measure;
 mod messages;
@@ -35,6 +37,7 @@ struct Options {
     sequences: u64,
     seed: u64,
     wasmd: Option<PathBuf>,
+    wasmvm: Option<PathBuf>,
 }
 
 fn main() -> ExitCode {
@@ -49,7 +52,7 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &[String]) -> Result<ExitCode> {
-    let (mode, rest) = arguments.split_first().context("bench, diff, verdicts or receipts?")?;
+    let (mode, rest) = arguments.split_first().context("bench, diff, flows, verdicts or receipts?")?;
     let done = ExitCode::SUCCESS;
     match mode.as_str() {
         "receipts" => receipts::run(rest).map(|()| done),
@@ -59,12 +62,13 @@ fn run(arguments: &[String]) -> Result<ExitCode> {
         "bench" => bench::run(&options(rest)?).map(|()| done),
         "verdicts" => verdicts::run(&options(rest)?).map(|()| done),
         "diff" => diff::run(&options(rest)?),
+        "flows" => flows::run(&options(rest)?),
         other => bail!("there is no mode {other:?}"),
     }
 }
 
 fn options(arguments: &[String]) -> Result<Options> {
-    let mut options = Options { json: false, quick: false, sequences: 1_000, seed: 1, wasmd: None };
+    let mut options = Options { json: false, quick: false, sequences: 1_000, seed: 1, wasmd: None, wasmvm: None };
     let mut arguments = arguments.iter();
     while let Some(argument) = arguments.next() {
         let mut value = || arguments.next().with_context(|| format!("{argument} wants a value"));
@@ -74,6 +78,7 @@ fn options(arguments: &[String]) -> Result<Options> {
             "--sequences" => options.sequences = value()?.parse()?,
             "--seed" => options.seed = value()?.parse()?,
             "--wasmd" => options.wasmd = Some(PathBuf::from(value()?)),
+            "--wasmvm" => options.wasmvm = Some(PathBuf::from(value()?)),
             other => bail!("there is no option {other:?}"),
         }
     }

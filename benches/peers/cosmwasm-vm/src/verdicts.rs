@@ -12,7 +12,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let folders = [tempfile::tempdir()?, tempfile::tempdir()?];
     let (ours, theirs) = (Ours::new(folders[0].path(), 64 << 20)?, Theirs::new(folders[1].path(), 64 << 20)?);
     println!("| contract | KB | ours | cosmwasm-vm |\n|---|---|---|---|");
-    for contract in codes::all(options.wasmd.as_deref())? {
+    for contract in codes::all(options)? {
         let mine = ours.put(&contract.wasm).err().map(|error| error.to_string());
         let other = theirs.put(&contract.wasm).err().map(|error| error.to_string());
         let word = |refused: Option<String>| refused.map_or_else(|| "takes it".into(), |why| short(&why));

@@ -1,11 +1,14 @@
 //! The world that a contract finds itself in, the same for both engines: rows in memory, the published mock's addresses and
 //! balances.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::atomic::{AtomicBool, Ordering},
+};
 
 use aceso_types::{Frame, ModelId, Tensor};
 use aceso_vm::{Addresses, Answer, Blobs, HostError, HostResult, ModelFacts, Models, Order, Querier};
-use cosmwasm_std::{Coin, coins};
+use cosmwasm_std::{Coin, Decimal, Validator, coins};
 use cosmwasm_vm::{
     BackendApi, BackendError, BackendResult, GasInfo, Querier as _,
     testing::{MOCK_CONTRACT_ADDR, MockApi, MockQuerier},
@@ -80,8 +83,17 @@ impl cosmwasm_vm::Storage for Rows {
 pub(crate) fn querier() -> MockQuerier {
     let (own, rich): (Vec<Coin>, Vec<Coin>) = (coins(1_000, "earth"), coins(7, "mars"));
     let rich_one = MockApi::default().addr_make("rich");
-    MockQuerier::new(&[(MOCK_CONTRACT_ADDR, &own[..]), (&rich_one, &rich[..])])
+    let mut querier = MockQuerier::new(&[(MOCK_CONTRACT_ADDR, &own[..]), (&rich_one, &rich[..])]);
+    if VALIDATORS.load(Ordering::Relaxed) {
+        let rate = Decimal::percent;
+        let validator = |name: &str| Validator::create(name.into(), rate(3), rate(10), rate(1));
+        querier.update_staking("ustake", &["john", "mary", "my-validator"].map(validator), &[]);
+    }
+    querier
 }
+
+/// Whether the chain has validators to stake with. The benches leave them out: each of the peer's calls makes a querier.
+pub(crate) static VALIDATORS: AtomicBool = AtomicBool::new(false);
 
 /// The same world for our engine.
 pub(crate) struct World {

@@ -15,7 +15,7 @@ use crate::{
     chain::{self, Chain},
     code::Code,
     components::{
-        blobs, models,
+        authz, blobs, models,
         reads::{
             script::{Script, Written},
             told,
@@ -79,11 +79,12 @@ pub(crate) fn execute(
     Ok(Results { events, txs: results, validators, consensus, transcript })
 }
 
-/// What is due before the transactions: the clock of the state, how validators behaved, and blobs whose delay or term is
-/// over.
+/// What is due before the transactions: the clock of the state, authorisations that are over, how validators behaved, and
+/// blobs whose delay or term is over.
 fn begin(chain: &Chain, block: Block, delta: &mut Delta, request: &FinalizeBlock) -> Outcome<Vec<Event>> {
     let (state, height) = (&mut Bare(delta), block.height.0);
     chain::put_time(state, block.nanos)?;
+    authz::begin_block(state, block.nanos)?;
     let (commit, misbehavior) = (&request.decided_last_commit, &request.misbehavior);
     let mut events = validators::begin_block(state, &chain.params, height, commit, misbehavior)?;
     events.extend(blobs::begin_block(state, height)?);

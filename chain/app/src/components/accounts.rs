@@ -3,19 +3,14 @@
 //! Rows are the SDK's `BaseAccount`, so a query hands them out as they are. An account is made when it first receives
 //! coins, or when a contract is put there.
 
-use cosmos_sdk_proto::{Any, cosmos::auth::v1beta1::BaseAccount, cosmos::crypto::secp256k1::PubKey};
-use prost::Message;
+use cosmos_sdk_proto::cosmos::auth::v1beta1::BaseAccount;
 
 use crate::{
     address::Address,
-    code::{Code, Fault},
     components::ACCOUNTS,
     error::Outcome,
     store::{Read, Write},
 };
-
-/// Type URL of the one kind of key that signs.
-pub(crate) const SECP256K1: &str = "/cosmos.crypto.secp256k1.PubKey";
 
 /// Every key of the component. Renaming one is a state migration.
 mod keys {
@@ -63,21 +58,4 @@ pub(crate) fn ensure(state: &mut impl Write, address: &Address) -> Outcome<()> {
 /// Writes an account back.
 pub(crate) fn put(state: &mut impl Write, account: &BaseAccount) -> Outcome<()> {
     state.put(ACCOUNTS, keys::account(&account.address), account)
-}
-
-/// The public key in an `Any`, 33 bytes.
-pub(crate) fn key_of(any: &Any) -> Result<Vec<u8>, Fault> {
-    if any.type_url != SECP256K1 {
-        let url: String = any.type_url.chars().take(128).collect();
-        return Err(Code::NotSupported.because(format_args!("public keys of type {url:?} do not sign here")));
-    }
-    match PubKey::decode(any.value.as_slice()) {
-        Ok(key) if key.key.len() == 33 => Ok(key.key),
-        _ => Err(Code::InvalidPubKey.because("a secp256k1 public key has 33 bytes")),
-    }
-}
-
-/// The `Any` of a public key.
-pub(crate) fn any_of(key: &[u8]) -> Any {
-    Any { type_url: SECP256K1.into(), value: PubKey { key: key.into() }.encode_to_vec() }
 }

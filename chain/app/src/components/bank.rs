@@ -9,7 +9,7 @@ use crate::{
     address::Address,
     code::Code,
     coin::Coins,
-    components::{BANK, accounts},
+    components::{BANK, accounts, vesting},
     error::Outcome,
     event::Event,
     run::Run,
@@ -50,9 +50,22 @@ pub(crate) fn stored(state: &mut impl Read, address: &str, denom: &str) -> Outco
     amount(state, keys::balance(address, denom))
 }
 
-/// What an account can spend.
+/// What an account has, be it locked or not.
 pub(crate) fn balance(state: &mut impl Read, address: &str, denom: &str) -> Outcome<u128> {
     Ok(stored(state, address, denom)?.saturating_sub(state.reserved(address, denom)))
+}
+
+/// What an account can spend of what stands in its row.
+pub(crate) fn spendable(state: &mut impl Read, address: &str, denom: &str, stored: u128) -> Outcome<u128> {
+    let locked = match state.vests_at() {
+        Some(now) => vesting::get(state, address)?.map_or(0, |vesting| vesting.locked(denom, now)),
+        None => 0,
+    };
+    if locked > stored {
+        let words = format_args!("locked amount exceeds account balance funds: {locked}{denom} > {stored}{denom}");
+        return Err(Code::InsufficientFunds.because(words).into());
+    }
+    Ok((stored - locked).saturating_sub(state.reserved(address, denom)))
 }
 
 /// How much there is of a denomination.
@@ -176,7 +189,7 @@ fn give(run: &mut Run<'_>, to: &Address, coins: &Coins) -> Outcome<()> {
 /// Takes coins from an account that can spend them.
 pub(crate) fn debit(state: &mut impl Write, from: &Address, denom: &str, amount: u128) -> Outcome<()> {
     let stored = stored(state, from.as_str(), denom)?;
-    let spendable = stored.saturating_sub(state.reserved(from.as_str(), denom));
+    let spendable = spendable(state, from.as_str(), denom, stored)?;
     if spendable < amount {
         let words = format_args!("spendable balance {spendable}{denom} is smaller than {amount}{denom}");
         return Err(Code::InsufficientFunds.because(words).into());

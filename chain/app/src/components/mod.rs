@@ -5,6 +5,7 @@
 //! [`Run`](crate::run::Run).
 
 pub(crate) mod accounts;
+pub(crate) mod authz;
 pub(crate) mod bank;
 pub(crate) mod blobs;
 pub(crate) mod models;
@@ -13,6 +14,7 @@ pub(crate) mod reads;
 pub(crate) mod sealed;
 pub(crate) mod sponsor;
 pub(crate) mod validators;
+pub(crate) mod vesting;
 pub(crate) mod wasm;
 
 /// Accounts: keys and sequences.
@@ -29,7 +31,7 @@ pub(crate) const MODELS: &str = "models";
 pub(crate) const READS: &str = "reads";
 /// Sealed records, grants and jobs.
 pub(crate) const SEALED: &str = "sealed";
-/// Allowances by which one account pays the fees of another.
+/// Allowances by which one account pays the fees of another, and authorisations by which it lets another act for it.
 pub(crate) const SPONSOR: &str = "sponsor";
 /// The validators' keys and powers, and how they behaved.
 pub(crate) const VALIDATORS: &str = "validators";

@@ -10,7 +10,10 @@ use serde_json::Value;
 use crate::{
     chain::{self, Consensus},
     code::{Code, Fault},
-    components::validators::{self, Table},
+    components::{
+        validators::{self, Table},
+        wasm::access,
+    },
     error::Outcome,
     event::Event,
     run::Run,
@@ -27,7 +30,8 @@ pub(crate) fn update_msg(run: &mut Run<'_>, msg: &MsgUpdateParams) -> Outcome<Ms
     run.chain.need_authority(&msg.authority)?;
     let mut event = Event::new("update_params");
     let (old, engine) = (chain::params(run)?, chain::consensus(run)?);
-    let params: Params = merged(&old, &msg.params, &mut event)?;
+    let mut params: Params = merged(&old, &msg.params, &mut event)?;
+    access::check(&mut params, &run.chain.prefix)?;
     params.check().map_err(|reason| Code::ParamsRefused.because(reason))?;
     validators::check_spread(&params, &Table::default(), &validators::decided(run)?)?;
     let consensus: Consensus = merged(&engine, &msg.consensus, &mut event)?;

@@ -10,16 +10,17 @@ use cosmos_sdk_proto::{
 use prost::{Message, Name};
 
 use crate::{
-    components::{ACCOUNTS, accounts},
+    components::{ACCOUNTS, accounts, vesting},
     gas,
     query::{Answered, Asked, decode, encode, page::page, status::Status, unknown},
+    store,
 };
 
 pub(super) fn answer(asked: &Asked<'_>, method: &str, data: &[u8]) -> Answered {
     match method {
         "Account" => {
             let QueryAccountRequest { address } = decode(data)?;
-            let account = any(&account(asked, &address)?);
+            let account = shown(asked, account(asked, &address)?)?;
             encode(&QueryAccountResponse { account: Some(account) })
         }
         "AccountInfo" => {
@@ -29,8 +30,11 @@ pub(super) fn answer(asked: &Asked<'_>, method: &str, data: &[u8]) -> Answered {
         "Accounts" => {
             let QueryAccountsRequest { pagination } = decode(data)?;
             let (rows, next) = page(&mut asked.view(), ACCOUNTS, accounts::rows(), pagination)?;
-            let rows = rows.into_iter().map(|(_, value)| Any { type_url: BaseAccount::type_url(), value });
-            encode(&QueryAccountsResponse { accounts: rows.collect(), pagination: Some(next) })
+            let mut accounts = Vec::with_capacity(rows.len());
+            for (key, row) in rows {
+                accounts.push(shown(asked, store::decode(ACCOUNTS, &key, &row)?)?);
+            }
+            encode(&QueryAccountsResponse { accounts, pagination: Some(next) })
         }
         "Params" => {
             let params = &asked.chain.params;
@@ -39,9 +43,8 @@ pub(super) fn answer(asked: &Asked<'_>, method: &str, data: &[u8]) -> Answered {
                     max_memo_characters: params.memo_bytes_max,
                     tx_sig_limit: params.signatures_max,
                     tx_size_cost_per_byte: gas::TX_BYTE,
-                    // Keys of this kind sign blocks only.
-                    sig_verify_cost_ed25519: 0,
-                    sig_verify_cost_secp256k1: gas::SIGNATURE,
+                    sig_verify_cost_ed25519: gas::ED25519,
+                    sig_verify_cost_secp256k1: gas::SECP256K1,
                 }),
             })
         }
@@ -59,6 +62,10 @@ fn account(asked: &Asked<'_>, address: &str) -> Result<BaseAccount, Status> {
     account.ok_or_else(|| Status::NotFound(format!("account {address} not found")))
 }
 
-fn any(account: &BaseAccount) -> Any {
-    Any { type_url: BaseAccount::type_url(), value: account.encode_to_vec() }
+/// An account as what it is: one that vests, or a plain one.
+fn shown(asked: &Asked<'_>, account: BaseAccount) -> Result<Any, Status> {
+    Ok(match vesting::get(&mut asked.view(), &account.address)? {
+        Some(vesting) => vesting.shown(account),
+        None => Any { type_url: BaseAccount::type_url(), value: account.encode_to_vec() },
+    })
 }

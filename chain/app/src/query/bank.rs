@@ -4,8 +4,9 @@ use cosmos_sdk_proto::cosmos::{
     bank::v1beta1::{
         Params, QueryAllBalancesRequest, QueryAllBalancesResponse, QueryBalanceRequest, QueryBalanceResponse,
         QueryDenomMetadataRequest, QueryDenomMetadataResponse, QueryDenomsMetadataResponse, QueryParamsResponse,
-        QuerySendEnabledResponse, QuerySpendableBalancesRequest, QuerySpendableBalancesResponse, QuerySupplyOfRequest,
-        QuerySupplyOfResponse, QueryTotalSupplyRequest, QueryTotalSupplyResponse,
+        QuerySendEnabledResponse, QuerySpendableBalanceByDenomRequest, QuerySpendableBalanceByDenomResponse,
+        QuerySpendableBalancesRequest, QuerySpendableBalancesResponse, QuerySupplyOfRequest, QuerySupplyOfResponse,
+        QueryTotalSupplyRequest, QueryTotalSupplyResponse,
     },
     base::{
         query::v1beta1::{PageRequest, PageResponse},
@@ -14,15 +15,14 @@ use cosmos_sdk_proto::cosmos::{
 };
 
 use crate::{
-    components::{BANK, bank},
+    components::{BANK, bank, vesting},
     query::{Answered, Asked, decode, encode, page::page, status::Status, unknown},
 };
 
 pub(super) fn answer(asked: &Asked<'_>, method: &str, data: &[u8]) -> Answered {
     let state = &mut asked.view();
     match method {
-        // All that an account has it may spend; requests and answers have the same fields.
-        "Balance" | "SpendableBalanceByDenom" => {
+        "Balance" => {
             let QueryBalanceRequest { address, denom } = decode(data)?;
             let address = asked.address("address", &address)?;
             if !aceso_types::genesis::is_denom(&denom) {
@@ -39,9 +39,20 @@ pub(super) fn answer(asked: &Asked<'_>, method: &str, data: &[u8]) -> Answered {
         }
         "SpendableBalances" => {
             let QuerySpendableBalancesRequest { address, pagination } = decode(data)?;
-            let prefix = bank::balances_prefix(&asked.address("address", &address)?);
-            let (balances, pagination) = coins(asked, prefix, pagination)?;
+            let address = asked.address("address", &address)?;
+            let (balances, pagination) = coins(asked, bank::balances_prefix(&address), pagination)?;
+            let balances = unlocked(asked, &address, balances)?;
             encode(&QuerySpendableBalancesResponse { balances, pagination: Some(pagination) })
+        }
+        "SpendableBalanceByDenom" => {
+            let QuerySpendableBalanceByDenomRequest { address, denom } = decode(data)?;
+            let address = asked.address("address", &address)?;
+            if !aceso_types::genesis::is_denom(&denom) {
+                return Err(Status::Invalid(format!("invalid denom: {denom}")));
+            }
+            let amount = bank::stored(state, &address, &denom)?;
+            let balance = unlocked(asked, &address, vec![coin(denom, amount)])?.pop();
+            encode(&QuerySpendableBalanceByDenomResponse { balance })
         }
         "TotalSupply" => {
             let QueryTotalSupplyRequest { pagination } = decode(data)?;
@@ -88,6 +99,21 @@ fn coins(
         coins.push(coin(denom, amount));
     }
     Ok((coins, next))
+}
+
+/// What of these coins an account can spend. Where it has less of any coin than is locked, that is nothing at all (SDK
+/// `x/bank/keeper`, `spendableCoins`).
+fn unlocked(asked: &Asked<'_>, address: &str, mut coins: Vec<Coin>) -> Result<Vec<Coin>, Status> {
+    let state = &mut asked.view();
+    let Some(vesting) = vesting::get(state, address)? else { return Ok(coins) };
+    let now = asked.block.seconds();
+    let short = vesting.exceeds(now, |denom| bank::stored(state, address, denom))?;
+    for coin in &mut coins {
+        let held = bank::stored(state, address, &coin.denom)?;
+        let spendable = if short { 0 } else { held.saturating_sub(vesting.locked(&coin.denom, now)) };
+        coin.amount = spendable.to_string();
+    }
+    Ok(coins)
 }
 
 fn coin(denom: String, amount: u128) -> Coin {

@@ -1,10 +1,11 @@
 //! Questions from outside, answered from a committed height, beside running blocks.
 //!
-//! The order is that of the SDK's `baseapp.Query`: gRPC methods first ([`auth`], [`bank`], [`wasm`], [`service`],
+//! The order is that of the SDK's `baseapp.Query`: gRPC methods first ([`auth`], [`authz`], [`bank`], [`wasm`], [`service`],
 //! [`ours`]), then `/app/…` and `/store/<component>/key` with its proof ([`store`]); all else is an unknown path.
 //! Failures carry the SDK's numbers and words for gRPC status ([`status`]).
 
 mod auth;
+mod authz;
 mod bank;
 mod feegrant;
 pub(crate) mod ours;
@@ -107,6 +108,7 @@ fn route(asked: &Asked<'_>, path: &str, data: &[u8]) -> Answered {
     let (service, method) = path.rsplit_once('/').unwrap_or((path, ""));
     match service {
         "/cosmos.auth.v1beta1.Query" => auth::answer(asked, method, data),
+        "/cosmos.authz.v1beta1.Query" => authz::answer(asked, method, data),
         "/cosmos.bank.v1beta1.Query" => bank::answer(asked, method, data),
         "/cosmos.feegrant.v1beta1.Query" => feegrant::answer(asked, method, data),
         "/cosmwasm.wasm.v1.Query" => wasm::answer(asked, method, data),

@@ -122,7 +122,7 @@ pub(super) fn answer(asked: &Asked<'_>, method: &str, data: &[u8]) -> Answered {
             encode(&pb::QueryRawContractStateResponse { data: value.unwrap_or_default() })
         }
         "SmartContractState" => smart(asked, decode(data)?),
-        "Params" => encode(&pb::QueryParamsResponse { params: Some(params(asked)) }),
+        "Params" => encode(&pb::QueryParamsResponse { params: Some(wasm::access::shown(&asked.chain.params)) }),
         "PinnedCodes" => {
             let pb::QueryPinnedCodesRequest { pagination } = decode(data)?;
             let (rows, next) = page(state, WASM, lists::all_pinned(), pagination)?;
@@ -165,17 +165,6 @@ fn build_address(asked: &Asked<'_>, request: BuildAddressRequest) -> Answered {
     let creator = address(asked, &request.creator_address)?;
     let built = Address::of_salt(&checksum, &creator.bytes(), &salt, &request.init_args, &asked.chain.prefix)?;
     encode(&BuildAddressAnswer { address: built.into() })
-}
-
-fn params(asked: &Asked<'_>) -> pb::Params {
-    let chain = &asked.chain;
-    let access = |permission: pb::AccessType, addresses| pb::AccessConfig { permission: permission.into(), addresses };
-    let upload = match (chain.params.upload_everybody, chain.authority.as_str()) {
-        (true, _) => access(pb::AccessType::Everybody, Vec::new()),
-        (false, "") => access(pb::AccessType::Nobody, Vec::new()),
-        (false, authority) => access(pb::AccessType::AnyOfAddresses, vec![authority.into()]),
-    };
-    pb::Params { code_upload_access: Some(upload), instantiate_default_permission: pb::AccessType::Everybody.into() }
 }
 
 fn code(asked: &Asked<'_>, id: u64) -> Result<CodeRow, Status> {

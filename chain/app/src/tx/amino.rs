@@ -4,6 +4,7 @@
 //! is `{"type", "value"}`; empty optional fields are left out, 64-bit numbers are text, bytes are base64 and a
 //! contract's message stands inline (SDK `x/tx/signing/aminojson`; CosmJS `packages/amino`, `packages/cosmwasm`).
 
+mod authz;
 mod sealed;
 
 use aceso_types::msg::SignedOrigin;
@@ -161,6 +162,17 @@ fn message(msg: &Msg) -> Result<Value, Fault> {
             "wasm/MsgSudoContract",
             Fields::new().text("authority", &m.authority).text("contract", &m.contract).inline("msg", &m.msg)?,
         ),
+        Msg::UpdateWasmParams(m) => {
+            let params = m.params.clone().unwrap_or_default();
+            let default = AccessConfig { permission: params.instantiate_default_permission, addresses: Vec::new() };
+            let params = json!({
+                "code_upload_access": permission(&params.code_upload_access.unwrap_or_default()),
+                "instantiate_default_permission": permission_name(&default),
+            });
+            ("wasm/MsgUpdateParams", Fields::new().text("authority", &m.authority).value("params", params))
+        }
+        Msg::AddUploaders(m) => ("wasm/MsgAddCodeUploadParamsAddresses", uploaders(&m.authority, &m.addresses)),
+        Msg::RemoveUploaders(m) => ("wasm/MsgRemoveCodeUploadParamsAddresses", uploaders(&m.authority, &m.addresses)),
         Msg::GrantAllowance(m) => (
             "cosmos-sdk/MsgGrantAllowance",
             Fields::new()
@@ -172,6 +184,15 @@ fn message(msg: &Msg) -> Result<Value, Fault> {
             ("cosmos-sdk/MsgRevokeAllowance", Fields::new().text("granter", &m.granter).text("grantee", &m.grantee))
         }
         Msg::PruneAllowances(m) => ("cosmos-sdk/MsgPruneAllowances", Fields::new().text("pruner", &m.pruner)),
+        Msg::Authorize(m) => ("cosmos-sdk/MsgGrant", authz::grant(m)?),
+        Msg::Revoke(m) => (
+            "cosmos-sdk/MsgRevoke",
+            Fields::new().text("granter", &m.granter).text("grantee", &m.grantee).text("msg_type_url", &m.msg_type_url),
+        ),
+        Msg::Exec(m) => {
+            let msgs = m.msgs.iter().map(message).collect::<Result<_, _>>()?;
+            ("cosmos-sdk/MsgExec", Fields::new().text("grantee", &m.grantee).value("msgs", msgs))
+        }
         Msg::RegisterBlob(m) => (
             "aceso/MsgRegisterBlob",
             Fields::new().text("owner", &m.owner).text("cid", &m.cid).number("size", m.size).number("term", m.term),
@@ -299,12 +320,18 @@ fn pins(authority: &str, codes: &[u64]) -> Fields {
     Fields::new().text("authority", authority).value("code_ids", codes.into())
 }
 
+fn uploaders(authority: &str, addresses: &[String]) -> Fields {
+    Fields::new().text("authority", authority).value("addresses", addresses.into())
+}
+
 fn permission(config: &AccessConfig) -> Value {
-    let mut fields = Fields::new().value("permission", permission_name(config).into());
-    if !config.addresses.is_empty() {
-        fields = fields.value("addresses", config.addresses.clone().into());
-    }
-    fields.into_value()
+    let fields = Fields::new().value("permission", permission_name(config).into());
+    fields.texts("addresses", &config.addresses).into_value()
+}
+
+/// A contract's message as it stands in a document.
+fn inline(name: &str, msg: &[u8]) -> Result<Value, Fault> {
+    serde_json::from_slice(msg).map_err(|e| Code::Invalid.because(format_args!("{name}: {e}")))
 }
 
 /// The fields of an object; the empty ones are left out.
@@ -331,6 +358,10 @@ impl Fields {
         self.optional(name, (!text.is_empty()).then(|| text.into()))
     }
 
+    fn texts(self, name: &str, texts: &[String]) -> Self {
+        self.optional(name, (!texts.is_empty()).then(|| texts.iter().cloned().collect()))
+    }
+
     fn number(self, name: &str, number: u64) -> Self {
         self.optional(name, (number != 0).then(|| number.to_string().into()))
     }
@@ -349,8 +380,7 @@ impl Fields {
     }
 
     fn inline(self, name: &str, msg: &[u8]) -> Result<Self, Fault> {
-        let value = serde_json::from_slice(msg).map_err(|e| Code::Invalid.because(format_args!("{name}: {e}")))?;
-        Ok(self.value(name, value))
+        Ok(self.value(name, inline(name, msg)?))
     }
 
     fn into_value(self) -> Value {

@@ -6,17 +6,12 @@
 use std::{
     collections::{BTreeSet, VecDeque},
     sync::{
-        LazyLock, Mutex, MutexGuard, PoisonError,
+        Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
 };
 
-use cosmos_sdk_proto::cosmos::tx::{
-    signing::v1beta1::SignMode,
-    v1beta1::{SignDoc, SignerInfo, mode_info},
-};
-use prost::Message;
-use secp256k1::{Message as Hash, PublicKey, Secp256k1, VerifyOnly, ecdsa::Signature};
+use cosmos_sdk_proto::cosmos::auth::v1beta1::BaseAccount;
 use sha2::{Digest, Sha256};
 
 use crate::{
@@ -26,14 +21,16 @@ use crate::{
     error::Outcome,
     event::Event,
     gas,
+    pubkey::{Kind, PublicKey, SingleKey},
     run::{Mode, Run},
-    tx::{amino, decode::Tx},
+    tx::{
+        decode::Tx,
+        signature::{Docs, Signature, Wrong},
+    },
 };
 
 /// Signatures that are remembered: a few full mempools.
 const REMEMBERED: usize = 50_000;
-
-static SECP: LazyLock<Secp256k1<VerifyOnly>> = LazyLock::new(Secp256k1::verification_only);
 
 /// Who has to sign a transaction.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,113 +62,120 @@ impl Signers {
     }
 }
 
-/// Notes the public keys of accounts that sign for the first time.
-pub(crate) fn set_keys(run: &mut Run<'_>, tx: &Tx, signers: &Signers) -> Outcome<()> {
-    for (index, (signer, info)) in signers.required.iter().zip(&tx.auth.signer_infos).enumerate() {
-        let Some(any) = &info.public_key else { continue };
-        let key = accounts::key_of(any)?;
-        if Address::of_key(&key, &run.chain.prefix)? != *signer {
+/// What stands in a transaction for one who has to sign it.
+pub(crate) struct Signed {
+    signer: Address,
+    /// The account's, noted if it signs for the first time. Only a simulation can do without.
+    key: Option<PublicKey>,
+    signature: Signature,
+    /// Only a simulation can leave it out; it then speaks for the account as it stands.
+    sequence: Option<u64>,
+}
+
+/// Reads keys and signatures, and notes the keys of accounts that sign for the first time.
+pub(crate) fn read(run: &mut Run<'_>, tx: &Tx, signers: &Signers) -> Outcome<Vec<Signed>> {
+    let simulated = run.mode == Mode::Simulate;
+    let mut all = Vec::with_capacity(signers.required.len());
+    let mut count = 0_u64;
+    for (index, signer) in signers.required.iter().enumerate() {
+        let info = tx.auth.signer_infos.get(index);
+        let given = info.and_then(|info| info.public_key.as_ref()).map(PublicKey::of_any).transpose()?;
+        // Who simulates for several keys has but one of them.
+        if let Some(key) = given.as_ref().filter(|_| !simulated)
+            && key.address(&run.chain.prefix)? != *signer
+        {
             let words = format_args!("pubKey does not match signer address {signer} with signer index: {index}");
             return Err(Code::InvalidPubKey.because(words).into());
         }
         let mut account = account(run, signer)?;
-        if account.pub_key.is_none() {
-            PublicKey::from_slice(&key).map_err(|_| Code::InvalidPubKey.because("not a point of secp256k1"))?;
-            account.pub_key = Some(accounts::any_of(&key));
+        let known = account.pub_key.as_ref().map(PublicKey::of_any).transpose()?;
+        let is_new = known.is_none();
+        let key = known.or(given);
+        count = count.saturating_add(key.as_ref().map_or(1, PublicKey::count));
+        let most = run.chain.params.signatures_max;
+        if count > most {
+            return Err(Code::TooManySignatures.because(format_args!("signatures: {count}, limit: {most}")).into());
+        }
+        if let Some(key) = key.as_ref().filter(|_| is_new) {
+            key.check()?;
+            account.pub_key = Some(key.to_any());
             accounts::put(run, &account)?;
+        }
+        let bytes = tx.signatures.get(index).map(Vec::as_slice).unwrap_or_default();
+        let signature = match Signature::read(info.and_then(|info| info.mode_info.as_ref()), bytes) {
+            Err(_) if simulated => Signature::missing(),
+            read => read?,
+        };
+        all.push(Signed { signer: signer.clone(), key, signature, sequence: info.map(|info| info.sequence) });
+    }
+    Ok(all)
+}
+
+/// Charges for checking signatures, and in a simulation for the bytes of those that are not there yet.
+pub(crate) fn charge(run: &mut Run<'_>, signed: &[Signed]) -> Result<(), Fault> {
+    for Signed { key, signature, .. } in signed {
+        if run.mode == Mode::Simulate && signature.is_incomplete() {
+            let count = key.as_ref().map_or(1, PublicKey::count);
+            run.meter.spend(gas::TX_BYTE.saturating_mul(gas::SIGNATURE_BYTES).saturating_mul(count), "txSize")?;
+        }
+        match key {
+            Some(key) => signature.charge(key, &mut run.meter)?,
+            None => {
+                let (gas, what) = Kind::Secp256k1.price();
+                run.meter.spend(gas, what)?;
+            }
         }
     }
     Ok(())
 }
 
-/// Counts the signatures and charges for checking them.
-pub(crate) fn charge(run: &mut Run<'_>, signers: &Signers) -> Result<(), Fault> {
-    let (count, most) = (signers.required.len() as u64, run.chain.params.signatures_max);
-    if count > most {
-        return Err(Code::TooManySignatures.because(format_args!("signatures: {count}, limit: {most}")));
-    }
-    run.meter.spend(gas::SIGNATURE.saturating_mul(count), "ante verify: secp256k1")
-}
-
 /// Checks sequences and signatures, and counts the sequences on.
-pub(crate) fn verify(run: &mut Run<'_>, tx: &Tx, signers: &Signers) -> Outcome<()> {
-    for (index, signer) in signers.required.iter().enumerate() {
+pub(crate) fn verify(run: &mut Run<'_>, tx: &Tx, signed: &[Signed]) -> Outcome<()> {
+    for Signed { signer, key, signature, sequence } in signed {
         let mut account = account(run, signer)?;
-        // A simulation may come without signer infos; it then speaks for the account as it stands.
-        let info = match tx.auth.signer_infos.get(index) {
-            Some(info) => info.clone(),
-            None => SignerInfo { sequence: account.sequence, ..SignerInfo::default() },
-        };
-        if info.sequence != account.sequence {
-            let words = format_args!("account sequence mismatch, expected {}, got {}", account.sequence, info.sequence);
+        let sequence = sequence.unwrap_or(account.sequence);
+        if sequence != account.sequence {
+            let words = format_args!("account sequence mismatch, expected {}, got {sequence}", account.sequence);
             return Err(Code::WrongSequence.because(words).into());
         }
-        let signature = tx.signatures.get(index).map(Vec::as_slice).unwrap_or_default();
         if matches!(run.mode, Mode::Check | Mode::Deliver) {
-            let Some(any) = &account.pub_key else {
+            let Some(key) = key else {
                 return Err(Code::InvalidPubKey.because("pubkey on account is not set").into());
             };
-            let key = accounts::key_of(any)?;
-            check(run, tx, &info, account.account_number, &key, signature)?;
+            check(run, &Docs::new(tx, &run.chain.id, account.account_number, sequence), key, signature)?;
         }
-        run.emit(Event::new("tx").with("acc_seq", format!("{signer}/{}", info.sequence)));
-        let text = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, signature);
-        run.emit(Event::new("tx").with("signature", text));
+        run.emit(Event::new("tx").with("acc_seq", format!("{signer}/{sequence}")));
+        for bytes in signature.told() {
+            let text = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, bytes);
+            run.emit(Event::new("tx").with("signature", text));
+        }
         account.sequence = account.sequence.saturating_add(1);
         accounts::put(run, &account)?;
     }
     Ok(())
 }
 
-/// Checks one signature.
-fn check(run: &Run<'_>, tx: &Tx, info: &SignerInfo, number: u64, key: &[u8], signature: &[u8]) -> Result<(), Fault> {
-    let chain_id = &run.chain.id;
-    let mode = match info.mode_info.as_ref().and_then(|mode| mode.sum.as_ref()) {
-        Some(mode_info::Sum::Single(single)) => SignMode::try_from(single.mode).unwrap_or(SignMode::Unspecified),
-        Some(mode_info::Sum::Multi(_)) => return Err(Code::NotSupported.because("multisignature accounts")),
-        None => SignMode::Unspecified,
+/// Checks one account's signature.
+fn check(run: &Run<'_>, docs: &Docs<'_>, key: &PublicKey, signature: &Signature) -> Result<(), Fault> {
+    let words = match signature.verify(key, docs, &run.host.good_signatures) {
+        Ok(()) => return Ok(()),
+        Err(Wrong::Fault(fault)) => return Err(fault),
+        Err(Wrong::Words(words)) => words,
     };
-    let (bytes, hint) = match mode {
-        SignMode::Direct => {
-            let doc = SignDoc {
-                body_bytes: tx.body_bytes.clone(),
-                auth_info_bytes: tx.auth_bytes.clone(),
-                chain_id: chain_id.clone(),
-                account_number: number,
-            };
-            let hint = format!(
-                "signature verification failed; please verify account number ({number}) and chain-id ({chain_id}): \
-                 (unable to verify single signer signature)"
-            );
-            (doc.encode_to_vec(), hint)
-        }
-        SignMode::LegacyAminoJson => {
-            let hint = format!(
-                "signature verification failed; please verify account number ({number}), sequence ({}) and chain-id \
-                 ({chain_id})",
-                info.sequence
-            );
-            (amino::sign_bytes(tx, chain_id, number, info.sequence)?, hint)
-        }
-        other => return Err(Code::NotSupported.because(format_args!("sign mode {}", other.as_str_name()))),
-    };
-    if run.host.good_signatures.verify(key, &bytes, signature) { Ok(()) } else { Err(Code::Unauthorized.because(hint)) }
+    let Docs { number, sequence, chain_id, .. } = docs;
+    let verify = format!("signature verification failed; please verify account number ({number})");
+    Err(Code::Unauthorized.because(if signature.is_amino() {
+        format!("{verify}, sequence ({sequence}) and chain-id ({chain_id})")
+    } else {
+        format!("{verify} and chain-id ({chain_id}): ({words})")
+    }))
 }
 
-fn account(run: &mut Run<'_>, signer: &Address) -> Outcome<cosmos_sdk_proto::cosmos::auth::v1beta1::BaseAccount> {
+fn account(run: &mut Run<'_>, signer: &Address) -> Outcome<BaseAccount> {
     match accounts::get(run, signer)? {
         Some(account) => Ok(account),
         None => Err(Code::UnknownAddress.because(format_args!("account {signer} does not exist")).into()),
     }
-}
-
-/// Whether a 64-byte `r ‖ s` signature with low s over the SHA-256 of `bytes` is this key's.
-pub(crate) fn is_signed(key: &[u8], bytes: &[u8], signature: &[u8]) -> bool {
-    let (Ok(key), Ok(signature)) = (PublicKey::from_slice(key), Signature::from_compact(signature)) else {
-        return false;
-    };
-    // The library refuses a high s.
-    SECP.verify_ecdsa(Hash::from_digest(Sha256::digest(bytes).into()), &signature, &key).is_ok()
 }
 
 /// Signatures that were found good, the oldest forgotten first.
@@ -189,9 +193,12 @@ struct Remembered {
 }
 
 impl GoodSignatures {
-    fn verify(&self, key: &[u8], bytes: &[u8], signature: &[u8]) -> bool {
+    /// Whether a signature over these bytes is this key's.
+    pub(crate) fn verify(&self, key: &SingleKey, bytes: &[u8], signature: &[u8]) -> bool {
         let mut hasher = Sha256::new();
-        for part in [key, signature] {
+        // Keys of two kinds may have the same bytes.
+        hasher.update([key.kind as u8]);
+        for part in [&key.bytes, signature] {
             hasher.update((part.len() as u64).to_be_bytes());
             hasher.update(part);
         }
@@ -202,7 +209,7 @@ impl GoodSignatures {
             return true;
         }
         self.misses.fetch_add(1, Ordering::Relaxed);
-        let good = is_signed(key, bytes, signature);
+        let good = key.has_signed(bytes, signature);
         if good {
             let mut remembered = self.remembered();
             if remembered.known.insert(id) {
@@ -234,30 +241,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_low_one_of_two_signatures_counts() {
-        let key = SigningKey::from_slice(&[7; 32]).unwrap();
-        let public = key.verifying_key().to_encoded_point(true);
-        let made: Made = key.sign(b"bytes");
-        let low = made.normalize_s().unwrap_or(made);
-        assert!(is_signed(public.as_bytes(), b"bytes", &low.to_bytes()));
-        assert!(!is_signed(public.as_bytes(), b"other", &low.to_bytes()));
-        let (r, s) = low.split_scalars();
-        let high = Made::from_scalars(r.to_bytes(), (-*s).to_bytes()).unwrap();
-        assert!(!is_signed(public.as_bytes(), b"bytes", &high.to_bytes()));
-        assert!(!is_signed(public.as_bytes(), b"bytes", &low.to_bytes()[..63]));
-        assert!(!is_signed(&public.as_bytes()[..32], b"bytes", &low.to_bytes()));
-    }
-
-    #[test]
     fn the_memory_changes_no_answer() {
         let key = SigningKey::from_slice(&[7; 32]).unwrap();
-        let public = key.verifying_key().to_encoded_point(true);
+        let public = SingleKey::secp256k1(key.verifying_key().to_encoded_point(true).as_bytes());
         let made: Made = key.sign(b"bytes");
         let memory = GoodSignatures::default();
         for _ in 0..2 {
-            assert!(memory.verify(public.as_bytes(), b"bytes", &made.to_bytes()));
-            assert!(!memory.verify(public.as_bytes(), b"bytez", &made.to_bytes()));
+            assert!(memory.verify(&public, b"bytes", &made.to_bytes()));
+            assert!(!memory.verify(&public, b"bytez", &made.to_bytes()));
         }
         assert_eq!(memory.asked(), (1, 3));
+        // The same bytes are another key where they are of another kind.
+        let other = SingleKey { kind: Kind::Secp256r1, ..public };
+        assert!(!memory.verify(&other, b"bytes", &made.to_bytes()));
+        assert_eq!(memory.asked(), (1, 4));
     }
 }

@@ -31,8 +31,8 @@ pub(crate) fn fee(run: &mut Run<'_>, tx: &Tx, signers: &Signers) -> Outcome<()> 
     // Clients simulate before they know the fee; moving it is part of what they ask for.
     let coins = if coins.is_empty() && run.mode == Mode::Simulate {
         let denom = run.chain.denom.clone();
-        let has = bank::balance(run, source.as_str(), &denom)?;
-        if has == 0 { coins } else { Coins::one(&denom, 1) }
+        let stored = bank::stored(run, source.as_str(), &denom)?;
+        if bank::spendable(run, source.as_str(), &denom, stored)? == 0 { coins } else { Coins::one(&denom, 1) }
     } else {
         coins
     };

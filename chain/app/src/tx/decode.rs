@@ -5,8 +5,11 @@
 //! and nobody can vary a signed transaction's bytes.
 
 use aceso_types::msg::{MsgAttest, Named};
-use cosmos_sdk_proto::cosmos::tx::v1beta1::{AuthInfo, Fee, TxBody, TxRaw};
-use prost::Message;
+use cosmos_sdk_proto::{
+    Any,
+    cosmos::tx::v1beta1::{AuthInfo, Fee, TxBody, TxRaw},
+};
+use prost::{Message, Name};
 use sha2::{Digest, Sha256};
 
 use crate::{
@@ -78,7 +81,7 @@ pub(crate) fn attestation(bytes: &[u8]) -> Option<MsgAttest> {
 
 /// The bytes of that item.
 pub(crate) fn encode_attestation(attest: &MsgAttest) -> Vec<u8> {
-    let any = cosmos_sdk_proto::Any { type_url: MsgAttest::TYPE_URL.into(), value: attest.encode_to_vec() };
+    let any = Any { type_url: MsgAttest::TYPE_URL.into(), value: attest.encode_to_vec() };
     let body = TxBody { messages: vec![any], ..TxBody::default() };
     TxRaw { body_bytes: body.encode_to_vec(), ..TxRaw::default() }.encode_to_vec()
 }
@@ -99,6 +102,11 @@ pub(crate) fn canonical<M: Message + Default>(bytes: &[u8], what: &str) -> Resul
         );
     }
     Ok(message)
+}
+
+/// A message of the Cosmos SDK or wasmd as it travels in others.
+pub(crate) fn any<M: Message + Name>(message: &M) -> Any {
+    Any { type_url: M::type_url(), value: message.encode_to_vec() }
 }
 
 #[cfg(test)]
@@ -139,7 +147,7 @@ mod tests {
 
     #[test]
     fn unknown_messages_have_the_sdks_code() {
-        let any = |url: &str| cosmos_sdk_proto::Any { type_url: url.into(), value: vec![] };
+        let any = |url: &str| Any { type_url: url.into(), value: vec![] };
         assert_eq!(Msg::decode(&any("/cosmos.gov.v1.MsgVote")).unwrap_err().code, Code::UnknownRequest);
         assert_eq!(Msg::decode(&any("")).unwrap_err().code, Code::UnknownRequest);
         assert_eq!(Msg::decode(&any(MsgAttest::TYPE_URL)).unwrap_err().code, Code::AttestNotFirst);

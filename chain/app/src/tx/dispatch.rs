@@ -4,19 +4,20 @@ use aceso_types::msg::Named;
 use cosmos_sdk_proto::{
     Any,
     cosmos::{
+        authz::v1beta1::{MsgGrantResponse, MsgRevokeResponse},
         bank::v1beta1::{MsgMultiSendResponse, MsgSendResponse},
         base::abci::v1beta1::TxMsgData,
         feegrant::v1beta1::{MsgGrantAllowanceResponse, MsgPruneAllowancesResponse, MsgRevokeAllowanceResponse},
     },
     cosmwasm::wasm::v1::{
-        MsgClearAdminResponse, MsgPinCodesResponse, MsgUnpinCodesResponse, MsgUpdateAdminResponse,
+        self as pb, MsgClearAdminResponse, MsgPinCodesResponse, MsgUnpinCodesResponse, MsgUpdateAdminResponse,
         MsgUpdateContractLabelResponse, MsgUpdateInstantiateConfigResponse,
     },
 };
 use prost::{Message, Name};
 
 use crate::{
-    components::{bank, blobs, models, params, reads, sealed, sponsor, validators, wasm},
+    components::{authz, bank, blobs, models, params, reads, sealed, sponsor, validators, wasm},
     error::Outcome,
     event::Event,
     run::Run,
@@ -85,6 +86,18 @@ pub(crate) fn one(run: &mut Run<'_>, msg: &Msg) -> Outcome<Any> {
         Msg::StoreAndInstantiate(msg) => sdk(&wasm::store_and_instantiate_msg(run, msg)?),
         Msg::StoreAndMigrate(msg) => sdk(&wasm::store_and_migrate_msg(run, msg)?),
         Msg::Sudo(msg) => sdk(&wasm::sudo_msg(run, msg)?),
+        Msg::UpdateWasmParams(msg) => {
+            wasm::access::update_params(run, msg)?;
+            sdk(&pb::MsgUpdateParamsResponse {})
+        }
+        Msg::AddUploaders(msg) => {
+            wasm::access::add_uploaders(run, &msg.authority, &msg.addresses)?;
+            sdk(&pb::MsgAddCodeUploadParamsAddressesResponse {})
+        }
+        Msg::RemoveUploaders(msg) => {
+            wasm::access::remove_uploaders(run, &msg.authority, &msg.addresses)?;
+            sdk(&pb::MsgRemoveCodeUploadParamsAddressesResponse {})
+        }
         Msg::GrantAllowance(msg) => {
             sponsor::grant_msg(run, msg)?;
             sdk(&MsgGrantAllowanceResponse {})
@@ -97,6 +110,15 @@ pub(crate) fn one(run: &mut Run<'_>, msg: &Msg) -> Outcome<Any> {
             sponsor::prune_msg(run, msg)?;
             sdk(&MsgPruneAllowancesResponse {})
         }
+        Msg::Authorize(msg) => {
+            authz::grant_msg(run, msg)?;
+            sdk(&MsgGrantResponse {})
+        }
+        Msg::Revoke(msg) => {
+            authz::revoke_msg(run, msg)?;
+            sdk(&MsgRevokeResponse {})
+        }
+        Msg::Exec(msg) => sdk(&authz::exec_msg(run, msg)?),
         Msg::RegisterBlob(msg) => ours(&blobs::register_msg(run, msg)?),
         Msg::RegisterModel(msg) => ours(&models::register_msg(run, msg)?),
         Msg::RegisterImage(msg) => ours(&reads::register_image(run, msg)?),

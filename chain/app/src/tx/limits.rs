@@ -66,13 +66,7 @@ fn basic(run: &Run<'_>, tx: &Tx, signers: &Signers) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Charges for the transaction's bytes, and in a simulation for those that its signatures will add.
-pub(crate) fn charge_size(run: &mut Run<'_>, tx: &Tx, signers: &Signers) -> Result<(), Fault> {
-    run.meter.spend(gas::TX_BYTE.saturating_mul(tx.bytes as u64), "txSize")?;
-    if run.mode == Mode::Simulate {
-        let signed = tx.signatures.iter().filter(|signature| !signature.is_empty()).count();
-        let missing = signers.required.len().saturating_sub(signed) as u64;
-        run.meter.spend(gas::TX_BYTE.saturating_mul(gas::SIGNATURE_BYTES).saturating_mul(missing), "txSize")?;
-    }
-    Ok(())
+/// Charges for the transaction's bytes.
+pub(crate) fn charge_size(run: &mut Run<'_>, tx: &Tx) -> Result<(), Fault> {
+    run.meter.spend(gas::TX_BYTE.saturating_mul(tx.bytes as u64), "txSize")
 }

@@ -11,6 +11,7 @@ pub(crate) mod dispatch;
 pub(crate) mod journal;
 mod limits;
 pub(crate) mod msg;
+mod signature;
 
 use bytes::Bytes;
 use prost::Message;
@@ -101,11 +102,11 @@ pub(crate) fn deliver(run: &mut Run<'_>, tx: &Tx) -> Result<Done, Stop> {
 fn ante(run: &mut Run<'_>, tx: &Tx) -> Outcome<()> {
     let signers = Signers::of(tx, &run.chain.prefix)?;
     limits::check(run, tx, &signers)?;
-    limits::charge_size(run, tx, &signers)?;
+    limits::charge_size(run, tx)?;
     charge::fee(run, tx, &signers)?;
-    authenticate::set_keys(run, tx, &signers)?;
-    authenticate::charge(run, &signers)?;
-    authenticate::verify(run, tx, &signers)?;
+    let signed = authenticate::read(run, tx, &signers)?;
+    authenticate::charge(run, &signed)?;
+    authenticate::verify(run, tx, &signed)?;
     run.tx.signers = signers.required.into_iter().map(String::from).collect();
     share::take(run, tx)
 }

@@ -5,6 +5,7 @@
 
 mod sealed;
 
+use aceso_types::access::ADDRESSES_MAX;
 use aceso_types::guest::Callback;
 use aceso_types::msg::{
     MsgAttest, MsgBreakGlass, MsgCancelUpgrade, MsgDispute, MsgGrant, MsgRegisterAttester, MsgRegisterBlob,
@@ -14,13 +15,15 @@ use aceso_types::msg::{
 use cosmos_sdk_proto::{
     Any,
     cosmos::{
+        authz::v1beta1::{MsgExec, MsgGrant as MsgAuthorize, MsgRevoke},
         bank::v1beta1::{MsgMultiSend, MsgSend},
         feegrant::v1beta1::{MsgGrantAllowance, MsgPruneAllowances, MsgRevokeAllowance},
     },
     cosmwasm::wasm::v1::{
-        AccessConfig, AccessType, MsgClearAdmin, MsgExecuteContract, MsgInstantiateContract, MsgInstantiateContract2,
-        MsgMigrateContract, MsgPinCodes, MsgStoreAndInstantiateContract, MsgStoreAndMigrateContract, MsgStoreCode,
-        MsgSudoContract, MsgUnpinCodes, MsgUpdateAdmin, MsgUpdateContractLabel, MsgUpdateInstantiateConfig,
+        self as pb, AccessConfig, AccessType, MsgClearAdmin, MsgExecuteContract, MsgInstantiateContract,
+        MsgInstantiateContract2, MsgMigrateContract, MsgPinCodes, MsgStoreAndInstantiateContract,
+        MsgStoreAndMigrateContract, MsgStoreCode, MsgSudoContract, MsgUnpinCodes, MsgUpdateAdmin,
+        MsgUpdateContractLabel, MsgUpdateInstantiateConfig,
     },
 };
 
@@ -28,7 +31,7 @@ use crate::{
     address::Address,
     code::{Code, Fault},
     coin::Coins,
-    components::sponsor::Allowance,
+    components::{authz, sponsor::Allowance},
     tx::decode::canonical,
 };
 
@@ -36,12 +39,25 @@ use crate::{
 const LABEL_MAX: usize = 128;
 /// Longest salt (wasmd `x/wasm/types/validation.go`).
 const SALT_MAX: usize = 64;
-/// Most addresses in a permission (wasmd `x/wasm/types/validation.go`).
-const ADDRESSES_MAX: usize = 50;
 /// Most codes in one message (wasmd `x/wasm/types/tx.go`).
 const CODES_MAX: usize = 50;
 /// Most outputs of one multi-send: a bound on work that gas alone would also set.
 const OUTPUTS_MAX: usize = 1_000;
+
+/// Type URLs that authorisations of their own are about.
+pub(crate) const SEND: &str = "/cosmos.bank.v1beta1.MsgSend";
+pub(crate) const STORE_CODE: &str = "/cosmwasm.wasm.v1.MsgStoreCode";
+pub(crate) const EXECUTE: &str = "/cosmwasm.wasm.v1.MsgExecuteContract";
+pub(crate) const MIGRATE: &str = "/cosmwasm.wasm.v1.MsgMigrateContract";
+/// The type URL of [`Exec`].
+const EXEC: &str = "/cosmos.authz.v1beta1.MsgExec";
+/// Whose messages only their signers send themselves: what is said there of people's images, records, keys and grants.
+const IN_PERSON: &str = "/aceso.reads.v1.";
+
+/// How deep messages may lie in each other, the outermost counted (SDK `codec/types/interface_registry.go`).
+const DEPTH_MAX: usize = 10;
+/// How many messages one may be, itself counted (SDK `codec/types/interface_registry.go`).
+const NESTED_MAX: usize = 100;
 
 macro_rules! messages {
     ($($variant:ident($message:ty) = $url:expr, $signer:expr;)*) => {
@@ -49,11 +65,18 @@ macro_rules! messages {
         #[derive(Clone, Debug, PartialEq)]
         pub(crate) enum Msg {
             $($variant($message),)*
+            /// Messages that others have allowed.
+            Exec(Exec),
+        }
+
+        /// Whether there are messages of a type.
+        pub(crate) fn is_known(url: &str) -> bool {
+            url == EXEC $(|| url == $url)*
         }
 
         impl Msg {
-            /// Reads a message. Only the canonical encoding is one, so nothing in it is unknown or hidden.
-            pub(crate) fn decode(any: &Any) -> Result<Self, Fault> {
+            /// Reads a message that is not [`Exec`].
+            fn decode_plain(any: &Any) -> Result<Self, Fault> {
                 $(if any.type_url == $url {
                     return canonical::<$message>(&any.value, $url).map(Self::$variant);
                 })*
@@ -66,7 +89,7 @@ macro_rules! messages {
 
             /// Its type URL.
             pub(crate) fn url(&self) -> &'static str {
-                match self { $(Self::$variant(_) => $url,)* }
+                match self { $(Self::$variant(_) => $url,)* Self::Exec(_) => EXEC }
             }
 
             /// Who must sign it, as written.
@@ -74,21 +97,21 @@ macro_rules! messages {
                 match self { $(Self::$variant(msg) => {
                     let signer: fn(&$message) -> &str = $signer;
                     signer(msg)
-                })* }
+                })* Self::Exec(msg) => &msg.grantee }
             }
         }
     };
 }
 
 messages! {
-    Send(MsgSend) = "/cosmos.bank.v1beta1.MsgSend", |msg| &msg.from_address;
+    Send(MsgSend) = SEND, |msg| &msg.from_address;
     MultiSend(MsgMultiSend) = "/cosmos.bank.v1beta1.MsgMultiSend",
         |msg| msg.inputs.first().map_or("", |input| input.address.as_str());
-    StoreCode(MsgStoreCode) = "/cosmwasm.wasm.v1.MsgStoreCode", |msg| &msg.sender;
+    StoreCode(MsgStoreCode) = STORE_CODE, |msg| &msg.sender;
     Instantiate(MsgInstantiateContract) = "/cosmwasm.wasm.v1.MsgInstantiateContract", |msg| &msg.sender;
     Instantiate2(MsgInstantiateContract2) = "/cosmwasm.wasm.v1.MsgInstantiateContract2", |msg| &msg.sender;
-    Execute(MsgExecuteContract) = "/cosmwasm.wasm.v1.MsgExecuteContract", |msg| &msg.sender;
-    Migrate(MsgMigrateContract) = "/cosmwasm.wasm.v1.MsgMigrateContract", |msg| &msg.sender;
+    Execute(MsgExecuteContract) = EXECUTE, |msg| &msg.sender;
+    Migrate(MsgMigrateContract) = MIGRATE, |msg| &msg.sender;
     UpdateAdmin(MsgUpdateAdmin) = "/cosmwasm.wasm.v1.MsgUpdateAdmin", |msg| &msg.sender;
     ClearAdmin(MsgClearAdmin) = "/cosmwasm.wasm.v1.MsgClearAdmin", |msg| &msg.sender;
     UpdateLabel(MsgUpdateContractLabel) = "/cosmwasm.wasm.v1.MsgUpdateContractLabel", |msg| &msg.sender;
@@ -97,11 +120,18 @@ messages! {
         |msg| &msg.authority;
     StoreAndMigrate(MsgStoreAndMigrateContract) = "/cosmwasm.wasm.v1.MsgStoreAndMigrateContract", |msg| &msg.authority;
     Sudo(MsgSudoContract) = "/cosmwasm.wasm.v1.MsgSudoContract", |msg| &msg.authority;
+    UpdateWasmParams(pb::MsgUpdateParams) = "/cosmwasm.wasm.v1.MsgUpdateParams", |msg| &msg.authority;
+    AddUploaders(pb::MsgAddCodeUploadParamsAddresses) = "/cosmwasm.wasm.v1.MsgAddCodeUploadParamsAddresses",
+        |msg| &msg.authority;
+    RemoveUploaders(pb::MsgRemoveCodeUploadParamsAddresses) = "/cosmwasm.wasm.v1.MsgRemoveCodeUploadParamsAddresses",
+        |msg| &msg.authority;
     PinCodes(MsgPinCodes) = "/cosmwasm.wasm.v1.MsgPinCodes", |msg| &msg.authority;
     UnpinCodes(MsgUnpinCodes) = "/cosmwasm.wasm.v1.MsgUnpinCodes", |msg| &msg.authority;
     GrantAllowance(MsgGrantAllowance) = "/cosmos.feegrant.v1beta1.MsgGrantAllowance", |msg| &msg.granter;
     RevokeAllowance(MsgRevokeAllowance) = "/cosmos.feegrant.v1beta1.MsgRevokeAllowance", |msg| &msg.granter;
     PruneAllowances(MsgPruneAllowances) = "/cosmos.feegrant.v1beta1.MsgPruneAllowances", |msg| &msg.pruner;
+    Authorize(MsgAuthorize) = "/cosmos.authz.v1beta1.MsgGrant", |msg| &msg.granter;
+    Revoke(MsgRevoke) = "/cosmos.authz.v1beta1.MsgRevoke", |msg| &msg.granter;
     RegisterBlob(MsgRegisterBlob) = MsgRegisterBlob::TYPE_URL, |msg| &msg.owner;
     RegisterModel(MsgRegisterModel) = MsgRegisterModel::TYPE_URL, |msg| &msg.author;
     RegisterImage(MsgRegisterImage) = MsgRegisterImage::TYPE_URL, |msg| &msg.owner;
@@ -121,7 +151,38 @@ messages! {
     CancelUpgrade(MsgCancelUpgrade) = MsgCancelUpgrade::TYPE_URL, |msg| &msg.authority;
 }
 
+/// `MsgExec`, with the messages that are in it.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Exec {
+    /// Who has signed it and pays.
+    pub(crate) grantee: String,
+    pub(crate) msgs: Vec<Msg>,
+}
+
+/// Refuses to send a message in another's name, or to let others send it.
+pub(crate) fn refuse_in_person(url: &str) -> Result<(), Fault> {
+    if url.starts_with(IN_PERSON) { Err(Code::InPerson.because(url)) } else { Ok(()) }
+}
+
 impl Msg {
+    /// Reads a message. Only the canonical encoding is one, so nothing in it is unknown or hidden.
+    pub(crate) fn decode(any: &Any) -> Result<Self, Fault> {
+        let mut room = NESTED_MAX;
+        Self::decode_within(any, DEPTH_MAX, &mut room)
+    }
+
+    fn decode_within(any: &Any, depth: usize, room: &mut usize) -> Result<Self, Fault> {
+        let refuse = |words| Code::TxDecode.because(words);
+        let deeper = depth.checked_sub(1).ok_or_else(|| refuse("max depth exceeded"))?;
+        *room = room.checked_sub(1).ok_or_else(|| refuse("call limit exceeded"))?;
+        if any.type_url != EXEC {
+            return Self::decode_plain(any);
+        }
+        let MsgExec { grantee, msgs } = canonical(&any.value, EXEC)?;
+        let msgs = msgs.iter().map(|any| Self::decode_within(any, deeper, room)).collect::<Result<_, _>>()?;
+        Ok(Self::Exec(Exec { grantee, msgs }))
+    }
+
     /// The part of the type URL that names the module: `bank`, `wasm`, `reads`.
     pub(crate) fn module(&self) -> &'static str {
         self.url().split('.').nth(1).unwrap_or_default()
@@ -220,6 +281,15 @@ impl Msg {
                 }
                 Ok(())
             }
+            Self::UpdateWasmParams(msg) => {
+                address("authority", &msg.authority)?;
+                wasm_params(&msg.params.clone().unwrap_or_default(), prefix)
+            }
+            Self::AddUploaders(pb::MsgAddCodeUploadParamsAddresses { authority, addresses })
+            | Self::RemoveUploaders(pb::MsgRemoveCodeUploadParamsAddresses { authority, addresses }) => {
+                address("authority", authority)?;
+                uploaders(addresses, prefix)
+            }
             Self::GrantAllowance(msg) => {
                 address("granter", &msg.granter)?;
                 address("grantee", &msg.grantee)?;
@@ -237,6 +307,9 @@ impl Msg {
                 Ok(())
             }
             Self::PruneAllowances(msg) => address("pruner", &msg.pruner),
+            Self::Authorize(msg) => authz::check_grant(msg, prefix),
+            Self::Revoke(msg) => authz::check_revoke(msg, prefix),
+            Self::Exec(msg) => authz::check_exec(msg, prefix),
             Self::RegisterBlob(msg) => address("owner", &msg.owner),
             Self::RegisterModel(msg) => address("author", &msg.author),
             Self::RegisterImage(msg) => {
@@ -337,6 +410,50 @@ pub(crate) fn access(config: &AccessConfig, prefix: &str) -> Result<(), Fault> {
         }
     }
     Ok(())
+}
+
+/// Checks wasm's parameters (wasmd `Params.ValidateBasic`).
+fn wasm_params(params: &pb::Params, prefix: &str) -> Result<(), Fault> {
+    let kind = |number: i32| match AccessType::try_from(number) {
+        Ok(AccessType::Unspecified) => Err(Code::Empty.because("type")),
+        Ok(kind) => Ok(kind),
+        Err(_) => Err(Code::Invalid.because(format_args!("unknown type: {number}"))),
+    };
+    kind(params.instantiate_default_permission).map_err(|fault| fault.within("instantiate default permission"))?;
+    let upload = params.code_upload_access.clone().unwrap_or_default();
+    let checked = match kind(upload.permission) {
+        Ok(AccessType::AnyOfAddresses) => {
+            uploaders(&upload.addresses, prefix).map_err(|fault| fault.within("addresses"))
+        }
+        Ok(_) if !upload.addresses.is_empty() => Err(Code::Invalid.because("addresses are not allowed for this type")),
+        checked => checked.map(|_| ()),
+    };
+    checked.map_err(|fault| fault.within("upload access"))
+}
+
+/// Checks a list of accounts (wasmd `validateBech32Addresses`).
+fn uploaders(addresses: &[String], prefix: &str) -> Result<(), Fault> {
+    if addresses.is_empty() {
+        return Err(Code::Empty.because("addresses"));
+    }
+    if addresses.len() > ADDRESSES_MAX {
+        let words = format_args!("total number of addresses is greater than {ADDRESSES_MAX}");
+        return Err(Code::InvalidRequest.because(words));
+    }
+    let mut seen = std::collections::BTreeSet::new();
+    for text in addresses {
+        let one = Address::parse(text, prefix);
+        let one = one.map_err(|fault| fault.within(format_args!("address: {}", shown(text))))?;
+        if !seen.insert(one) {
+            return Err(Code::Duplicate.because("duplicate addresses"));
+        }
+    }
+    Ok(())
+}
+
+/// A text of a client's as far as a log repeats it.
+fn shown(text: &str) -> String {
+    text.chars().take(128).collect()
 }
 
 fn instantiate(code: u64, name: &str, msg: &[u8], admin: &str, prefix: &str) -> Result<(), Fault> {

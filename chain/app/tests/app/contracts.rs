@@ -2,6 +2,7 @@
 
 use std::io::Write;
 
+use aceso_types::access::{Access, Permission};
 use cosmos_sdk_proto::cosmos::tx::v1beta1::SimulateRequest;
 use cosmos_sdk_proto::cosmwasm::wasm::v1::{
     AccessConfig, AccessType, MsgClearAdmin, MsgExecuteContract, MsgExecuteContractResponse, MsgInstantiateContract,
@@ -118,7 +119,7 @@ fn code_that_is_none_is_refused() {
 #[test]
 fn only_those_who_may_upload_and_instantiate() {
     let mut net = Net::with(|genesis| {
-        genesis.params.upload_everybody = false;
+        genesis.params.code_upload_access = Access::plain(Permission::Nobody);
         genesis.authority = alice().address();
     });
     let msg = |sender: &Key, permission: AccessType, addresses: Vec<String>| {
@@ -482,7 +483,7 @@ fn messages_of_unknown_kinds_are_refused_by_name() {
     assert_eq!((number, log.contains("contract doesn't have permission")), (4, true), "{log}");
 }
 
-fn sdk_any(any: &cosmos_sdk_proto::Any) -> Value {
+pub(crate) fn sdk_any(any: &cosmos_sdk_proto::Any) -> Value {
     use base64::{Engine, engine::general_purpose::STANDARD};
     json!({ "any": { "type_url": any.type_url, "value": STANDARD.encode(&any.value) } })
 }

@@ -29,6 +29,7 @@ use cosmos_sdk_proto::{
             signing::v1beta1::SignMode,
             v1beta1::{AuthInfo, Fee, ModeInfo, SignDoc, SignerInfo, TxBody, TxRaw, mode_info},
         },
+        vesting::v1beta1::DelayedVestingAccount,
     },
 };
 use k256::ecdsa::{Signature, SigningKey, signature::Signer};
@@ -280,6 +281,7 @@ impl Net {
             prefix: PREFIX.into(),
             denom: DENOM.into(),
             balances: vec![rich(alice()), rich(bob())],
+            vesting: vec![],
             attesters: vec![Attester {
                 consensus_key: consensus.to_vec(),
                 bls_key: self.attest.public().to_vec(),
@@ -445,7 +447,12 @@ impl Net {
         let request = QueryAccountRequest { address: address.into() };
         let answer = self.raw_query("/cosmos.auth.v1beta1.Query/Account", request.encode_to_vec());
         let account = QueryAccountResponse::decode(answer.value).unwrap().account?;
-        Some(BaseAccount::decode(&account.value[..]).unwrap())
+        if account.type_url == BaseAccount::type_url() {
+            return Some(BaseAccount::decode(&account.value[..]).unwrap());
+        }
+        // All kinds that vest but the bare one have it in the same place.
+        let base = DelayedVestingAccount::decode(&account.value[..]).unwrap().base_vesting_account.unwrap();
+        base.base_account
     }
 
     pub(crate) fn balance(&self, address: &str) -> u128 {

@@ -4,6 +4,7 @@
 #![allow(clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 mod authority;
+mod authz;
 mod blocks;
 mod coins;
 mod contracts;
@@ -12,6 +13,7 @@ mod fixture;
 mod frames;
 mod hospital;
 mod insured;
+mod keys;
 mod manifests;
 mod observer;
 mod queries;
@@ -34,6 +36,7 @@ mod sponsor;
 mod sync;
 mod validators;
 mod verifier;
+mod vesting;
 mod ward;
 mod wasm_messages;
 mod work;

@@ -5,13 +5,17 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use cosmos_sdk_proto::{
     Any,
     cosmos::tx::{signing::v1beta1::SignMode, v1beta1::TxRaw},
+    cosmwasm::wasm::v1::{
+        AccessConfig, AccessType, MsgAddCodeUploadParamsAddresses, MsgRemoveCodeUploadParamsAddresses, MsgUpdateParams,
+        Params,
+    },
 };
 use prost::Message;
 use tendermint::abci::{request::CheckTxKind, types::ExecTxResult};
 use tendermint::v0_38::abci::request;
 
 use crate::{
-    fixture::{CHAIN, Draft, Key, Net, RICH, alice, bob, code, coins, nobody, ours, send},
+    fixture::{CHAIN, Draft, Key, Net, RICH, alice, bob, code, coins, nobody, ours, sdk, send},
     hospital::{Hospital, eve},
     ward::{LATER, register_reader},
 };
@@ -242,7 +246,7 @@ fn amino_json_signs_as_well() {
 }
 
 /// A transaction of one message, signed as a ledger does it: over this text of the message.
-fn by_ledger(net: &mut Net, key: &Key, msg: Any, text: &str) -> ExecTxResult {
+pub(crate) fn by_ledger(net: &mut Net, key: &Key, msg: Any, text: &str) -> ExecTxResult {
     let mut draft = net.draft(&[key], vec![msg]);
     draft.mode = SignMode::LegacyAminoJson;
     let (_, account_number, sequence) = draft.signers[0];
@@ -287,8 +291,46 @@ fn amino_json_signs_messages_about_sealed_records() {
 }
 
 #[test]
+fn amino_json_signs_messages_about_wasms_parameters() {
+    let mut net = Net::with(|genesis| genesis.authority = alice().address());
+    let (alices, bobs) = (alice().address(), bob().address());
+    let access = AccessConfig { permission: AccessType::AnyOfAddresses.into(), addresses: vec![bobs.clone()] };
+    let params =
+        Params { code_upload_access: Some(access), instantiate_default_permission: AccessType::Everybody.into() };
+    let (authority, addresses) = (alices.clone(), vec![alices.clone()]);
+    for (msg, name, fields) in [
+        (
+            sdk(&MsgUpdateParams { authority: alices.clone(), params: Some(params) }),
+            "MsgUpdateParams",
+            format!(
+                r#""authority":"{alices}","params":{{"code_upload_access":{{"addresses":["{bobs}"],"permission":"AnyOfAddresses"}},"instantiate_default_permission":"Everybody"}}"#
+            ),
+        ),
+        (
+            sdk(&MsgAddCodeUploadParamsAddresses { authority: authority.clone(), addresses: addresses.clone() }),
+            "MsgAddCodeUploadParamsAddresses",
+            format!(r#""addresses":["{alices}"],"authority":"{alices}""#),
+        ),
+        (
+            sdk(&MsgRemoveCodeUploadParamsAddresses { authority, addresses }),
+            "MsgRemoveCodeUploadParamsAddresses",
+            format!(r#""addresses":["{alices}"],"authority":"{alices}""#),
+        ),
+    ] {
+        let text = format!(r#"{{"type":"wasm/{name}","value":{{{fields}}}}}"#);
+        let bad = by_ledger(&mut net, &alice(), msg.clone(), &text.replace("wasm/", "aceso/"));
+        assert_eq!(code(&bad), ("sdk", 4));
+        let good = by_ledger(&mut net, &alice(), msg, &text);
+        assert!(good.code.is_ok(), "{}", good.log);
+    }
+}
+
+#[test]
 fn a_sign_mode_that_is_not_supported() {
-    check(|draft| draft.mode = SignMode::Textual, 37, "sign mode SIGN_MODE_TEXTUAL");
+    for mode in [SignMode::Textual, SignMode::DirectAux, SignMode::Eip191, SignMode::Unspecified] {
+        let words = format!(": (unsupported sign mode {}): unauthorized", mode.as_str_name());
+        check(|draft| draft.mode = mode, 4, &words);
+    }
 }
 
 #[test]

@@ -1,14 +1,20 @@
 //! Messages about code and contracts beyond those that every client sends: labels, permissions, two steps in one, and what
 //! the authority alone may say.
 
-use aceso_types::genesis::Genesis;
+use aceso_types::{
+    access::{Access, Permission},
+    genesis::Genesis,
+    msg,
+};
 use cosmos_sdk_proto::{
     Any,
     cosmwasm::wasm::v1::{
-        AccessConfig, AccessType, MsgInstantiateContract, MsgStoreAndInstantiateContract,
-        MsgStoreAndInstantiateContractResponse, MsgStoreAndMigrateContract, MsgStoreAndMigrateContractResponse,
-        MsgSudoContract, MsgSudoContractResponse, MsgUpdateContractLabel, MsgUpdateInstantiateConfig,
-        QueryContractInfoRequest, QueryContractInfoResponse, QueryPinnedCodesRequest, QueryPinnedCodesResponse,
+        AccessConfig, AccessType, MsgAddCodeUploadParamsAddresses, MsgInstantiateContract,
+        MsgRemoveCodeUploadParamsAddresses, MsgStoreAndInstantiateContract, MsgStoreAndInstantiateContractResponse,
+        MsgStoreAndMigrateContract, MsgStoreAndMigrateContractResponse, MsgStoreCode, MsgSudoContract,
+        MsgSudoContractResponse, MsgUpdateContractLabel, MsgUpdateInstantiateConfig, MsgUpdateParams, Params,
+        QueryContractInfoRequest, QueryContractInfoResponse, QueryParamsRequest, QueryParamsResponse,
+        QueryPinnedCodesRequest, QueryPinnedCodesResponse,
     },
 };
 use prost::Message;
@@ -22,7 +28,7 @@ use crate::{
 
 /// Alice is the authority, and nobody else uploads.
 fn governed(genesis: &mut Genesis) {
-    genesis.params.upload_everybody = false;
+    genesis.params.code_upload_access = Access::plain(Permission::Nobody);
     genesis.authority = alice().address();
 }
 
@@ -192,4 +198,137 @@ fn the_authority_speaks_to_contracts_in_the_chains_name() {
     assert_eq!(answer.data, b"heard");
     assert!(told(&result).contains(&format!("sudo _contract_address={contract} msg_index=0")));
     assert_eq!(raw(&net, &contract, b"got"), br#"{"steal":{}}"#);
+}
+
+fn params(net: &Net) -> Params {
+    let answer: QueryParamsResponse = net.query("/cosmwasm.wasm.v1.Query/Params", &QueryParamsRequest {});
+    answer.params.unwrap()
+}
+
+fn access(permission: AccessType, addresses: Vec<String>) -> AccessConfig {
+    AccessConfig { permission: permission.into(), addresses }
+}
+
+fn update(sender: &Key, upload: AccessConfig, default: AccessType) -> Any {
+    let params = Params { code_upload_access: Some(upload), instantiate_default_permission: default.into() };
+    sdk(&MsgUpdateParams { authority: sender.address(), params: Some(params) })
+}
+
+fn stores(sender: &Key, instantiate_permission: Option<AccessConfig>) -> Any {
+    sdk(&MsgStoreCode { sender: sender.address(), wasm_byte_code: echo(), instantiate_permission })
+}
+
+#[test]
+fn the_authority_says_who_may_upload_and_who_may_instantiate() {
+    let mut net = Net::with(governed);
+    assert_eq!(params(&net).code_upload_access, Some(access(AccessType::Nobody, vec![])));
+    let bobs = || access(AccessType::AnyOfAddresses, vec![bob().address()]);
+    let everybody = AccessType::Everybody;
+    assert_eq!(code(&net.run(&bob(), vec![update(&bob(), bobs(), everybody)])), ("aceso", 701));
+    for (upload, default, want, words) in [
+        (bobs(), AccessType::Unspecified, ("wasm", 12), "instantiate default permission: type: empty"),
+        (access(AccessType::Unspecified, vec![]), everybody, ("wasm", 12), "upload access: type: empty"),
+        (
+            access(AccessType::AnyOfAddresses, vec![]),
+            everybody,
+            ("wasm", 12),
+            "upload access: addresses: addresses: empty",
+        ),
+        (
+            access(AccessType::AnyOfAddresses, vec![bob().address(), bob().address().to_uppercase()]),
+            everybody,
+            ("wasm", 15),
+            "upload access: addresses: duplicate addresses: duplicate",
+        ),
+        (access(AccessType::AnyOfAddresses, vec!["x".into()]), everybody, ("sdk", 7), "address: x: "),
+        (
+            access(AccessType::AnyOfAddresses, vec![bob().address(); 51]),
+            everybody,
+            ("sdk", 18),
+            "total number of addresses is greater than 50",
+        ),
+        (access(AccessType::Nobody, vec![bob().address()]), everybody, ("wasm", 14), "not allowed for this type"),
+    ] {
+        let refused = net.run(&alice(), vec![update(&alice(), upload, default)]);
+        assert_eq!(code(&refused), want, "{}", refused.log);
+        assert!(refused.log.contains(words), "{}", refused.log);
+    }
+    let unknown = MsgUpdateParams {
+        authority: alice().address(),
+        params: Some(Params { code_upload_access: Some(bobs()), instantiate_default_permission: 9 }),
+    };
+    assert_eq!(code(&net.run(&alice(), vec![sdk(&unknown)])), ("wasm", 14));
+    // Addresses are kept in their normal form.
+    let upper = access(AccessType::AnyOfAddresses, vec![bob().address().to_uppercase()]);
+    net.ok(&alice(), vec![update(&alice(), upper, AccessType::AnyOfAddresses)]);
+    assert_eq!(params(&net).code_upload_access, Some(bobs()));
+    assert_eq!(params(&net).instantiate_default_permission, i32::from(AccessType::AnyOfAddresses));
+
+    // Bob uploads for himself, and for nobody else; the authority uploads for whom it likes.
+    let wide = net.run(&bob(), vec![stores(&bob(), Some(access(everybody, vec![])))]);
+    assert_eq!((code(&wide), wide.log.contains("can not create code")), (("sdk", 4), true));
+    let foreign = Some(access(AccessType::AnyOfAddresses, vec![alice().address()]));
+    assert_eq!(code(&net.run(&bob(), vec![stores(&bob(), foreign)])), ("sdk", 4));
+    net.ok(&bob(), vec![stores(&bob(), None)]);
+    net.ok(&alice(), vec![stores(&alice(), Some(access(everybody, vec![])))]);
+    let makes = |sender: &Key, code_id: u64| {
+        let (sender, label, msg) = (sender.address(), "label".into(), NOTHING.into());
+        sdk(&MsgInstantiateContract { sender, code_id, label, msg, ..MsgInstantiateContract::default() })
+    };
+    assert_eq!(code(&net.run(&alice(), vec![makes(&alice(), 1)])), ("sdk", 4));
+    net.ok(&bob(), vec![makes(&bob(), 1)]);
+    net.ok(&bob(), vec![makes(&bob(), 2)]);
+    // What he has said of a code he may change within the same bound.
+    let permits = |new: AccessConfig| {
+        let (sender, new_instantiate_permission) = (bob().address(), Some(new));
+        sdk(&MsgUpdateInstantiateConfig { sender, code_id: 1, new_instantiate_permission })
+    };
+    assert_eq!(code(&net.run(&bob(), vec![permits(access(everybody, vec![]))])), ("sdk", 4));
+    net.ok(&bob(), vec![permits(access(AccessType::Nobody, vec![]))]);
+}
+
+#[test]
+fn who_may_upload_is_added_and_removed() {
+    let mut net = Net::with(governed);
+    let add = |sender: &Key, who: &[String]| {
+        sdk(&MsgAddCodeUploadParamsAddresses { authority: sender.address(), addresses: who.into() })
+    };
+    let remove = |sender: &Key, who: &[String]| {
+        sdk(&MsgRemoveCodeUploadParamsAddresses { authority: sender.address(), addresses: who.into() })
+    };
+    let (one, two) = (bob().address(), nobody().address());
+    for msg in [add(&alice(), &[one.clone()]), remove(&alice(), &[one.clone()])] {
+        let refused = net.run(&alice(), vec![msg]);
+        assert_eq!((code(&refused), refused.log.contains("permission: invalid")), (("wasm", 14), true));
+    }
+    let named = access(AccessType::AnyOfAddresses, vec![one.clone()]);
+    net.ok(&alice(), vec![update(&alice(), named, AccessType::Everybody)]);
+    for msg in [add(&bob(), &[two.clone()]), remove(&bob(), &[two.clone()])] {
+        assert_eq!(code(&net.run(&bob(), vec![msg])), ("aceso", 701));
+    }
+    for (who, want) in [(vec![], ("wasm", 12)), (vec![two.clone(), two.clone()], ("wasm", 15))] {
+        assert_eq!(code(&net.run(&alice(), vec![add(&alice(), &who)])), want);
+        assert_eq!(code(&net.run(&alice(), vec![remove(&alice(), &who)])), want);
+    }
+    // Both in one transaction: the second sees what the first has done.
+    net.ok(&alice(), vec![add(&alice(), &[two.to_uppercase(), one.clone()]), remove(&alice(), &[one.clone()])]);
+    let left = |net: &Net| params(net).code_upload_access.unwrap().addresses;
+    assert_eq!(left(&net), [two.clone()]);
+    assert_eq!(code(&net.run(&bob(), vec![stores(&bob(), None)])), ("sdk", 4));
+    let most: Vec<String> = (100..150).map(|seed| Key::new(seed).address()).collect();
+    let refused = net.run(&alice(), vec![add(&alice(), &most)]);
+    assert_eq!((code(&refused), refused.log.contains("names 51 addresses, not 0 to 50")), (("aceso", 801), true));
+    net.ok(&alice(), vec![remove(&alice(), &[two])]);
+    assert_eq!(left(&net), Vec::<String>::new());
+
+    // The chain's own message changes the same parameter, and is held to the same rules.
+    let own = |changes: &str| {
+        let (authority, params) = (alice().address(), changes.as_bytes().to_vec());
+        crate::fixture::ours(&msg::MsgUpdateParams { authority, params, consensus: vec![] })
+    };
+    let twice = format!(r#"{{"code_upload_access":{{"permission":"AnyOfAddresses","addresses":["{one}","{one}"]}}}}"#);
+    assert_eq!(code(&net.run(&alice(), vec![own(&twice)])), ("aceso", 801));
+    net.ok(&alice(), vec![own(r#"{"code_upload_access":{"permission":"Everybody"},"memo_bytes_max":300}"#)]);
+    assert_eq!(params(&net).code_upload_access, Some(access(AccessType::Everybody, vec![])));
+    net.ok(&bob(), vec![stores(&bob(), None)]);
 }

@@ -86,6 +86,8 @@ enum Verb {
     Sealed(remote::sealed::Sealed),
     /// Pay the fees of others' accounts.
     Sponsor(remote::sponsor::Sponsor),
+    /// Let others act for you within limits, and act for others.
+    Authz(remote::authz::Authz),
     /// Plans that pay for reads; claims for sealed ones, and what is owed.
     Insurance(remote::insurance::Insurance),
     /// Deal your keys to guardians, and bring them back.
@@ -186,6 +188,7 @@ impl Verb {
             Self::Image(args) => args.run(output),
             Self::Sealed(args) => args.run(output),
             Self::Sponsor(args) => args.run(output),
+            Self::Authz(args) => args.run(output),
             Self::Insurance(args) => args.run(output),
             Self::Guardians(args) => args.run(output),
             Self::Tx(args) => args.run(output),

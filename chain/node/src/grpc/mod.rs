@@ -5,6 +5,8 @@
 //! themselves. Everything that a client can reach is bounded: connections and streams ([`crate::net`]), bytes of a message,
 //! requests at the same time and of one address, the time that an answer takes and the time that its client takes it in.
 
+#![allow(clippy::result_large_err, reason = "a status is what the library's interfaces take")]
+
 mod reflection;
 
 use std::{
@@ -44,7 +46,7 @@ use crate::{
     net::{self, Hangup, NetError, Peer},
     rest::places::{Place, Places},
     rpc::http,
-    services::status,
+    services::{self, status},
 };
 
 /// The height that is asked about, and the one that is answered of.
@@ -228,7 +230,7 @@ impl UnaryService<Bytes> for Unary {
 
 /// The height in a request's metadata; 0 for the latest.
 fn height(metadata: &MetadataMap) -> Result<Height, Status> {
-    let Some(text) = metadata.get(HEIGHT) else { return Ok(Height::default()) };
+    let Some(text) = metadata.get(HEIGHT) else { return Ok(services::latest()) };
     let invalid = |why: &dyn std::fmt::Display| {
         Status::unknown(format!("invalid height header \"{HEIGHT}\": {why}: invalid request"))
     };

@@ -81,7 +81,7 @@ impl Default for Config {
             worker_queue: 100_000,
             worker_socket: String::new(),
             threads: 0,
-            compiler: Compiler::Cranelift,
+            compiler: Compiler::Tiered,
             state_cache_bytes: 256 << 20,
             code_cache_bytes: 256 << 20,
             model_cache_bytes: 1 << 30,

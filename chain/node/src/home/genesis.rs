@@ -232,6 +232,7 @@ impl Home {
             prefix,
             denom,
             balances,
+            vesting: vec![],
             attesters,
             authority,
             params: Params::default(),

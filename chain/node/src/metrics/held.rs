@@ -21,6 +21,7 @@ pub(super) struct Held {
     codes: Gauge,
     code_bytes: Gauge,
     instances: Gauge,
+    instances_kept: Gauge,
     instances_refused: Counter,
     models: Gauge,
     model_bytes: Gauge,
@@ -63,6 +64,7 @@ impl Held {
             ("codes_loaded", "Contracts whose machine code is in memory", &self.codes),
             ("codes_loaded_bytes", "Bytes of machine code in memory", &self.code_bytes),
             ("instances", "Contracts that run at this moment", &self.instances),
+            ("instances_kept", "Instances of contracts that wait for another call", &self.instances_kept),
             ("models_loaded", "Models in memory", &self.models),
             ("models_loaded_bytes", "Bytes of models in memory", &self.model_bytes),
             ("blobs", "Blobs on this machine", &self.blobs),
@@ -88,6 +90,7 @@ impl Held {
             (&self.codes, stats.codes),
             (&self.code_bytes, stats.code_bytes),
             (&self.instances, stats.instances),
+            (&self.instances_kept, stats.instances_kept),
             (&self.models, stats.models),
             (&self.model_bytes, stats.model_bytes),
             (&self.blobs, stats.blobs),
@@ -105,9 +108,12 @@ impl Held {
         }
         // The application counts these itself; they never go back while it is open.
         self.instances_refused.inner().store(stats.instances_refused, Ordering::Relaxed);
-        for (cache, Asked { hits, misses }) in
-            [("code", stats.code_asked), ("model", stats.model_asked), ("signature", stats.signature_asked)]
-        {
+        for (cache, Asked { hits, misses }) in [
+            ("code", stats.code_asked),
+            ("instance", stats.instance_asked),
+            ("model", stats.model_asked),
+            ("signature", stats.signature_asked),
+        ] {
             self.hits.get_or_create(&Cache { cache }).inner().store(hits, Ordering::Relaxed);
             self.misses.get_or_create(&Cache { cache }).inner().store(misses, Ordering::Relaxed);
         }

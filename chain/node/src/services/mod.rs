@@ -48,6 +48,11 @@ struct Asked<'a> {
     latest: Height,
 }
 
+/// What asks about the latest height. [`Height::default`] is the first.
+pub(crate) fn latest() -> Height {
+    Height::from(0_u32)
+}
+
 /// Answers a question; none if it is for the application.
 pub(crate) fn answer(queries: &Queries, engine: &Engine, request: &request::Query) -> Option<response::Query> {
     let (service, method) = request.path.rsplit_once('/')?;

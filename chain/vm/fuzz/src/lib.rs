@@ -177,6 +177,13 @@ const IMPORTS: &[(&str, &[Import])] = &[
             ("set_input_frame", "i32 i32 i32 i32 i32 i32 i32", "i32"),
             ("blob_size", "i32 i32 i32", "i32"),
             ("read_info", "i32 i32 i32 i32", "i32"),
+            ("keccak256", "i32 i32 i32", "i32"),
+            ("sha256", "i32 i32 i32", "i32"),
+            ("sha3_256", "i32 i32 i32", "i32"),
+            ("blake3", "i32 i32 i32", "i32"),
+            ("bls12_381_g1_msm", "i32 i32 i32 i32", "i32"),
+            ("bls12_381_g2_msm", "i32 i32 i32 i32", "i32"),
+            ("verify_receipt", "i32 i32 i32 i32 i32 i32", "i32"),
         ],
     ),
 ];

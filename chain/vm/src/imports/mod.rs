@@ -148,7 +148,7 @@ pub(crate) fn linker(on: &Engine) -> wasmtime::Result<Linker<Frame>> {
     Ok(linker)
 }
 
-/// What a store carries during one call.
+/// What a store carries during one call. Between calls it carries an empty one.
 pub(crate) struct Frame {
     /// The backend, for the time of the call.
     pub(crate) backend: Lent,

@@ -2,7 +2,8 @@
 //!
 //! Two globals are added behind the module's own, so that no index moves: the gas left and the stack left. They are
 //! exported under names that no contract may use, for the host to set and read; the contract cannot name them, since
-//! its code was validated before they existed. Each body is rewritten by [`body`].
+//! its code was validated before they existed. Where an instance can be made as new by its globals and its memory, the
+//! module's own mutable globals are exported like that too. Each body is rewritten by [`body`].
 //!
 //! Counters in the wasm itself give the same numbers in every compiler tier and on every processor, and lose nothing
 //! at a trap: what a block costs is in the global before its first instruction runs.
@@ -21,8 +22,13 @@ use crate::check::{Shape, parser};
 pub const GAS: &str = "aceso:gas";
 /// Name under which the stack left is exported, an `i32`.
 pub const STACK: &str = "aceso:stack";
+/// Exported, as the gas left a second time, by a module of which an instance can be made as new: all that a call can change in it,
+/// apart from memory, is in globals, and each is exported for the host under this and its number.
+pub(crate) const RESETS: &str = "aceso:resets";
+/// Mutable globals of a module that can be made as new. rustc emits one, for the stack.
+const RESETS_MAX: usize = 16;
 /// Part of every compiled module's key: change it whenever rewriting changes.
-pub(crate) const VERSION: u32 = 3;
+pub(crate) const VERSION: u32 = 4;
 
 /// The indices of the two counters.
 #[derive(Clone, Copy)]
@@ -52,6 +58,8 @@ pub(crate) fn instrument(wasm: &[u8], shape: &Shape) -> Result<Vec<u8>, CheckErr
     let mut sections: Vec<(SectionId, Vec<u8>)> = Vec::new();
     let mut globals = Items::default();
     let mut exports = Items::default();
+    let mut mutable = Vec::new();
+    let mut passive = false;
     let mut code = CodeSection::new();
     let mut bodies = shape.bodies.iter();
     let mut names = names::Names::default();
@@ -60,7 +68,10 @@ pub(crate) fn instrument(wasm: &[u8], shape: &Shape) -> Result<Vec<u8>, CheckErr
         let payload = payload.map_err(unread)?;
         names.see(&payload, shape.functions);
         match &payload {
-            Payload::GlobalSection(reader) => globals = Items::of(wasm, reader)?,
+            Payload::GlobalSection(reader) => {
+                globals = Items::of(wasm, reader)?;
+                mutable = mutable_globals(reader, shape.globals)?;
+            }
             Payload::ExportSection(reader) => exports = Items::of(wasm, reader)?,
             Payload::CodeSectionEntry(function) => {
                 let body = bodies.next().ok_or_else(|| lost(function.range().start))?;
@@ -68,6 +79,9 @@ pub(crate) fn instrument(wasm: &[u8], shape: &Shape) -> Result<Vec<u8>, CheckErr
             }
             Payload::CodeSectionStart { .. } | Payload::CustomSection(_) => {}
             other => {
+                if let Payload::DataSection(reader) = other {
+                    passive = has_passive(reader)?;
+                }
                 if let Some((id, range)) = other.as_section() {
                     let bytes = wasm.get(range.clone()).ok_or_else(|| lost(range.start))?;
                     let id = ORDER.into_iter().find(|&known| u8::from(known) == id).ok_or_else(|| lost(range.start))?;
@@ -77,8 +91,10 @@ pub(crate) fn instrument(wasm: &[u8], shape: &Shape) -> Result<Vec<u8>, CheckErr
         }
     }
 
-    sections.push((SectionId::Global, globals.with_two(&two_globals())));
-    sections.push((SectionId::Export, exports.with_two(&two_exports(counters))));
+    // Tables never change: no instruction that would is allowed. Segments that are active are gone from the beginning.
+    let resets = (!passive && mutable.len() <= RESETS_MAX).then_some(mutable);
+    sections.push((SectionId::Global, globals.with(&two_globals())));
+    sections.push((SectionId::Export, exports.with(&our_exports(counters, resets))));
 
     let mut module = Module::new();
     for id in ORDER {
@@ -109,31 +125,61 @@ impl Items {
         Ok(Self { count: reader.count(), bytes: bytes.to_vec() })
     }
 
-    /// A section of these items and two more.
-    fn with_two(&self, two: &[u8]) -> Vec<u8> {
+    /// A section of these items and some more.
+    fn with(&self, more: &Self) -> Vec<u8> {
         let mut section = Vec::new();
-        self.count.saturating_add(2).encode(&mut section);
+        self.count.saturating_add(more.count).encode(&mut section);
         section.extend_from_slice(&self.bytes);
-        section.extend_from_slice(two);
+        section.extend_from_slice(&more.bytes);
         section
     }
 }
 
-fn two_globals() -> Vec<u8> {
-    let mut globals = Vec::new();
+/// The globals that code can change, by index. Imported ones, which no contract has, come first.
+fn mutable_globals(reader: &SectionLimited<'_, wasmparser::Global<'_>>, all: u32) -> Result<Vec<u32>, CheckError> {
+    let mut mutable = Vec::new();
+    for (index, global) in (all.saturating_sub(reader.count())..).zip(reader.clone()) {
+        if global.map_err(unread)?.ty.mutable {
+            mutable.push(index);
+        }
+    }
+    Ok(mutable)
+}
+
+/// Whether there is a segment that code can use up.
+fn has_passive(reader: &SectionLimited<'_, wasmparser::Data<'_>>) -> Result<bool, CheckError> {
+    for data in reader.clone() {
+        if matches!(data.map_err(unread)?.kind, wasmparser::DataKind::Passive) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+fn two_globals() -> Items {
+    let mut globals = Items { count: 2, bytes: Vec::new() };
     for (val_type, zero) in [(ValType::I64, ConstExpr::i64_const(0)), (ValType::I32, ConstExpr::i32_const(0))] {
-        GlobalType { val_type, mutable: true, shared: false }.encode(&mut globals);
-        zero.encode(&mut globals);
+        GlobalType { val_type, mutable: true, shared: false }.encode(&mut globals.bytes);
+        zero.encode(&mut globals.bytes);
     }
     globals
 }
 
-fn two_exports(counters: Counters) -> Vec<u8> {
-    let mut exports = Vec::new();
-    for (name, index) in [(GAS, counters.gas), (STACK, counters.stack)] {
-        name.encode(&mut exports);
-        ExportKind::Global.encode(&mut exports);
-        index.encode(&mut exports);
+fn our_exports(counters: Counters, resets: Option<Vec<u32>>) -> Items {
+    let mut exports = Items::default();
+    let mut export = |name: &str, index: u32| {
+        name.encode(&mut exports.bytes);
+        ExportKind::Global.encode(&mut exports.bytes);
+        index.encode(&mut exports.bytes);
+        exports.count = exports.count.saturating_add(1);
+    };
+    export(GAS, counters.gas);
+    export(STACK, counters.stack);
+    if let Some(mutable) = resets {
+        export(RESETS, counters.gas);
+        for index in mutable {
+            export(&format!("{RESETS}:{index}"), index);
+        }
     }
     exports
 }

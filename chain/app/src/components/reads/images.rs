@@ -9,16 +9,15 @@ use aceso_types::{
 };
 
 use crate::{
-    address::Address,
     chain::Chain,
     code::{Code, Fault},
     components::{READS, blobs, reads::keys, wasm},
     error::Outcome,
     event::Event,
     gas,
+    pubkey::SingleKey,
     run::Run,
     store::{Read, Write},
-    tx::authenticate::is_signed,
 };
 
 /// An image's row, if it is registered. Its blob is filled in by queries.
@@ -104,11 +103,12 @@ pub(crate) fn guard(run: &mut Run<'_>, chain: &Chain, text: &str) -> Outcome<Str
 pub(crate) fn check_origin(run: &mut Run<'_>, chain: &Chain, signed: SignedOrigin) -> Outcome<SignedOrigin> {
     run.meter.spend(gas::ORIGIN, "origin signature")?;
     let origin = origin_of(&signed)?;
-    if Address::of_key(&signed.public_key, &chain.prefix)?.as_str() != origin.institution {
+    let key = SingleKey::secp256k1(&signed.public_key);
+    if key.address(&chain.prefix)?.as_str() != origin.institution {
         let words = format_args!("the public key is not that of {}", origin.institution);
         return Err(Code::ImageOrigin.because(words).into());
     }
-    if !is_signed(&signed.public_key, &origin.sign_bytes(&chain.id).0, &signed.signature) {
+    if !key.has_signed(&origin.sign_bytes(&chain.id).0, &signed.signature) {
         let words = format_args!("{} has not signed it for chain {}", origin.institution, chain.id);
         return Err(Code::ImageOrigin.because(words).into());
     }

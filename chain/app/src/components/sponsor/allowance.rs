@@ -8,13 +8,13 @@ use cosmos_sdk_proto::{
         feegrant::v1beta1::{AllowedMsgAllowance, BasicAllowance, PeriodicAllowance},
     },
 };
-use prost::{Message, Name};
+use prost::Name;
 use tendermint_proto::google::protobuf::{Duration, Timestamp};
 
 use crate::{
     code::{Code, Fault},
     coin::Coins,
-    tx::decode::canonical,
+    tx::decode::{any, canonical},
 };
 
 /// Nanoseconds of a second.
@@ -164,10 +164,6 @@ impl Allowance {
     }
 }
 
-fn any<M: Message + Name>(message: &M) -> Any {
-    Any { type_url: M::type_url(), value: message.encode_to_vec() }
-}
-
 fn check_basic(basic: &BasicAllowance) -> Result<(), Fault> {
     Coins::of_wire(&basic.spend_limit)?;
     match basic.expiration.as_ref().map(timestamp).transpose()? {
@@ -176,12 +172,15 @@ fn check_basic(basic: &BasicAllowance) -> Result<(), Fault> {
     }
 }
 
-/// Nanoseconds of Unix time.
+/// Nanoseconds of Unix time; none where protobuf knows no such time.
+pub(crate) fn unix_nanos(time: &Timestamp) -> Option<i128> {
+    let known = (0..1_000_000_000).contains(&time.nanos) && (-62_135_596_800..=LAST_SECOND).contains(&time.seconds);
+    known.then(|| i128::from(time.seconds) * SECOND + i128::from(time.nanos))
+}
+
 fn timestamp(time: &Timestamp) -> Result<i128, Fault> {
-    if !(0..1_000_000_000).contains(&time.nanos) || !(-62_135_596_800..=LAST_SECOND).contains(&time.seconds) {
-        return Err(Code::InvalidDuration.because(format_args!("no time: {}s {}ns", time.seconds, time.nanos)));
-    }
-    Ok(i128::from(time.seconds) * SECOND + i128::from(time.nanos))
+    let refuse = || Code::InvalidDuration.because(format_args!("no time: {}s {}ns", time.seconds, time.nanos));
+    unix_nanos(time).ok_or_else(refuse)
 }
 
 /// Nanoseconds; at most ten thousand years (protobuf `duration.proto`).
@@ -222,12 +221,8 @@ fn begin_period(periodic: &mut PeriodicAllowance, basic: &BasicAllowance, now: u
 
 /// What is left of an amount; a denomination of which there is not enough, or none, is not covered.
 fn minus(amount: &[Coin], fee: &Coins, what: &str) -> Result<Vec<Coin>, Fault> {
-    let amount = Coins::of_wire(amount)?;
-    if fee.iter().any(|(denom, wanted)| amount.amount_of(denom) < wanted) {
-        return Err(Code::FeeLimitExceeded.because(what));
-    }
-    let left = amount.iter().map(|(denom, has)| (denom, has - fee.amount_of(denom))).filter(|(_, left)| *left > 0);
-    Ok(left.map(|(denom, left)| Coin { denom: denom.into(), amount: left.to_string() }).collect())
+    let left = Coins::of_wire(amount)?.minus(fee).ok_or_else(|| Code::FeeLimitExceeded.because(what))?;
+    Ok(left.to_wire())
 }
 
 #[cfg(test)]

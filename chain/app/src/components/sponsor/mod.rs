@@ -8,8 +8,8 @@ mod keys;
 
 use cosmos_sdk_proto::cosmos::feegrant::v1beta1::{Grant, MsgGrantAllowance, MsgPruneAllowances, MsgRevokeAllowance};
 
-pub(crate) use self::allowance::Allowance;
 use self::allowance::Left;
+pub(crate) use self::allowance::{Allowance, unix_nanos};
 use crate::{
     address::Address,
     code::Code,

@@ -11,7 +11,10 @@ use flate2::read::GzDecoder;
 use crate::{
     address::Address,
     code::{Code, Fault},
-    components::{WASM, wasm::keys},
+    components::{
+        WASM,
+        wasm::{access, keys},
+    },
     error::{AppError, Outcome},
     event::Event,
     gas,
@@ -89,7 +92,12 @@ pub(super) fn upload(
     bytes: &[u8],
     permission: Option<AccessConfig>,
 ) -> Outcome<MsgStoreCodeResponse> {
-    if !run.chain.params.upload_everybody && run.chain.authority != creator.as_str() {
+    let params = &run.chain.params;
+    let widest = access::default_of(params, creator);
+    let wanted = permission.clone().map(|config| normal(config, &run.chain.prefix)).transpose()?;
+    let allowed = params.code_upload_access.admits(creator.as_str())
+        && wanted.as_ref().is_none_or(|wanted| access::is_within(wanted, &widest));
+    if !allowed && run.chain.authority != creator.as_str() {
         return Err(Code::Unauthorized.because("can not create code").into());
     }
     store_as(run, creator, bytes, permission)
@@ -114,7 +122,7 @@ pub(crate) fn store_as(
     })?;
     let permission = match permission {
         Some(config) => normal(config, &chain.prefix)?,
-        None => AccessConfig { permission: AccessType::Everybody.into(), addresses: Vec::new() },
+        None => access::default_of(&chain.params, creator),
     };
     let id = run.count(WASM, keys::code_count())?;
     let row = CodeRow {
@@ -134,14 +142,21 @@ pub(crate) fn store_as(
     Ok(MsgStoreCodeResponse { code_id: id, checksum: row.checksum })
 }
 
+/// The widest permission: what a message may mean that names none.
+pub(crate) fn everybody() -> AccessConfig {
+    AccessConfig { permission: AccessType::Everybody.into(), addresses: Vec::new() }
+}
+
 /// `MsgUpdateInstantiateConfig`: who has stored a code says who may make contracts of it.
 pub(crate) fn update_permission(run: &mut Run<'_>, msg: &MsgUpdateInstantiateConfig) -> Outcome<()> {
     let chain = run.chain.clone();
     let (sender, row) = (chain.address(&msg.sender)?, need(run, msg.code_id)?);
-    if row.creator != sender.as_str() {
+    let config = normal(msg.new_instantiate_permission.clone().unwrap_or_default(), &chain.prefix)?;
+    let allowed =
+        row.creator == sender.as_str() && access::is_kind_within(&config, &access::default_of(&chain.params, &sender));
+    if !allowed && chain.authority != sender.as_str() {
         return Err(Code::Unauthorized.because("can not modify code access config").into());
     }
-    let config = normal(msg.new_instantiate_permission.clone().unwrap_or_default(), &chain.prefix)?;
     let mut event = Event::new("update_code_access_config")
         .with("code_permission", permission_name(&config))
         .with("code_id", msg.code_id.to_string());
@@ -160,6 +175,18 @@ pub(crate) fn permission_name(config: &AccessConfig) -> &'static str {
         Ok(AccessType::Everybody) => "Everybody",
         Ok(AccessType::AnyOfAddresses) => "AnyOfAddresses",
         Ok(AccessType::Unspecified) | Err(_) => "Unspecified",
+    }
+}
+
+/// Whether a permission admits nobody whom the other one does not (wasmd `AccessConfig.IsSubset`).
+pub(crate) fn is_within(config: &AccessConfig, other: &AccessConfig) -> bool {
+    use AccessType::{AnyOfAddresses, Everybody, Nobody, Unspecified};
+    let kind = |config: &AccessConfig| AccessType::try_from(config.permission).unwrap_or(Unspecified);
+    match (kind(config), kind(other)) {
+        (Unspecified, _) | (_, Unspecified) => false,
+        (_, Everybody) | (Nobody, _) => true,
+        (AnyOfAddresses, AnyOfAddresses) => config.addresses.iter().all(|one| other.addresses.contains(one)),
+        (Everybody | AnyOfAddresses, _) => false,
     }
 }
 
@@ -185,7 +212,7 @@ pub(crate) fn pin(run: &mut Run<'_>, authority: &str, ids: &[u64], pinned: bool)
 }
 
 /// Unpacks gzip, within the limit of unpacked wasm.
-fn unpack(run: &mut Run<'_>, bytes: &[u8]) -> Outcome<Vec<u8>> {
+pub(crate) fn unpack(run: &mut Run<'_>, bytes: &[u8]) -> Outcome<Vec<u8>> {
     let most = run.chain.params.wasm_bytes_max;
     let refuse = |what: String| Err(Code::CreateFailed.because(what).into());
     if bytes.len() as u64 > most {

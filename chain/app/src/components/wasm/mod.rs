@@ -1,9 +1,10 @@
 //! Contracts: code, instances, calls, the messages they send and the questions they ask.
 //!
 //! Everything that a client or a contract can see follows wasmd (`x/wasm/keeper`): ids, addresses, permissions, events,
-//! codes, submessages and replies. Code is stored once by checksum ([`code`]), instances have a row and a history
+//! codes, submessages and replies. Code is stored once by checksum ([`code`]), who may store and use it is told by [`access`]; instances have a row and a history
 //! ([`instance`]), entry points are called through [`call`], and what a contract answers is carried out by [`respond`].
 
+pub(crate) mod access;
 mod ask;
 mod backend;
 mod call;
@@ -15,8 +16,8 @@ mod respond;
 mod verbs;
 
 pub(crate) use code::{
-    CodeRow, bytes as code_bytes, get as code_row, permission_name, pin, store as store_code, store_as,
-    update_permission,
+    CodeRow, bytes as code_bytes, everybody, get as code_row, is_within, permission_name, pin, store as store_code,
+    store_as, unpack, update_permission,
 };
 pub(crate) use instance::{get as contract, history};
 pub(crate) use verbs::{

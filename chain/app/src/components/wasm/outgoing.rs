@@ -16,7 +16,7 @@ use prost::{Message, Name};
 
 use crate::{
     address::Address,
-    code::Code,
+    code::{Code, Fault},
     coin::Coins,
     components::{
         bank,
@@ -156,7 +156,22 @@ fn instantiate(
 /// Native messages that contracts may send in their own name.
 fn native(run: &mut Run<'_>, contract: &Address, any: AnyMsg) -> Outcome<Sent> {
     let msg = Msg::decode(&Any { type_url: any.type_url, value: any.value.into() })?;
-    match &msg {
+    check_kind(contract, &msg)?;
+    msg.check(&run.chain.prefix)?;
+    if run.chain.address(msg.signer())? != *contract {
+        return Err(Code::Unauthorized.because("contract doesn't have permission").into());
+    }
+    Ok(of_any(dispatch::one(run, &msg)?))
+}
+
+/// Refuses what contracts do not send. Of what others have allowed them it is for those to say.
+fn check_kind(contract: &Address, msg: &Msg) -> Result<(), Fault> {
+    match msg {
+        Msg::Exec(exec) => {
+            let own = |msg: &&Msg| msg.signer().eq_ignore_ascii_case(contract.as_str());
+            exec.msgs.iter().filter(own).try_for_each(|msg| check_kind(contract, msg))?;
+        }
+        Msg::Authorize(_) | Msg::Revoke(_) => {}
         Msg::GrantAllowance(_) | Msg::RevokeAllowance(_) => {}
         Msg::Send(_) | Msg::RegisterBlob(_) | Msg::RegisterModel(_) | Msg::RegisterImage(_) => {}
         // What a contract says that owns sealed records, or that a key is wrapped for. An emergency is a person's to
@@ -179,12 +194,8 @@ fn native(run: &mut Run<'_>, contract: &Address, any: AnyMsg) -> Outcome<Sent> {
         | Msg::UnpinCodes(_) => {}
         other => {
             let words = format_args!("contracts do not send {} as a native message", other.url());
-            return Err(Code::UnknownRequest.because(words).into());
+            return Err(Code::UnknownRequest.because(words));
         }
     }
-    msg.check(&run.chain.prefix)?;
-    if run.chain.address(msg.signer())? != *contract {
-        return Err(Code::Unauthorized.because("contract doesn't have permission").into());
-    }
-    Ok(of_any(dispatch::one(run, &msg)?))
+    Ok(())
 }

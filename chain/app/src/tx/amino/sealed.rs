@@ -67,13 +67,12 @@ pub(super) fn break_glass(m: &MsgBreakGlass) -> Fields {
 
 pub(super) fn request_read(m: &MsgRequestRead) -> Fields {
     let small = |number: u32| (number != 0).then(|| Value::from(number));
-    let list = |texts: &[String]| (!texts.is_empty()).then(|| texts.iter().cloned().collect::<Value>());
     let accept = m.accept.as_ref().map(|accept| {
         Fields::new()
             .optional("members_min", small(accept.members_min))
             .optional("power_min_bps", small(accept.power_min_bps))
-            .optional("required", list(&accept.required))
-            .optional("excluded", list(&accept.excluded))
+            .texts("required", &accept.required)
+            .texts("excluded", &accept.excluded)
             .into_value()
     });
     Fields::new()
@@ -87,7 +86,7 @@ pub(super) fn request_read(m: &MsgRequestRead) -> Fields {
         .bytes("terms", &m.terms)
         .text("purpose", &m.purpose)
         .optional("disclose", (m.disclose != 0).then(|| Value::from(m.disclose)))
-        .optional("findings", list(&m.findings))
+        .texts("findings", &m.findings)
         .optional("accept", accept)
         .number("deadline", m.deadline)
         .number("callback_gas", m.callback_gas)

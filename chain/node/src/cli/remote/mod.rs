@@ -9,6 +9,7 @@ use clap::Args;
 
 pub(crate) mod attester;
 pub(crate) mod authority;
+pub(crate) mod authz;
 pub(crate) mod blob;
 mod compact;
 pub(crate) mod image;

@@ -42,6 +42,7 @@ use super::{Rest, not_implemented, places::Places, refuse};
 use crate::{
     net::{self, Peer},
     rpc::http,
+    services::latest,
 };
 
 /// Questions at the same time.
@@ -200,7 +201,7 @@ async fn ask(request: Request, verb: Verb) -> Result<Asked, Response> {
 
 /// The height that is asked about; 0 for the latest.
 fn height(headers: &HeaderMap) -> Result<Height, Refused> {
-    let Some(text) = headers.get(HEIGHT).or_else(|| headers.get(HEIGHT_METADATA)) else { return Ok(Height::default()) };
+    let Some(text) = headers.get(HEIGHT).or_else(|| headers.get(HEIGHT_METADATA)) else { return Ok(latest()) };
     let text = text.to_str().unwrap_or_default();
     let height = text.parse::<i64>().ok().and_then(|height| Height::try_from(height).ok());
     height.ok_or_else(|| Refused::invalid(format!("{HEIGHT} {:?} is no height", scalar::short(text))))

@@ -6,7 +6,6 @@ use proptest::prelude::*;
 use prost::Message;
 use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, MessageDescriptor, ReflectMessage, Value};
 use serde_json::{Value as Json, json};
-use tendermint::block::Height;
 
 use super::{
     ANSWER_MAX, Asked, print,
@@ -16,7 +15,10 @@ use super::{
     route::{self, Route, Verb},
     shape::{self, Cast},
 };
-use crate::rest::tests::{Server, limits};
+use crate::{
+    rest::tests::{Server, limits},
+    services::latest,
+};
 
 fn kind(name: &str) -> MessageDescriptor {
     aceso_proto::pool().get_message_by_name(name).unwrap()
@@ -373,7 +375,7 @@ proptest! {
             // Names that there are, so that words get somewhere.
             let names = route.method.input().fields().map(|field| field.name().to_owned()).collect::<Vec<_>>();
             pairs.extend(names.into_iter().zip(words.iter().map(|(_, word)| word.clone())));
-            let asked = Asked { height: Height::default(), pairs, body: body.clone().into_bytes().into() };
+            let asked = Asked { height: latest(), pairs, body: body.clone().into_bytes().into() };
             if let Ok(message) = question(&route, &words, &asked) {
                 prop_assert!(print::print(&message, ANSWER_MAX).is_ok());
             }
@@ -384,7 +386,7 @@ proptest! {
 #[test]
 fn a_question_is_made_of_path_query_and_body() {
     let asked = |pairs: &[(&str, &str)], body: &str| Asked {
-        height: Height::default(),
+        height: latest(),
         pairs: pairs.iter().map(|(name, word)| ((*name).to_owned(), (*word).to_owned())).collect(),
         body: body.to_owned().into(),
     };

@@ -1,0 +1,178 @@
+//! A load on a node over RPC: as much as it takes, with a bounded number on their way, or so many a second.
+//!
+//! Senders hand over transactions by `broadcast_tx_sync`, each account's in their order on one connection. One observer
+//! takes every block as soon as the node shows it, and notes for each transaction when that was.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    thread::{scope, sleep},
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, bail, ensure};
+use base64::{Engine, engine::general_purpose::STANDARD};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use super::{process, wire::Wire};
+
+/// Connections of the load.
+const CONNECTIONS: usize = 32;
+/// Transactions on their way at most: a few large blocks, well within a mempool.
+const IN_FLIGHT: usize = 2_000;
+/// Pause between two looks for a block.
+const LOOK: Duration = Duration::from_millis(2);
+/// How long nothing may happen.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How transactions are sent.
+#[derive(Clone, Copy)]
+pub(crate) enum Pace {
+    /// As fast as they get into blocks.
+    Closed,
+    /// So many a second.
+    Rate(u32),
+}
+
+/// What came of a load.
+pub(crate) struct Report {
+    /// Transactions a second, from the first broadcast to the block of the last.
+    pub(crate) rate: f64,
+    /// Milliseconds from a broadcast until the node shows the transaction in a block, in rising order.
+    pub(crate) latencies: Vec<f64>,
+    /// Seconds of processor time of each process of the node.
+    pub(crate) cpu: Vec<f64>,
+}
+
+impl Report {
+    /// The smallest latency that so many hundredths do not pass.
+    pub(crate) fn percentile(&self, hundredths: usize) -> Result<f64> {
+        let at = (self.latencies.len() * hundredths).div_ceil(100).max(1) - 1;
+        self.latencies.get(at).copied().context("nothing was measured")
+    }
+}
+
+/// Sends transactions, of which those of `accounts` accounts follow each other in turn, and waits until all are in blocks.
+/// One that fails is an error.
+pub(crate) fn load(rpc: &str, pids: &[u32], txs: &[Vec<u8>], accounts: usize, pace: Pace) -> Result<Report> {
+    let hash = |tx: &Vec<u8>| <[u8; 32]>::from(Sha256::digest(tx));
+    let places: BTreeMap<[u8; 32], usize> = txs.iter().enumerate().map(|(at, tx)| (hash(tx), at)).collect();
+    let sent: Vec<Mutex<Option<Instant>>> = txs.iter().map(|_| Mutex::default()).collect();
+    let (stop, done) = (AtomicBool::new(false), AtomicUsize::new(0));
+    let first = height(&mut Wire::connect(rpc)?)?;
+    let cpu = || pids.iter().map(|pid| process::cpu(&pid.to_string())).collect::<Result<Vec<f64>>>();
+    let (before, begun) = (cpu()?, Instant::now());
+    let next = AtomicUsize::new(0);
+    let (sent, stop, done, next) = (&sent, &stop, &done, &next);
+    let mut latencies = scope(|scope| {
+        let senders: Vec<_> = (0..CONNECTIONS)
+            .map(|number| {
+                scope.spawn(move || -> Result<()> {
+                    let mut wire = Wire::connect(rpc)?;
+                    for (at, tx) in txs.iter().enumerate().filter(|(at, _)| at % accounts % CONNECTIONS == number) {
+                        match pace {
+                            Pace::Rate(rate) => {
+                                let due = Duration::from_secs_f64(at as f64 / f64::from(rate));
+                                sleep(due.saturating_sub(begun.elapsed()));
+                            }
+                            Pace::Closed => {
+                                while next.load(Ordering::Relaxed) >= done.load(Ordering::Relaxed) + IN_FLIGHT {
+                                    if stop.load(Ordering::Relaxed) {
+                                        return Ok(());
+                                    }
+                                    sleep(LOOK);
+                                }
+                            }
+                        }
+                        next.fetch_add(1, Ordering::Relaxed);
+                        *lock(&sent[at]) = Some(Instant::now());
+                        let answer = wire.call("broadcast_tx_sync", &json!({"tx": STANDARD.encode(tx)}))?;
+                        ensure!(answer["code"] == 0, "transaction {at} was refused: {}", answer["log"]);
+                    }
+                    Ok(())
+                })
+            })
+            .collect();
+        let observed = observe(rpc, first, &places, sent, done);
+        stop.store(true, Ordering::Relaxed);
+        for sender in senders {
+            match sender.join() {
+                Ok(ended) => ended?,
+                Err(_) => bail!("a sender panicked"),
+            }
+        }
+        observed
+    })?;
+    let seconds = begun.elapsed().as_secs_f64();
+    let cpu = cpu()?.iter().zip(before).map(|(now, before)| now - before).collect();
+    check(rpc, first)?;
+    latencies.sort_by(f64::total_cmp);
+    Ok(Report { rate: txs.len() as f64 / seconds, latencies, cpu })
+}
+
+/// Takes blocks until all transactions were in one; the milliseconds that each took.
+fn observe(
+    rpc: &str,
+    first: u64,
+    places: &BTreeMap<[u8; 32], usize>,
+    sent: &[Mutex<Option<Instant>>],
+    done: &AtomicUsize,
+) -> Result<Vec<f64>> {
+    let mut wire = Wire::connect(rpc)?;
+    let (mut next, mut latencies, mut moved) = (first + 1, Vec::with_capacity(sent.len()), Instant::now());
+    while latencies.len() < sent.len() {
+        ensure!(
+            moved.elapsed() < PATIENCE,
+            "{} of {} transactions are in no block",
+            sent.len() - latencies.len(),
+            sent.len()
+        );
+        let Ok(block) = wire.call("block", &json!({"height": next.to_string()})) else {
+            sleep(LOOK);
+            continue;
+        };
+        let Some(txs) = block["block"]["data"]["txs"].as_array() else {
+            sleep(LOOK);
+            continue;
+        };
+        next += 1;
+        for tx in txs.iter().filter_map(Value::as_str) {
+            let hash: [u8; 32] = Sha256::digest(STANDARD.decode(tx)?).into();
+            let Some(at) = places.get(&hash).copied() else { continue };
+            let began = lock(&sent[at]).context("a transaction is in a block that was not sent")?;
+            latencies.push(began.elapsed().as_secs_f64() * 1000.0);
+            moved = Instant::now();
+        }
+        done.store(latencies.len(), Ordering::Relaxed);
+    }
+    Ok(latencies)
+}
+
+/// That no transaction has failed since a height. Results are asked for after the load: they cost the node time.
+fn check(rpc: &str, first: u64) -> Result<()> {
+    let mut wire = Wire::connect(rpc)?;
+    let last = height(&mut wire)?;
+    for height in first + 1..=last {
+        // The latest block may have no results yet.
+        let Ok(results) = wire.call("block_results", &json!({"height": height.to_string()})) else { continue };
+        for result in results["txs_results"].as_array().into_iter().flatten() {
+            ensure!(result["code"] == 0, "a transaction failed in block {height}: {}", result["log"]);
+        }
+    }
+    Ok(())
+}
+
+/// The latest height.
+pub(crate) fn height(wire: &mut Wire) -> Result<u64> {
+    let status = wire.call("status", &json!({}))?;
+    let height = status["sync_info"]["latest_block_height"].as_str().context("no height")?;
+    Ok(height.parse()?)
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
