@@ -121,9 +121,8 @@ pub(crate) fn run(args: Args, build: Build, output: Output, log: &LogArgs) -> an
     let runtime = config.runtime()?;
     let ended = runtime.block_on(async {
         let (stop, stopped) = watch::channel(false);
-        let (app_of_rest, keys) = (Arc::clone(&app), home.attest_keys()?);
-        let (uploads, bounds, asked) = (config.uploads(), config.grpc(), queries.clone());
-        let config = uploads;
+        let (bounds, asked) = (config.grpc(), queries.clone());
+        let (app_of_rest, config, keys) = (Arc::clone(&app), config.uploads(), home.attest_keys()?);
         let beside =
             Beside { app: app_of_rest, info: info.clone(), queries, blobs, metrics, blob_readers, pins, keys, config };
         let (rest, grpc) = match document {
