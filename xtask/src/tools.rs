@@ -40,29 +40,25 @@ pub(crate) fn cometbft() -> Result<PathBuf> {
 
 /// The import of the peer that `cargo xtask bench seal` is held against, built with Go.
 pub(crate) fn boxo() -> Result<PathBuf> {
-    let folder = target().join("tools");
-    let ours = folder.join("boxo");
-    if output(program("go", &["version"])).is_err() {
-        return Err(MissingTool("Go is not installed; Debian: `apt-get install golang-go`".into()).into());
-    }
-    std::fs::create_dir_all(&folder)?;
-    let mut build = program("go", &["build", "-o"]);
-    build.arg(&ours).arg(".").current_dir(root().join("benches/peers/boxo"));
-    quiet(build)?;
-    Ok(ours)
+    built_with_go("boxo", ".")
 }
 
 /// wasmd, the peer that `cargo xtask bench chain` runs beside ours, built with Go; its library stays in Go's own folder.
 pub(crate) fn wasmd() -> Result<PathBuf> {
+    say("building wasmd (some minutes the first time)");
+    built_with_go("wasmd", "github.com/CosmWasm/wasmd/cmd/wasmd")
+}
+
+/// A peer's program: a package that its module in `benches/peers` names.
+fn built_with_go(name: &str, package: &str) -> Result<PathBuf> {
     let folder = target().join("tools");
-    let ours = folder.join("wasmd");
+    let ours = folder.join(name);
     if output(program("go", &["version"])).is_err() {
         return Err(MissingTool("Go is not installed; Debian: `apt-get install golang-go`".into()).into());
     }
     std::fs::create_dir_all(&folder)?;
-    say("building wasmd (some minutes the first time)");
     let mut build = program("go", &["build", "-o"]);
-    build.arg(&ours).arg("github.com/CosmWasm/wasmd/cmd/wasmd").current_dir(root().join("benches/peers/wasmd"));
+    build.arg(&ours).arg(package).current_dir(root().join("benches/peers").join(name));
     quiet(build)?;
     Ok(ours)
 }

@@ -14,14 +14,13 @@ use cosmos_sdk_proto::{
         MsgUpdateContractLabelResponse, MsgUpdateInstantiateConfigResponse,
     },
 };
-use prost::{Message, Name};
 
 use crate::{
     components::{authz, bank, blobs, models, params, reads, sealed, sponsor, validators, wasm},
     error::Outcome,
     event::Event,
     run::Run,
-    tx::msg::Msg,
+    tx::{decode::any as sdk, msg::Msg},
     upgrade,
 };
 
@@ -145,10 +144,6 @@ pub(crate) fn one(run: &mut Run<'_>, msg: &Msg) -> Outcome<Any> {
         Msg::ScheduleUpgrade(msg) => ours(&upgrade::schedule_msg(run, msg)?),
         Msg::CancelUpgrade(msg) => ours(&upgrade::cancel_msg(run, msg)?),
     })
-}
-
-fn sdk<M: Message + Name>(response: &M) -> Any {
-    Any { type_url: M::type_url(), value: response.encode_to_vec() }
 }
 
 fn ours<M: Named>(response: &M) -> Any {

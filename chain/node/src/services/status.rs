@@ -44,10 +44,9 @@ impl Status {
     }
 
     fn written(log: &str) -> Option<Self> {
-        let (name, message) = log.strip_prefix("rpc error: code = ")?.split_once(" desc = ")?;
-        let code = (1..=16).map(Code::from).find(|code| format!("{code:?}") == name)?;
-        let message = message.strip_suffix(root(code).1)?.strip_suffix(": ")?;
-        Some(Self::new(code, message))
+        let (code, message) = named(log)?;
+        let message = message.strip_suffix(root(code?).1)?.strip_suffix(": ")?;
+        Some(Self::new(code?, message))
     }
 
     /// The refusal that ABCI tells.
@@ -61,6 +60,12 @@ impl Status {
             ..Default::default()
         }
     }
+}
+
+/// The status that is written into a log and the words behind it: no status where its name is none of gRPC's.
+pub(crate) fn named(log: &str) -> Option<(Option<Code>, &str)> {
+    let (name, message) = log.strip_prefix("rpc error: code = ")?.split_once(" desc = ")?;
+    Some(((1..=16).map(Code::from).find(|code| format!("{code:?}") == name), message))
 }
 
 /// The SDK's error for a status.

@@ -25,6 +25,7 @@ use crate::{
     error::Outcome,
     run::Run,
     tx::{
+        decode::any,
         dispatch,
         msg::{self, Msg},
     },
@@ -39,7 +40,7 @@ pub(super) struct Sent {
 }
 
 fn sent<M: Message + Name>(response: &M) -> Sent {
-    of_any(Any { type_url: M::type_url(), value: response.encode_to_vec() })
+    of_any(any(response))
 }
 
 fn of_any(response: Any) -> Sent {

@@ -2,26 +2,10 @@
 
 use axum::http::StatusCode;
 use tendermint::v0_38::abci::response;
+use tonic::Code;
 
-/// gRPC's names and codes (`google/rpc/code.proto`) with the HTTP status of each (`grpc-gateway/runtime/errors.go`).
-const CODES: [(&str, u32, StatusCode); 16] = [
-    ("Canceled", 1, StatusCode::REQUEST_TIMEOUT),
-    ("Unknown", 2, StatusCode::INTERNAL_SERVER_ERROR),
-    ("InvalidArgument", INVALID, StatusCode::BAD_REQUEST),
-    ("DeadlineExceeded", DEADLINE, StatusCode::GATEWAY_TIMEOUT),
-    ("NotFound", 5, StatusCode::NOT_FOUND),
-    ("AlreadyExists", 6, StatusCode::CONFLICT),
-    ("PermissionDenied", 7, StatusCode::FORBIDDEN),
-    ("ResourceExhausted", EXHAUSTED, StatusCode::TOO_MANY_REQUESTS),
-    ("FailedPrecondition", 9, StatusCode::BAD_REQUEST),
-    ("Aborted", 10, StatusCode::CONFLICT),
-    ("OutOfRange", 11, StatusCode::BAD_REQUEST),
-    ("Unimplemented", UNIMPLEMENTED, StatusCode::NOT_IMPLEMENTED),
-    ("Internal", INTERNAL, StatusCode::INTERNAL_SERVER_ERROR),
-    ("Unavailable", UNAVAILABLE, StatusCode::SERVICE_UNAVAILABLE),
-    ("DataLoss", 15, StatusCode::INTERNAL_SERVER_ERROR),
-    ("Unauthenticated", 16, StatusCode::UNAUTHORIZED),
-];
+use crate::services::status;
+
 /// The request makes no sense.
 pub(super) const INVALID: u32 = 3;
 /// It took too long.
@@ -35,19 +19,29 @@ pub(super) const INTERNAL: u32 = 13;
 /// Nobody can answer now.
 pub(super) const UNAVAILABLE: u32 = 14;
 
-/// The HTTP status of a gRPC code.
+/// The HTTP status of a gRPC code (`grpc-gateway/runtime/errors.go`).
 pub(super) fn http(code: u32) -> StatusCode {
-    let known = CODES.iter().find(|(_, number, _)| *number == code);
-    known.map_or(StatusCode::INTERNAL_SERVER_ERROR, |(_, _, status)| *status)
+    match code {
+        1 => StatusCode::REQUEST_TIMEOUT,
+        INVALID | 9 | 11 => StatusCode::BAD_REQUEST,
+        DEADLINE => StatusCode::GATEWAY_TIMEOUT,
+        5 => StatusCode::NOT_FOUND,
+        6 | 10 => StatusCode::CONFLICT,
+        7 => StatusCode::FORBIDDEN,
+        EXHAUSTED => StatusCode::TOO_MANY_REQUESTS,
+        UNIMPLEMENTED => StatusCode::NOT_IMPLEMENTED,
+        UNAVAILABLE => StatusCode::SERVICE_UNAVAILABLE,
+        16 => StatusCode::UNAUTHORIZED,
+        _ => StatusCode::INTERNAL_SERVER_ERROR,
+    }
 }
 
 /// gRPC's code and words for an answer that is a refusal. The application has written the status into the log
 /// (`rpc error: code = NotFound desc = …`), where it has one; the words keep that form, which is what clients of
 /// the SDK's gateway match.
 pub(super) fn of(answer: &response::Query) -> (u32, String) {
-    let named = answer.log.strip_prefix("rpc error: code = ").and_then(|rest| rest.split_once(" desc = "));
-    let code = match named {
-        Some((name, _)) => CODES.iter().find(|(known, ..)| *known == name).map_or(2, |(_, number, _)| *number),
+    let code = match status::named(&answer.log) {
+        Some((code, _)) => code.unwrap_or(Code::Unknown) as u32,
         None if answer.log.starts_with("unknown query path") => UNIMPLEMENTED,
         // `sdkErrorToGRPCError` of the SDK's `client/grpc_query.go`.
         None => match (answer.codespace.as_str(), u32::from(answer.code)) {
