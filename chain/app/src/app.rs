@@ -142,6 +142,8 @@ pub struct Stats {
     pub instances: u64,
     /// Instances of contracts that wait for another call.
     pub instances_kept: u64,
+    /// Contracts that run on a draft until their better machine code is there.
+    pub drafts: u64,
     /// Models in memory.
     pub models: u64,
     /// Bytes of them.
@@ -540,6 +542,7 @@ impl App {
             code_bytes: engine.code_bytes as u64,
             instances: engine.instances.into(),
             instances_kept: engine.kept as u64,
+            drafts: engine.drafts as u64,
             models: models.models,
             model_bytes: models.bytes,
             blobs,

@@ -2,7 +2,7 @@
 //!
 //! All of a slot can be read and written, and machine code compares every access with the memory's own size. So a memory
 //! grows and shrinks by a number: no protection changes, which would cost a call more than most contracts work. A slot
-//! is zero beyond that size, always, and all of it when it is free.
+//! is zero beyond that size, always, and all of it when it is free. Behind it lies as much of nothing as an access could reach.
 //!
 //! The operating system knows which pages of a slot have been written to (`PAGEMAP_SCAN`, Linux 6.7). Where it does not say,
 //! no instance is kept.
@@ -35,8 +35,12 @@ const FIRST_TABLE: usize = 960 << 10;
 /// a memory then takes a dozen faults and not thousands. A single write there clears 2 MiB, some 0.1 ms; a dozen of them
 /// are all that a call can cause.
 const SMALL: usize = FIRST_TABLE + 3 * TABLE_BYTES;
-/// From one slot to the next: whole tables, with room between that nothing can reach.
-const STRIDE: usize = SLOT_BYTES + 2 * TABLE_BYTES;
+/// Address space behind each slot that holds nothing: more than the largest index and the largest offset of an access together. A
+/// processor that runs ahead of a comparison with the memory's size reads nothing of others there, so that machine code needs
+/// no second guard against that (`compile::settings`).
+const NOTHING: usize = 8 << 30;
+/// From one slot to the next: whole tables.
+const STRIDE: usize = SLOT_BYTES.next_multiple_of(TABLE_BYTES) + TABLE_BYTES + NOTHING;
 /// Pieces that written pages are told in; what lies in more is given back to the system.
 const REGIONS: usize = 32;
 

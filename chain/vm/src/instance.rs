@@ -133,7 +133,7 @@ impl Code {
             }
             None => None,
         };
-        Ok(Live { store, guest, initialize, doors, first })
+        Ok(Live { store, guest: Arc::new(guest), initialize, doors, first })
     }
 
     /// What the host needs of an instance.
@@ -172,7 +172,7 @@ impl Live {
         let store = &mut self.store;
         self.guest.gas.set(&mut *store, Val::I64(limit.cast_signed())).map_err(failed)?;
         self.guest.stack.set(&mut *store, Val::I32(STACK_SLOTS)).map_err(failed)?;
-        store.data_mut().guest = Some(self.guest.clone());
+        store.data_mut().guest = Some(Arc::clone(&self.guest));
         if let Some(initialize) = &self.initialize {
             let done = initialize.call(&mut *store, ());
             let mut host = Host::new(store.as_context_mut());

@@ -22,6 +22,9 @@ use crate::memory::Guest;
 /// Bytes of a memory that stay with an instance that is kept; the others are given back to the system.
 pub(crate) const RESIDENT_BYTES: usize = 2 << 20;
 
+/// Bytes of an image that are looked at together.
+const LOOK_BYTES: usize = 4096;
+
 /// An entry point by how many regions it takes.
 #[derive(Clone)]
 pub(crate) enum Door {
@@ -32,7 +35,7 @@ pub(crate) enum Door {
 /// An instance with its store, and everything that a call needs found by name.
 pub(crate) struct Live {
     pub(crate) store: Store<Frame>,
-    pub(crate) guest: Guest,
+    pub(crate) guest: Arc<Guest>,
     pub(crate) initialize: Option<TypedFunc<(), ()>>,
     pub(crate) doors: BTreeMap<Entry, Door>,
     /// What to make the instance as new with; none if it is used once.
@@ -92,15 +95,23 @@ impl Image {
         (unknown == memory.len()).then_some(Self { size: memory.len(), runs })
     }
 
-    /// Gives a range of a memory its first bytes.
+    /// Gives a range of a memory its first bytes. Most pages of the image are constants that nobody writes to, so they are
+    /// looked at before they are copied.
     fn restore(&self, memory: &mut [u8], range: Range<usize>) -> Option<()> {
         let mut from = range.start;
         for (start, run) in self.within(&range) {
             memory.get_mut(from..(*start).max(from))?.fill(0);
-            from = (start + run.len()).min(range.end);
+            let (first, end) = ((*start).max(range.start), (start + run.len()).min(range.end));
+            let was = run.get(first - start..end - start)?.chunks(LOOK_BYTES);
+            for (is, was) in memory.get_mut(first..end)?.chunks_mut(LOOK_BYTES).zip(was) {
+                if is != was {
+                    is.copy_from_slice(was);
+                }
+            }
+            from = end;
         }
         memory.get_mut(from..range.end)?.fill(0);
-        self.put(memory, range)
+        Some(())
     }
 
     /// Puts the first bytes of a range that is zero otherwise.

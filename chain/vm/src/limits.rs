@@ -36,9 +36,10 @@ pub const ELEMENTS_MAX: usize = TABLE_ELEMENTS_MAX as usize;
 /// Stack that a call may use, in slots of 8 bytes as [`crate::price`] counts them. wasmer's 1 MiB, on which the
 /// family runs, is as much in its frames; rustc keeps large values on a stack of its own in linear memory.
 pub const STACK_SLOTS: i32 = 65_536;
-/// Native stack below which no contract gets, whatever the tier: 32 bytes for each slot, over twice the most that a
-/// tier was seen to use (see the test `slots_run_out_before_bytes`).
-pub const NATIVE_STACK_BYTES: usize = 2 << 20;
+/// Native stack below which no contract gets, whatever the tier: 128 bytes for each slot, of which every 32 bytes of a body are
+/// one. A value that an optimiser keeps over a call or a loop takes 8 bytes of a frame and no less than 5 of a body: two
+/// locals and what is done to them (see the test `slots_run_out_before_bytes`).
+pub const NATIVE_STACK_BYTES: usize = 8 << 20;
 
 /// A storage key (cosmwasm-vm `imports.rs`).
 pub const DB_KEY_MAX: usize = 64 << 10;

@@ -5,6 +5,8 @@
 //! Both are numbers that a contract made up: every one is checked here before a byte moves, and what is read is paid
 //! for and bounded before it is copied.
 
+use std::sync::Arc;
+
 use wasmtime::{AsContextMut, Global, Memory, StoreContextMut, TypedFunc, Val};
 
 use crate::imports::Frame;
@@ -15,7 +17,6 @@ use crate::{Backend, Backtrace, HostResult, LocalError, RegionError, VmError};
 const REGION: u32 = 12;
 
 /// What the host needs of an instance.
-#[derive(Clone)]
 pub(crate) struct Guest {
     pub(crate) memory: Memory,
     pub(crate) gas: Global,
@@ -133,8 +134,8 @@ impl<'a> Host<'a> {
         if std::mem::replace(&mut self.frame().allocating, true) {
             return Err(VmError::Reentered);
         }
-        let allocate = self.guest()?.allocate.clone();
-        let pointer = allocate.call(&mut self.store, length).map_err(|error| self.explain(error))?;
+        let guest = Arc::clone(self.guest()?);
+        let pointer = guest.allocate.call(&mut self.store, length).map_err(|error| self.explain(error))?;
         self.frame().allocating = false;
         self.solvent()?;
         self.write_region(pointer, data)?;
@@ -211,7 +212,7 @@ impl<'a> Host<'a> {
         Ok(stack.get(&mut self.store).unwrap_i32())
     }
 
-    fn guest(&self) -> Result<&Guest, VmError> {
+    fn guest(&self) -> Result<&Arc<Guest>, VmError> {
         let missing = || LocalError::Engine { doing: "reach the contract", message: "it is not instantiated".into() };
         Ok(self.store.data().guest.as_ref().ok_or_else(missing)?)
     }

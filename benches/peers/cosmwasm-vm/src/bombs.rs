@@ -3,7 +3,11 @@
 //! Each family fills functions of the largest size with one thing that compilers are known to be slow at. Each module is
 //! stored in a process of its own, which says how long it took and how much memory it held at most.
 
-use std::{env, process::Command, time::Instant};
+use std::{
+    env,
+    process::Command,
+    time::{Duration, Instant},
+};
 
 use aceso_vm::{FUNCTION_BYTES_MAX, FUNCTIONS_MAX, WASM_BYTES_MAX};
 use anyhow::{Context, Result, ensure};
@@ -207,10 +211,17 @@ pub(crate) fn child(arguments: &[String]) -> Result<()> {
         _ => theirs.put(&wasm).err().map(|error| error.to_string()),
     };
     let seconds = start.elapsed().as_secs_f64();
+    while ours.vm.stats().drafts > 0 {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    // What the better machine code took, which nobody waits for, and all of the memory.
+    let behind = start.elapsed().as_secs_f64() - seconds;
     let megabytes = resident("VmHWM")? - before;
     println!(
         "{}",
-        serde_json::json!({"bytes": wasm.len(), "seconds": seconds, "megabytes": megabytes, "refused": refused})
+        serde_json::json!({
+            "bytes": wasm.len(), "seconds": seconds, "behind": behind, "megabytes": megabytes, "refused": refused,
+        })
     );
     Ok(())
 }
@@ -224,7 +235,7 @@ fn stored(family: &str, bytes: usize, engine: &str) -> Result<Value> {
 /// All families at a middle size, then the worst of them as large as a contract may be.
 pub(crate) fn run(quick: bool, emit: impl Fn(Value)) -> Result<()> {
     let size = if quick { 128 << 10 } else { 512 << 10 };
-    let mut worst: [(f64, &str); 2] = [(0.0, "functions"); 2];
+    let mut worst: [(f64, &str); 3] = [(0.0, "functions"); 3];
     for family in FAMILIES.iter().map(|(name, ..)| *name).chain(["functions"]) {
         let ours = stored(family, size, "ours")?;
         ensure!(ours["refused"].is_null(), "{family} is refused: {}", ours["refused"]);
@@ -235,8 +246,10 @@ pub(crate) fn run(quick: bool, emit: impl Fn(Value)) -> Result<()> {
         let their_time = theirs.as_ref().map(|theirs| number(theirs, "seconds")).transpose()?;
         let their_memory = theirs.as_ref().map(|theirs| number(theirs, "megabytes")).transpose()?;
         emit(beside(&format!("bomb {family}: store, a KB"), "ms", time, their_time.map(|s| s * 1e3 / kilobytes)));
+        let behind = number(&ours, "behind")? * 1e3 / kilobytes;
+        emit(alone(&format!("bomb {family}: compiled better behind, a KB"), "ms", behind, None));
         emit(beside(&format!("bomb {family}: peak memory of {kilobytes:.0} KB"), "MB", memory, their_memory));
-        for (known, measured) in worst.iter_mut().zip([time, memory / kilobytes]) {
+        for (known, measured) in worst.iter_mut().zip([time, behind, memory / kilobytes]) {
             if measured > known.0 {
                 *known = (measured, family);
             }
@@ -244,11 +257,14 @@ pub(crate) fn run(quick: bool, emit: impl Fn(Value)) -> Result<()> {
     }
     // The ABI and the sections around the code take the last of the 3 MiB.
     let largest = if quick { 1 << 20 } else { WASM_BYTES_MAX - 16_384 };
-    for family in [worst[0].1, worst[1].1] {
+    let mut families = worst.map(|(_, family)| family).to_vec();
+    families.dedup();
+    for family in families {
         let ours = stored(family, largest, "ours")?;
         let number = |field: &str| ours[field].as_f64().context("no number");
         let size = number("bytes")? / 1024.0;
         emit(alone(&format!("worst bomb, {family}: store of {size:.0} KB"), "s", number("seconds")?, Some(SECONDS)));
+        emit(alone(&format!("worst bomb, {family}: compiled better behind"), "s", number("behind")?, None));
         emit(alone(&format!("worst bomb, {family}: peak memory"), "MB", number("megabytes")?, Some(MEGABYTES)));
     }
     Ok(())

@@ -1,7 +1,8 @@
 //! Our engine and cosmwasm-vm 3.0.10 as published, in one process, on the same contracts. `README.md` says how each is run.
 //!
 //! ```text
-//! bench [--json] [--quick] [--wasmd DIR]             what things cost on both
+//! bench [--json] [--quick] [--only GROUP] [--wasmd DIR]
+//!                                                    what things cost on both
 //! diff [--sequences N] [--seed N] [--wasmd DIR]      the same calls on both must come to the same
 //! flows [--wasmd DIR] [--wasmvm DIR]                 what each contract is for, step by step, on both
 //! verdicts [--wasmd DIR]                             which contracts each takes, as a table
@@ -34,6 +35,7 @@ use anyhow::{Context, Result, bail};
 struct Options {
     json: bool,
     quick: bool,
+    only: Option<String>,
     sequences: u64,
     seed: u64,
     wasmd: Option<PathBuf>,
@@ -68,13 +70,18 @@ fn run(arguments: &[String]) -> Result<ExitCode> {
 }
 
 fn options(arguments: &[String]) -> Result<Options> {
-    let mut options = Options { json: false, quick: false, sequences: 1_000, seed: 1, wasmd: None, wasmvm: None };
+    let mut options =
+        Options { json: false, quick: false, only: None, sequences: 1_000, seed: 1, wasmd: None, wasmvm: None };
     let mut arguments = arguments.iter();
     while let Some(argument) = arguments.next() {
         let mut value = || arguments.next().with_context(|| format!("{argument} wants a value"));
         match argument.as_str() {
             "--json" => options.json = true,
             "--quick" => options.quick = true,
+            "--only" => match value()? {
+                group if bench::GROUPS.contains(&group.as_str()) => options.only = Some(group.clone()),
+                group => bail!("there is no group {group:?}: {}", bench::GROUPS.join(", ")),
+            },
             "--sequences" => options.sequences = value()?.parse()?,
             "--seed" => options.seed = value()?.parse()?,
             "--wasmd" => options.wasmd = Some(PathBuf::from(value()?)),

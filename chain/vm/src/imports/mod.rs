@@ -15,6 +15,8 @@ mod nn;
 mod receipt;
 mod wasi;
 
+use std::sync::Arc;
+
 use wasmtime::{Engine, Linker, ResourceLimiter};
 
 use crate::Backtrace;
@@ -157,7 +159,7 @@ pub(crate) struct Frame {
     /// Wasm gas that the call was given.
     pub(crate) limit: u64,
     /// The instance, once it is there.
-    pub(crate) guest: Option<Guest>,
+    pub(crate) guest: Option<Arc<Guest>>,
     /// Whether the host has called `allocate` and it has not returned.
     pub(crate) allocating: bool,
     /// Where the contract's code stood when it first failed.

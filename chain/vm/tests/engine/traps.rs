@@ -293,6 +293,22 @@ fn slots_run_out_before_bytes() {
                 .collect();
             format!("(func $down (param i64) {uses} (call $down (local.get 0)) {uses})")
         },
+        // Thousands of values that no round of a loop changes, each in as few bytes as it can be said, with a call before
+        // them: an optimiser that computes them ahead of the loop keeps them all over the call.
+        {
+            let pairs = (1..=100).flat_map(|a| (1..a).map(move |b| (a, b)));
+            let values: String = pairs.map(|(a, b)| format!("local.get {a} local.get {b} i32.mul i32.xor ")).collect();
+            let changed: String =
+                (1..=100).map(|i| format!("(local.set {i} (i32.load offset={i} (i32.const 0)))")).collect();
+            format!(
+                "(func $down (param i64) (local {}) {changed}
+                   (loop $again
+                     (call $down (local.get 0))
+                     i32.const 8 i32.const 0 {values} i32.store
+                     (br_if $again (i32.load (i32.const 8)))))",
+                repeat(100, "i32 ")
+            )
+        },
         // A thousand calls in one function, with a few values across each.
         format!(
             "(func $leaf) (func $down (call $down) {})",
