@@ -9,14 +9,11 @@ use std::{
 use aceso_vm::{Call, Entry, Lane, Report, Tier, Vm, VmConfig, VmError, default_capabilities};
 use anyhow::{Result, anyhow};
 use cosmwasm_std::Checksum;
-use cosmwasm_vm::{
-    Backend, Cache, CacheOptions, Instance, InstanceOptions, Size, VmResult,
-    testing::{MockApi, MockQuerier},
-};
+use cosmwasm_vm::{Backend, Cache, CacheOptions, Instance, InstanceOptions, Size, VmResult, testing::MockApi};
 
 use crate::{
     calls,
-    world::{Rows, World, querier},
+    world::{Chain, Rows, World, querier},
 };
 
 /// Linear memory that either gives a contract.
@@ -74,11 +71,11 @@ impl Ours {
 }
 
 /// The peer's instance.
-pub(crate) type Peer = Instance<MockApi, Rows, MockQuerier>;
+pub(crate) type Peer = Instance<MockApi, Rows, Chain>;
 
 /// The peer.
 pub(crate) struct Theirs {
-    pub(crate) cache: Cache<MockApi, Rows, MockQuerier>,
+    pub(crate) cache: Cache<MockApi, Rows, Chain>,
 }
 
 impl Theirs {

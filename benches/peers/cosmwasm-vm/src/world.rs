@@ -8,11 +8,12 @@ use std::{
 
 use aceso_types::{Frame, ModelId, Tensor};
 use aceso_vm::{Addresses, Answer, Blobs, HostError, HostResult, ModelFacts, Models, Order, Querier};
-use cosmwasm_std::{Coin, Decimal, Validator, coins};
+use cosmwasm_std::{BalanceResponse, Coin, ContractResult, Decimal, SystemResult, Validator, coins};
 use cosmwasm_vm::{
     BackendApi, BackendError, BackendResult, GasInfo, Querier as _,
     testing::{MOCK_CONTRACT_ADDR, MockApi, MockQuerier},
 };
+use serde_json::{Value, json};
 
 /// A key and its value.
 type Pair = (Vec<u8>, Vec<u8>);
@@ -79,8 +80,40 @@ impl cosmwasm_vm::Storage for Rows {
     }
 }
 
+/// The mock that the contracts' own tests ask, and the one question that contracts of 1.x ask and it has forgotten.
+pub(crate) struct Chain(MockQuerier);
+
+impl cosmwasm_vm::Querier for Chain {
+    fn query_raw(
+        &self,
+        request: &[u8],
+        gas_limit: u64,
+    ) -> BackendResult<SystemResult<ContractResult<cosmwasm_std::Binary>>> {
+        let asked: Option<Value> = serde_json::from_slice(request).ok();
+        match asked.as_ref().and_then(|asked| asked.pointer("/bank/all_balances/address")?.as_str()) {
+            Some(address) => {
+                let amounts: Vec<Coin> =
+                    ["earth", "mars"].into_iter().filter_map(|of| self.balance(address, of)).collect();
+                let answer = json!({"amount": amounts}).to_string().into_bytes();
+                (Ok(SystemResult::Ok(ContractResult::Ok(answer.into()))), GasInfo::free())
+            }
+            None => self.0.query_raw(request, gas_limit),
+        }
+    }
+}
+
+impl Chain {
+    /// So much of a coin; none where there is none.
+    fn balance(&self, address: &str, denom: &str) -> Option<Coin> {
+        let question = json!({"bank": {"balance": {"address": address, "denom": denom}}}).to_string();
+        let answer = self.0.query_raw(question.as_bytes(), u64::MAX).0.ok()?.into_result().ok()?.into_result().ok()?;
+        let answer: BalanceResponse = cosmwasm_std::from_json(answer).ok()?;
+        (!answer.amount.amount.is_zero()).then_some(answer.amount)
+    }
+}
+
 /// Balances, as the mock answers for them: the contract's own and one account's.
-pub(crate) fn querier() -> MockQuerier {
+pub(crate) fn querier() -> Chain {
     let (own, rich): (Vec<Coin>, Vec<Coin>) = (coins(1_000, "earth"), coins(7, "mars"));
     let rich_one = MockApi::default().addr_make("rich");
     let mut querier = MockQuerier::new(&[(MOCK_CONTRACT_ADDR, &own[..]), (&rich_one, &rich[..])]);
@@ -89,7 +122,7 @@ pub(crate) fn querier() -> MockQuerier {
         let validator = |name: &str| Validator::create(name.into(), rate(3), rate(10), rate(1));
         querier.update_staking("ustake", &["john", "mary", "my-validator"].map(validator), &[]);
     }
-    querier
+    Chain(querier)
 }
 
 /// Whether the chain has validators to stake with. The benches leave them out: each of the peer's calls makes a querier.
@@ -98,7 +131,7 @@ pub(crate) static VALIDATORS: AtomicBool = AtomicBool::new(false);
 /// The same world for our engine.
 pub(crate) struct World {
     pub(crate) rows: Rows,
-    pub(crate) querier: MockQuerier,
+    pub(crate) querier: Chain,
     /// Whether the call is a query, which may not write.
     pub(crate) reads_only: bool,
 }
