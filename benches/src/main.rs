@@ -71,7 +71,7 @@ fn run() -> Result<()> {
     use lexopt::prelude::*;
     let (mut name, mut json, mut quick, mut record) = (None, false, false, false);
     let (mut data, mut python, mut tract, mut boxo) = (None, None, None, None);
-    let (mut cw20, mut cometbft, mut wasmd) = (None, None, None);
+    let (mut cw20, mut cometbft, mut wasmd, mut only) = (None, None, None, None);
     let mut parser = lexopt::Parser::from_env();
     while let Some(argument) = parser.next()? {
         match argument {
@@ -79,6 +79,13 @@ fn run() -> Result<()> {
             Long("json") => json = true,
             Long("quick") => quick = true,
             Long("record") => record = true,
+            Long("only") => {
+                only = Some(match parser.value()?.string()?.as_str() {
+                    "application" => chain::Part::Application,
+                    "validators" => chain::Part::Validators,
+                    other => bail!("there is no part {other:?}: application, validators"),
+                });
+            }
             Long("cometbft") => cometbft = Some(PathBuf::from(parser.value()?)),
             Long("wasmd") => wasmd = Some(PathBuf::from(parser.value()?)),
             Long("cw20") => cw20 = Some(PathBuf::from(parser.value()?)),
@@ -92,7 +99,7 @@ fn run() -> Result<()> {
     let emit = |row: serde_json::Value| println!("{}", if json { row.to_string() } else { line(&row) });
     match name.as_deref() {
         Some("first") => first::run(quick, emit),
-        Some("chain") => chain::run(&chain::Settings { quick, cw20, cometbft, wasmd }, emit),
+        Some("chain") => chain::run(&chain::Settings { quick, only, cw20, cometbft, wasmd }, emit),
         Some("accuracy") => accuracy::run(&aceso_test_support::repository(), data, record, emit),
         Some("grants") => grants::run(quick, emit),
         Some("host") => host::run(&aceso_test_support::repository(), quick, emit),

@@ -30,10 +30,21 @@ const ACCOUNTS: u32 = 200;
 /// The pace at which latencies are measured, in transactions a second.
 const RATE: u32 = 100;
 
+/// A part of the bench.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// Our application in this process.
+    Application,
+    /// Whole validators.
+    Validators,
+}
+
 /// What a bench is told.
 pub(crate) struct Settings {
     /// Less of everything.
     pub(crate) quick: bool,
+    /// The part that is wanted; both without it.
+    pub(crate) only: Option<Part>,
     /// wasmd's `cw20_base.wasm`.
     pub(crate) cw20: Option<PathBuf>,
     /// CometBFT's program; without it no validators run.
@@ -44,8 +55,11 @@ pub(crate) struct Settings {
 
 /// Runs all cases.
 pub(crate) fn run(settings: &Settings, mut emit: impl FnMut(Value)) -> Result<()> {
-    local::run(settings, &mut emit)?;
-    let Some(cometbft) = settings.cometbft.clone() else { return Ok(()) };
+    if settings.only != Some(Part::Validators) {
+        local::run(settings, &mut emit)?;
+    }
+    let cometbft = settings.cometbft.clone().filter(|_| settings.only != Some(Part::Application));
+    let Some(cometbft) = cometbft else { return Ok(()) };
     let aceso = std::env::var_os("ACESO_NODE").context("ACESO_NODE is not set: run `cargo xtask bench chain`")?;
     let programs = Programs { aceso: aceso.into(), cometbft, wasmd: settings.wasmd.clone() };
     let wasm = match &settings.cw20 {

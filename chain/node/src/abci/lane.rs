@@ -11,8 +11,8 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::application::Fault;
 
-/// Requests that may wait before their connection is no longer read.
-const QUEUE: usize = 128;
+/// Requests that may wait before their connections are no longer read; each of them bounds their bytes.
+const QUEUE: usize = 8192;
 
 /// What a request comes to. An error stops the server.
 pub(crate) type Answer = Result<Response, Fault>;
