@@ -283,8 +283,8 @@ fn contracts_live_by_the_verbs_of_wasmd() {
     // Coins and accounts, and what they were before.
     let balances = chain.query(&["bank", "balances", &alice]);
     assert_eq!(balances["balances"][0]["denom"], "uaceso");
-    assert_eq!(chain.query(&["bank", "total"])["supply"][0]["amount"], "1000000000000");
-    assert_eq!(chain.query(&["bank", "total", "--denom", "uaceso"])["amount"]["denom"], "uaceso");
+    let total = chain.query(&["bank", "total"])["supply"][0].clone();
+    assert_eq!(chain.query(&["bank", "total", "--denom", "uaceso"])["amount"], total);
     assert_eq!(chain.query(&["bank", "denom-metadata"])["metadatas"][0]["base"], "uaceso");
     assert_eq!(chain.query(&["bank", "denom-metadata", "uaceso"])["metadata"]["display"], "aceso");
     assert_eq!(

@@ -8,7 +8,7 @@ use aes_gcm::{
     Aes256Gcm, KeyInit,
     aead::{Aead, Payload},
 };
-use argon2::{Algorithm, Argon2, Params, Version};
+use argon2::{Algorithm, Argon2, Block, Params, Version};
 use bip32::Mnemonic;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
@@ -137,8 +137,9 @@ impl Kdf {
         let malformed = |e: argon2::Error| LockedError::Malformed(e.to_string());
         let params = Params::new(self.memory_kib, self.passes, self.lanes, Some(32)).map_err(malformed)?;
         let mut key = Zeroizing::new([0; 32]);
+        let mut memory = vec![Block::default(); params.block_count()];
         Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
-            .hash_password_into(passphrase.as_bytes(), &self.salt, &mut key[..])
+            .hash_password_into_with_memory(passphrase.as_bytes(), &self.salt, &mut key[..], &mut memory)
             .map_err(malformed)?;
         Ok(Aes256Gcm::new((&*key).into()))
     }

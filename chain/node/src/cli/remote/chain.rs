@@ -187,7 +187,8 @@ pub(super) enum Wasm {
     /// Who may store codes.
     Params,
     /// How large the parts of a code may be.
-    WasmLimitsConfig,
+    #[command(name = "wasm-limits-config")]
+    Limits,
     /// The address that a contract made with a salt will have.
     BuildAddress {
         /// The code's SHA-256 in hexadecimal.
@@ -429,7 +430,7 @@ impl Wasm {
             Self::CodeInfo { code } => (WASM, "CodeInfo", json!({"code_id": code.to_string()})),
             Self::Pinned { page } => paged("PinnedCodes", json!({}), page),
             Self::Params => (WASM, "Params", json!({})),
-            Self::WasmLimitsConfig => (WASM, "WasmLimitsConfig", json!({})),
+            Self::Limits => (WASM, "WasmLimitsConfig", json!({})),
             Self::BuildAddress { hash, creator, salt, msg } => {
                 let msg =
                     msg.as_ref().map(|msg| Ok::<_, anyhow::Error>(serde_json::to_vec(&typed(msg)?)?)).transpose()?;
