@@ -138,8 +138,14 @@ fn answers_are_those_of_abci_query() {
     assert_eq!(found["account_address"], json!(address));
     let bytes = chain.ok(&format!("/cosmos/auth/v1beta1/bech32/{address}"));
     assert_eq!(STANDARD.decode(bytes["address_bytes"].as_str().unwrap()).unwrap().len(), 20);
-    // Nobody has paid a fee yet.
-    assert_eq!(chain.ok("/cosmos/auth/v1beta1/module_accounts"), json!({"accounts": []}));
+    // The wasm that the chain has was paid for; nothing sealed was.
+    let modules = chain.ok("/cosmos/auth/v1beta1/module_accounts");
+    let [collector] = &modules["accounts"].as_array().unwrap()[..] else { panic!("{modules}") };
+    assert_eq!(
+        (text(&collector["@type"]), text(&collector["name"])),
+        ("/cosmos.auth.v1beta1.ModuleAccount", "fee_collector")
+    );
+    assert_eq!(&chain.ok("/cosmos/auth/v1beta1/module_accounts/fee_collector")["account"], collector);
     assert_eq!(chain.ask("/cosmos/auth/v1beta1/module_accounts/gov", None).0, 404);
     let limits = chain.ok("/cosmwasm/wasm/v1/wasm-limits-config");
     assert!(limits["config"].as_str().unwrap().starts_with('{'), "{limits}");
