@@ -344,7 +344,9 @@ fn genesis(people: &People) -> Result<request::InitChain> {
             .iter()
             .map(|address| Balance { address: address.clone(), coins: coins.clone() })
             .collect(),
+        denom_metadata: vec![],
         vesting: vec![],
+        codes: vec![],
         attesters: vec![Attester {
             consensus_key: consensus.to_vec(),
             bls_key: attest.public().to_vec(),

@@ -228,6 +228,8 @@ impl App {
         let transcripts = Transcripts::open(&config.transcript_dir, config.keep_blocks)?;
         let mut engine = VmConfig::new(config.vm_cache_dir);
         (engine.tier, engine.code_bytes) = (config.tier, config.code_cache_bytes);
+        // What contracts ask of staking and of IBC is answered, what they send there is refused by name.
+        engine.capabilities.extend(["staking", "stargate"].map(Into::into));
         let host = Host {
             vm: Vm::new(engine)?,
             blobs: config.blobs,

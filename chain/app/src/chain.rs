@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use tendermint::consensus;
 
 use crate::{
-    address::Address,
+    address::{self, Address},
     app::APP_VERSION,
     code::{Code, Fault},
     components::{CHAIN, vesting},
@@ -28,6 +28,11 @@ const UPGRADE: &[u8] = b"upgrade";
 const UPGRADED: &[u8] = b"upgraded/";
 /// `time`: the latest block's time in nanoseconds since the Unix epoch, as a big-endian number.
 const TIME: &[u8] = b"time";
+
+/// The names of the chain's own accounts, in order.
+pub(crate) const MODULES: [&str; 3] = [FEE_COLLECTOR, address::GENESIS, ESCROW];
+const FEE_COLLECTOR: &str = "fee_collector";
+const ESCROW: &str = "sealed";
 
 /// What is settled in genesis, and the parameters as they stand.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -98,8 +103,8 @@ impl Chain {
 impl Chain {
     pub(crate) fn new(settings: Settings, params: Params, consensus: Consensus) -> Result<Self, Fault> {
         let Settings { chain_id, prefix, denom, authority } = settings;
-        let fee_collector = Address::of_module("fee_collector", &prefix)?;
-        let escrow = Address::of_module("sealed", &prefix)?;
+        let fee_collector = Address::of_module(FEE_COLLECTOR, &prefix)?;
+        let escrow = Address::of_module(ESCROW, &prefix)?;
         Ok(Self {
             id: chain_id,
             prefix,

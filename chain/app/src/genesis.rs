@@ -9,10 +9,14 @@ use std::sync::Arc;
 use aceso_state::Delta;
 use aceso_types::{
     Height,
-    genesis::{Genesis, GenesisContract, GenesisError},
+    genesis::{Genesis, GenesisCode, GenesisContract, GenesisError},
+    metadata::DenomMetadata,
     vesting::VestingAccount,
 };
-use cosmos_sdk_proto::cosmwasm::wasm::v1::MsgInstantiateContract2;
+use cosmos_sdk_proto::{
+    cosmos::bank::v1beta1::{DenomUnit, Metadata},
+    cosmwasm::wasm::v1::MsgInstantiateContract2,
+};
 use tendermint::{PublicKey, v0_38::abci::request::InitChain};
 
 use crate::{
@@ -105,7 +109,7 @@ impl Start {
             return self.take_over(&mut Bare(delta)).map_err(said("validators"));
         }
         self.rows(&mut Bare(delta), known).map_err(said("balances"))?;
-        if self.genesis.contracts.is_empty() && !self.is_for_a_contract() {
+        if self.genesis.codes.is_empty() && self.genesis.contracts.is_empty() && !self.is_for_a_contract() {
             return Ok(());
         }
         on_deep_stack(|| self.contracts(host, delta))?.map_err(said("contracts"))
@@ -126,6 +130,13 @@ impl Start {
                 let amount = coin.amount.parse::<u128>().unwrap_or_default();
                 bank::mint(state, &address, &coin.denom, amount)?;
             }
+        }
+        if !genesis.denom_metadata.is_empty() {
+            // Whoever lists them finds the chain's coin among them.
+            bank::put_metadata(state, &bank::metadata_of(&genesis.denom))?;
+        }
+        for known in &genesis.denom_metadata {
+            bank::put_metadata(state, &named(known))?;
         }
         for account in &genesis.vesting {
             let address = Address::parse(&account.base().base_account.address, &genesis.prefix)?;
@@ -170,6 +181,11 @@ impl Start {
         // Written just before.
         let Some(chain) = Chain::load(&mut Bare(delta))? else { return Ok(()) };
         let block = Block { height: Height(self.height), nanos: self.nanos };
+        for (place, code) in self.genesis.codes.iter().enumerate() {
+            let mut run = Run::new(host, chain.clone(), block, Mode::Deliver, delta, Meter::new(GAS_MAX));
+            let stored = run.frame(|run| store(run, &chain, code));
+            stored.map_err(|stop| stop.within(format_args!("code {}", place + 1)))?;
+        }
         for contract in &self.genesis.contracts {
             let mut run = Run::new(host, chain.clone(), block, Mode::Deliver, delta, Meter::new(GAS_MAX));
             run.frame(|run| make(run, &chain, contract)).map_err(|stop| stop.within(&contract.label))?;
@@ -203,20 +219,53 @@ fn vest(state: &mut impl Write, address: &Address, account: &VestingAccount) -> 
     vesting::put(state, address.as_str(), &vesting)
 }
 
-/// Stores a contract's code and makes it.
+/// What a genesis says of a coin, as it is stored and shown.
+fn named(known: &DenomMetadata) -> Metadata {
+    let unit = |unit: &aceso_types::metadata::DenomUnit| DenomUnit {
+        denom: unit.denom.clone(),
+        exponent: unit.exponent,
+        aliases: unit.aliases.clone(),
+    };
+    let DenomMetadata { description, denom_units, base, display, name, symbol, uri, uri_hash } = known.clone();
+    let denom_units = denom_units.iter().map(unit).collect();
+    Metadata { description, denom_units, base, display, name, symbol, uri, uri_hash }
+}
+
+/// Stores a code.
+fn store(run: &mut Run<'_>, chain: &Arc<Chain>, code: &GenesisCode) -> Outcome<()> {
+    let creator = Address::of_module(address::GENESIS, &chain.prefix)?;
+    accounts::ensure(run, &creator)?;
+    let permission = code.instantiate_permission.as_ref().map(wasm::access::wire);
+    if let Some(permission) = &permission {
+        msg::access(permission, &chain.prefix)?;
+    }
+    let stored = wasm::store_as(run, &creator, &code.code, permission)?;
+    if code.pinned { wasm::set_pinned(run, stored.code_id, true) } else { Ok(()) }
+}
+
+/// Makes a contract, of a code of its own or of one that was stored.
 fn make(run: &mut Run<'_>, chain: &Arc<Chain>, contract: &GenesisContract) -> Outcome<()> {
     let creator = Address::of_module(address::GENESIS, &chain.prefix)?;
     accounts::ensure(run, &creator)?;
-    let stored = wasm::store_as(run, &creator, &contract.code, None)?;
+    let (code_id, checksum) = match contract.code_id {
+        0 => {
+            let stored = wasm::store_as(run, &creator, &contract.code, None)?;
+            (stored.code_id, stored.checksum)
+        }
+        id => {
+            let row = wasm::code_row(run, id)?;
+            (id, row.ok_or_else(|| Code::NoSuchCode.because(format_args!("code id {id}")))?.checksum)
+        }
+    };
     let salt = contract.salt.as_bytes();
     let admin = match contract.admin.as_str() {
-        ITSELF => Address::of_salt(&stored.checksum, &creator.bytes(), salt, &[], &chain.prefix)?.into(),
+        ITSELF => Address::of_salt(&checksum, &creator.bytes(), salt, &[], &chain.prefix)?.into(),
         admin => admin.to_owned(),
     };
     let making = MsgInstantiateContract2 {
         sender: creator.into(),
         admin,
-        code_id: stored.code_id,
+        code_id,
         label: contract.label.clone(),
         msg: contract.msg.to_string().into_bytes(),
         funds: Vec::new(),

@@ -235,6 +235,10 @@ impl Write for Run<'_> {
         Ok(self.delta.set(component, key, value)?)
     }
 
+    fn set_along(&mut self, component: &'static str, key: Vec<u8>, value: Vec<u8>) -> Outcome<()> {
+        Ok(self.delta.set(component, key, value)?)
+    }
+
     fn remove(&mut self, component: &'static str, key: &[u8]) -> Outcome<()> {
         self.meter.spend(gas::REMOVE, "Delete")?;
         Ok(self.delta.remove(component, key)?)

@@ -101,6 +101,11 @@ pub(crate) trait Write: Read {
     /// Sets a key. Neither key nor value may be empty.
     fn set(&mut self, component: &'static str, key: Vec<u8>, value: Vec<u8>) -> Outcome<()>;
 
+    /// Sets a key that is written with another one, whose price has this one in it.
+    fn set_along(&mut self, component: &'static str, key: Vec<u8>, value: Vec<u8>) -> Outcome<()> {
+        self.set(component, key, value)
+    }
+
     /// Removes a key, present or not.
     fn remove(&mut self, component: &'static str, key: &[u8]) -> Outcome<()>;
 

@@ -28,7 +28,9 @@ fn answers(long: bool) {
         targets::answer(&std::fs::read(path).unwrap())
     });
     let taken: BTreeSet<_> = taken.map(|file| file.unwrap().file_name().into_string().unwrap()).collect();
-    for name in ["nothing", "bank", "call-itself", "make", "any", "migrate", "query", "ask-smart", "ask-range"] {
+    for name in
+        ["nothing", "bank", "call-itself", "make", "any", "migrate", "query", "ask-smart", "ask-range", "ask-channel"]
+    {
         assert!(taken.contains(name), "{name} is refused; taken are {taken:?}");
     }
     drive("answer", |bytes| _ = targets::answer(bytes), long);

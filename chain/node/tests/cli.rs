@@ -19,7 +19,7 @@ fn refused(arguments: &[&str]) -> String {
 
 #[test]
 fn help_has_examples() {
-    for verb in ["", "dev init start keys model sealed authz blob snapshot status rollback prune compact export"]
+    for verb in ["", "dev init genesis start keys tx query completions model sealed authz blob snapshot status rollback prune compact export"]
         .into_iter()
         .flat_map(|verbs| verbs.split(' '))
     {

@@ -130,6 +130,25 @@ fn answers_are_those_of_abci_query() {
     assert_eq!(denoms["metadata"]["base"], "uaceso");
     assert_eq!(chain.ok("/cosmos/bank/v1beta1/denoms_metadata_by_query_string?denom=uaceso"), denoms);
     assert_eq!(chain.ask("/cosmos/bank/v1beta1/denoms_metadata/ibc%2Fnone", None).0, 404);
+    let owners = chain.ok("/cosmos/bank/v1beta1/denom_owners/uaceso?pagination.limit=1000");
+    assert!(owners["denom_owners"].as_array().unwrap().iter().any(|one| one["address"] == json!(address)));
+    assert_eq!(chain.ok("/cosmos/bank/v1beta1/denom_owners_by_query?denom=uaceso&pagination.limit=1000"), owners);
+    let number = info["info"]["account_number"].as_str().unwrap();
+    let found = chain.ok(&format!("/cosmos/auth/v1beta1/address_by_id/0?account_id={number}"));
+    assert_eq!(found["account_address"], json!(address));
+    let bytes = chain.ok(&format!("/cosmos/auth/v1beta1/bech32/{address}"));
+    assert_eq!(STANDARD.decode(bytes["address_bytes"].as_str().unwrap()).unwrap().len(), 20);
+    // The wasm that the chain has was paid for; nothing sealed was.
+    let modules = chain.ok("/cosmos/auth/v1beta1/module_accounts");
+    let [collector] = &modules["accounts"].as_array().unwrap()[..] else { panic!("{modules}") };
+    assert_eq!(
+        (text(&collector["@type"]), text(&collector["name"])),
+        ("/cosmos.auth.v1beta1.ModuleAccount", "fee_collector")
+    );
+    assert_eq!(&chain.ok("/cosmos/auth/v1beta1/module_accounts/fee_collector")["account"], collector);
+    assert_eq!(chain.ask("/cosmos/auth/v1beta1/module_accounts/gov", None).0, 404);
+    let limits = chain.ok("/cosmwasm/wasm/v1/wasm-limits-config");
+    assert!(limits["config"].as_str().unwrap().starts_with('{'), "{limits}");
 
     let wasm: QueryParamsResponse = chain.abci("/cosmwasm.wasm.v1.Query/Params", &QueryParamsRequest {});
     let told = chain.ok("/cosmwasm/wasm/v1/codes/params")["params"].clone();

@@ -440,6 +440,52 @@ fn what_is_too_large_or_no_question_is_refused() {
 }
 
 #[test]
+fn streams_of_a_connection_and_requests_of_a_client_are_bounded() {
+    use std::io::{Read, Write};
+    let server = Server::start(&[]);
+    // What a connection is told first: an empty frame of settings is answered with the server's own (RFC 9113, 6.5.2).
+    let mut stream = std::net::TcpStream::connect(server.at().trim_start_matches("http://")).unwrap();
+    stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").unwrap();
+    let mut head = [0; 9];
+    stream.read_exact(&mut head).unwrap();
+    let mut payload = vec![0; usize::from(head[1]) << 8 | usize::from(head[2])];
+    stream.read_exact(&mut payload).unwrap();
+    let number = |bytes: &[u8]| bytes.iter().fold(0_u64, |sum, byte| sum << 8 | u64::from(*byte));
+    let settings: Vec<_> = payload.chunks(6).map(|one| (number(&one[..2]), number(&one[2..]))).collect();
+    assert_eq!(head[3], 4, "settings come first");
+    assert!(settings.contains(&(3, 64)) && settings.contains(&(6, 16 << 10)), "{settings:?}");
+
+    // As many requests that never end as a connection takes, which is one address's half of the room.
+    let path = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo";
+    let open: Vec<_> = (0..64)
+        .map(|_| {
+            server.runtime.block_on(async {
+                let mut client = Grpc::new(server.channel.clone());
+                client.ready().await.unwrap();
+                let endless = Request::new(futures::stream::pending::<Raw>());
+                client.streaming(endless, path.parse().unwrap(), RawCodec).await.unwrap()
+            })
+        })
+        .collect();
+    let at = server.at().to_owned();
+    let other = server.runtime.block_on(Channel::from_shared(at).unwrap().connect()).unwrap();
+    let ask = || {
+        server.runtime.block_on(async {
+            let mut client = Grpc::new(other.clone());
+            client.ready().await.unwrap();
+            let path = format!("{COMET}GetSyncing").parse().unwrap();
+            let codec = ProstCodec::<GetSyncingRequest, GetSyncingResponse>::default();
+            client.unary(Request::new(GetSyncingRequest {}), path, codec).await
+        })
+    };
+    let refused = ask().unwrap_err();
+    assert_eq!(refused.code(), Code::ResourceExhausted, "{refused}");
+    assert!(refused.message().contains("64 requests"), "{refused}");
+    drop(open);
+    wait(|| ask().ok());
+}
+
+#[test]
 fn a_page_asks_over_http_1() {
     let server = Server::start(&[]);
     let url = format!("{}/cosmos.bank.v1beta1.Query/Balance", server.at());

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     access::{Access, Permission},
     exported::State,
+    metadata::DenomMetadata,
     sealed::RESULT_BYTES_MAX,
     vesting::VestingAccount,
 };
@@ -38,6 +39,9 @@ pub struct Genesis {
     pub denom: String,
     /// Who owns what from the start.
     pub balances: Vec<Balance>,
+    /// What is known of coins. Where it says nothing of the chain's coin, that is what its name tells.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub denom_metadata: Vec<DenomMetadata>,
     /// Which of them cannot spend all of it yet, in the Cosmos SDK's JSON.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub vesting: Vec<VestingAccount>,
@@ -47,6 +51,9 @@ pub struct Genesis {
     pub authority: String,
     /// The limits and prices.
     pub params: Params,
+    /// Codes that are there from the start, with the ids 1, 2 and so on, stored by the module account `genesis`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub codes: Vec<GenesisCode>,
     /// Contracts that are there from the start, made in this order by the module account `genesis`. One of them may be
     /// the authority.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -55,18 +62,36 @@ pub struct Genesis {
     /// a receipt's verifier finds it beside the validators it trusts; it must be the one that the state is built with.
     pub proof_spec: serde_json::Value,
     /// The state of a chain that ran before, with which this one goes on: accounts, contracts and all else are in it.
-    /// There are no `balances`, no `vesting` and no `contracts` then, and `attesters` only if other validators take over.
+    /// There are no `balances`, `denom_metadata`, `vesting`, `codes` and `contracts` then, and `attesters` only if other validators take over.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state: Option<State>,
+}
+
+/// A code that is there from the start.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GenesisCode {
+    /// The wasm, plain or packed with gzip, in base64.
+    #[serde(with = "crate::base64_bytes")]
+    pub code: Vec<u8>,
+    /// Who may make contracts of it [default: as the parameters say].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instantiate_permission: Option<Access>,
+    /// Whether calls of it cost what calls of pinned codes do.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub pinned: bool,
 }
 
 /// A contract that is there from the start, as `MsgInstantiateContract2` would make it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GenesisContract {
-    /// The wasm, plain or packed with gzip, in base64.
-    #[serde(with = "crate::base64_bytes")]
+    /// The wasm, plain or packed with gzip, in base64; empty for one of `codes`.
+    #[serde(default, with = "crate::base64_bytes", skip_serializing_if = "Vec::is_empty")]
     pub code: Vec<u8>,
+    /// The id of one of `codes`; 0 if the contract comes with a code of its own.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub code_id: u64,
     /// A name for people.
     pub label: String,
     /// Who may put it on other code; empty for nobody, `self` for the contract itself.
@@ -287,7 +312,22 @@ impl Genesis {
                 return refuse("attesters", alloc::format!("keys and proof have {lengths:?} bytes, not [32, 48, 96]"));
             }
         }
+        for (place, known) in self.denom_metadata.iter().enumerate() {
+            known
+                .check()
+                .or_else(|reason| refuse("denom_metadata", alloc::format!("of {:?}: {reason}", known.base)))?;
+            if self.denom_metadata.iter().skip(place + 1).any(|other| other.base == known.base) {
+                return refuse("denom_metadata", alloc::format!("{:?} is there twice", known.base));
+            }
+        }
         for contract in &self.contracts {
+            let own = !contract.code.is_empty();
+            let listed = usize::try_from(contract.code_id).is_ok_and(|id| (1..=self.codes.len()).contains(&id));
+            if own == (contract.code_id > 0) || !(own || listed) {
+                let reason =
+                    alloc::format!("that of {:?} is neither a code of its own nor one of `codes`", contract.label);
+                return refuse("contracts.code", reason);
+            }
             let (label, length) = (&contract.label, contract.salt.len());
             if !(1..=64).contains(&length) {
                 return refuse("contracts.salt", alloc::format!("that of {label:?} has {length} bytes, not 1 to 64"));
@@ -295,12 +335,25 @@ impl Genesis {
         }
         if let Some(state) = &self.state {
             state.check().or_else(|reason| refuse("state.components", reason))?;
-            if !self.balances.is_empty() || !self.vesting.is_empty() || !self.contracts.is_empty() {
-                return refuse("state", "beside a state there can be no balances, vesting or contracts".into());
+            let beside = [
+                self.balances.is_empty(),
+                self.denom_metadata.is_empty(),
+                self.vesting.is_empty(),
+                self.codes.is_empty(),
+                self.contracts.is_empty(),
+            ];
+            if beside.contains(&false) {
+                let reason = "beside a state there can be no balances, denom_metadata, vesting, codes or contracts";
+                return refuse("state", reason.into());
             }
         }
         self.params.check().or_else(|reason| refuse("params", reason))
     }
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// Whether a text is a denomination as the Cosmos SDK has them: `[a-zA-Z][a-zA-Z0-9/:._-]{2,127}`.
@@ -314,6 +367,7 @@ pub fn is_denom(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::metadata::DenomUnit;
 
     fn specimen() -> Genesis {
         Genesis {
@@ -322,6 +376,14 @@ mod tests {
             balances: vec![Balance {
                 address: "aceso1x".into(),
                 coins: vec![Coin { denom: "uaceso".into(), amount: "5".into() }],
+            }],
+            denom_metadata: vec![DenomMetadata {
+                denom_units: vec![DenomUnit { denom: "uaceso".into(), exponent: 0, aliases: vec![] }],
+                base: "uaceso".into(),
+                display: "uaceso".into(),
+                name: "Aceso".into(),
+                symbol: "ACESO".into(),
+                ..DenomMetadata::default()
             }],
             vesting: vec![],
             attesters: vec![Attester {
@@ -333,8 +395,14 @@ mod tests {
             }],
             authority: String::new(),
             params: Params::default(),
+            codes: vec![GenesisCode {
+                code: vec![5],
+                instantiate_permission: Some(Access::plain(Permission::Nobody)),
+                pinned: true,
+            }],
             contracts: vec![GenesisContract {
                 code: vec![4],
+                code_id: 0,
                 label: "governance".into(),
                 admin: "self".into(),
                 msg: serde_json::json!({"a": 1}),
@@ -371,11 +439,17 @@ mod tests {
         );
         assert_eq!(refused(|g| g.attesters[0].bls_key.clear()), "attesters");
         assert_eq!(refused(|g| g.contracts[0].salt.clear()), "contracts.salt");
+        assert_eq!(refused(|g| g.contracts[0].code.clear()), "contracts.code");
+        assert_eq!(refused(|g| g.contracts[0].code_id = 1), "contracts.code");
+        assert_eq!(refused(|g| (g.contracts[0].code.clear(), g.contracts[0].code_id = 2).1), "contracts.code");
+        assert_eq!(refused(|g| g.denom_metadata[0].name.clear()), "denom_metadata");
+        assert_eq!(refused(|g| g.denom_metadata.push(g.denom_metadata[0].clone())), "denom_metadata");
         let state = State { height: 1, app_hash: String::new(), components: Vec::new() };
         let mut beside = specimen();
         beside.state = Some(state.clone());
         assert!(matches!(beside.check(), Err(GenesisError::Field { field: "state", .. })));
         (beside.balances, beside.contracts) = (Vec::new(), Vec::new());
+        (beside.codes, beside.denom_metadata) = (Vec::new(), Vec::new());
         assert_eq!(beside.check(), Ok(()));
         assert_eq!(refused(|g| g.params.downtime_window = DOWNTIME_WINDOW_MAX + 1), "params");
         assert_eq!(refused(|g| g.params.power_share_max_bps = 0), "params");

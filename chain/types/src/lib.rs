@@ -23,6 +23,7 @@ pub mod guest;
 pub mod ids;
 pub mod journal;
 pub mod manifest;
+pub mod metadata;
 pub mod msg;
 pub mod query;
 pub mod receipt;

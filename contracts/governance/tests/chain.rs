@@ -123,7 +123,9 @@ impl Chain {
             prefix: "aceso".into(),
             denom: DENOM.into(),
             balances: members.iter().chain([&nobody]).map(rich).collect(),
+            denom_metadata: vec![],
             vesting: vec![],
+            codes: vec![],
             attesters: vec![Attester {
                 consensus_key: FIRST.to_vec(),
                 bls_key: attest.public().to_vec(),
@@ -135,6 +137,7 @@ impl Chain {
             params: Params::default(),
             contracts: vec![GenesisContract {
                 code,
+                code_id: 0,
                 label: "governance".into(),
                 admin: "self".into(),
                 msg: serde_json::to_value(&begin).unwrap(),

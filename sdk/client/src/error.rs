@@ -80,6 +80,9 @@ pub enum ClientError {
         /// How long it was waited for.
         seconds: u64,
     },
+    /// A price that no amount of coins pays.
+    #[error("no account has what {0} gas cost at this price; name a lower --gas-prices or --gas")]
+    Price(u64),
     /// A blob did not become available in time.
     #[error("blob {cid} is not available after {seconds} s; do the validators hold it?")]
     Unavailable {

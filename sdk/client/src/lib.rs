@@ -17,6 +17,7 @@ mod key;
 mod query;
 pub mod sealed;
 mod sponsor;
+mod terms;
 mod tx;
 mod wait;
 
@@ -26,7 +27,8 @@ pub use error::ClientError;
 pub use key::Key;
 pub use query::Account;
 pub use sponsor::Sponsor;
-pub use tx::{GasLimit, TxResult, allowance, any, no_allowance};
+pub use terms::{Draft, GasPrice, Pays, Terms};
+pub use tx::{GasLimit, TxResult, allowance, any, cosmos_any, no_allowance};
 
 use http::Endpoint;
 

@@ -111,10 +111,14 @@ pub(crate) fn genesis(rpc: &Endpoint) -> Result<(String, Genesis), ClientError> 
 impl Client {
     /// Any query in protobuf, by its path.
     pub fn query<Q: Message, A: Message + Default>(&self, path: &str, request: &Q) -> Result<A, ClientError> {
-        let answer = self.abci(path, &request.encode_to_vec(), 0, false)?;
-        let value = STANDARD.decode(answer.value.unwrap_or_default());
-        let value = value.map_err(|e| unreadable(path, &e.to_string()))?;
+        let value = self.query_bytes(path, &request.encode_to_vec(), 0)?;
         A::decode(&value[..]).map_err(|e| unreadable(path, &e.to_string()))
+    }
+
+    /// The same of bytes, at a height (0: the latest).
+    pub fn query_bytes(&self, path: &str, request: &[u8], height: u64) -> Result<Vec<u8>, ClientError> {
+        let answer = self.abci(path, request, height, false)?;
+        STANDARD.decode(answer.value.unwrap_or_default()).map_err(|e| unreadable(path, &e.to_string()))
     }
 
     /// One of our own queries; none where there is no such thing.

@@ -6,15 +6,8 @@ use cosmos_sdk_proto::{
     Any,
     cosmos::{
         base::{abci::v1beta1::TxMsgData, v1beta1::Coin},
-        crypto::secp256k1::PubKey,
         feegrant::v1beta1::{BasicAllowance, MsgGrantAllowance, MsgRevokeAllowance},
-        tx::{
-            signing::v1beta1::SignMode,
-            v1beta1::{
-                AuthInfo, Fee, ModeInfo, SignDoc, SignerInfo, SimulateRequest, SimulateResponse, TxBody, TxRaw,
-                mode_info::{Single, Sum},
-            },
-        },
+        tx::v1beta1::{Fee, SimulateRequest, SimulateResponse, TxBody},
     },
     traits::Name,
 };
@@ -23,7 +16,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::{Account, Chain, Client, ClientError, Key, http::unreadable, wait::Wait};
+use crate::{Account, Chain, Client, ClientError, Draft, Key, http::unreadable, wait::Wait};
 
 /// What simulated gas is multiplied by, in tenths: what stock clients take (CosmJS 1.4).
 const GAS_ADJUSTMENT_TENTHS: u64 = 14;
@@ -106,7 +99,7 @@ pub fn no_allowance(sponsor: &str, account: &str) -> Any {
 }
 
 /// Packs a message of the Cosmos SDK or wasmd.
-pub(crate) fn cosmos_any<M: Name>(message: &M) -> Any {
+pub fn cosmos_any<M: Name>(message: &M) -> Any {
     Any { type_url: M::type_url(), value: message.encode_to_vec() }
 }
 
@@ -143,25 +136,15 @@ impl Chain {
         self.signed_on("", key, body, account, gas_limit)
     }
 
-    fn signed_on(&self, sponsor: &str, key: &Key, body: &TxBody, account: &Account, gas_limit: u64) -> Vec<u8> {
+    /// What this much gas costs.
+    pub(crate) fn fee(&self, gas_limit: u64) -> Coin {
         let micro = u128::from(gas_limit) * u128::from(self.gas_price_micro);
-        let fee = Coin { denom: self.denom.clone(), amount: micro.div_ceil(1_000_000).to_string() };
-        let public_key = PubKey { key: key.public() };
-        let mode = ModeInfo { sum: Some(Sum::Single(Single { mode: SignMode::Direct.into() })) };
-        let signer =
-            SignerInfo { public_key: Some(cosmos_any(&public_key)), mode_info: Some(mode), sequence: account.sequence };
-        let fee = Fee { amount: vec![fee], gas_limit, payer: String::new(), granter: sponsor.into() };
-        #[allow(deprecated, reason = "the tip is part of the wire format")]
-        let auth_info = AuthInfo { signer_infos: vec![signer], fee: Some(fee), tip: None };
-        let (body_bytes, auth_info_bytes) = (body.encode_to_vec(), auth_info.encode_to_vec());
-        let document = SignDoc {
-            body_bytes: body_bytes.clone(),
-            auth_info_bytes: auth_info_bytes.clone(),
-            chain_id: self.id.clone(),
-            account_number: account.number,
-        };
-        let signature = key.sign(&document.encode_to_vec());
-        TxRaw { body_bytes, auth_info_bytes, signatures: vec![signature] }.encode_to_vec()
+        Coin { denom: self.denom.clone(), amount: micro.div_ceil(1_000_000).to_string() }
+    }
+
+    fn signed_on(&self, sponsor: &str, key: &Key, body: &TxBody, account: &Account, gas_limit: u64) -> Vec<u8> {
+        let fee = Fee { amount: vec![self.fee(gas_limit)], gas_limit, payer: String::new(), granter: sponsor.into() };
+        Draft { body: body.clone(), fee }.sign(&self.id, key, account)
     }
 }
 
@@ -219,7 +202,16 @@ impl Client {
 
     /// Hands a signed transaction to the node's mempool, and answers with its hash.
     pub fn submit(&self, tx: &[u8]) -> Result<String, ClientError> {
-        let sent: Broadcast = self.rpc.call("broadcast_tx_sync", json!({"tx": STANDARD.encode(tx)}))?;
+        self.hand_over("broadcast_tx_sync", tx)
+    }
+
+    /// The same without waiting for the mempool's word.
+    pub fn submit_unseen(&self, tx: &[u8]) -> Result<String, ClientError> {
+        self.hand_over("broadcast_tx_async", tx)
+    }
+
+    fn hand_over(&self, method: &str, tx: &[u8]) -> Result<String, ClientError> {
+        let sent: Broadcast = self.rpc.call(method, json!({"tx": STANDARD.encode(tx)}))?;
         if sent.code != 0 {
             let Broadcast { code, codespace, log, hash } = sent;
             return Err(ClientError::Refused { codespace, code, log, hash, height: 0, gas_used: 0 });

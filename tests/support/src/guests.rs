@@ -5,12 +5,17 @@ pub const NOTHING: &str = r#"{"ok":{"messages":[],"attributes":[],"events":[],"d
 
 /// What every contract here begins with: memory, regions, and `$text`, the region of a text at 1024.
 fn frame(text: &str, imports: &str, body: &str) -> Vec<u8> {
+    frame_of(4, text, imports, body)
+}
+
+/// The same with so many pages of memory.
+fn frame_of(pages: u32, text: &str, imports: &str, body: &str) -> Vec<u8> {
     let escaped: String = text.bytes().map(|byte| format!("\\{byte:02x}")).collect();
     let length = text.len();
     let wat = format!(
         r#"(module
           {imports}
-          (memory (export "memory") 4)
+          (memory (export "memory") {pages})
           (global $top (mut i32) (i32.const 65536))
           (data (i32.const 1024) "{escaped}")
           (data (i32.const 16) "reply")
@@ -38,7 +43,17 @@ fn frame(text: &str, imports: &str, body: &str) -> Vec<u8> {
 /// Answers with its own message, whatever that is. Its `reply` keeps what it was told under `got` and answers with the
 /// message it was made with.
 pub fn echo() -> Vec<u8> {
-    frame(
+    echo_of(4)
+}
+
+/// The same with room for messages of a megabyte.
+pub fn roomy_echo() -> Vec<u8> {
+    echo_of(48)
+}
+
+fn echo_of(pages: u32) -> Vec<u8> {
+    frame_of(
+        pages,
         "",
         r#"(import "env" "db_write" (func $db_write (param i32 i32)))
            (import "env" "db_read" (func $db_read (param i32) (result i32)))"#,
@@ -91,13 +106,16 @@ pub fn speaker() -> Vec<u8> {
     )
 }
 
-/// Asks the chain what its message says, keeps the answer under `got`. Its query answers with its own message.
+/// Asks the chain what its message says, keeps the answer under `got`. Its query answers with its own message. It
+/// wants what chains with staking and IBC have.
 pub fn asker() -> Vec<u8> {
     frame(
         NOTHING,
         r#"(import "env" "db_write" (func $db_write (param i32 i32)))
            (import "env" "query_chain" (func $query_chain (param i32) (result i32)))"#,
-        r#"(func (export "instantiate") (param i32 i32 i32) (result i32) (call $text))
+        r#"(func (export "requires_staking"))
+           (func (export "requires_stargate"))
+           (func (export "instantiate") (param i32 i32 i32) (result i32) (call $text))
            (func (export "execute") (param i32 i32 i32) (result i32)
              (call $db_write
                (call $region (i32.const 100) (i32.const 32) (i32.const 3))

@@ -9,7 +9,7 @@ use crate::{
     address::Address,
     components::ACCOUNTS,
     error::Outcome,
-    store::{Read, Write},
+    store::{Read, Write, damaged},
 };
 
 /// Every key of the component. Renaming one is a state migration.
@@ -19,6 +19,11 @@ mod keys {
         format!("account/{address}").into_bytes()
     }
 
+    /// `number/00000000000000000007`; the account's address.
+    pub(super) fn number(number: u64) -> Vec<u8> {
+        format!("number/{number:020}").into_bytes()
+    }
+
     /// `made`: how many accounts there are, as a big-endian number.
     pub(super) fn made() -> Vec<u8> {
         b"made".to_vec()
@@ -26,10 +31,12 @@ mod keys {
 
     #[test]
     fn keys_do_not_change() {
-        expect_test::expect!["account/a made"].assert_eq(&format!(
-            "{} {}",
-            String::from_utf8(account("a")).unwrap(),
-            String::from_utf8(made()).unwrap()
+        let text = |key: Vec<u8>| String::from_utf8(key).unwrap();
+        expect_test::expect!["account/a number/00000000000000000007 made"].assert_eq(&format!(
+            "{} {} {}",
+            text(account("a")),
+            text(number(7)),
+            text(made())
         ));
     }
 }
@@ -37,6 +44,13 @@ mod keys {
 /// An account, if there is one.
 pub(crate) fn get(state: &mut impl Read, address: &Address) -> Outcome<Option<BaseAccount>> {
     state.row(ACCOUNTS, &keys::account(address.as_str()))
+}
+
+/// The address of the account with a number, if there is one.
+pub(crate) fn address_of(state: &mut impl Read, number: u64) -> Outcome<Option<String>> {
+    let key = keys::number(number);
+    let address = state.get(ACCOUNTS, &key)?.map(String::from_utf8).transpose();
+    Ok(address.map_err(|_| damaged(ACCOUNTS, &key))?)
 }
 
 /// What the keys of all accounts begin with.
@@ -52,6 +66,7 @@ pub(crate) fn ensure(state: &mut impl Write, address: &Address) -> Outcome<()> {
     }
     // Numbers begin at 0, and a row may not be empty: the address stands in it.
     let account_number = state.count(ACCOUNTS, keys::made())? - 1;
+    state.set_along(ACCOUNTS, keys::number(account_number), address.as_str().into())?;
     state.put(ACCOUNTS, key, &BaseAccount { address: address.to_string(), account_number, ..BaseAccount::default() })
 }
 

@@ -33,14 +33,20 @@ mod keys {
         format!("supply/{denom}").into_bytes()
     }
 
+    /// `metadata/uaceso`
+    pub(super) fn metadata(denom: &str) -> Vec<u8> {
+        format!("metadata/{denom}").into_bytes()
+    }
+
     #[test]
     fn keys_do_not_change() {
         let text = |key: Vec<u8>| String::from_utf8(key).unwrap();
-        expect_test::expect!["balance/a/d balance/a/ supply/d"].assert_eq(&format!(
-            "{} {} {}",
+        expect_test::expect!["balance/a/d balance/a/ supply/d metadata/d"].assert_eq(&format!(
+            "{} {} {} {}",
             text(balance("a", "d")),
             text(balances("a")),
-            text(supply("d"))
+            text(supply("d")),
+            text(metadata("d"))
         ));
     }
 }
@@ -58,7 +64,7 @@ pub(crate) fn balance(state: &mut impl Read, address: &str, denom: &str) -> Outc
 /// What an account can spend of what stands in its row.
 pub(crate) fn spendable(state: &mut impl Read, address: &str, denom: &str, stored: u128) -> Outcome<u128> {
     let locked = match state.vests_at() {
-        Some(now) => vesting::get(state, address)?.map_or(0, |vesting| vesting.locked(denom, now)),
+        Some(now) => locked(state, address, denom, now)?,
         None => 0,
     };
     if locked > stored {
@@ -66,6 +72,11 @@ pub(crate) fn spendable(state: &mut impl Read, address: &str, denom: &str, store
         return Err(Code::InsufficientFunds.because(words).into());
     }
     Ok((stored - locked).saturating_sub(state.reserved(address, denom)))
+}
+
+/// What an account may not spend at a time, in seconds since the Unix epoch.
+pub(crate) fn locked(state: &mut impl Read, address: &str, denom: &str, now: u64) -> Outcome<u128> {
+    Ok(vesting::get(state, address)?.map_or(0, |vesting| vesting.locked(denom, now)))
 }
 
 /// How much there is of a denomination.
@@ -91,8 +102,41 @@ pub(crate) fn row_of(prefix: &[u8], (key, value): &(Vec<u8>, Vec<u8>)) -> Outcom
     Ok((denom.into(), u128::from_be_bytes(amount)))
 }
 
-/// What is known of the chain's coin. A denomination that begins with `u` is a millionth of what people count in.
-pub(crate) fn metadata(denom: &str) -> Metadata {
+/// The part of the rows that holds all coins of all accounts; [`owner_of`] reads its entries.
+pub(crate) fn all_balances_prefix() -> Vec<u8> {
+    b"balance/".to_vec()
+}
+
+/// Whose coins a row under [`all_balances_prefix`] holds, and of which denomination.
+pub(crate) fn owner_of(key: &[u8]) -> Outcome<(&str, &str)> {
+    let text = key.strip_prefix(&b"balance/"[..]).and_then(|rest| std::str::from_utf8(rest).ok());
+    // Denominations may have slashes, addresses have none.
+    text.and_then(|text| text.split_once('/')).ok_or_else(|| damaged(BANK, key).into())
+}
+
+/// What is known of a coin: what the genesis says, else what the name of the chain's coin tells.
+pub(crate) fn metadata(state: &mut impl Read, chain_denom: &str, denom: &str) -> Outcome<Option<Metadata>> {
+    if !aceso_types::genesis::is_denom(denom) {
+        return Ok(None);
+    }
+    let said = state.row(BANK, &keys::metadata(denom))?;
+    Ok(said.or_else(|| (denom == chain_denom).then(|| metadata_of(denom))))
+}
+
+/// The part of the rows that says what is known of coins. It is empty where the genesis says nothing, and has the chain's
+/// coin where it says anything.
+pub(crate) fn metadata_prefix() -> Vec<u8> {
+    keys::metadata("")
+}
+
+/// Writes down what is known of a coin. Genesis only.
+pub(crate) fn put_metadata(state: &mut impl Write, metadata: &Metadata) -> Outcome<()> {
+    state.put(BANK, keys::metadata(&metadata.base), metadata)
+}
+
+/// What is known of the chain's coin where the genesis says nothing. A denomination that begins with `u` is a millionth of
+/// what people count in.
+pub(crate) fn metadata_of(denom: &str) -> Metadata {
     let unit = |denom: &str, exponent| DenomUnit { denom: denom.into(), exponent, aliases: Vec::new() };
     let display = denom.strip_prefix('u').filter(|rest| rest.len() > 2);
     let mut denom_units = vec![unit(denom, 0)];

@@ -22,6 +22,7 @@ use aceso_state::{Snapshot, StateError, Store};
 use aceso_types::Height;
 use bytes::Bytes;
 use prost::Message;
+use serde_json::Value;
 use tendermint::{
     block,
     v0_38::abci::{request, response},
@@ -33,9 +34,14 @@ use crate::{
     error::Stop,
     host::Host,
     query::status::Status,
-    run::Block,
+    run::{Block, Run},
     store::View,
 };
+
+pub(crate) use bank::metadata_page;
+
+/// What the paths of questions about coins begin with.
+const BANK: &str = "/cosmos.bank.v1beta1.Query/";
 
 /// What a question came to: the answer in protobuf, or why there is none.
 type Answered = Result<Vec<u8>, Status>;
@@ -56,9 +62,14 @@ impl Asked<'_> {
 
     /// An address that a client wrote, in normal form.
     fn address(&self, what: &str, text: &str) -> Result<String, Status> {
-        let address = self.chain.address(text);
-        address.map(String::from).map_err(|fault| Status::Invalid(format!("invalid {what}: {}", fault.text)))
+        address(&self.chain, what, text)
     }
+}
+
+/// An address that a client or a contract wrote, in normal form.
+fn address(chain: &Chain, what: &str, text: &str) -> Result<String, Status> {
+    let address = chain.address(text);
+    address.map(String::from).map_err(|fault| Status::Invalid(format!("invalid {what}: {}", fault.text)))
 }
 
 /// Answers a question.
@@ -109,7 +120,7 @@ fn route(asked: &Asked<'_>, path: &str, data: &[u8]) -> Answered {
     match service {
         "/cosmos.auth.v1beta1.Query" => auth::answer(asked, method, data),
         "/cosmos.authz.v1beta1.Query" => authz::answer(asked, method, data),
-        "/cosmos.bank.v1beta1.Query" => bank::answer(asked, method, data),
+        "/cosmos.bank.v1beta1.Query" => bank::answer(&mut asked.view(), &asked.chain, asked.block, method, data),
         "/cosmos.feegrant.v1beta1.Query" => feegrant::answer(asked, method, data),
         "/cosmwasm.wasm.v1.Query" => wasm::answer(asked, method, data),
         "/cosmos.tx.v1beta1.Service" | "/app" => service::answer(asked, method, data),
@@ -118,6 +129,25 @@ fn route(asked: &Asked<'_>, path: &str, data: &[u8]) -> Answered {
             None => Err(unknown(path)),
         },
     }
+}
+
+/// Answers a contract that asks by a path: about coins, or one of our own questions. None if contracts may not ask it.
+pub(crate) fn of_contract(run: &mut Run<'_>, path: &str, data: &[u8]) -> Option<Answered> {
+    let answered = about_coins(run, path, data).map(|(_, answered)| answered);
+    answered.or_else(|| ours::answer(run, run.block.height.0, path, data))
+}
+
+/// The same about coins alone, in the SDK's JSON.
+pub(crate) fn printed(run: &mut Run<'_>, path: &str, data: &[u8]) -> Option<Result<Value, Status>> {
+    let (method, answered) = about_coins(run, path, data)?;
+    Some(answered.and_then(|answer| bank::printed(method, &answer)))
+}
+
+fn about_coins(run: &mut Run<'_>, path: &str, data: &[u8]) -> Option<(&'static str, Answered)> {
+    let asked = path.strip_prefix(BANK)?;
+    let method = bank::FOR_CONTRACTS.into_iter().find(|method| *method == asked)?;
+    let (chain, block) = (run.chain.clone(), run.block);
+    Some((method, bank::answer(run, &chain, block, method, data)))
 }
 
 /// A path that nobody answers.

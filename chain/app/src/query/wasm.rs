@@ -57,6 +57,13 @@ struct BuildAddressAnswer {
     address: String,
 }
 
+/// The answer to `QueryWasmLimitsConfigRequest`, likewise.
+#[derive(Clone, PartialEq, Eq, prost::Message)]
+struct WasmLimitsConfigAnswer {
+    #[prost(string, tag = "1")]
+    config: String,
+}
+
 pub(super) fn answer(asked: &Asked<'_>, method: &str, data: &[u8]) -> Answered {
     let state = &mut asked.view();
     match method {
@@ -98,11 +105,13 @@ pub(super) fn answer(asked: &Asked<'_>, method: &str, data: &[u8]) -> Answered {
             encode(&pb::QueryContractInfoResponse { address: address.into(), contract_info: Some(info) })
         }
         "ContractHistory" => {
-            let pb::QueryContractHistoryRequest { address: text, .. } = decode(data)?;
+            let pb::QueryContractHistoryRequest { address: text, pagination } = decode(data)?;
             let address = address(asked, &text)?;
             // What is no contract has no history, as in wasmd.
-            let entries = wasm::history(state, &address)?;
-            encode(&pb::QueryContractHistoryResponse { entries, pagination: Some(Default::default()) })
+            let (rows, next) = page(state, WASM, lists::history_of(address.as_str()), pagination)?;
+            let read = |(key, row): &(Vec<u8>, Vec<u8>)| store::decode(WASM, key, row);
+            let entries = rows.iter().map(read).collect::<Result<_, _>>()?;
+            encode(&pb::QueryContractHistoryResponse { entries, pagination: Some(next) })
         }
         "AllContractState" => {
             let pb::QueryAllContractStateRequest { address: text, pagination } = decode(data)?;
@@ -129,9 +138,26 @@ pub(super) fn answer(asked: &Asked<'_>, method: &str, data: &[u8]) -> Answered {
             let code_ids = rows.iter().map(|(key, _)| number(key)).collect::<Result<_, _>>()?;
             encode(&pb::QueryPinnedCodesResponse { code_ids, pagination: Some(next) })
         }
+        "WasmLimitsConfig" => encode(&WasmLimitsConfigAnswer { config: limits() }),
         "BuildAddress" => build_address(asked, decode(data)?),
         other => Err(unknown(&format!("/cosmwasm.wasm.v1.Query/{other}"))),
     }
+}
+
+/// What the engine takes, as JSON of wasmvm's `WasmLimits`.
+fn limits() -> String {
+    serde_json::json!({
+        "initial_memory_limit_pages": aceso_vm::MEMORY_PAGES_MAX,
+        "table_size_limit_elements": aceso_vm::TABLE_ELEMENTS_MAX,
+        "max_imports": aceso_vm::IMPORTS_MAX,
+        "max_functions": aceso_vm::FUNCTIONS_MAX,
+        "max_function_params": aceso_vm::FUNCTION_PARAMS_MAX,
+        "max_total_function_params": aceso_vm::TOTAL_PARAMS_MAX,
+        "max_function_results": aceso_vm::FUNCTION_RESULTS_MAX,
+        "max_function_locals": aceso_vm::FUNCTION_LOCALS_MAX,
+        "max_total_function_locals": aceso_vm::TOTAL_LOCALS_MAX,
+    })
+    .to_string()
 }
 
 /// The number at the end of a key.

@@ -131,6 +131,7 @@ fn by_echo(genesis: &mut Genesis) {
     genesis.authority = genesis_contract(&echo(), b"gov", PREFIX).unwrap();
     genesis.contracts.push(GenesisContract {
         code: echo(),
+        code_id: 0,
         label: "governance".into(),
         admin: "self".into(),
         msg: serde_json::from_str(NOTHING).unwrap(),

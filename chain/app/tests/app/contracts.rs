@@ -16,7 +16,7 @@ use tendermint::abci::types::ExecTxResult;
 
 use crate::{
     fixture::{Key, Net, RICH, alice, bob, code, coins, nobody, responses, sdk, told},
-    guests::{NOTHING, asker, echo, endless, faulty, keeper},
+    guests::{NOTHING, asker, echo, endless, faulty, keeper, roomy_echo},
 };
 
 pub(crate) fn store(net: &mut Net, wasm: Vec<u8>) -> u64 {
@@ -59,16 +59,16 @@ fn echoes(net: &mut Net) -> (u64, String) {
     (code, address)
 }
 
-fn answer(messages: Value) -> String {
+pub(crate) fn answer(messages: Value) -> String {
     json!({ "ok": { "messages": messages, "attributes": [], "events": [], "data": null } }).to_string()
 }
 
 /// A submessage.
-fn sub(id: u64, reply_on: &str, msg: Value, gas_limit: Option<u64>) -> Value {
+pub(crate) fn sub(id: u64, reply_on: &str, msg: Value, gas_limit: Option<u64>) -> Value {
     json!({ "id": id, "payload": "cGF5", "msg": msg, "gas_limit": gas_limit, "reply_on": reply_on })
 }
 
-fn base64(text: &str) -> String {
+pub(crate) fn base64(text: &str) -> String {
     use base64::{Engine, engine::general_purpose::STANDARD};
     STANDARD.encode(text)
 }
@@ -77,7 +77,7 @@ fn call_of(contract: &str, msg: &str) -> Value {
     json!({ "wasm": { "execute": { "contract_addr": contract, "msg": base64(msg), "funds": [] } } })
 }
 
-fn got(net: &Net, contract: &str) -> Value {
+pub(crate) fn got(net: &Net, contract: &str) -> Value {
     serde_json::from_slice(&raw(net, contract, b"got")).unwrap()
 }
 
@@ -344,8 +344,9 @@ fn contracts_ask_the_bank_and_each_other() {
     let smart = |msg: &str| json!({ "wasm": { "smart": { "contract_addr": contract, "msg": base64(msg) } } });
     let said = ask(smart(r#"{"error":"what it says"}"#));
     assert_eq!(said, json!({ "ok": { "error": "what it says: query wasm contract failed" } }));
-    let trapped = ask(smart("no answer"));
+    let trapped = ask(smart(r#""no answer""#));
     assert_eq!(trapped, json!({ "ok": { "error": "codespace: wasm, code: 29" } }));
+    assert_eq!(ask(smart("no json")), json!({ "ok": { "error": "codespace: wasm, code: 14" } }));
 }
 
 /// As wasmd's `QueryRawRange` (x/wasm/keeper/keeper.go).
@@ -470,17 +471,70 @@ fn messages_of_unknown_kinds_are_refused_by_name() {
         let result = execute(&mut net, &contract, &answer(json!([sub(1, "never", msg, None)])));
         (result.codespace.clone(), result.code.value(), result.log)
     };
-    let (space, number, log) = refused(json!({ "staking": { "delegate": {} } }));
-    assert_eq!((space.as_str(), number), ("sdk", 6));
-    assert!(log.contains("\"staking\""), "{log}");
-    assert_eq!(refused(json!({ "custom": {} })).1, 6);
+    for kind in [
+        json!({ "staking": { "delegate": { "validator": "v", "amount": { "denom": "uaceso", "amount": "1" } } } }),
+        json!({ "distribution": { "fund_community_pool": { "amount": [] } } }),
+        json!({ "gov": { "vote": { "proposal_id": 1, "option": "yes" } } }),
+        json!({ "ibc": { "transfer": {} } }),
+        json!({ "ibc": { "close_channel": { "channel_id": "channel-0" } } }),
+        json!({ "ibc2": { "send_packet": {} } }),
+    ] {
+        let (space, number, log) = refused(kind.clone());
+        assert_eq!((space.as_str(), number), ("sdk", 6), "{kind}");
+        let named = kind.as_object().unwrap().keys().next().unwrap();
+        assert!(log.contains(&format!("no message of kind {named:?}")), "{log}");
+    }
+    for packet in [
+        json!({ "ibc": { "send_packet": { "channel_id": "channel-0" } } }),
+        json!({ "ibc": { "write_acknowledgement": {} } }),
+        json!({ "ibc": {} }),
+        json!({ "ibc2": { "write_acknowledgement": {} } }),
+    ] {
+        let (space, number, log) = refused(packet.clone());
+        assert_eq!((space.as_str(), number), ("wasm", 17), "{packet}");
+        assert!(log.contains("not supported: unsupported for this contract"), "{log}");
+    }
+    for unknown in [json!({ "custom": {} }), json!({ "teleport": {} }), json!({}), json!(7), json!("staking")] {
+        let (space, number, _) = refused(unknown.clone());
+        assert_eq!((space.as_str(), number), ("wasm", 20), "{unknown}");
+    }
     let any = |url: &str| json!({ "any": { "type_url": url, "value": "" } });
     assert_eq!(refused(any("/cosmos.gov.v1.MsgVote")).1, 6);
     assert_eq!(refused(any("/cosmwasm.wasm.v1.MsgStoreCode")).1, 6);
     assert_eq!(refused(json!({ "wasm": { "execute": {} } })).1, 10);
+    for any in ["any", "stargate"] {
+        assert_eq!(refused(json!({ any: { "type_url": "/cosmos.bank.v1beta1.MsgSend" } })).1, 10);
+    }
     let foreign = sdk_any(&crate::fixture::send(&bob(), &alice().address(), 1));
     let (_, number, log) = refused(foreign);
     assert_eq!((number, log.contains("contract doesn't have permission")), (4, true), "{log}");
+}
+
+#[test]
+fn a_native_message_has_half_a_megabyte_at_most() {
+    let mut net = Net::start();
+    let id = store(&mut net, roomy_echo());
+    let contract = make(&mut net, id, NOTHING);
+    let mut sent = |length: usize, kind: &str| {
+        let msg = json!({ kind: { "type_url": "/cosmos.bank.v1beta1.MsgSend", "value": base64(&"x".repeat(length)) } });
+        let msg = answer(json!([sub(1, "never", msg, None)]));
+        let msg = MsgExecuteContract {
+            sender: alice().address(),
+            contract: contract.clone(),
+            msg: msg.into(),
+            funds: vec![],
+        };
+        let mut draft = net.draft(&[&alice()], vec![sdk(&msg)]);
+        (draft.gas, draft.fee) = (100_000_000, coins(2_500_000));
+        net.deliver(draft.sign())
+    };
+    for kind in ["any", "stargate"] {
+        let long = sent((512 << 10) + 1, kind);
+        assert_eq!(code(&long), ("wasm", 13), "{}", long.log);
+        assert!(long.log.contains("AnyMsg value size 524289 exceeds limit 524288"), "{}", long.log);
+        let whole = sent(512 << 10, kind);
+        assert_ne!(code(&whole), ("wasm", 13), "{}", whole.log);
+    }
 }
 
 pub(crate) fn sdk_any(any: &cosmos_sdk_proto::Any) -> Value {

@@ -19,12 +19,12 @@ use crate::{
 const SECOND: &str = "3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c";
 
 /// A height as the request that begins a chain with it, and the app hash that this chain should begin with.
-struct Exported {
-    request: request::InitChain,
-    app_hash: tendermint::AppHash,
+pub(crate) struct Exported {
+    pub(crate) request: request::InitChain,
+    pub(crate) app_hash: tendermint::AppHash,
 }
 
-fn export(net: &mut Net, at: Option<u64>, chain_id: Option<&str>) -> Exported {
+pub(crate) fn export(net: &mut Net, at: Option<u64>, chain_id: Option<&str>) -> Exported {
     net.at_rest(|state: &AtRest| {
         let export = state.export(at, chain_id.map(str::to_owned)).unwrap();
         let app_state = serde_json::to_vec(&export.app_state()).unwrap();

@@ -281,7 +281,9 @@ impl Net {
             prefix: PREFIX.into(),
             denom: DENOM.into(),
             balances: vec![rich(alice()), rich(bob())],
+            denom_metadata: vec![],
             vesting: vec![],
+            codes: vec![],
             attesters: vec![Attester {
                 consensus_key: consensus.to_vec(),
                 bls_key: self.attest.public().to_vec(),

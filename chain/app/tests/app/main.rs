@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 #![allow(clippy::indexing_slicing, reason = "a test fails by panicking")]
 
+mod asked;
 mod authority;
 mod authz;
 mod blocks;
@@ -16,6 +17,7 @@ mod insured;
 mod keys;
 mod manifests;
 mod observer;
+mod preloaded;
 mod queries;
 mod reads;
 mod replay;

@@ -73,7 +73,11 @@ impl Clinic {
 
     /// A clinic of this reader and image.
     pub(crate) fn of(reader: Vec<u8>, bytes: &[u8]) -> Self {
-        let mut net = Net::start();
+        Self::on(Net::start(), reader, bytes, 10)
+    }
+
+    /// A clinic on a chain that has begun; its reader is given the price of so many reads.
+    pub(crate) fn on(mut net: Net, reader: Vec<u8>, bytes: &[u8], reads: u128) -> Self {
         let (onnx, manifest) = model_files();
         let price = u128::from(manifest.price.amount);
         let model = manifest.id().to_string();
@@ -87,7 +91,7 @@ impl Clinic {
         let guard = make(&mut net, guard_code, NOTHING);
         let reader_code = store(&mut net, reader);
         let reader = make(&mut net, reader_code, NOTHING);
-        net.ok(&alice(), vec![send(&alice(), &reader, 10 * price)]);
+        net.ok(&alice(), vec![send(&alice(), &reader, reads * price)]);
         let image = net.put(bytes);
         net.ok(&alice(), vec![ours(&register_image(&alice(), &image, bytes.len(), &guard))]);
         while net.app.expects_blocks() {

@@ -7,19 +7,22 @@
 pub(crate) mod blob;
 pub(crate) mod dev;
 pub(crate) mod die;
+pub(crate) mod genesis;
 pub(crate) mod init;
 pub(crate) mod keys;
 pub(crate) mod localnet;
 pub(crate) mod model;
 pub(crate) mod operate;
 pub(crate) mod operator;
+pub(crate) mod passphrase;
 pub(crate) mod remote;
 pub(crate) mod snapshot;
 pub(crate) mod start;
 
 use std::{io::Write, path::PathBuf, process::ExitCode};
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 use serde_json::{Value, json};
 
 use crate::{
@@ -48,8 +51,18 @@ struct Cli {
     /// Print one JSON object instead of text.
     #[arg(long, global = true)]
     json: bool,
+    /// The same, as other chains' programs say it.
+    #[arg(long, short = 'o', global = true, value_enum, value_name = "FORM", hide_possible_values = true)]
+    output: Option<Form>,
     #[command(flatten)]
     log: LogArgs,
+}
+
+/// How answers are printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Form {
+    Json,
+    Text,
 }
 
 #[derive(Subcommand)]
@@ -58,6 +71,8 @@ enum Verb {
     Dev(dev::Args),
     /// Write keys and genesis of a chain without running it.
     Init(init::Args),
+    /// Put together how a chain begins: accounts, codes, contracts, validators, parameters.
+    Genesis(genesis::Args),
     /// Serve the application to a CometBFT node.
     Start(start::Args),
     /// Run a network of CometBFT validators on this machine.
@@ -106,6 +121,15 @@ enum Verb {
     Query(remote::query::Query),
     /// Ask for reads; fetch and check receipts.
     Read(remote::read::Read),
+    /// Print what a shell needs to complete these verbs and options.
+    #[command(
+        after_help = "Examples:\n  aceso completions bash > ~/.local/share/bash-completion/completions/aceso\n  \
+        aceso completions zsh > ~/.zfunc/_aceso\n  aceso completions fish > ~/.config/fish/completions/aceso.fish"
+    )]
+    Completions {
+        /// The shell.
+        shell: Shell,
+    },
 }
 
 /// Where the node keeps its files.
@@ -117,6 +141,11 @@ pub(crate) struct HomeArg {
 }
 
 impl HomeArg {
+    /// A home that another option names.
+    pub(crate) fn of(home: Option<PathBuf>) -> Self {
+        Self { home }
+    }
+
     /// The home.
     pub(crate) fn home(&self) -> anyhow::Result<Home> {
         match (&self.home, std::env::var_os("HOME")) {
@@ -150,7 +179,7 @@ impl Output {
 pub(crate) fn run(build: Build) -> ExitCode {
     worker::give_memory_back();
     let cli = Cli::parse();
-    let output = Output { json: cli.json };
+    let output = Output { json: cli.json || cli.output == Some(Form::Json) };
     match cli.verb.run(build, output, &cli.log) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -174,6 +203,7 @@ impl Verb {
         match self {
             Self::Dev(args) => dev::run(args, build, output, log),
             Self::Init(args) => init::run(&args, output),
+            Self::Genesis(args) => genesis::run(args, output),
             Self::Start(args) => start::run(args, build, output, log),
             Self::Localnet(args) => localnet::run(&args, output),
             Self::Status(args) => operate::status::run(&args, output),
@@ -198,6 +228,10 @@ impl Verb {
             Self::Worker(args) => process::run(&args, output),
             Self::Query(args) => args.run(output),
             Self::Read(args) => args.run(output),
+            Self::Completions { shell } => {
+                clap_complete::generate(shell, &mut Cli::command(), "aceso", &mut std::io::stdout().lock());
+                Ok(())
+            }
         }
     }
 }

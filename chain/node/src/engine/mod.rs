@@ -35,7 +35,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use tendermint::{AppHash, Hash, Time, block as tm, chain, consensus, validator};
+use tendermint::{AppHash, Hash, Time, block as tm, chain, consensus, v0_38::abci::request, validator};
 
 use self::{
     commit::ExtendedCommit, commit::Signer, events::Hub, mempool::Mempool, pulse::Pulse, pulse::Woken, store::Store,
@@ -164,6 +164,21 @@ pub(crate) struct Origin {
     pub(crate) validators: Vec<validator::Info>,
     /// The application's part, as JSON.
     pub(crate) app_state: Bytes,
+}
+
+impl Origin {
+    /// What the application is told of it.
+    pub(crate) fn request(&self) -> Result<request::InitChain, EngineError> {
+        let update = |info: &validator::Info| validator::Update { pub_key: info.pub_key, power: info.power };
+        Ok(request::InitChain {
+            time: self.time,
+            chain_id: self.chain_id.to_string(),
+            consensus_params: self.params.clone(),
+            validators: self.validators.iter().map(update).collect(),
+            app_state_bytes: self.app_state.clone(),
+            initial_height: block::at(self.initial_height)?,
+        })
+    }
 }
 
 /// What the next block builds on.

@@ -7,7 +7,7 @@ use tendermint::{abci::types::CommitInfo, v0_38::abci::request, validator};
 
 use super::{
     EngineError, Origin, Parts, Tip,
-    block::{app_version, at, finalize, sorted},
+    block::{app_version, finalize, sorted},
     header,
     store::Store,
 };
@@ -37,19 +37,11 @@ pub(super) fn handshake(parts: &Parts, origin: &Origin) -> Result<Tip, EngineErr
 }
 
 fn init_chain(parts: &Parts, origin: &Origin) -> Result<(), EngineError> {
-    let updates =
-        origin.validators.iter().map(|info| validator::Update { pub_key: info.pub_key, power: info.power }).collect();
-    let started = parts
-        .consensus
-        .init_chain(request::InitChain {
-            time: origin.time,
-            chain_id: origin.chain_id.to_string(),
-            consensus_params: origin.params.clone(),
-            validators: updates,
-            app_state_bytes: origin.app_state.clone(),
-            initial_height: at(origin.initial_height)?,
-        })
-        .map_err(|source| EngineError::Application { stage: "InitChain", height: 0, source })?;
+    let started = parts.consensus.init_chain(origin.request()?).map_err(|source| EngineError::Application {
+        stage: "InitChain",
+        height: 0,
+        source,
+    })?;
     // The application may choose others than the genesis file names.
     let chosen: Vec<_> = started.validators.iter().map(|u| validator::Info::new(u.pub_key, u.power)).collect();
     let validators = sorted(if chosen.is_empty() { origin.validators.clone() } else { chosen });

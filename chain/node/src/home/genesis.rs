@@ -18,7 +18,7 @@ use crate::{
 /// Longest genesis file. CometBFT hands its `app_state` over in one request, which may have 100 MiB.
 pub(crate) const FILE_MAX: u64 = 96 << 20;
 /// Power of each validator of the first block; any number does.
-const POWER: u64 = 10;
+pub(crate) const POWER: u64 = 10;
 /// What the account of a chain without `--fund` owns.
 const FUND_DEFAULT: u128 = 1_000_000_000_000;
 /// Name of that account's key.
@@ -81,7 +81,7 @@ pub(crate) struct Document {
 
 impl Document {
     /// Reads a genesis file and checks it.
-    fn read(path: &Path) -> Result<Self, HomeError> {
+    pub(crate) fn read(path: &Path) -> Result<Self, HomeError> {
         let malformed = |reason: String| HomeError::Malformed { path: path.into(), reason };
         let json: Value = serde_json::from_slice(&read(path, FILE_MAX)?).map_err(|e| malformed(e.to_string()))?;
         let document: tendermint::Genesis =
@@ -114,7 +114,8 @@ impl Founder {
         PublicKey::from_ed25519_consensus(self.key.verification_key())
     }
 
-    fn attests(&self, operator: &str) -> Attester {
+    /// What others put into a genesis file of it.
+    pub(crate) fn attests(&self, operator: &str) -> Attester {
         let consensus_key = self.key.verification_key().to_bytes();
         Attester {
             consensus_key: consensus_key.into(),
@@ -232,7 +233,9 @@ impl Home {
             prefix,
             denom,
             balances,
+            denom_metadata: vec![],
             vesting: vec![],
+            codes: vec![],
             attesters,
             authority,
             params: Params::default(),
@@ -266,14 +269,7 @@ impl Home {
                 let refuse = |reason: &str| option("--fund", fund, reason.into());
                 let (who, coins) = fund.rsplit_once('=').ok_or_else(|| refuse("is not WHO=COINS"))?;
                 let address = self.who(who, "--fund", prefix)?;
-                let mut coins: Vec<Coin> = coins
-                    .split(',')
-                    .map(|coin| parse_coin(coin).ok_or_else(|| refuse("coins are such as 1000uaceso,5ustake")))
-                    .collect::<Result<_, _>>()?;
-                coins.sort();
-                if coins.windows(2).any(|pair| pair.first().map(|c| &c.denom) == pair.last().map(|c| &c.denom)) {
-                    return Err(refuse("a denomination is named twice"));
-                }
+                let coins = parse_coins(coins).map_err(|reason| refuse(&reason))?;
                 Ok(Balance { address, coins })
             })
             .collect()
@@ -287,7 +283,7 @@ impl Home {
     }
 
     /// An address as it is, or the first account of a file of words.
-    fn who(&self, who: &str, option_name: &'static str, prefix: &str) -> Result<String, HomeError> {
+    pub(crate) fn who(&self, who: &str, option_name: &'static str, prefix: &str) -> Result<String, HomeError> {
         if is_address(who, prefix) {
             return Ok(who.into());
         }
@@ -335,6 +331,7 @@ fn contract(wasm: &[u8], msg: &Value, prefix: &str) -> Result<(String, Vec<Genes
         .ok_or_else(|| option("--prefix", prefix, "cannot begin an address".into()))?;
     let made = GenesisContract {
         code: wasm.to_vec(),
+        code_id: 0,
         label: AUTHORITY.into(),
         admin: "self".into(),
         msg: msg.clone(),
@@ -345,6 +342,18 @@ fn contract(wasm: &[u8], msg: &Value, prefix: &str) -> Result<(String, Vec<Genes
 
 fn coins_text(coins: &[Coin]) -> String {
     coins.iter().map(|coin| format!("{}{}", coin.amount, coin.denom)).collect::<Vec<_>>().join(",")
+}
+
+/// `1000uaceso,5ustake`, sorted by denomination.
+pub(crate) fn parse_coins(text: &str) -> Result<Vec<Coin>, String> {
+    let wrong = || "coins are such as 1000uaceso,5ustake".to_owned();
+    let mut coins: Vec<Coin> =
+        text.split(',').map(|coin| parse_coin(coin).ok_or_else(wrong)).collect::<Result<_, _>>()?;
+    coins.sort();
+    if coins.windows(2).any(|pair| pair.first().map(|c| &c.denom) == pair.last().map(|c| &c.denom)) {
+        return Err("a denomination is named twice".into());
+    }
+    Ok(coins)
 }
 
 /// `1000uaceso`.

@@ -15,16 +15,18 @@
 //! data/diverged.json               what this node said when it had computed other reads than the rest
 //! data/snapshots                   where the chunks of snapshots for state sync begin
 //! data/blocks.redb                 blocks of the embedded engine
-//! keys/NAME.mnemonic               accounts of `aceso keys`
+//! keys/NAME.key                    accounts of `aceso keys`, encrypted; NAME.mnemonic those that are not
 //! ```
 //!
 //! Secrets are readable by their owner only. The genesis file is written last: a home that has one is complete.
 
 pub(crate) mod cometbft;
 pub(crate) mod config;
+pub(crate) mod draft;
 pub(crate) mod folders;
 pub(crate) mod genesis;
 pub(crate) mod keys;
+pub(crate) mod locked;
 mod opener;
 pub(crate) mod validator;
 
@@ -84,6 +86,9 @@ pub(crate) enum HomeError {
     /// Words are no mnemonic.
     #[error(transparent)]
     Mnemonic(#[from] crate::address::MnemonicError),
+    /// Words are not kept or not opened.
+    #[error(transparent)]
+    Locked(#[from] locked::LockedError),
     /// The chain in this home began differently.
     #[error("{} holds a chain whose {what} is {have}, not {want}; leave the option out or choose another --home", path.display())]
     OtherChain {
@@ -96,6 +101,9 @@ pub(crate) enum HomeError {
         /// As on the command line.
         want: String,
     },
+    /// The chain has begun, so how it begins is settled.
+    #[error("the chain in {} has begun, and its genesis cannot change any more; choose another --home", .0.display())]
+    Begun(PathBuf),
     /// An option has a value that it cannot have.
     #[error("{option} {value:?}: {reason}")]
     Option {

@@ -7,7 +7,7 @@
 
 pub(crate) mod access;
 pub(crate) mod blobs;
-mod gateway;
+pub(crate) mod gateway;
 pub(crate) mod ledger;
 pub(crate) mod places;
 pub(crate) mod transcripts;

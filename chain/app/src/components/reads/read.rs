@@ -299,16 +299,20 @@ fn check_fee(run: &mut Run<'_>, reader: &str, wanted: &Wanted) -> Outcome<u64> {
 }
 
 /// What a read with a model costs. Who pays must have held it before the transaction began and hold it still, so that what
-/// it owes is there whatever is undone.
+/// it owes is there whatever is undone. Coins that have not vested pay for nothing.
 pub(crate) fn covered(run: &mut Run<'_>, reader: &str, manifest: &Manifest) -> Outcome<u64> {
     let (fee, denom) = (manifest.price.amount, run.chain.denom.clone());
     let owed = run.tx.journal.owed(reader);
     let now = bank::stored(&mut Bare(run.delta), reader, &denom)?;
     let before = run.tx.before.get(reader).copied().unwrap_or(now);
-    let held = now.min(before).saturating_sub(owed);
+    let locked = match run.vests_at() {
+        Some(now) => bank::locked(&mut Bare(run.delta), reader, &denom, now)?,
+        None => 0,
+    };
+    let held = now.min(before).saturating_sub(locked).saturating_sub(owed);
     if held < u128::from(fee) {
         let words = format_args!(
-            "{reader} held {held}{denom} when the transaction began, and a read with model {} costs {fee}{denom}",
+            "{reader} could spend {held}{denom} when the transaction began, and a read with model {} costs {fee}{denom}",
             manifest.id()
         );
         return Err(Code::ReadFee.because(words).into());

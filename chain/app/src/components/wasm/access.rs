@@ -85,12 +85,15 @@ pub(crate) fn check(params: &mut Params, prefix: &str) -> Result<(), Fault> {
     Ok(())
 }
 
+/// A permission as it travels.
+pub(crate) fn wire(access: &Access) -> AccessConfig {
+    AccessConfig { permission: number(access.permission), addresses: access.addresses.clone() }
+}
+
 /// As wasmd's query has them.
 pub(crate) fn shown(params: &Params) -> pb::Params {
-    let Access { permission, addresses } = params.code_upload_access.clone();
-    let access = AccessConfig { permission: number(permission), addresses };
     pb::Params {
-        code_upload_access: Some(access),
+        code_upload_access: Some(wire(&params.code_upload_access)),
         instantiate_default_permission: number(params.instantiate_default_permission),
     }
 }

@@ -2,27 +2,30 @@
 //!
 //! Kinds that this chain does not know are answered with `SystemError::UnsupportedRequest`; an error behind a known
 //! kind is told in the words of the contract that was asked, else by codespace and number, as in wasmd's
-//! `query_plugins.go`.
+//! `query_plugins.go`. What is asked of modules that are not here is answered by [`absent`].
 
 use aceso_state::Order as StateOrder;
 use aceso_types::guest::AcesoQuery;
+use cosmos_sdk_proto::cosmos::{bank::v1beta1::Metadata, base::query::v1beta1::PageRequest};
 use cosmwasm_std::{
     Addr, AllDenomMetadataResponse, BalanceResponse, BankQuery, Binary, Checksum, CodeInfoResponse, Coin,
     ContractInfoResponse, ContractResult, DenomMetadata, DenomMetadataResponse, DenomUnit, GrpcQuery, Order,
-    QueryRequest, RawRangeResponse, SupplyResponse, SystemError, SystemResult, WasmQuery, coin,
+    RawRangeResponse, SupplyResponse, SystemError, SystemResult, WasmQuery, coin,
 };
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_json::Value;
 
 use crate::{
     code::Code,
     components::{
         BANK, WASM, bank, models, reads, sealed,
-        wasm::{call::json, code, instance, keys, verbs},
+        wasm::{absent, call::json, code, instance, keys, verbs},
     },
     error::{Outcome, Stop},
     query,
     run::Run,
     store::{Part, Range, Read, prefix_end},
+    tx::msg,
 };
 
 /// Coins of one account that a contract hears of at most.
@@ -41,41 +44,66 @@ struct AllBalancesResponse {
     amount: Vec<Coin>,
 }
 
+/// A question by its path that is answered in JSON; `grpc` has taken its place in CosmWasm 2.
+#[derive(Deserialize)]
+struct StargateQuery {
+    path: String,
+    data: Binary,
+}
+
 /// What a contract hears.
 type Heard = SystemResult<ContractResult<Binary>>;
 
 /// Answers the JSON of a `QueryRequest`. Only out of gas and failures of this machine are errors.
 pub(super) fn answer(run: &mut Run<'_>, request: &[u8]) -> Outcome<Heard> {
-    let invalid =
-        |error: String| Ok(SystemResult::Err(SystemError::InvalidRequest { error, request: Binary::from(request) }));
-    let value: serde_json::Value = match serde_json::from_slice(request) {
-        Ok(value) => value,
-        Err(e) => return invalid(e.to_string()),
-    };
-    let kind = value.as_object().and_then(|map| map.keys().next()).map_or("", String::as_str);
-    if !matches!(kind, "bank" | "custom" | "wasm" | "grpc") {
-        return Ok(unsupported(kind));
-    }
-    let answered = match value.get("bank").map(OldBankQuery::deserialize) {
-        Some(Ok(OldBankQuery::AllBalances { address })) => all_balances(run, &address),
-        _ => match serde_json::from_value::<QueryRequest<AcesoQuery>>(value) {
-            Ok(QueryRequest::Bank(query)) => bank(run, query),
-            Ok(QueryRequest::Custom(query)) => custom(run, query),
-            Ok(QueryRequest::Wasm(query)) => wasm(run, query),
-            Ok(QueryRequest::Grpc(query)) => grpc(run, &query),
-            Ok(_) => return Ok(unsupported("query")),
-            Err(e) => return invalid(e.to_string()),
-        },
-    };
-    match answered {
-        Ok(heard) => Ok(heard),
-        Err(Stop::Refused(fault)) if fault.code != Code::OutOfGas => {
+    match read(request).and_then(|(kind, asked)| asks(run, &kind, asked)) {
+        Ok(Ok(heard)) => Ok(heard),
+        Ok(Err(Stop::Refused(fault))) if fault.code != Code::OutOfGas => {
             Ok(SystemResult::Ok(ContractResult::Err(fault.told())))
         }
-        Err(stop) => Err(stop),
+        Ok(Err(stop)) => Err(stop),
+        Err(error) => {
+            let (error, request) = (error.to_string(), Binary::from(request));
+            Ok(SystemResult::Err(SystemError::InvalidRequest { error, request }))
+        }
     }
 }
 
+/// The kind of a question, and the question.
+fn read(request: &[u8]) -> serde_json::Result<(String, Value)> {
+    let map: serde_json::Map<String, Value> = serde_json::from_slice(request)?;
+    let mut entries = map.into_iter();
+    match (entries.next(), entries.next()) {
+        (Some(one), None) => Ok(one),
+        _ => Err(serde::de::Error::custom("a question has one kind")),
+    }
+}
+
+/// Answers a question of a kind. The error outside is that it is none.
+fn asks(run: &mut Run<'_>, kind: &str, asked: Value) -> serde_json::Result<Outcome<Heard>> {
+    fn of<T: DeserializeOwned>(asked: Value) -> serde_json::Result<T> {
+        serde_json::from_value(asked)
+    }
+    Ok(match kind {
+        "bank" => match OldBankQuery::deserialize(&asked) {
+            Ok(OldBankQuery::AllBalances { address }) => all_balances(run, &address),
+            Err(_) => bank(run, of(asked)?),
+        },
+        "wasm" => wasm(run, of(asked)?),
+        "grpc" => grpc(run, &of(asked)?),
+        "stargate" => stargate(run, &of(asked)?),
+        "staking" => absent::staking(&run.chain, of(asked)?).map_err(Stop::from).and_then(|answer| ok(&answer)),
+        "distribution" => {
+            absent::distribution(&run.chain, of(asked)?).map_err(Stop::from).and_then(|answer| ok(&answer))
+        }
+        "ibc" => ok(&absent::ibc(&of(asked)?)),
+        // Whoever asks what another chain knows beside CosmWasm hears that it is unknown here.
+        "custom" => of(asked).map_or_else(|_| Ok(unsupported("custom")), |query| custom(run, query)),
+        kind => Ok(unsupported(kind)),
+    })
+}
+
+/// A kind of question that nobody answers.
 fn unsupported(kind: &str) -> Heard {
     SystemResult::Err(SystemError::UnsupportedRequest { kind: kind.chars().take(64).collect() })
 }
@@ -95,15 +123,24 @@ fn bank(run: &mut Run<'_>, query: BankQuery) -> Outcome<Heard> {
             let amount = bank::supply(run, &denom)?;
             ok(&SupplyResponse::new(coin(amount, denom)))
         }
-        BankQuery::DenomMetadata { denom } if denom == run.chain.denom => {
-            ok(&DenomMetadataResponse::new(metadata(&denom)))
+        BankQuery::DenomMetadata { denom } => {
+            let chain = run.chain.clone();
+            let known = bank::metadata(run, &chain.denom, &denom)?;
+            // Only what is known is repeated, and then it is a denomination.
+            let known = known.ok_or_else(|| Code::NotFound.because("metadata of this denomination"))?;
+            ok(&DenomMetadataResponse::new(named(known)))
         }
-        BankQuery::DenomMetadata { denom } => Err(Code::KeyNotFound
-            .because(format_args!("metadata of {}", denom.chars().take(128).collect::<String>()))
-            .into()),
-        // There is one coin that anything is known of, so pages do not matter.
-        BankQuery::AllDenomMetadata { .. } => {
-            ok(&AllDenomMetadataResponse::new(vec![metadata(&run.chain.denom)], None))
+        BankQuery::AllDenomMetadata { pagination } => {
+            let chain = run.chain.clone();
+            let pagination = pagination.map(|page| PageRequest {
+                key: page.key.map(Into::into).unwrap_or_default(),
+                limit: page.limit.into(),
+                reverse: page.reverse,
+                ..PageRequest::default()
+            });
+            let (all, next) = query::metadata_page(run, &chain.denom, pagination).map_err(Stop::from)?;
+            let next = (!next.next_key.is_empty()).then(|| next.next_key.into());
+            ok(&AllDenomMetadataResponse::new(all.into_iter().map(named).collect(), next))
         }
         _ => Ok(unsupported("bank")),
     }
@@ -127,8 +164,7 @@ fn all_balances(run: &mut Run<'_>, address: &str) -> Outcome<Heard> {
     ok(&AllBalancesResponse { amount })
 }
 
-fn metadata(denom: &str) -> DenomMetadata {
-    let known = bank::metadata(denom);
+fn named(known: Metadata) -> DenomMetadata {
     let units = known.denom_units.into_iter().map(|unit| DenomUnit {
         denom: unit.denom,
         exponent: unit.exponent,
@@ -150,16 +186,15 @@ fn wasm(run: &mut Run<'_>, query: WasmQuery) -> Outcome<Heard> {
     match query {
         WasmQuery::Smart { contract_addr, msg } => {
             let address = run.chain.address(&contract_addr)?;
+            msg::json(&msg)?;
             match verbs::smart(run, &address, &msg) {
                 Ok(data) => Ok(SystemResult::Ok(ContractResult::Ok(data.into()))),
                 Err(stop) => no_such(stop, contract_addr, 0),
             }
         }
         WasmQuery::Raw { contract_addr, key } => {
+            // What is no contract has no rows, as in wasmd's `QueryRaw`.
             let address = run.chain.address(&contract_addr)?;
-            if let Err(stop) = instance::need(run, &address) {
-                return no_such(stop, contract_addr, 0);
-            }
             let value = run.get(WASM, &[keys::state(address.as_str()), key.into()].concat())?;
             Ok(SystemResult::Ok(ContractResult::Ok(value.unwrap_or_default().into())))
         }
@@ -185,13 +220,15 @@ fn wasm(run: &mut Run<'_>, query: WasmQuery) -> Outcome<Heard> {
             let address = run.chain.address(&contract_addr)?;
             match instance::need(run, &address) {
                 Ok(info) => {
+                    let pinned = code::need(run, info.code_id)?.pinned;
                     let admin = (!info.admin.is_empty()).then(|| Addr::unchecked(info.admin));
                     let creator = Addr::unchecked(info.creator);
-                    ok(&ContractInfoResponse::new(info.code_id, creator, admin, false, None, None))
+                    ok(&ContractInfoResponse::new(info.code_id, creator, admin, pinned, None, None))
                 }
                 Err(stop) => no_such(stop, contract_addr, 0),
             }
         }
+        WasmQuery::CodeInfo { code_id: 0 } => Err(Code::Empty.because("code id").into()),
         WasmQuery::CodeInfo { code_id } => match code::need(run, code_id) {
             Ok(row) => {
                 let checksum = Checksum::from(row.checksum()?.0);
@@ -236,11 +273,26 @@ fn custom(run: &mut Run<'_>, query: AcesoQuery) -> Outcome<Heard> {
     }
 }
 
-/// Our own queries, by the path under which clients ask them.
+/// Questions by the path under which clients ask them, of those that contracts may ask.
 fn grpc(run: &mut Run<'_>, query: &GrpcQuery) -> Outcome<Heard> {
-    let (height, path, data) = (run.block.height.0, query.path.as_str(), query.data.as_slice());
-    match query::ours::answer(run, height, path, data) {
+    match query::of_contract(run, &query.path, &query.data) {
         Some(answered) => Ok(SystemResult::Ok(ContractResult::Ok(answered.map_err(Stop::from)?.into()))),
-        None => Ok(unsupported(path)),
+        None => Ok(not_allowed(&query.path)),
     }
+}
+
+/// The same in JSON, for the SDK's own questions alone: contracts that ask so were compiled before ours were there.
+fn stargate(run: &mut Run<'_>, query: &StargateQuery) -> Outcome<Heard> {
+    match query::printed(run, &query.path, &query.data) {
+        Some(answered) => ok(&answered.map_err(Stop::from)?),
+        None => Ok(not_allowed(&query.path)),
+    }
+}
+
+/// In wasmd's words.
+fn not_allowed(path: &str) -> Heard {
+    let path: String = path.chars().take(128).collect();
+    SystemResult::Err(SystemError::UnsupportedRequest {
+        kind: format!("'{path}' path is not allowed from the contract"),
+    })
 }

@@ -193,21 +193,24 @@ pub(crate) fn is_within(config: &AccessConfig, other: &AccessConfig) -> bool {
 /// `MsgPinCodes` and `MsgUnpinCodes`: the authority makes calls of much used code cheaper, of a few codes at a time.
 pub(crate) fn pin(run: &mut Run<'_>, authority: &str, ids: &[u64], pinned: bool) -> Outcome<()> {
     run.chain.need_authority(authority)?;
-    for &id in ids {
-        let row = need(run, id)?;
-        if pinned {
-            let others = run.page(WASM, &Part::first(keys::all_pinned(), PINNED_MAX))?;
-            if others.len() == PINNED_MAX && !row.pinned {
-                return Err(Code::Limit.because(format_args!("code id {id}: {PINNED_MAX} codes are pinned")).into());
-            }
-            run.set(WASM, keys::pinned(id), b"1".to_vec())?;
-        } else {
-            run.remove(WASM, &keys::pinned(id))?;
+    ids.iter().try_for_each(|&id| set_pinned(run, id, pinned))
+}
+
+/// Makes calls of a code cheaper, or not any more.
+pub(crate) fn set_pinned(run: &mut Run<'_>, id: u64, pinned: bool) -> Outcome<()> {
+    let row = need(run, id)?;
+    if pinned {
+        let others = run.page(WASM, &Part::first(keys::all_pinned(), PINNED_MAX))?;
+        if others.len() == PINNED_MAX && !row.pinned {
+            return Err(Code::Limit.because(format_args!("code id {id}: {PINNED_MAX} codes are pinned")).into());
         }
-        run.put(WASM, keys::code(id), &CodeRow { pinned, ..row })?;
-        let kind = if pinned { "pin_code" } else { "unpin_code" };
-        run.emit(Event::new(kind).with("code_id", id.to_string()));
+        run.set(WASM, keys::pinned(id), b"1".to_vec())?;
+    } else {
+        run.remove(WASM, &keys::pinned(id))?;
     }
+    run.put(WASM, keys::code(id), &CodeRow { pinned, ..row })?;
+    let kind = if pinned { "pin_code" } else { "unpin_code" };
+    run.emit(Event::new(kind).with("code_id", id.to_string()));
     Ok(())
 }
 

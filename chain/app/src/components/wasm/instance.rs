@@ -39,7 +39,7 @@ pub(super) fn put(state: &mut impl Write, address: &Address, info: &ContractInfo
 }
 
 /// A contract's history, oldest first.
-pub(crate) fn history(state: &mut impl Read, address: &Address) -> Outcome<Vec<ContractCodeHistoryEntry>> {
+fn history(state: &mut impl Read, address: &Address) -> Outcome<Vec<ContractCodeHistoryEntry>> {
     let rows = state.page(WASM, &Part::first(keys::history_of(address.as_str()), HISTORY_MAX))?;
     rows.iter().map(|(key, row)| decode(WASM, key, row)).collect()
 }

@@ -18,9 +18,9 @@ use crate::cli::Output;
 pub(crate) struct Put {
     /// The file; - is standard input.
     file: PathBuf,
-    /// A file with the 24 words of the key that pays for keeping the blob.
-    #[arg(long, value_name = "FILE")]
-    from: Option<PathBuf>,
+    /// Whose key pays for keeping the blob; without it the node keeps it for an hour.
+    #[command(flatten)]
+    signer: Signer,
     /// For how many blocks it is kept.
     #[arg(long, default_value_t = 100_000)]
     term: u64,
@@ -37,8 +37,8 @@ impl Put {
             let opened = fs::File::open(&self.file);
             client.put_blob(opened.with_context(|| format!("cannot read {}", self.file.display()))?)?
         };
-        if self.from.is_some() {
-            let key = Signer { from: self.from }.key()?;
+        if self.signer.is_named() {
+            let key = self.signer.key()?;
             let owner = client.address(&key);
             let message = MsgRegisterBlob { owner, cid: id.to_string(), size, term: self.term };
             client.send(&key, vec![aceso_client::any(&message)], aceso_client::GasLimit::Auto)?;

@@ -1,21 +1,30 @@
 //! Verbs that speak to a running node as any other client does, through the public client SDK.
 
-use std::{fs, io::Read as _, path::PathBuf};
+use std::{
+    fs,
+    io::Read as _,
+    path::{Path, PathBuf},
+};
 
 use aceso_client::{Client, Key};
 use aceso_types::Frame;
 use anyhow::{Context, Result};
 use clap::Args;
 
+use super::{HomeArg, keys::words_of, passphrase::PassphraseArg};
+use crate::{address::is_address, home::keys};
+
 pub(crate) mod attester;
 pub(crate) mod authority;
 pub(crate) mod authz;
 pub(crate) mod blob;
+mod chain;
 mod compact;
 pub(crate) mod image;
 pub(crate) mod insurance;
 mod job;
 pub(crate) mod model;
+mod offline;
 pub(crate) mod opener;
 pub(crate) mod patient;
 pub(crate) mod query;
@@ -23,6 +32,7 @@ pub(crate) mod read;
 pub(crate) mod sealed;
 pub(crate) mod sponsor;
 pub(crate) mod tx;
+mod verbs;
 
 /// Where the node is.
 #[derive(Args, Clone, Debug)]
@@ -38,9 +48,14 @@ pub(crate) struct At {
 /// Whose key signs.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Signer {
-    /// A file with the 24 words of the key that signs, as `aceso keys add` makes them.
-    #[arg(long, value_name = "FILE", global = true)]
-    from: Option<PathBuf>,
+    /// The key that signs: a name of `aceso keys`, or a file with its 24 words.
+    #[arg(long, value_name = "KEY", global = true)]
+    from: Option<String>,
+    /// The home whose keys/ has that name [default: ~/.aceso].
+    #[arg(long, value_name = "DIR", global = true)]
+    keyring_dir: Option<PathBuf>,
+    #[command(flatten)]
+    passphrase: PassphraseArg,
 }
 
 impl At {
@@ -50,10 +65,33 @@ impl At {
 }
 
 impl Signer {
+    /// Whether a key is named.
+    pub(crate) fn is_named(&self) -> bool {
+        self.from.is_some()
+    }
+
+    /// The same, where `--from` names nobody, of the key that a verb names.
+    pub(crate) fn or(self, from: &str) -> Self {
+        Self { from: self.from.or_else(|| Some(from.to_owned())), ..self }
+    }
+
     pub(crate) fn key(&self) -> Result<Key> {
-        let path = self.from.as_ref().context("say whose key signs: --from FILE, a file of 24 words")?;
-        let words = String::from_utf8(file(path)?).with_context(|| format!("{} is not text", path.display()))?;
-        Key::from_mnemonic(&words).with_context(|| format!("cannot use {}", path.display()))
+        let from = self.from.as_ref().context("say whose key signs: --from KEY, a name or a file of 24 words")?;
+        let home = || HomeArg::of(self.keyring_dir.clone()).home();
+        let words = words_of(from, home, &self.passphrase)?;
+        Key::from_mnemonic(words.phrase()).with_context(|| format!("cannot use {from}"))
+    }
+
+    /// Who sends: the address that `--from` is, or that of its key. No passphrase is asked for.
+    pub(crate) fn address(&self, prefix: &str) -> Result<String> {
+        let from = self.from.as_ref().context("say who sends: --from KEY, or an address where nothing is signed")?;
+        if is_address(from, prefix) {
+            return Ok(from.clone());
+        }
+        if Path::new(from).is_file() {
+            return Ok(self.key()?.address(prefix));
+        }
+        Ok(keys::show(&HomeArg::of(self.keyring_dir.clone()).home()?, from)?.address(prefix))
     }
 }
 

@@ -12,7 +12,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
-use super::{At, typed};
+use super::{At, chain, typed};
 use crate::cli::Output;
 
 /// Asks a node.
@@ -20,16 +20,56 @@ use crate::cli::Output;
 #[command(after_help = "Examples:
   aceso query balance aceso1…
   aceso query smart aceso1… '{\"config\":{}}'
+  aceso query bank balances aceso1…
+  aceso query wasm contract-state smart aceso1… '{\"config\":{}}'
+  aceso query wasm list-contract-by-code 1 --limit 10
+  aceso query tx 5F3A…
+  aceso query txs --query \"message.sender='aceso1…'\" --order-by desc
   aceso query journal bafkrei…")]
 pub(crate) struct Query {
     #[command(subcommand)]
     verb: Verb,
     #[command(flatten)]
     at: At,
+    /// The height that auth, authz, bank, feegrant and wasm are asked about [default: the latest].
+    #[arg(long, global = true, default_value_t = 0, hide_default_value = true, value_name = "H")]
+    height: u64,
 }
 
 #[derive(Subcommand, Debug)]
 enum Verb {
+    /// Accounts.
+    Auth {
+        #[command(subcommand)]
+        what: chain::Auth,
+    },
+    /// What accounts let others do.
+    Authz {
+        #[command(subcommand)]
+        what: chain::Authz,
+    },
+    /// Coins.
+    Bank {
+        #[command(subcommand)]
+        what: chain::Bank,
+    },
+    /// Who pays fees for whom.
+    Feegrant {
+        #[command(subcommand)]
+        what: chain::Feegrant,
+    },
+    /// Codes and contracts.
+    Wasm {
+        #[command(subcommand)]
+        what: chain::Wasm,
+    },
+    /// A transaction.
+    Tx {
+        /// Its hash.
+        hash: String,
+    },
+    /// Transactions by what their events say.
+    Txs(chain::Txs),
     /// The chain and its height.
     Status,
     /// What an account owns.
@@ -75,7 +115,15 @@ enum Verb {
 impl Query {
     pub(crate) fn run(self, output: Output) -> Result<()> {
         let client = self.at.connect()?;
+        let height = self.height;
         match self.verb {
+            Verb::Auth { what } => chain::show(&client, height, what.question(), output),
+            Verb::Authz { what } => chain::show(&client, height, what.question(), output),
+            Verb::Bank { what } => chain::show(&client, height, what.question(), output),
+            Verb::Feegrant { what } => chain::show(&client, height, what.question(), output),
+            Verb::Wasm { what } => what.run(&client, height, output),
+            Verb::Tx { hash } => chain::tx(&client, &hash, output),
+            Verb::Txs(asked) => chain::txs(&client, &asked, output),
             Verb::Status => {
                 let (chain, height) = (client.chain(), client.height()?);
                 output.print(&json!({"chain_id": chain.id, "height": height, "denom": chain.denom}), || {

@@ -34,6 +34,7 @@ pub(crate) struct Read {
 }
 
 #[derive(Subcommand, Debug)]
+#[allow(clippy::large_enum_variant, reason = "a command line is read once")]
 enum Verb {
     /// Asks an insurance contract for a read.
     Request {

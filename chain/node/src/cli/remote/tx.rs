@@ -1,22 +1,33 @@
-//! `aceso tx …`: transactions.
+//! `aceso tx …`: transactions, by the names that wasmd has for them.
 
 use std::path::PathBuf;
 
-use aceso_client::{GasLimit, TxResult};
+use aceso_client::{Client, GasLimit, GasPrice, Pays, Terms, TxResult};
 use anyhow::{Context, Result, bail};
-use clap::{Args, Subcommand};
-use serde_json::json;
+use clap::{Args, Subcommand, ValueEnum};
+use cosmos_sdk_proto::{Any, cosmos::base::v1beta1::Coin};
+use prost::Message as _;
+use serde_json::{Value, json};
 
-use super::{At, Signer, file, typed};
-use crate::cli::Output;
+use super::{
+    At, Signer, offline,
+    verbs::{Bank, Wasm},
+};
+use crate::{cli::Output, home::genesis::parse_coins, rest::gateway};
 
 /// Sends a transaction and waits until it is in a block.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
-  aceso tx send aceso1… 1000uaceso --from alice.words
-  aceso tx store contract.wasm --from alice.words
-  aceso tx instantiate 1 '{}' --label consent --from alice.words
-  aceso tx execute aceso1… '{\"revoke\":{\"grant\":1}}' --from alice.words")]
+  aceso tx bank send alice aceso1… 1000uaceso
+  aceso tx wasm store contract.wasm --from alice
+  aceso tx wasm instantiate 1 '{}' --label consent --no-admin --from alice --gas-prices 0.025uaceso
+  aceso tx wasm execute aceso1… '{\"revoke\":{\"grant\":1}}' --amount 5uaceso --from alice.words --note hello
+  aceso tx wasm execute aceso1… '{}' --from alice --dry-run
+  aceso tx bank send aceso1… aceso1… 5uaceso --generate-only > unsigned.json
+  aceso tx sign unsigned.json --from alice > signed.json
+  aceso tx broadcast signed.json
+
+`send`, `store`, `instantiate` and `execute` are short for those of bank and wasm.")]
 pub(crate) struct Tx {
     #[command(subcommand)]
     verb: Verb,
@@ -24,26 +35,35 @@ pub(crate) struct Tx {
     at: At,
     #[command(flatten)]
     signer: Signer,
-    /// Gas limit; simulated if not given.
-    #[arg(long, global = true)]
-    gas: Option<u64>,
+    #[command(flatten)]
+    terms: Asked,
 }
 
 #[derive(Subcommand, Debug)]
 enum Verb {
-    /// Sends coins to an address.
+    /// Send coins.
+    Bank {
+        #[command(subcommand)]
+        verb: Bank,
+    },
+    /// Store, make, run and change contracts.
+    Wasm {
+        #[command(subcommand)]
+        verb: Wasm,
+    },
+    /// Send coins to an address.
     Send {
         /// To whom.
         to: String,
         /// How many, such as 1000uaceso.
         coins: String,
     },
-    /// Uploads a contract.
+    /// Upload a contract.
     Store {
         /// The wasm file.
         wasm: PathBuf,
     },
-    /// Makes a contract of uploaded code.
+    /// Make a contract of uploaded code; its admin is the sender.
     Instantiate {
         /// The code's number.
         code: u64,
@@ -53,7 +73,7 @@ enum Verb {
         #[arg(long)]
         label: String,
     },
-    /// Executes a contract.
+    /// Execute a contract.
     Execute {
         /// The contract's address.
         contract: String,
@@ -63,33 +83,216 @@ enum Verb {
         #[arg(long)]
         amount: Option<String>,
     },
+    /// Sign a transaction that --generate-only has written.
+    Sign(offline::Sign),
+    /// Send a signed transaction.
+    Broadcast {
+        /// Its file; - is standard input.
+        tx: PathBuf,
+    },
+    /// Print a transaction in base64, as it travels.
+    Encode {
+        /// Its file in JSON; - is standard input.
+        tx: PathBuf,
+    },
+    /// Print a transaction in JSON.
+    Decode {
+        /// The transaction in base64.
+        tx: String,
+    },
+}
+
+/// The terms of a transaction.
+#[derive(Args, Clone, Debug)]
+struct Asked {
+    /// Gas limit: a number, or auto to simulate first.
+    #[arg(long, global = true, default_value = "auto", value_name = "GAS", value_parser = gas)]
+    gas: GasLimit,
+    /// What simulated gas is multiplied by.
+    #[arg(long, global = true, default_value = "1.4", value_name = "FACTOR", value_parser = hundredths)]
+    gas_adjustment: u64,
+    /// What a unit of gas costs, such as 0.025uaceso [default: the chain's price].
+    #[arg(long, global = true, value_name = "PRICE", conflicts_with = "fees")]
+    gas_prices: Option<String>,
+    /// What the transaction costs, such as 5000uaceso, whatever its gas.
+    #[arg(long, global = true, value_name = "COINS")]
+    fees: Option<String>,
+    /// Who pays by an allowance.
+    #[arg(long, global = true, default_value = "", value_name = "ADDRESS", hide_default_value = true)]
+    fee_granter: String,
+    /// A sentence that everybody may read.
+    #[arg(long, alias = "memo", global = true, default_value = "", value_name = "TEXT", hide_default_value = true)]
+    note: String,
+    /// The last block that may have it.
+    #[arg(long, global = true, default_value_t = 0, value_name = "H", hide_default_value = true)]
+    timeout_height: u64,
+    /// Say what it would cost, and send nothing.
+    #[arg(long, global = true)]
+    dry_run: bool,
+    /// Print it unsigned, and send nothing; --from may be an address.
+    #[arg(long, global = true, conflicts_with = "dry_run")]
+    generate_only: bool,
+    /// How long to wait: until a block has it, until the mempool has checked it, or not at all.
+    #[arg(long, global = true, value_enum, default_value_t = Mode::Block)]
+    broadcast_mode: Mode,
+    /// Send nothing unless the node is on this chain.
+    #[arg(long, global = true, value_name = "ID")]
+    chain_id: Option<String>,
+    /// Ask nothing before sending; nothing is asked without it either.
+    #[arg(long, short = 'y', global = true)]
+    yes: bool,
+}
+
+/// How long a sender waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Mode {
+    /// Until it is in a block.
+    Block,
+    /// Until it is checked.
+    Sync,
+    /// Not at all.
+    Async,
+}
+
+fn gas(text: &str) -> Result<GasLimit, String> {
+    match text {
+        "auto" => Ok(GasLimit::Auto),
+        number => number.parse().map(GasLimit::Fixed).map_err(|_| format!("{text:?} is neither auto nor a number")),
+    }
+}
+
+/// `1.4` as 140.
+fn hundredths(text: &str) -> Result<u64, String> {
+    let wrong = || format!("{text:?} is no factor such as 1.4, of two digits behind the point at most");
+    let (whole, part) = text.split_once('.').unwrap_or((text, ""));
+    let digits = [whole, part].concat();
+    if part.len() > 2 || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(wrong());
+    }
+    let number: u64 = format!("{whole}{part:0<2}").parse().map_err(|_| wrong())?;
+    if (1..=10_000).contains(&number) { Ok(number) } else { Err(wrong()) }
+}
+
+impl Asked {
+    fn terms(&self) -> Result<Terms> {
+        let pays = match (&self.fees, &self.gas_prices) {
+            (Some(fees), _) => Pays::Coins(coins(fees).context("--fees")?),
+            (None, Some(prices)) => {
+                let price = |text: &str| {
+                    GasPrice::parse(text)
+                        .with_context(|| format!("--gas-prices {text:?} is no price such as 0.025uaceso"))
+                };
+                Pays::Prices(prices.split(',').map(price).collect::<Result<_>>()?)
+            }
+            (None, None) => Pays::Price,
+        };
+        Ok(Terms {
+            gas: if self.dry_run { GasLimit::Auto } else { self.gas },
+            adjustment: self.gas_adjustment,
+            pays,
+            granter: self.fee_granter.clone(),
+            memo: self.note.clone(),
+            timeout_height: self.timeout_height,
+        })
+    }
+
+    fn check(&self, client: &Client) -> Result<()> {
+        let id = &client.chain().id;
+        match self.chain_id.as_ref().filter(|wanted| *wanted != id) {
+            Some(wanted) => bail!("the node is on {id}, not on {wanted}; name another --node or --chain-id"),
+            None => Ok(()),
+        }
+    }
 }
 
 impl Tx {
     pub(crate) fn run(self, output: Output) -> Result<()> {
-        let (client, key) = (self.at.connect()?, self.signer.key()?);
-        let sender = client.address(&key);
-        let coins = |text: &str| amount(text, &client.chain().denom);
-        let message = match &self.verb {
-            Verb::Send { to, coins: text } => client.msg_send(&sender, to, coins(text)?),
-            Verb::Store { wasm } => client.msg_store(&sender, &file(wasm)?),
-            Verb::Instantiate { code, msg, label } => client.msg_instantiate(&sender, *code, label, &typed(msg)?),
-            Verb::Execute { contract, msg, amount } => {
-                let funds = amount.as_deref().map_or(Ok(0), coins)?;
-                client.msg_execute(&sender, contract, &typed(msg)?, funds)
+        let Self { verb, at, signer, terms } = self;
+        let (bank, wasm) = match verb {
+            Verb::Encode { tx } => {
+                let text = crate::rpc::json::base64(&offline::read(&tx)?.encode_to_vec());
+                return output.print(&json!({"ok": true, "tx": text}), || text.clone());
+            }
+            Verb::Decode { tx } => return print_tx(output, &offline::decoded(&tx)?),
+            Verb::Sign(sign) => return sign.run(&at, &signer, terms.chain_id.as_deref(), output),
+            Verb::Broadcast { tx } => {
+                let client = at.connect()?;
+                terms.check(&client)?;
+                return broadcast(&client, &offline::read(&tx)?.encode_to_vec(), terms.broadcast_mode, output);
+            }
+            Verb::Bank { verb } => (Some(verb), None),
+            Verb::Wasm { verb } => (None, Some(verb)),
+            Verb::Send { to, coins } => (Some(Bank::to(to, coins)), None),
+            Verb::Store { wasm } => (None, Some(Wasm::code(wasm))),
+            Verb::Instantiate { code, msg, label } => (None, Some(Wasm::of_code(code, msg, label))),
+            Verb::Execute { contract, msg, amount } => (None, Some(Wasm::Execute { contract, msg, amount })),
+        };
+        let signer = match bank.as_ref().and_then(Bank::sender) {
+            Some(from) => signer.or(from),
+            None => signer,
+        };
+        let client = at.connect()?;
+        terms.check(&client)?;
+        let message = |sender: &str| -> Result<Any> {
+            match (&bank, &wasm) {
+                (Some(bank), _) => bank.message(sender, &client.chain().prefix),
+                (None, Some(wasm)) => wasm.message(&client, sender),
+                (None, None) => bail!("there is nothing to send"),
             }
         };
-        let gas = self.gas.map_or(GasLimit::Auto, GasLimit::Fixed);
-        let tx = client.send(&key, vec![message], gas)?;
-        let created = match self.verb {
-            Verb::Store { .. } => tx.attribute("store_code", "code_id").map(|code| ("code_id", code)),
-            Verb::Instantiate { .. } => {
-                tx.attribute("instantiate", "_contract_address").map(|contract| ("contract", contract))
-            }
-            Verb::Send { .. } | Verb::Execute { .. } => None,
-        };
-        report(output, &tx, created)
+        send(&client, &signer, &terms, message, output)
     }
+}
+
+/// Makes the transaction of a message, and does with it what the terms say.
+fn send(
+    client: &Client,
+    signer: &Signer,
+    asked: &Asked,
+    message: impl FnOnce(&str) -> Result<Any>,
+    output: Output,
+) -> Result<()> {
+    let terms = asked.terms()?;
+    if asked.dry_run || asked.generate_only {
+        let sender = signer.address(&client.chain().prefix)?;
+        let (draft, used) = client.draft(&sender, vec![message(&sender)?], &terms)?;
+        if asked.generate_only {
+            return print_tx(output, &draft.unsigned());
+        }
+        let fee: Vec<String> = draft.fee.amount.iter().map(|coin| format!("{}{}", coin.amount, coin.denom)).collect();
+        let object = json!({"ok": true, "gas_used": used, "gas_limit": draft.fee.gas_limit, "fee": fee});
+        return output.print(&object, || {
+            format!("uses {used} gas now; with {} it costs {}", draft.fee.gas_limit, fee.join(","))
+        });
+    }
+    let key = signer.key()?;
+    let sender = client.address(&key);
+    let (draft, _) = client.draft(&sender, vec![message(&sender)?], &terms)?;
+    let tx = draft.sign(&client.chain().id, &key, &client.account(&sender)?);
+    broadcast(client, &tx, asked.broadcast_mode, output)
+}
+
+/// Hands a signed transaction over, and waits as long as the sender wants.
+fn broadcast(client: &Client, tx: &[u8], mode: Mode, output: Output) -> Result<()> {
+    let hash = match mode {
+        Mode::Block => {
+            let tx = client.broadcast(tx)?;
+            // A contract that was made tells more than the code that it came with.
+            let contract = tx.attribute("instantiate", "_contract_address").map(|contract| ("contract", contract));
+            let created = contract.or_else(|| tx.attribute("store_code", "code_id").map(|code| ("code_id", code)));
+            return report(output, &tx, created);
+        }
+        Mode::Sync => client.submit(tx)?,
+        Mode::Async => client.submit_unseen(tx)?,
+    };
+    output.print(&json!({"ok": true, "tx": hash}), || format!("sent as {hash}; see `aceso query tx {hash}`"))
+}
+
+/// A transaction in JSON as stock clients read it.
+pub(super) fn print_tx(output: Output, tx: &cosmos_sdk_proto::cosmos::tx::v1beta1::Tx) -> Result<()> {
+    let json = gateway::to_json("cosmos.tx.v1beta1.Tx", &tx.encode_to_vec()).map_err(anyhow::Error::msg)?;
+    let value: Value = serde_json::from_str(&json)?;
+    output.print(&value, || json)
 }
 
 /// Says where a transaction is, and what it made.
@@ -102,6 +305,12 @@ pub(super) fn report(output: Output, tx: &TxResult, created: Option<(&str, &str)
         let made = created.map(|(name, value)| format!("{name} {value}\n")).unwrap_or_default();
         format!("{made}in block {} as {} for {} gas", tx.height, tx.hash, tx.gas_used)
     })
+}
+
+/// `1000uaceso,5ustake`, of any coins.
+pub(super) fn coins(text: &str) -> Result<Vec<Coin>> {
+    let coins = parse_coins(text).map_err(|reason| anyhow::anyhow!("{text:?}: {reason}"))?;
+    Ok(coins.into_iter().map(|coin| Coin { denom: coin.denom, amount: coin.amount }).collect())
 }
 
 /// `1000uaceso`, in the chain's coin.
@@ -122,6 +331,18 @@ mod tests {
         assert_eq!(amount("1000uaceso", "uaceso").unwrap(), 1000);
         for text in ["1000", "uaceso", "-1uaceso", "1.5uaceso", "1 uaceso", "5uother"] {
             assert!(amount(text, "uaceso").is_err(), "{text}");
+        }
+        assert_eq!(coins("2uother,1uaceso").unwrap().len(), 2);
+        assert!(coins("1uaceso,2uaceso").is_err() && coins("").is_err());
+    }
+
+    #[test]
+    fn gas_and_factors() {
+        assert_eq!((gas("auto"), gas("7")), (Ok(GasLimit::Auto), Ok(GasLimit::Fixed(7))));
+        assert!(gas("much").is_err());
+        assert_eq!([hundredths("1.4"), hundredths("2"), hundredths("0.25")], [Ok(140), Ok(200), Ok(25)]);
+        for wrong in ["", "-1", "1.234", "x", "0", "101", "1.x"] {
+            assert!(hundredths(wrong).is_err(), "{wrong}");
         }
     }
 }

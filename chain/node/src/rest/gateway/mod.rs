@@ -262,6 +262,19 @@ fn asked_of(rest: &Rest, route: &Route, question: Vec<u8>, height: Height) -> re
     rest.queries.answer(request::Query { data: question.into(), path: route.path(), height, prove: false })
 }
 
+/// The JSON of a message of this name, as REST prints it; why there is none.
+pub(crate) fn to_json(name: &str, bytes: &[u8]) -> Result<String, String> {
+    let kind = aceso_proto::pool().get_message_by_name(name).ok_or_else(|| format!("there is no message {name}"))?;
+    let message = DynamicMessage::decode(kind, bytes).map_err(|e| e.to_string())?;
+    print::print(&message, ANSWER_MAX).map_err(|e| e.to_string())
+}
+
+/// The bytes of a message of this name from its JSON, as REST reads it; why there are none.
+pub(crate) fn from_json(name: &str, json: &str) -> Result<Vec<u8>, String> {
+    let kind = aceso_proto::pool().get_message_by_name(name).ok_or_else(|| format!("there is no message {name}"))?;
+    read::read(kind, json).map(|message| message.encode_to_vec()).map_err(|e| e.to_string())
+}
+
 fn shown(height: Height, json: String) -> Response {
     let mut response = ([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], json).into_response();
     for name in [HEIGHT, HEIGHT_METADATA] {
