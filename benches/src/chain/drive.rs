@@ -23,7 +23,7 @@ use super::{process, wire::Wire};
 /// Connections of the load.
 const CONNECTIONS: usize = 32;
 /// Transactions on their way at most: a few large blocks, well within a mempool.
-const IN_FLIGHT: usize = 2_000;
+const IN_FLIGHT: usize = 500;
 /// Pause between two looks for a block.
 const LOOK: Duration = Duration::from_millis(2);
 /// How long nothing may happen.
