@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 
 use crate::{
-    prepare,
+    engines, prepare,
     shell::{output, program, root},
     test::Count,
     tools,
@@ -17,7 +17,8 @@ pub(crate) fn cosmjs() -> Result<Count> {
     prepare::package()?;
     let (contracts, node) = (prepare::contracts()?, prepare::binaries()?.join("aceso"));
     prepare::install("tests/clients/cosmjs")?;
-    run("tests/clients/cosmjs", &[("ACESO_NODE", &node), ("ACESO_CONTRACTS", &contracts)])
+    let wasmd = engines::wasmd()?;
+    run("tests/clients/cosmjs", &[("ACESO_NODE", &node), ("ACESO_CONTRACTS", &contracts), ("ACESO_WASMD", &wasmd)])
 }
 
 /// The unit tests of our own package.

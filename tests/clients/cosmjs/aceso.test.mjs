@@ -9,10 +9,10 @@ import { Secp256k1HdWallet } from "@cosmjs/amino";
 import { SigningCosmWasmClient } from "@cosmjs/cosmwasm-stargate";
 import { DirectSecp256k1HdWallet, Registry } from "@cosmjs/proto-signing";
 import { AminoTypes, GasPrice, coins, createDefaultAminoConverters, defaultRegistryTypes } from "@cosmjs/stargate";
-import { TxRaw } from "cosmjs-types/cosmos/tx/v1beta1/tx";
 
 import { RecordRow, Verifier, acesoAmino, acesoTypes } from "../../../sdk/js/dist/index.js";
 import { startNode } from "../node.mjs";
+import { TxRaw } from "./types.mjs";
 
 const PREFIX = "aceso";
 const CHAIN = "aceso-wallets";
