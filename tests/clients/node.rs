@@ -14,7 +14,7 @@ pub struct Node {
     pub rpc: String,
     /// Where gRPC listens.
     pub grpc: String,
-    _home: tempfile::TempDir,
+    home: tempfile::TempDir,
 }
 
 impl Node {
@@ -30,7 +30,12 @@ impl Node {
         BufReader::new(child.stdout.take().context("no output")?).read_line(&mut line)?;
         let told: serde_json::Value = serde_json::from_str(&line).context("the node does not say where it is")?;
         let at = |name: &str| told[name].as_str().map(str::to_owned).with_context(|| format!("no {name} in {line}"));
-        Ok(Self { rpc: at("rpc")?, grpc: at("grpc")?, child, _home: home })
+        Ok(Self { rpc: at("rpc")?, grpc: at("grpc")?, child, home })
+    }
+
+    /// The file of words whose account has coins where no `--fund` names another.
+    pub fn words(&self) -> std::path::PathBuf {
+        self.home.path().join("node/keys/dev.mnemonic")
     }
 }
 
@@ -42,8 +47,8 @@ impl Drop for Node {
     }
 }
 
-/// A contract of ours.
-pub fn contract(name: &str) -> anyhow::Result<Vec<u8>> {
+/// The file of a contract of ours.
+pub fn contract(name: &str) -> anyhow::Result<std::path::PathBuf> {
     let folder = std::env::var("ACESO_CONTRACTS").context("ACESO_CONTRACTS names no folder; run `cargo xtask test`")?;
-    Ok(std::fs::read(std::path::Path::new(&folder).join(format!("{name}.wasm")))?)
+    Ok(std::path::Path::new(&folder).join(format!("{name}.wasm")))
 }

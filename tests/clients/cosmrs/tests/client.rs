@@ -1,6 +1,7 @@
 //! What cosmrs does over RPC and gRPC, unmodified: accounts, coins, a contract's life, gas, and what is refused.
 
 #[path = "../../node.rs"]
+#[allow(dead_code, reason = "each test uses its part")]
 mod node;
 
 use anyhow::{Context, Result, ensure};
@@ -142,7 +143,7 @@ impl Chain {
     }
 
     fn store(&self) -> Result<Any> {
-        let wasm_byte_code = node::contract("token")?;
+        let wasm_byte_code = std::fs::read(node::contract("token")?)?;
         any(MsgStoreCode { sender: self.alice.clone(), wasm_byte_code, instantiate_permission: None })
     }
 
@@ -266,7 +267,7 @@ async fn one_pays_many_in_one_message() -> Result<()> {
 #[tokio::test]
 async fn a_contract_lives_from_its_code_to_its_migration() -> Result<()> {
     let chain = Chain::open()?;
-    let wasm_byte_code = node::contract("token")?;
+    let wasm_byte_code = std::fs::read(node::contract("token")?)?;
     let stored = chain.done(&[chain.store()?]).await?;
     let code: MsgStoreCodeResponse = response(&stored)?;
     let told_id = attribute(&stored.tx_result.events, "store_code", "code_id");
