@@ -33,6 +33,11 @@ impl Node {
         Ok(Self { rpc: at("rpc")?, grpc: at("grpc")?, child, home })
     }
 
+    /// A folder that goes with the node.
+    pub fn folder(&self) -> &std::path::Path {
+        self.home.path()
+    }
+
     /// The file of words whose account has coins where no `--fund` names another.
     pub fn words(&self) -> std::path::PathBuf {
         self.home.path().join("node/keys/dev.mnemonic")

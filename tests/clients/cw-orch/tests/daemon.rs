@@ -4,11 +4,13 @@
 #[allow(dead_code, reason = "each test uses its part")]
 mod node;
 
+use std::sync::Arc;
+
 use aceso_test_cw_orch::{Balance, ExecuteMsgFns, InstantiateMsg, MigrateMsg, QueryMsgFns, Token, aceso_dev};
 use cosmwasm_std::coins;
 use cw_orch::{
     anyhow,
-    daemon::{CosmosOptions, Daemon, DaemonBuilder},
+    daemon::{CosmosOptions, Daemon, DaemonBuilder, DaemonState},
     prelude::*,
 };
 use node::Node;
@@ -17,7 +19,11 @@ use node::Node;
 fn open() -> anyhow::Result<(Node, Daemon)> {
     let node = Node::start(&["--empty-blocks", "200"])?;
     let words = std::fs::read_to_string(node.words())?;
-    let daemon = DaemonBuilder::new(aceso_dev(&node.grpc)).mnemonic(words.trim()).is_test(true).build()?;
+    let chain = aceso_dev(&node.grpc);
+    // The files that `is_test` makes outlive the test, and the next run would go on with them.
+    let file = node.folder().join("state.json").to_string_lossy().into_owned();
+    let state = DaemonState::new(file, &Arc::new(chain.clone()), "default".into(), false, true)?;
+    let daemon = DaemonBuilder::new(chain).mnemonic(words.trim()).state(state).build()?;
     Ok((node, daemon))
 }
 
