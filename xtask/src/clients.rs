@@ -7,41 +7,36 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
 use crate::{
-    node_tests, prepare,
+    engines, node_tests, prepare,
     shell::{cargo, root, run, say, target},
     test::{self, Count},
     tools,
 };
 
-/// Older releases of CosmJS that the harness is held to; the current one is a suite of its own.
-const COSMJS: [&str; 2] = ["0.32.4", "0.36.2"];
-/// Published contracts: a crate by name and version, and the file that it becomes.
-const PUBLISHED: [(&str, &str); 5] = [
-    ("cw20-base", "cw20_base"),
-    ("cw721-base@0.18.0", "cw721_base"),
-    ("cw3-flex-multisig", "cw3_flex_multisig"),
-    ("cw4-group", "cw4_group"),
-    ("cw4-stake", "cw4_stake"),
-];
+/// Published contracts, each by the name of its crate.
+const PUBLISHED: [&str; 5] = ["cw20-base", "cw721-base@0.18.0", "cw3-flex-multisig", "cw4-group", "cw4-stake"];
 
-/// Runs all of them; one that cannot be prepared is one failure and keeps none of the others from running.
+/// Runs all of them; one that cannot be built is one failure and keeps none of the others from running.
 pub(crate) fn suite() -> Result<Count> {
     tools::node()?;
+    let (wasmd, grpcurl) = (engines::wasmd()?, tools::grpcurl()?);
     let (contracts, node) = (prepare::contracts()?, prepare::binaries()?.join("aceso"));
-    let ours: Environment<'_> = &[("ACESO_NODE", &node), ("ACESO_CONTRACTS", &contracts)];
-    let parts: [(&str, fn(Environment<'_>) -> Result<Count>); 5] = [
-        ("cosmrs", |ours| rust("cosmrs", ours)),
-        ("cw-orch", |ours| rust("cw-orch", ours)),
+    let environment: Environment<'_> =
+        &[("ACESO_NODE", &node), ("ACESO_CONTRACTS", &contracts), ("ACESO_WASMD", &wasmd), ("ACESO_GRPCURL", &grpcurl)];
+    let parts: [(&str, Part); 6] = [
+        ("cosmrs", |environment| rust("cosmrs", environment)),
+        ("cw-orch", |environment| rust("cw-orch", environment)),
         ("published contracts", published),
-        ("CosmJS, older", older_cosmjs),
-        ("grpcurl", grpcurl),
+        ("CosmJS 0.32.4", |environment| cosmjs("0.32.4", environment)),
+        ("CosmJS 0.36.2", |environment| cosmjs("0.36.2", environment)),
+        ("grpcurl", |environment| node_tests::run(&root().join("tests/clients/grpcurl"), "test", environment)),
     ];
     let counts = parts.iter().map(|(name, part)| {
         say(name);
-        let count = part(ours).unwrap_or_else(|error| Count::one(Err(error)));
+        let count = part(environment).unwrap_or_else(|error| Count::one(Err(error)));
         println!("{name}: {} passed, {} failed", count.passed, count.failed);
         count
     });
@@ -49,11 +44,12 @@ pub(crate) fn suite() -> Result<Count> {
 }
 
 type Environment<'a> = &'a [(&'a str, &'a Path)];
+type Part = fn(Environment<'_>) -> Result<Count>;
 
 /// The tests of a workspace of a Rust client.
-fn rust(name: &str, ours: Environment<'_>) -> Result<Count> {
+fn rust(name: &str, environment: Environment<'_>) -> Result<Count> {
     let mut command = cargo(&["test", "--quiet", "--locked", "--target-dir"]);
-    command.arg(folder(name)?).current_dir(root().join("tests/clients").join(name)).envs(ours.iter().copied());
+    command.arg(folder(name)?).current_dir(root().join("tests/clients").join(name)).envs(environment.iter().copied());
     let (mut count, success) = test::counted(command)?;
     if !success && count.failed == 0 {
         // It did not build: there is no count of that.
@@ -63,56 +59,41 @@ fn rust(name: &str, ours: Environment<'_>) -> Result<Count> {
 }
 
 /// Published contracts, compiled from their crates and driven by CosmJS.
-fn published(ours: Environment<'_>) -> Result<Count> {
+fn published(environment: Environment<'_>) -> Result<Count> {
     let folder = folder("contracts")?;
     let wasm = folder.join(prepare::WASM).join("contract");
     let mut build =
         cargo(&["build", "--quiet", "--locked", "--profile", "contract", "--lib", "--target", prepare::WASM]);
-    build.args(PUBLISHED.iter().flat_map(|(package, _)| ["-p", package])).arg("--target-dir").arg(&folder);
+    build.args(PUBLISHED.iter().flat_map(|package| ["-p", package])).arg("--target-dir").arg(&folder);
     build.current_dir(root().join("tests/clients/contracts"));
     run(build)?;
-    for (package, file) in PUBLISHED {
-        let file = wasm.join(format!("{file}.wasm"));
-        fs::metadata(&file).with_context(|| format!("{package} did not become {}", file.display()))?;
-    }
     prepare::install("tests/clients/cosmjs")?;
-    let published = [ours, &[("ACESO_PUBLISHED", &wasm)]].concat();
-    node_tests::run(&root().join("tests/clients/cosmjs"), "published", &published)
+    let environment = [environment, &[("ACESO_PUBLISHED", &wasm)]].concat();
+    node_tests::run(&root().join("tests/clients/cosmjs"), "published", &environment)
 }
 
-/// The harness with older releases. Modules are looked for beside the files that ask for them, so each has the files in a folder
-/// with its own packages.
-fn older_cosmjs(ours: Environment<'_>) -> Result<Count> {
-    let wasmd = crate::engines::wasmd()?;
-    let environment = [ours, &[("ACESO_WASMD", &wasmd)]].concat();
-    let (from, mut count) = (root().join("tests/clients"), Count::default());
-    for version in COSMJS {
-        let to = folder(&format!("cosmjs-{version}"))?;
-        let package = to.join("cosmjs");
-        fs::create_dir_all(&package)?;
-        fs::copy(from.join("node.mjs"), to.join("node.mjs"))?;
-        for entry in fs::read_dir(from.join("cosmjs"))? {
-            let (name, path) = entry.map(|entry| (entry.file_name(), entry.path()))?;
-            // Our own messages come with our package, which is built with the current release.
-            if path.extension().is_some_and(|kind| kind == "mjs") && name != "aceso.test.mjs" {
-                fs::copy(path, package.join(name))?;
-            }
-        }
-        for file in ["package.json", "package-lock.json"] {
-            fs::copy(from.join("cosmjs/versions").join(version).join(file), package.join(file))?;
-        }
-        prepare::install(&package)?;
-        let answered = node_tests::run(&package, "test", &environment)?;
-        say(&format!("CosmJS {version}: {} passed, {} failed", answered.passed, answered.failed));
-        count = count.add(answered);
+/// The harness of `tests/clients/cosmjs` with an older release. Modules are looked for beside the files that ask for them, so the
+/// files are copied into a folder that has its packages.
+fn cosmjs(version: &str, environment: Environment<'_>) -> Result<Count> {
+    let (from, to) = (root().join("tests/clients"), folder(&format!("cosmjs-{version}"))?);
+    let package = to.join("cosmjs");
+    if package.exists() {
+        fs::remove_dir_all(&package)?;
     }
-    Ok(count)
-}
-
-fn grpcurl(ours: Environment<'_>) -> Result<Count> {
-    let tool = tools::grpcurl()?;
-    let environment = [ours, &[("ACESO_GRPCURL", &tool)]].concat();
-    node_tests::run(&root().join("tests/clients/grpcurl"), "test", &environment)
+    fs::create_dir_all(&package)?;
+    fs::copy(from.join("node.mjs"), to.join("node.mjs"))?;
+    for entry in fs::read_dir(from.join("cosmjs"))? {
+        let (name, path) = entry.map(|entry| (entry.file_name(), entry.path()))?;
+        // Our own messages come with our package, which is built with the current release.
+        if path.extension().is_some_and(|kind| kind == "mjs") && name != "aceso.test.mjs" {
+            fs::copy(path, package.join(name))?;
+        }
+    }
+    for file in ["package.json", "package-lock.json"] {
+        fs::copy(from.join("cosmjs/versions").join(version).join(file), package.join(file))?;
+    }
+    prepare::install(&package)?;
+    node_tests::run(&package, "test", environment)
 }
 
 /// Where a client is built.

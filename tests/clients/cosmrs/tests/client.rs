@@ -12,8 +12,8 @@ use cosmrs::{
     auth::BaseAccount,
     bank::{MsgMultiSend, MsgSend, MultiSendIo},
     cosmwasm::{
-        MsgClearAdmin, MsgExecuteContract, MsgExecuteContractResponse, MsgInstantiateContract, MsgInstantiateContractResponse,
-        MsgMigrateContract, MsgStoreCode, MsgStoreCodeResponse, MsgUpdateAdmin,
+        MsgClearAdmin, MsgExecuteContract, MsgExecuteContractResponse, MsgInstantiateContract,
+        MsgInstantiateContractResponse, MsgMigrateContract, MsgStoreCode, MsgStoreCodeResponse, MsgUpdateAdmin,
     },
     crypto::secp256k1::SigningKey,
     proto::{
@@ -154,7 +154,8 @@ impl Chain {
     fn make(&self, code_id: u64, msg: &str, label: &str) -> Any {
         let (sender, admin) = (self.alice.clone(), Some(self.alice.clone()));
         let label = Some(label.to_owned());
-        any(MsgInstantiateContract { sender, admin, code_id, label, msg: msg.into(), funds: vec![] }).expect("it encodes")
+        any(MsgInstantiateContract { sender, admin, code_id, label, msg: msg.into(), funds: vec![] })
+            .expect("it encodes")
     }
 
     fn call(&self, contract: &AccountId, msg: &str) -> Any {
@@ -182,9 +183,10 @@ fn response<M: Msg>(answer: &tx_commit::Response) -> Result<M> {
 /// The first attribute of a name in the events of a kind.
 fn attribute(events: &[Event], kind: &str, key: &str) -> Option<String> {
     let attributes = events.iter().filter(|event| event.kind == kind).flat_map(|event| &event.attributes);
-    attributes.into_iter().find(|attribute| attribute.key_bytes() == key.as_bytes()).map(|found| {
-        String::from_utf8_lossy(found.value_bytes()).into_owned()
-    })
+    attributes
+        .into_iter()
+        .find(|attribute| attribute.key_bytes() == key.as_bytes())
+        .map(|found| String::from_utf8_lossy(found.value_bytes()).into_owned())
 }
 
 #[tokio::test]
@@ -237,7 +239,10 @@ async fn coins_move_and_the_transaction_is_found_in_every_way() -> Result<()> {
     let got = client.get_tx(service::GetTxRequest { hash: sent.hash.to_string() }).await?.into_inner();
     let (tx, answer) = (got.tx.unwrap(), got.tx_response.unwrap());
     assert_eq!(Tx::try_from(tx).map_err(told)?.body, body);
-    assert_eq!((answer.txhash, answer.code, answer.height), (sent.hash.to_string(), 0, i64::try_from(sent.height.value())?));
+    assert_eq!(
+        (answer.txhash, answer.code, answer.height),
+        (sent.hash.to_string(), 0, i64::try_from(sent.height.value())?)
+    );
     assert!(answer.timestamp.ends_with('Z') && !answer.events.is_empty(), "{}", answer.timestamp);
     let missing = client.get_tx(service::GetTxRequest { hash: "00".repeat(32) }).await.unwrap_err();
     assert!(missing.message().contains("not found"), "{missing}");
@@ -295,7 +300,8 @@ async fn a_contract_lives_from_its_code_to_its_migration() -> Result<()> {
     let second: MsgStoreCodeResponse = response(&chain.done(&[chain.store()?]).await?)?;
     assert_eq!(second.checksum, code.checksum);
     let (sender, contract) = (chain.alice.clone(), token.clone());
-    let migrate = MsgMigrateContract { sender, contract, code_id: second.code_id, msg: br#"{"name":"renamed"}"#.to_vec() };
+    let migrate =
+        MsgMigrateContract { sender, contract, code_id: second.code_id, msg: br#"{"name":"renamed"}"#.to_vec() };
     chain.done(&[any(migrate)?]).await?;
     assert_eq!(chain.smart(&token, r#"{"token_info":{}}"#).await?["name"], "renamed");
 
@@ -360,7 +366,12 @@ async fn what_is_refused_has_its_number_and_its_words() -> Result<()> {
         (vec![pay()], Signing { sequence: 77, ..signing().await? }, 32, "account sequence mismatch, expected"),
         (vec![pay()], Signing { chain: "cosmrs-2", ..signing().await? }, 4, "signature verification failed"),
         (vec![pay()], Signing { number: 77, ..signing().await? }, 4, "signature verification failed"),
-        (vec![pay()], Signing { fee: cheap, ..signing().await? }, 13, "insufficient fees; got: 1ucosm required: 150000ucosm"),
+        (
+            vec![pay()],
+            Signing { fee: cheap, ..signing().await? },
+            13,
+            "insufficient fees; got: 1ucosm required: 150000ucosm",
+        ),
         (vec![pay()], Signing { fee: rich, ..signing().await? }, 5, "insufficient funds"),
         (vec![pay()], Signing { memo: "m".repeat(300), ..signing().await? }, 12, "memo too large"),
         (vec![pay()], Signing { timeout: 1, ..signing().await? }, 30, "tx timeout height"),
@@ -386,7 +397,8 @@ async fn what_is_refused_has_its_number_and_its_words() -> Result<()> {
     }
     let unread = chain.smart(&token, r#"{"nonsense":{}}"#).await.unwrap_err();
     assert!(format!("{unread:?}").contains("unknown variant"), "{unread:?}");
-    let unknown = chain.ask::<auth::QueryAccountResponse>("/no.such/Path", &auth::QueryAccountRequest::default()).await?;
+    let unknown =
+        chain.ask::<auth::QueryAccountResponse>("/no.such/Path", &auth::QueryAccountRequest::default()).await?;
     assert_eq!(unknown.unwrap_err().0, 6);
     Ok(())
 }
@@ -418,5 +430,16 @@ async fn blocks_are_those_of_a_cometbft() -> Result<()> {
     let again = client.get_block_by_height(comet::GetBlockByHeightRequest { height }).await?.into_inner();
     assert_eq!(Hash::Sha256(again.block_id.unwrap().hash.try_into().unwrap()), block.block_id.hash);
     assert!(!client.get_syncing(comet::GetSyncingRequest {}).await?.into_inner().syncing);
+    Ok(())
+}
+
+#[test]
+fn the_program_of_the_documentation_deploys() -> Result<()> {
+    let node = Node::start(&[])?;
+    let mut deploy = std::process::Command::new(env!("CARGO_BIN_EXE_deploy"));
+    let output = deploy.args([&node.rpc, &node.grpc]).arg(node.words()).arg(node::contract("token")?).output()?;
+    let told = String::from_utf8_lossy(&output.stdout);
+    let good = told.starts_with("aceso1") && told.trim_end().ends_with(r#"{"name":"test","total_supply":"100"}"#);
+    ensure!(good, "{told}{}", String::from_utf8_lossy(&output.stderr));
     Ok(())
 }

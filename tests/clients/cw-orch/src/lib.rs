@@ -102,7 +102,11 @@ pub fn aceso_dev(grpc: &str) -> ChainInfoOwned {
         grpc_urls: vec![grpc.into()],
         lcd_url: None,
         fcd_url: None,
-        network_info: NetworkInfoOwned { chain_name: "aceso".into(), pub_address_prefix: "aceso".into(), coin_type: 118 },
+        network_info: NetworkInfoOwned {
+            chain_name: "aceso".into(),
+            pub_address_prefix: "aceso".into(),
+            coin_type: 118,
+        },
         kind: ChainKind::Local,
     }
 }

@@ -7,13 +7,18 @@ mod node;
 use std::sync::Arc;
 
 use aceso_test_cw_orch::{Balance, ExecuteMsgFns, InstantiateMsg, MigrateMsg, QueryMsgFns, Token, aceso_dev};
-use cosmwasm_std::coins;
+use cosmrs::proto::cosmos::{
+    authz::v1beta1::{GenericAuthorization, Grant, MsgGrant},
+    feegrant::v1beta1::{BasicAllowance, MsgGrantAllowance},
+};
+use cosmwasm_std::{Uint128, coins};
 use cw_orch::{
     anyhow,
     daemon::{CosmosOptions, Daemon, DaemonBuilder, DaemonState},
     prelude::*,
 };
 use node::Node;
+use prost::Message;
 
 /// A node that goes on making blocks, and a daemon whose state is forgotten.
 fn open() -> anyhow::Result<(Node, Daemon)> {
@@ -121,6 +126,48 @@ fn what_a_contract_refuses_is_told_in_its_words() -> anyhow::Result<()> {
 }
 
 #[test]
+fn an_account_acts_for_another_and_one_pays_for_another() -> anyhow::Result<()> {
+    let (node, daemon) = open()?;
+    let (other, me) = (second(&node, &daemon)?, daemon.sender_addr());
+    let grant = |type_url: &str, value: Vec<u8>| prost_types::Any { type_url: type_url.into(), value };
+    let generic = GenericAuthorization { msg: "/cosmos.bank.v1beta1.MsgSend".into() }.encode_to_vec();
+    let authorization = cosmrs::Any { type_url: "/cosmos.authz.v1beta1.GenericAuthorization".into(), value: generic };
+    let allowance = BasicAllowance { spend_limit: vec![], expiration: None }.encode_to_vec();
+    let allowance = cosmrs::Any { type_url: "/cosmos.feegrant.v1beta1.BasicAllowance".into(), value: allowance };
+    let (granter, grantee) = (me.to_string(), other.sender_addr().to_string());
+    let authorize = MsgGrant {
+        granter: granter.clone(),
+        grantee: grantee.clone(),
+        grant: Some(Grant { authorization: Some(authorization), expiration: None }),
+    };
+    let allow = MsgGrantAllowance { granter, grantee, allowance: Some(allowance) };
+    daemon.commit_any(
+        vec![
+            grant("/cosmos.authz.v1beta1.MsgGrant", authorize.encode_to_vec()),
+            grant("/cosmos.feegrant.v1beta1.MsgGrantAllowance", allow.encode_to_vec()),
+        ],
+        None,
+    )?;
+    let balance = |address: &Addr| anyhow::Ok(daemon.bank_querier().balance(address, Some("uaceso".into()))?[0].amount);
+    let words = std::fs::read_to_string(node.words())?;
+    let options = || CosmosOptions::default().mnemonic(words.trim()).hd_index(1);
+
+    let (mine, theirs) = (balance(&me)?, balance(&other.sender_addr())?);
+    let acting = daemon.rebuild().build_sender(options().authz_granter(&me))?;
+    acting.bank_send(&other.sender_addr(), &coins(7, "uaceso"))?;
+    // The coins are the granter's, the fee is not.
+    assert_eq!(balance(&me)?, mine - Uint128::new(7));
+    assert!(balance(&other.sender_addr())? < theirs + Uint128::new(7));
+
+    let (mine, theirs) = (balance(&me)?, balance(&other.sender_addr())?);
+    let invited = daemon.rebuild().build_sender(options().fee_granter(&me))?;
+    invited.bank_send(&me, &coins(1, "uaceso"))?;
+    assert_eq!(balance(&other.sender_addr())?, theirs - Uint128::new(1));
+    assert!(balance(&me)? < mine);
+    Ok(())
+}
+
+#[test]
 fn blocks_are_waited_for_and_read() -> anyhow::Result<()> {
     let (_node, daemon) = open()?;
     let before = daemon.block_info()?;
@@ -166,7 +213,11 @@ fn the_program_of_the_documentation_deploys() -> anyhow::Result<()> {
     let output = deploy.output()?;
     let told = String::from_utf8_lossy(&output.stdout).into_owned();
     let last = told.lines().last().unwrap_or_default();
-    assert!(last.starts_with("aceso1") && last.ends_with(" renamed"), "{told}{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        last.starts_with("aceso1") && last.ends_with(" renamed"),
+        "{told}{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     assert!(state.path().join("state_local.json").exists());
     Ok(())
 }
