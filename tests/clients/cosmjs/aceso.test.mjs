@@ -12,6 +12,7 @@ import { AminoTypes, GasPrice, coins, createDefaultAminoConverters, defaultRegis
 
 import { RecordRow, Verifier, acesoAmino, acesoTypes } from "../../../sdk/js/dist/index.js";
 import { startNode } from "../node.mjs";
+import { PATIENCE } from "./patience.mjs";
 import { TxRaw } from "./types.mjs";
 
 const PREFIX = "aceso";
@@ -43,7 +44,7 @@ before(async () => {
     aminoTypes: new AminoTypes({ ...createDefaultAminoConverters(), ...acesoAmino }),
     gasPrice: GasPrice.fromString("0.025uaceso"),
     broadcastPollIntervalMs: 50,
-    broadcastTimeoutMs: 5_000,
+    broadcastTimeoutMs: PATIENCE,
   };
   const connect = (wallet) => SigningCosmWasmClient.connectWithSigner(node.rpc, wallet, options);
   const [direct, amino] = await Promise.all(wallets.map(connect));

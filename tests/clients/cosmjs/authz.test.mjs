@@ -11,6 +11,7 @@ import { DirectSecp256k1HdWallet } from "@cosmjs/proto-signing";
 import { AminoTypes, GasPrice, QueryClient, calculateFee, coins, createDefaultAminoConverters, setupAuthzExtension } from "@cosmjs/stargate";
 
 import { startNode } from "../node.mjs";
+import { PATIENCE } from "./patience.mjs";
 import {
   AcceptedMessageKeysFilter,
   ContractExecutionAuthorization,
@@ -96,7 +97,7 @@ before(async () => {
   const options = {
     gasPrice,
     broadcastPollIntervalMs: 50,
-    broadcastTimeoutMs: 5_000,
+    broadcastTimeoutMs: PATIENCE,
     aminoTypes: new AminoTypes({ ...known, ...converters(new AminoTypes(known)) }),
   };
   [direct, amino] = await Promise.all(wallets.map((wallet) => SigningCosmWasmClient.connectWithSigner(node.rpc, wallet, options)));

@@ -11,6 +11,7 @@ import { BroadcastTxError, GasPrice, calculateFee } from "@cosmjs/stargate";
 import { Comet38Client } from "@cosmjs/tendermint-rpc";
 
 import { startNode } from "../node.mjs";
+import { PATIENCE } from "./patience.mjs";
 
 export const CHAIN = "testing";
 export const PREFIX = "wasm";
@@ -19,8 +20,7 @@ export const STAKE = "ustake";
 /** What each of the two has of each coin. */
 export const FUNDS = "1000000000000";
 export const gasPrice = GasPrice.fromString(`0.025${DENOM}`);
-/** Where a node refuses a broadcast, CosmJS leaves the timer of its timeout (60 s) running, and Node.js waits for it. */
-export const options = { gasPrice, broadcastPollIntervalMs: 50, broadcastTimeoutMs: 5_000 };
+export const options = { gasPrice, broadcastPollIntervalMs: 50, broadcastTimeoutMs: PATIENCE };
 /** The limits of CosmJS's specs. */
 export const fees = {
   upload: calculateFee(2_500_000, gasPrice),

@@ -9,6 +9,7 @@ import { Registry, encodePubkey, makeAuthInfoBytes, makeSignDoc } from "@cosmjs/
 import { QueryClient, assertIsDeliverTxSuccess, coin, coins, setupBankExtension, setupTxExtension } from "@cosmjs/stargate";
 
 import { CHAIN, DENOM, FUNDS, PREFIX, STAKE, attribute, fees, hackatom, hex, json, messages, nobody, open, utf8 } from "./chain.mjs";
+import { PATIENCE } from "./patience.mjs";
 import { ContractCodeHistoryOperationType, MsgExecuteContract, TxRaw } from "./types.mjs";
 
 const wasm = hackatom();
@@ -108,7 +109,7 @@ test("a transaction that was put together by hand", async () => {
   const { signed, signature } = await alice.wallet.signDirect(alice.address, doc);
   const signatures = [Buffer.from(signature.signature, "base64")];
   const raw = TxRaw.fromPartial({ bodyBytes: signed.bodyBytes, authInfoBytes: signed.authInfoBytes, signatures });
-  const result = await client.broadcastTx(TxRaw.encode(raw).finish(), 5_000, 50);
+  const result = await client.broadcastTx(TxRaw.encode(raw).finish(), PATIENCE, 50);
   assertIsDeliverTxSuccess(result);
   const transfers = result.events.filter(({ type }) => type === "transfer").flatMap(({ attributes }) => attributes);
   const amounts = transfers.filter(({ key }) => key === "amount").map(({ value }) => value);

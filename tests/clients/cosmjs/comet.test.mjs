@@ -9,6 +9,7 @@ import { assertIsDeliverTxSuccess, coins } from "@cosmjs/stargate";
 import { Comet38Client, HttpBatchClient, HttpClient, Tendermint37Client, WebsocketClient, comet38 } from "@cosmjs/tendermint-rpc";
 
 import { CHAIN, DENOM, attribute, fees, hex, messages, nobody, open, options, sleep, utf8 } from "./chain.mjs";
+import { PATIENCE } from "./patience.mjs";
 import { TxRaw } from "./types.mjs";
 
 /** @type {Awaited<ReturnType<typeof open>>} */
@@ -220,7 +221,7 @@ async function first(count, stream, meanwhile = async () => {}) {
     error: failed,
     complete: () => failed(new Error("the stream ended")),
   });
-  const timer = setTimeout(() => failed(new Error(`${events.length} of ${count} events in 20 s`)), 20_000);
+  const timer = setTimeout(() => failed(new Error(`${events.length} of ${count} events`)), PATIENCE);
   try {
     const [, answer] = await Promise.all([enough, meanwhile()]);
     return [events, answer];

@@ -7,6 +7,7 @@ import { toBech32 } from "@cosmjs/encoding";
 import { calculateFee, coin, coins } from "@cosmjs/stargate";
 
 import { CHAIN, DENOM, FUNDS, STAKE, fate, fees, gasPrice, hackatom, json, messages, nobody, open, utf8 } from "./chain.mjs";
+import { PATIENCE } from "./patience.mjs";
 import { AccessType, MsgExecuteContract, TxRaw } from "./types.mjs";
 
 const wasm = hackatom();
@@ -181,7 +182,7 @@ for (const mode of ["direct", "amino"]) {
         const sending = async () => {
           const data = signer?.({ ...before, chainId: CHAIN });
           const signed = await client.sign(address, make(address), fee, memo, data, timeout);
-          return client.broadcastTx(TxRaw.encode(signed).finish(), 5_000, 50);
+          return client.broadcastTx(TxRaw.encode(signed).finish(), PATIENCE, 50);
         };
         const told = await fate(chain.comet, sending());
         assert.deepEqual([told.where, told.codespace, told.code], [where, codespace, code], told.log);
@@ -203,7 +204,7 @@ for (const mode of ["direct", "amino"]) {
 
     test("the same transaction a second time", async () => {
       const signed = TxRaw.encode(await client.sign(address, [send(address)], fees.send, "")).finish();
-      assert.equal((await client.broadcastTx(signed, 5_000, 50)).code, 0);
+      assert.equal((await client.broadcastTx(signed, PATIENCE, 50)).code, 0);
       await assert.rejects(client.broadcastTxSync(signed), /tx already exists in cache|account sequence mismatch/);
     });
 
@@ -211,13 +212,13 @@ for (const mode of ["direct", "amino"]) {
       const one = await client.sign(address, [send(address)], fees.send, "one");
       const two = await client.sign(address, [send(address)], fees.send, "two");
       const mixed = TxRaw.encode({ ...one, signatures: two.signatures }).finish();
-      const told = await fate(chain.comet, client.broadcastTx(mixed, 5_000, 50));
+      const told = await fate(chain.comet, client.broadcastTx(mixed, PATIENCE, 50));
       assert.deepEqual([told.where, told.codespace, told.code], ["check", "sdk", 4], told.log);
     });
 
     test("no signature", async () => {
       const signed = await client.sign(address, [send(address)], fees.send, "");
-      const told = await fate(chain.comet, client.broadcastTx(TxRaw.encode({ ...signed, signatures: [] }).finish(), 5_000, 50));
+      const told = await fate(chain.comet, client.broadcastTx(TxRaw.encode({ ...signed, signatures: [] }).finish(), PATIENCE, 50));
       assert.deepEqual([told.where, told.codespace, told.code], ["check", "sdk", 15], told.log);
     });
 
@@ -255,7 +256,7 @@ test("bytes that are no transaction", async () => {
   const { client } = people.direct;
   const nothing = TxRaw.encode(TxRaw.fromPartial({ signatures: [new Uint8Array(64)] })).finish();
   for (const [bytes, code] of [[nothing, 18], [new Uint8Array([1, 2, 3]), 2], [json({ tx: 1 }), 2]]) {
-    const told = await fate(chain.comet, client.broadcastTx(bytes, 5_000, 50));
+    const told = await fate(chain.comet, client.broadcastTx(bytes, PATIENCE, 50));
     assert.deepEqual([told.where, told.codespace, told.code], ["check", "sdk", code], told.log);
   }
 });
@@ -268,7 +269,7 @@ test("an account that nobody has sent anything to cannot sign", async () => {
   const client = await SigningCosmWasmClient.connectWithSigner(chain.node.rpc, wallet, { gasPrice });
   await assert.rejects(client.sendTokens(address, nobody(), coins(1, DENOM), fees.send), /does not exist on chain/);
   const signed = await client.sign(address, [send(address)], fees.send, "", { accountNumber: 99, sequence: 0, chainId: CHAIN });
-  const told = await fate(chain.comet, client.broadcastTx(TxRaw.encode(signed).finish(), 1_000, 50));
+  const told = await fate(chain.comet, client.broadcastTx(TxRaw.encode(signed).finish(), PATIENCE, 50));
   assert.deepEqual([told.where, told.codespace, told.code], ["check", "sdk", 9], told.log);
   client.disconnect();
 });

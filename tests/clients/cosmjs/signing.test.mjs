@@ -19,6 +19,7 @@ import {
 } from "@cosmjs/stargate";
 
 import { CHAIN, DENOM, PREFIX, STAKE, attribute, fate, fees, gasPrice, hackatom, messages, nobody, open, options, sleep, utf8 } from "./chain.mjs";
+import { PATIENCE } from "./patience.mjs";
 import { AccessType, AuthInfo, MsgExecuteContract, MsgSend, SignMode, TxBody, TxRaw } from "./types.mjs";
 
 const wasm = hackatom();
@@ -252,7 +253,7 @@ for (const mode of ["direct", "amino"]) {
       const signed = await client.sign(address, [messages.send(address, nobody(), coins(3, DENOM))], fees.send, "memo");
       const [info] = AuthInfo.decode(signed.authInfoBytes).signerInfos;
       assert.equal(info.modeInfo.single.mode, mode === "direct" ? SignMode.SIGN_MODE_DIRECT : SignMode.SIGN_MODE_LEGACY_AMINO_JSON);
-      assertIsDeliverTxSuccess(await client.broadcastTx(TxRaw.encode(signed).finish(), 5_000, 50));
+      assertIsDeliverTxSuccess(await client.broadcastTx(TxRaw.encode(signed).finish(), PATIENCE, 50));
     });
 
     test("signs for a height that is to come, and for one that is past", async () => {
@@ -260,7 +261,7 @@ for (const mode of ["direct", "amino"]) {
       const height = await client.getHeight();
       const late = await client.sign(address, [send], fees.send, "memo", undefined, BigInt(height + 50));
       assert.equal(TxBody.decode(late.bodyBytes).timeoutHeight, BigInt(height + 50));
-      assertIsDeliverTxSuccess(await client.broadcastTx(TxRaw.encode(late).finish(), 5_000, 50));
+      assertIsDeliverTxSuccess(await client.broadcastTx(TxRaw.encode(late).finish(), PATIENCE, 50));
       const past = client.signAndBroadcast(address, [send], fees.send, "memo", BigInt(height - 1));
       const { where, code, codespace } = await fate(chain.comet, past);
       assert.deepEqual([where, codespace, code], ["check", "sdk", 30]);
@@ -270,7 +271,7 @@ for (const mode of ["direct", "amino"]) {
       const recipient = nobody();
       const hash = await client.signAndBroadcastSync(address, [messages.send(address, recipient, coins(44, DENOM))], fees.send, "memo");
       let found;
-      for (let i = 0; !found && i < 100; i++) {
+      for (let i = 0; !found && i < 1_000; i++) {
         await sleep(50);
         found = await client.getTx(hash);
       }
@@ -283,7 +284,7 @@ for (const mode of ["direct", "amino"]) {
       await assert.rejects(offline.getHeight(), /offline/);
       const signer = { ...(await client.getSequence(address)), chainId: CHAIN };
       const signed = await offline.sign(address, [messages.send(address, nobody(), coins(3, DENOM))], fees.send, "", signer);
-      assertIsDeliverTxSuccess(await client.broadcastTx(TxRaw.encode(signed).finish(), 5_000, 50));
+      assertIsDeliverTxSuccess(await client.broadcastTx(TxRaw.encode(signed).finish(), PATIENCE, 50));
     });
 
     test("signs every character that JSON escapes", async () => {

@@ -29,6 +29,7 @@ import {
 } from "@cosmjs/stargate";
 
 import { CHAIN, DENOM, FUNDS, PREFIX, STAKE, fate, fees, messages, nobody, open, options, sleep } from "./chain.mjs";
+import { PATIENCE } from "./patience.mjs";
 import { BasicAllowance, TxRaw } from "./types.mjs";
 
 /** @type {Awaited<ReturnType<typeof open>>} */
@@ -129,7 +130,7 @@ for (const mode of ["direct", "amino"]) {
       const data = { ...(await client.getSequence(address)), chainId: CHAIN };
       const wrong = { ...data, accountNumber: data.accountNumber + 1 };
       const signed = await signing.sign(address, [messages.send(address, nobody(), coins(1, DENOM))], fees.send, "", wrong);
-      await assert.rejects(client.broadcastTx(TxRaw.encode(signed).finish(), 1_000, 50), (error) => {
+      await assert.rejects(client.broadcastTx(TxRaw.encode(signed).finish(), PATIENCE, 50), (error) => {
         assert.deepEqual([error.code, error.codespace], [4, "sdk"]);
         return true;
       });
@@ -146,7 +147,7 @@ for (const mode of ["direct", "amino"]) {
       }
       const found = async () => Promise.all(hashes.map((hash) => client.getTx(hash)));
       let txs = await found();
-      for (let i = 0; i < 100 && txs.some((tx) => !tx); i++, txs = await found()) await sleep(50);
+      for (let i = 0; i < 1_000 && txs.some((tx) => !tx); i++, txs = await found()) await sleep(50);
       assert.deepEqual(txs.map(({ code }) => code), [0, 0, 0, 0, 0]);
       assert.deepEqual(await client.getBalance(recipient, DENOM), coin(5, DENOM));
     });

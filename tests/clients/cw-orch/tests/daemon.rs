@@ -22,7 +22,7 @@ use prost::Message;
 
 /// A node that goes on making blocks, and a daemon whose state is forgotten.
 fn open() -> anyhow::Result<(Node, Daemon)> {
-    let node = Node::start(&["--empty-blocks", "200"])?;
+    let node = Node::start(&["--empty-blocks", "1000"])?;
     let words = std::fs::read_to_string(node.words())?;
     let chain = aceso_dev(&node.grpc);
     // The files that `is_test` makes outlive the test, and the next run would go on with them.
