@@ -105,7 +105,7 @@ for (const mode of ["direct", "amino"]) {
 
     test("simulates", async () => {
       const gas = await signing.simulate(address, [messages.send(address, nobody(), coins(1, DENOM))], "memo");
-      assert.ok(gas > 50_000 && gas < 200_000, `${gas}`);
+      assert.ok(gas > 30_000 && gas < 200_000, `${gas}`);
     });
 
     test("sends coins, with a fee and with `auto`", async () => {
