@@ -8,14 +8,14 @@ import { createInterface } from "node:readline";
 /**
  * @param {{ fund: string[], [option: string]: string | string[] }} options accounts with coins, and options of
  *   `aceso dev` by name (`{ "chain-id": "a-1" }`)
- * @returns {Promise<{ rpc: string, rest: string, home: string, stop: () => Promise<void> }>}
+ * @returns {Promise<{ rpc: string, rest: string, grpc: string | null, home: string, stop: () => Promise<void> }>}
  */
-export async function startNode({ fund, ...options }) {
+export async function startNode({ fund, grpc = "off", ...options }) {
   const binary = process.env.ACESO_NODE;
   if (!binary) throw new Error("ACESO_NODE names no binary; run `cargo xtask test`");
   const home = mkdtempSync(join(tmpdir(), "aceso-client-"));
   const args = ["dev", "--json", "--home", join(home, "node")];
-  args.push("--rpc", "127.0.0.1:0", "--grpc", "off", "--rest", "127.0.0.1:0");
+  args.push("--rpc", "127.0.0.1:0", "--grpc", grpc, "--rest", "127.0.0.1:0");
   for (const [name, value] of Object.entries(options)) args.push(`--${name}`, value);
   for (const who of fund) args.push("--fund", who);
   const child = spawn(binary, args, { stdio: ["ignore", "pipe", "inherit"] });

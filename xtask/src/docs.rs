@@ -86,6 +86,31 @@ mod tests {
         }
     }
 
+    /// Programs of a page that say which file they stand in, by their first line: the file and the rest.
+    fn programs(page: &str) -> impl Iterator<Item = (&str, &str)> {
+        let blocks = page.split("```").skip(1).step_by(2).filter_map(|block| block.split_once('\n'));
+        blocks.filter_map(|(_, text)| text.strip_prefix("// tests/")?.split_once('\n'))
+    }
+
+    /// The suites `cosmjs` and `clients` run these files.
+    #[test]
+    fn programs_of_a_page_stand_in_the_files_that_they_name() {
+        let mut named = 0;
+        for page in fs::read_dir(root().join("docs")).unwrap() {
+            let page = fs::read_to_string(page.unwrap().path()).unwrap();
+            for (path, text) in programs(&page) {
+                let file = fs::read_to_string(root().join("tests").join(path)).unwrap();
+                assert!(file.contains(text), "tests/{path} is another");
+                named += 1;
+            }
+        }
+        assert!(named >= 4, "{named} programs are named");
+        assert_eq!(
+            programs("```js\n// tests/a.mjs\none\n```\n```js\ntwo\n```\n").collect::<Vec<_>>(),
+            [("a.mjs", "one\n")]
+        );
+    }
+
     #[test]
     fn every_test_that_a_page_names_is_there() {
         let mut known = BTreeSet::new();

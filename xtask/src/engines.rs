@@ -76,7 +76,12 @@ fn imports(wasm: &[u8], module: &str) -> bool {
 
 /// wasmd's own cw20_base.
 pub(crate) fn cw20() -> Result<PathBuf> {
-    Ok(module(WASMD)?.join("benchmarks/testdata/cw20_base.wasm"))
+    Ok(wasmd()?.join("benchmarks/testdata/cw20_base.wasm"))
+}
+
+/// wasmd's module, with the contracts of its tests.
+pub(crate) fn wasmd() -> Result<PathBuf> {
+    module(WASMD)
 }
 
 /// The module's folder; Go fetches it where it is not there.

@@ -11,6 +11,7 @@ use std::process::ExitCode;
 use anyhow::{Result, bail};
 
 mod bench;
+mod clients;
 mod demo;
 mod docs;
 mod engines;

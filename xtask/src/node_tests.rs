@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 
 use crate::{
-    prepare,
+    engines, prepare,
     shell::{output, program, root},
     test::Count,
     tools,
@@ -17,7 +17,12 @@ pub(crate) fn cosmjs() -> Result<Count> {
     prepare::package()?;
     let (contracts, node) = (prepare::contracts()?, prepare::binaries()?.join("aceso"));
     prepare::install("tests/clients/cosmjs")?;
-    run("tests/clients/cosmjs", &[("ACESO_NODE", &node), ("ACESO_CONTRACTS", &contracts)])
+    let wasmd = engines::wasmd()?;
+    run(
+        &root().join("tests/clients/cosmjs"),
+        "test",
+        &[("ACESO_NODE", &node), ("ACESO_CONTRACTS", &contracts), ("ACESO_WASMD", &wasmd)],
+    )
 }
 
 /// The unit tests of our own package.
@@ -25,7 +30,7 @@ pub(crate) fn js() -> Result<Count> {
     tools::node()?;
     let verifier = prepare::verifier()?;
     prepare::install("sdk")?;
-    run("sdk/js", &[("ACESO_VERIFY_WASM", &verifier)])
+    run(&root().join("sdk/js"), "test", &[("ACESO_VERIFY_WASM", &verifier)])
 }
 
 /// The page, by clicks and keys in Chromium.
@@ -34,20 +39,24 @@ pub(crate) fn browser() -> Result<Count> {
     let page = prepare::page()?;
     let (contracts, node) = (prepare::contracts()?, prepare::binaries()?.join("aceso"));
     prepare::install("tests/clients/browser")?;
-    run("tests/clients/browser", &[("ACESO_NODE", &node), ("ACESO_CONTRACTS", &contracts), ("ACESO_PAGE", &page)])
+    run(
+        &root().join("tests/clients/browser"),
+        "test",
+        &[("ACESO_NODE", &node), ("ACESO_CONTRACTS", &contracts), ("ACESO_PAGE", &page)],
+    )
 }
 
-/// Runs a package's tests.
-fn run(folder: &str, environment: &[(&str, &Path)]) -> Result<Count> {
-    let mut test = program("npm", &["test", "--silent"]);
-    test.current_dir(root().join(folder)).envs(environment.iter().copied());
+/// Runs a script of a package that prints TAP, such as its tests.
+pub(crate) fn run(folder: &Path, script: &str, environment: &[(&str, &Path)]) -> Result<Count> {
+    let mut test = program("npm", &["run", "--silent", script]);
+    test.current_dir(folder).envs(environment.iter().copied());
     let answer = output(test).context("cannot start npm")?;
     let text = String::from_utf8_lossy(&answer.stdout);
     let count = count(&text);
     if !answer.status.success() {
         println!("{text}{}", String::from_utf8_lossy(&answer.stderr));
         if count.failed == 0 {
-            bail!("npm test ended with {}", answer.status);
+            bail!("npm run {script} ended with {}", answer.status);
         }
     }
     Ok(count)

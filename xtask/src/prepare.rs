@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// What contracts are compiled to.
-const WASM: &str = "wasm32-unknown-unknown";
+pub(crate) const WASM: &str = "wasm32-unknown-unknown";
 /// The other target: contracts over the published wasi-nn guest crate.
 const WASIP1: &str = "wasm32-wasip1";
 /// Contracts of the workspace: package and file name.
@@ -160,13 +160,13 @@ pub(crate) fn page() -> Result<PathBuf> {
     Ok(root().join("sdk/dapp/dist"))
 }
 
-/// Installs what the lockfile in a folder of the clone names.
-pub(crate) fn install(folder: &str) -> Result<()> {
+/// Installs what the lockfile in a folder names.
+pub(crate) fn install(folder: impl AsRef<Path>) -> Result<()> {
     npm(folder, &["ci", "--prefer-offline", "--no-audit", "--no-fund", "--silent"], &[])
 }
 
-/// npm in a folder of the clone.
-fn npm(folder: &str, arguments: &[&str], environment: &[(&str, &Path)]) -> Result<()> {
+/// npm in a folder, which may be named from the clone on.
+fn npm(folder: impl AsRef<Path>, arguments: &[&str], environment: &[(&str, &Path)]) -> Result<()> {
     let mut npm = program("npm", arguments);
     npm.current_dir(root().join(folder)).envs(environment.iter().copied());
     quiet(npm).map(drop)

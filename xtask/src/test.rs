@@ -12,7 +12,7 @@ use std::{
 use anyhow::{Context, Result, bail};
 
 use crate::{
-    demo, docs, faults, history, lint, mutants, node_tests, prepare, processors,
+    clients, demo, docs, faults, history, lint, mutants, node_tests, prepare, processors,
     shell::{cargo, program, quiet, say, target},
     tools,
 };
@@ -90,6 +90,13 @@ const SUITES: &[Suite] = &[
     Suite { name: "crates", about: "licences and duplicates of dependencies", run: || Ok(Count::one(lint::crates())) },
 ];
 
+/// Suites that run only when they are named.
+const NAMED: &[Suite] = &[Suite {
+    name: "clients",
+    about: "cosmrs, cw-orch, older CosmJS, grpcurl and published contracts; only when named",
+    run: clients::suite,
+}];
+
 /// Runs all suites, or one.
 pub(crate) fn run(arguments: Vec<String>) -> Result<ExitCode> {
     use lexopt::prelude::*;
@@ -103,11 +110,13 @@ pub(crate) fn run(arguments: Vec<String>) -> Result<ExitCode> {
         }
     }
     if only.as_deref() == Some("list") {
-        SUITES.iter().for_each(|suite| println!("{:<11} {}", suite.name, suite.about));
+        SUITES.iter().chain(NAMED).for_each(|suite| println!("{:<11} {}", suite.name, suite.about));
         return Ok(ExitCode::SUCCESS);
     }
-    let chosen: Vec<&Suite> =
-        SUITES.iter().filter(|suite| only.as_deref().is_none_or(|name| name == suite.name)).collect();
+    let chosen: Vec<&Suite> = match only.as_deref() {
+        None => SUITES.iter().collect(),
+        Some(name) => SUITES.iter().chain(NAMED).filter(|suite| suite.name == name).collect(),
+    };
     if chosen.is_empty() {
         bail!("there is no suite {:?}; `cargo xtask test --only list` names them", only.unwrap_or_default());
     }
@@ -209,7 +218,7 @@ fn rust_tests() -> Result<Command> {
 }
 
 /// Runs a command that prints the closing lines of Rust's test runner, passes its words on and adds the lines up.
-fn counted(mut command: Command) -> Result<(Count, bool)> {
+pub(crate) fn counted(mut command: Command) -> Result<(Count, bool)> {
     let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().context("cannot start cargo")?;
     let mut count = Count::default();
     for line in BufReader::new(child.stdout.take().context("no output")?).lines() {

@@ -1,6 +1,6 @@
 //! Programs of others that tasks use: found, checked for their version, installed where that can be done by name.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
@@ -12,27 +12,44 @@ use crate::{
 /// The consensus engine's release that is driven.
 const COMETBFT: &str = "v0.38.26";
 
+/// The client that asks by gRPC with nothing but reflection.
+const GRPCURL: &str = "v1.9.3";
+
 /// ONNX's own package, whose node tests are run, and what it computes with.
 const ONNX: &str = "onnx==1.23.0";
 const NUMPY: &str = "numpy==2.2.6";
 
 /// CometBFT: in `PATH`, else in our target folder, else installed there with Go.
 pub(crate) fn cometbft() -> Result<PathBuf> {
-    let wanted = COMETBFT.trim_start_matches('v');
-    let ours = target().join("tools/cometbft");
-    for candidate in [PathBuf::from("cometbft"), ours.clone()] {
-        if output(program(&candidate, &["version"]))
-            .is_ok_and(|answer| String::from_utf8_lossy(&answer.stdout).trim() == wanted)
-        {
-            return Ok(candidate);
-        }
+    let hint = "Debian: `apt-get install golang-go` (Go ≥ 1.22 is needed), then `cargo xtask cometbft`";
+    let there = |tool: &Path| {
+        output(program(tool, &["version"]))
+            .is_ok_and(|answer| String::from_utf8_lossy(&answer.stdout).trim() == COMETBFT.trim_start_matches('v'))
+    };
+    go_install("cometbft", &format!("github.com/cometbft/cometbft/cmd/cometbft@{COMETBFT}"), there, hint)
+}
+
+/// grpcurl, likewise; any release's own word is where it was built.
+pub(crate) fn grpcurl() -> Result<PathBuf> {
+    let there = |tool: &Path| {
+        output(program(tool, &["--version"]))
+            .is_ok_and(|answer| String::from_utf8_lossy(&answer.stderr).starts_with("grpcurl"))
+    };
+    let module = format!("github.com/fullstorydev/grpcurl/cmd/grpcurl@{GRPCURL}");
+    go_install("grpcurl", &module, there, "Debian: `apt-get install golang-go`")
+}
+
+/// A program of a Go module: in `PATH` or in our target folder, else installed there.
+fn go_install(name: &str, module: &str, there: impl Fn(&Path) -> bool, hint: &str) -> Result<PathBuf> {
+    let ours = target().join("tools").join(name);
+    if let Some(found) = [PathBuf::from(name), ours.clone()].into_iter().find(|tool| there(tool)) {
+        return Ok(found);
     }
     if output(program("go", &["version"])).is_err() {
-        let hint = "Debian: `apt-get install golang-go` (Go ≥ 1.22 is needed), then `cargo xtask cometbft`";
-        return Err(MissingTool(format!("CometBFT {wanted} is not installed and neither is Go; {hint}")).into());
+        return Err(MissingTool(format!("{name} is not installed and neither is Go; {hint}")).into());
     }
-    say(&format!("installing CometBFT {wanted} with Go (about a minute)"));
-    let mut install = program("go", &["install", &format!("github.com/cometbft/cometbft/cmd/cometbft@{COMETBFT}")]);
+    say(&format!("installing {module} with Go (about a minute)"));
+    let mut install = program("go", &["install", module]);
     install.env("GOBIN", target().join("tools"));
     run(install)?;
     Ok(ours)

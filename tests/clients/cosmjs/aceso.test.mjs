@@ -9,10 +9,11 @@ import { Secp256k1HdWallet } from "@cosmjs/amino";
 import { SigningCosmWasmClient } from "@cosmjs/cosmwasm-stargate";
 import { DirectSecp256k1HdWallet, Registry } from "@cosmjs/proto-signing";
 import { AminoTypes, GasPrice, coins, createDefaultAminoConverters, defaultRegistryTypes } from "@cosmjs/stargate";
-import { TxRaw } from "cosmjs-types/cosmos/tx/v1beta1/tx";
 
 import { RecordRow, Verifier, acesoAmino, acesoTypes } from "../../../sdk/js/dist/index.js";
 import { startNode } from "../node.mjs";
+import { PATIENCE } from "./patience.mjs";
+import { TxRaw } from "./types.mjs";
 
 const PREFIX = "aceso";
 const CHAIN = "aceso-wallets";
@@ -43,7 +44,7 @@ before(async () => {
     aminoTypes: new AminoTypes({ ...createDefaultAminoConverters(), ...acesoAmino }),
     gasPrice: GasPrice.fromString("0.025uaceso"),
     broadcastPollIntervalMs: 50,
-    broadcastTimeoutMs: 5_000,
+    broadcastTimeoutMs: PATIENCE,
   };
   const connect = (wallet) => SigningCosmWasmClient.connectWithSigner(node.rpc, wallet, options);
   const [direct, amino] = await Promise.all(wallets.map(connect));

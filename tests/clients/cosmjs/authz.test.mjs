@@ -9,14 +9,19 @@ import { Secp256k1HdWallet } from "@cosmjs/amino";
 import { SigningCosmWasmClient } from "@cosmjs/cosmwasm-stargate";
 import { DirectSecp256k1HdWallet } from "@cosmjs/proto-signing";
 import { AminoTypes, GasPrice, QueryClient, calculateFee, coins, createDefaultAminoConverters, setupAuthzExtension } from "@cosmjs/stargate";
-import { GenericAuthorization } from "cosmjs-types/cosmos/authz/v1beta1/authz";
-import { MsgExecResponse } from "cosmjs-types/cosmos/authz/v1beta1/tx";
-import { SendAuthorization } from "cosmjs-types/cosmos/bank/v1beta1/authz";
-import { MsgSend } from "cosmjs-types/cosmos/bank/v1beta1/tx";
-import { AcceptedMessageKeysFilter, ContractExecutionAuthorization, MaxCallsLimit } from "cosmjs-types/cosmwasm/wasm/v1/authz";
-import { MsgExecuteContract } from "cosmjs-types/cosmwasm/wasm/v1/tx";
 
 import { startNode } from "../node.mjs";
+import { PATIENCE } from "./patience.mjs";
+import {
+  AcceptedMessageKeysFilter,
+  ContractExecutionAuthorization,
+  GenericAuthorization,
+  MaxCallsLimit,
+  MsgExecResponse,
+  MsgExecuteContract,
+  MsgSend,
+  SendAuthorization,
+} from "./types.mjs";
 
 const chain = { prefix: "wasm", "chain-id": "testing", denom: "ucosm" };
 const gasPrice = GasPrice.fromString(`0.025${chain.denom}`);
@@ -92,7 +97,7 @@ before(async () => {
   const options = {
     gasPrice,
     broadcastPollIntervalMs: 50,
-    broadcastTimeoutMs: 5_000,
+    broadcastTimeoutMs: PATIENCE,
     aminoTypes: new AminoTypes({ ...known, ...converters(new AminoTypes(known)) }),
   };
   [direct, amino] = await Promise.all(wallets.map((wallet) => SigningCosmWasmClient.connectWithSigner(node.rpc, wallet, options)));

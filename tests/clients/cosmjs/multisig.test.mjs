@@ -9,6 +9,7 @@ import { SigningCosmWasmClient } from "@cosmjs/cosmwasm-stargate";
 import { GasPrice, calculateFee, coins, makeMultisignedTxBytes } from "@cosmjs/stargate";
 
 import { startNode } from "../node.mjs";
+import { PATIENCE } from "./patience.mjs";
 
 const chain = { prefix: "wasm", chainId: "testing", denom: "ucosm" };
 const gasPrice = GasPrice.fromString(`0.025${chain.denom}`);
@@ -37,7 +38,7 @@ before(async () => {
     denom: chain.denom,
     fund: [`${accounts[0].address}=${amount}`, `${account}=${amount}`],
   });
-  const options = { gasPrice, broadcastPollIntervalMs: 50, broadcastTimeoutMs: 5_000 };
+  const options = { gasPrice, broadcastPollIntervalMs: 50, broadcastTimeoutMs: PATIENCE };
   members = await Promise.all(
     wallets.map(async (wallet, index) => ({
       address: accounts[index].address,
@@ -78,7 +79,7 @@ test("two of three send coins", async () => {
   const [one, two, three] = members;
   for (const pair of [[one, two], [three, one]]) {
     const before = await one.client.getBalance(two.address, chain.denom);
-    const result = await one.client.broadcastTx(await signed(pair, send(two.address)));
+    const result = await one.client.broadcastTx(await signed(pair, send(two.address)), PATIENCE, 50);
     assert.equal(result.code, 0, result.rawLog);
     const now = await one.client.getBalance(two.address, chain.denom);
     assert.equal(BigInt(now.amount) - BigInt(before.amount), 1234n);
@@ -95,7 +96,7 @@ test("two of three execute a contract", async () => {
     typeUrl: "/cosmwasm.wasm.v1.MsgExecuteContract",
     value: { sender: account, contract: token, msg, funds: [] },
   };
-  const result = await one.client.broadcastTx(await signed([one, two], execute));
+  const result = await one.client.broadcastTx(await signed([one, two], execute), PATIENCE, 50);
   assert.equal(result.code, 0, result.rawLog);
   assert.deepEqual(await one.client.queryContractSmart(token, { balance: { address: two.address } }), {
     balance: "40",
@@ -105,7 +106,7 @@ test("two of three execute a contract", async () => {
 test("one of three, and one who signs wrongly, are refused", async () => {
   const [one, two] = members;
   const refused = async (bytes) => {
-    await assert.rejects(one.client.broadcastTx(bytes), (error) => {
+    await assert.rejects(one.client.broadcastTx(bytes, PATIENCE, 50), (error) => {
       assert.equal(error.code, 4, error.message);
       assert.match(error.message, /signature verification failed; please verify account number/);
       return true;

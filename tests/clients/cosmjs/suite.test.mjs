@@ -1,73 +1,48 @@
 // What a contract developer does with CosmJS, unmodified: nothing here knows that the chain is not wasmd.
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { after, before, test } from "node:test";
 
-import { Secp256k1HdWallet } from "@cosmjs/amino";
-import { CosmWasmClient, SigningCosmWasmClient } from "@cosmjs/cosmwasm-stargate";
-import { DirectSecp256k1HdWallet } from "@cosmjs/proto-signing";
-import { GasPrice, calculateFee, coins } from "@cosmjs/stargate";
+import { CosmWasmClient, instantiate2Address } from "@cosmjs/cosmwasm-stargate";
+import { calculateFee, coins } from "@cosmjs/stargate";
 
-import { startNode } from "../node.mjs";
+import { CHAIN, DENOM, FUNDS, PREFIX, gasPrice, json, nobody, open, ours, utf8 } from "./chain.mjs";
 
-const chain = { prefix: "wasm", chainId: "testing", denom: "ucosm" };
-const gasPrice = GasPrice.fromString(`0.025${chain.denom}`);
-const wasm = readFileSync(join(process.env.ACESO_CONTRACTS ?? "", "token.wasm"));
+const wasm = ours("token");
 
-/** @type {Awaited<ReturnType<typeof startNode>>} */
-let node;
+/** @type {Awaited<ReturnType<typeof open>>} */
+let chain;
 let direct, amino, alice, bob;
 let codeId, token;
 
 before(async () => {
-  const wallet = await DirectSecp256k1HdWallet.generate(24, { prefix: chain.prefix });
-  const aminoWallet = await Secp256k1HdWallet.generate(12, { prefix: chain.prefix });
-  alice = (await wallet.getAccounts())[0].address;
-  bob = (await aminoWallet.getAccounts())[0].address;
-  const amount = `1000000000${chain.denom}`;
-  node = await startNode({
-    prefix: chain.prefix,
-    "chain-id": chain.chainId,
-    denom: chain.denom,
-    fund: [`${alice}=${amount}`, `${bob}=${amount}`],
-  });
-  // Where a node refuses a broadcast, CosmJS leaves the timer of its timeout (60 s) running, and Node.js waits for it.
-  const options = { gasPrice, broadcastPollIntervalMs: 50, broadcastTimeoutMs: 5_000 };
-  direct = await SigningCosmWasmClient.connectWithSigner(node.rpc, wallet, options);
-  amino = await SigningCosmWasmClient.connectWithSigner(node.rpc, aminoWallet, options);
+  chain = await open();
+  [{ client: direct, address: alice }, { client: amino, address: bob }] = chain.people;
 });
 
-after(async () => {
-  direct?.disconnect();
-  amino?.disconnect();
-  await node?.stop();
-});
+after(() => chain?.close());
 
 test("the chain says who it is", async () => {
-  assert.equal(await direct.getChainId(), chain.chainId);
+  assert.equal(await direct.getChainId(), CHAIN);
   assert.ok((await direct.getHeight()) > 0);
   const block = await direct.getBlock();
-  assert.equal(block.header.chainId, chain.chainId);
+  assert.equal(block.header.chainId, CHAIN);
 });
 
 test("accounts and balances", async () => {
   const account = await direct.getAccount(alice);
   assert.equal(account.address, alice);
   assert.equal(account.sequence, 0);
-  assert.deepEqual(await direct.getBalance(alice, chain.denom), { denom: chain.denom, amount: "1000000000" });
+  assert.deepEqual(await direct.getBalance(alice, DENOM), { denom: DENOM, amount: FUNDS });
   assert.deepEqual(await direct.getBalance(alice, "unothing"), { denom: "unothing", amount: "0" });
 });
 
 test("an account that never received anything is null", async () => {
-  const stranger = await DirectSecp256k1HdWallet.generate(12, { prefix: chain.prefix });
-  const [{ address }] = await stranger.getAccounts();
-  assert.equal(await direct.getAccount(address), null);
+  assert.equal(await direct.getAccount(nobody()), null);
 });
 
 test("upload", async () => {
   const before = await direct.getCodes();
-  const result = await direct.upload(alice, new Uint8Array(wasm), "auto", "a memo");
+  const result = await direct.upload(alice, wasm, "auto", "a memo");
   assert.match(result.checksum, /^[0-9a-f]{64}$/);
   assert.equal(result.originalSize, wasm.length);
   assert.ok(result.compressedSize < wasm.length / 2);
@@ -76,7 +51,7 @@ test("upload", async () => {
   assert.equal(codes.length, before.length + 1);
   assert.deepEqual(codes.at(-1), { id: codeId, creator: alice, checksum: result.checksum });
   const details = await direct.getCodeDetails(codeId);
-  assert.deepEqual(Buffer.from(details.data), wasm);
+  assert.deepEqual(Buffer.from(details.data), Buffer.from(wasm));
 });
 
 test("instantiate", async () => {
@@ -94,12 +69,11 @@ test("instantiate", async () => {
 });
 
 test("instantiate2 at the address that was promised", async () => {
-  const salt = new TextEncoder().encode("salt");
+  const salt = utf8("salt");
   const msg = { name: "second", initial_balances: [] };
   const result = await direct.instantiate2(alice, codeId, salt, msg, "second token", "auto");
-  const { instantiate2Address } = await import("@cosmjs/cosmwasm-stargate");
   const { checksum } = await direct.getCodeDetails(codeId);
-  const promised = instantiate2Address(Buffer.from(checksum, "hex"), alice, salt, chain.prefix);
+  const promised = instantiate2Address(Buffer.from(checksum, "hex"), alice, salt, PREFIX);
   assert.equal(result.contractAddress, promised);
 });
 
@@ -124,12 +98,12 @@ test("several messages in one transaction, all or none", async () => {
 test("amino signatures are as good", async () => {
   await amino.execute(bob, token, { transfer: { recipient: alice, amount: "5" } }, "auto", "memo with <&>");
   assert.deepEqual(await amino.queryContractSmart(token, { balance: { address: alice } }), { balance: "62" });
-  const sent = await amino.sendTokens(bob, alice, coins(1234, chain.denom), "auto");
+  const sent = await amino.sendTokens(bob, alice, coins(1234, DENOM), "auto");
   assert.equal(sent.code, 0);
 });
 
 test("raw state", async () => {
-  const raw = await direct.queryContractRaw(token, new TextEncoder().encode("token_info"));
+  const raw = await direct.queryContractRaw(token, utf8("token_info"));
   assert.equal(JSON.parse(new TextDecoder().decode(raw)).name, "test");
   assert.equal((await direct.queryContractRaw(token, new Uint8Array([1, 2]))).length, 0);
 });
@@ -140,7 +114,7 @@ test("simulate", async () => {
     value: {
       sender: alice,
       contract: token,
-      msg: new TextEncoder().encode(JSON.stringify({ transfer: { recipient: bob, amount: "1" } })),
+      msg: json({ transfer: { recipient: bob, amount: "1" } }),
       funds: [],
     },
   };
@@ -149,7 +123,7 @@ test("simulate", async () => {
 });
 
 test("send, getTx, searchTx", async () => {
-  const sent = await direct.sendTokens(alice, bob, coins(500, chain.denom), "auto", "for bob");
+  const sent = await direct.sendTokens(alice, bob, coins(500, DENOM), "auto", "for bob");
   assert.equal(sent.code, 0, sent.rawLog);
   const found = await direct.getTx(sent.transactionHash);
   assert.equal(found.hash, sent.transactionHash);
@@ -187,15 +161,15 @@ test("what is wrong is said", async () => {
   await assert.rejects(direct.queryContractSmart(token, { nonsense: {} }), /unknown variant/);
   await assert.rejects(direct.queryContractSmart(alice, { token_info: {} }), /no such contract/i);
   await assert.rejects(direct.instantiate(alice, 4711, {}, "label", calculateFee(400_000, gasPrice)), /no such code|not found/i);
-  await assert.rejects(direct.sendTokens(alice, bob, coins(5_000_000_000, chain.denom), "auto"), /insufficient funds/);
-  const cheap = { amount: coins(1, chain.denom), gas: "200000" };
-  await assert.rejects(direct.sendTokens(alice, bob, coins(1, chain.denom), cheap), /insufficient fee/);
-  const tight = { amount: coins(5000, chain.denom), gas: "20000" };
-  await assert.rejects(direct.sendTokens(alice, bob, coins(1, chain.denom), tight), /out of gas/);
+  await assert.rejects(direct.sendTokens(alice, bob, coins(`${FUNDS}0`, DENOM), "auto"), /insufficient funds/);
+  const cheap = { amount: coins(1, DENOM), gas: "200000" };
+  await assert.rejects(direct.sendTokens(alice, bob, coins(1, DENOM), cheap), /insufficient fee/);
+  const tight = { amount: coins(5000, DENOM), gas: "20000" };
+  await assert.rejects(direct.sendTokens(alice, bob, coins(1, DENOM), tight), /out of gas/);
 });
 
 test("a client without keys", async () => {
-  const client = await CosmWasmClient.connect(node.rpc);
+  const client = await CosmWasmClient.connect(chain.node.rpc);
   assert.deepEqual(await client.queryContractSmart(token, { balance: { address: bob } }), { balance: "45" });
   client.disconnect();
 });
