@@ -26,7 +26,8 @@ pub(crate) fn cometbft() -> Result<PathBuf> {
         output(program(tool, &["version"]))
             .is_ok_and(|answer| String::from_utf8_lossy(&answer.stdout).trim() == COMETBFT.trim_start_matches('v'))
     };
-    go_install("cometbft", &format!("github.com/cometbft/cometbft/cmd/cometbft@{COMETBFT}"), there, hint)
+    let module = format!("github.com/cometbft/cometbft/cmd/cometbft@{COMETBFT}");
+    go_install(&format!("CometBFT {}", COMETBFT.trim_start_matches('v')), "cometbft", &module, there, hint)
 }
 
 /// grpcurl, likewise; any release's own word is where it was built.
@@ -36,17 +37,17 @@ pub(crate) fn grpcurl() -> Result<PathBuf> {
             .is_ok_and(|answer| String::from_utf8_lossy(&answer.stderr).starts_with("grpcurl"))
     };
     let module = format!("github.com/fullstorydev/grpcurl/cmd/grpcurl@{GRPCURL}");
-    go_install("grpcurl", &module, there, "Debian: `apt-get install golang-go`")
+    go_install("grpcurl", "grpcurl", &module, there, "Debian: `apt-get install golang-go`")
 }
 
-/// A program of a Go module: in `PATH` or in our target folder, else installed there.
-fn go_install(name: &str, module: &str, there: impl Fn(&Path) -> bool, hint: &str) -> Result<PathBuf> {
+/// A program of a Go module, as people call it and by its file: in `PATH` or in our target folder, else installed there.
+fn go_install(what: &str, name: &str, module: &str, there: impl Fn(&Path) -> bool, hint: &str) -> Result<PathBuf> {
     let ours = target().join("tools").join(name);
     if let Some(found) = [PathBuf::from(name), ours.clone()].into_iter().find(|tool| there(tool)) {
         return Ok(found);
     }
     if output(program("go", &["version"])).is_err() {
-        return Err(MissingTool(format!("{name} is not installed and neither is Go; {hint}")).into());
+        return Err(MissingTool(format!("{what} is not installed and neither is Go; {hint}")).into());
     }
     say(&format!("installing {module} with Go (about a minute)"));
     let mut install = program("go", &["install", module]);
