@@ -206,7 +206,10 @@ fn conformance() -> Result<Count> {
 }
 
 fn fuzz() -> Result<Count> {
-    Ok(counted(cargo(&["test", "--release", "--workspace", "--test", "fuzz", "--", "--ignored"]))?.0)
+    let suites = counted(cargo(&["test", "--release", "--workspace", "--test", "fuzz", "--", "--ignored"]))?.0;
+    // What only the node itself can reach.
+    let inside = counted(cargo(&["test", "--release", "--workspace", "--lib", "--", "--ignored", "fuzzing::"]))?.0;
+    Ok(suites.add(inside))
 }
 
 fn rust_tests() -> Result<Command> {

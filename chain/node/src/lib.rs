@@ -18,6 +18,9 @@ mod application;
 mod cli;
 mod divergence;
 mod engine;
+#[cfg(any(test, feature = "fuzzing"))]
+#[allow(clippy::expect_used, reason = "a fuzzer finds what panics")]
+pub mod fuzzing;
 mod grpc;
 mod home;
 mod metrics;

@@ -8,6 +8,9 @@
 //! answer says at which it was. Bounded are the length of the target, the number of parameters, bytes, depth and parts
 //! of a body, the bytes of an answer, the time that it takes, and how many are asked at once, in all and by one address.
 
+#[cfg(any(test, feature = "fuzzing"))]
+#[allow(clippy::expect_used, reason = "a fuzzer finds what panics")]
+pub(crate) mod fuzz;
 pub(crate) mod openapi;
 mod params;
 mod print;
