@@ -32,9 +32,9 @@ const TABLE_BYTES: usize = 2 << 20;
 /// lies below and has no table of its own to be searched for written pages.
 const FIRST_TABLE: usize = 960 << 10;
 /// Bytes of a memory in pages of the usual size. What few contracts use lies beyond, in pages as large as a table: filling
-/// a memory then takes a dozen faults and not thousands. A single write there clears 2 MiB, some 0.1 ms; a dozen of them
+/// a memory then takes fifteen faults and not thousands. A single write there clears 2 MiB, some 0.1 ms; fifteen of them
 /// are all that a call can cause.
-const SMALL: usize = FIRST_TABLE + 3 * TABLE_BYTES;
+const SMALL: usize = FIRST_TABLE + TABLE_BYTES;
 /// Address space behind each slot that holds nothing: more than the largest index and the largest offset of an access together. A
 /// processor that runs ahead of a comparison with the memory's size reads nothing of others there, so that machine code needs
 /// no second guard against that (`compile::settings`).
