@@ -3,11 +3,7 @@
 //! Each family fills functions of the largest size with one thing that compilers are known to be slow at. Each module is
 //! stored in a process of its own, which says how long it took and how much memory it held at most.
 
-use std::{
-    env,
-    process::Command,
-    time::{Duration, Instant},
-};
+use std::{env, process::Command, time::Instant};
 
 use aceso_vm::{FUNCTION_BYTES_MAX, FUNCTIONS_MAX, WASM_BYTES_MAX};
 use anyhow::{Context, Result, ensure};
@@ -211,9 +207,7 @@ pub(crate) fn child(arguments: &[String]) -> Result<()> {
         _ => theirs.put(&wasm).err().map(|error| error.to_string()),
     };
     let seconds = start.elapsed().as_secs_f64();
-    while ours.vm.stats().drafts > 0 {
-        std::thread::sleep(Duration::from_millis(1));
-    }
+    ours.settle();
     // What the better machine code took, which nobody waits for, and all of the memory.
     let behind = start.elapsed().as_secs_f64() - seconds;
     let megabytes = resident("VmHWM")? - before;

@@ -4,6 +4,7 @@ use std::{
     collections::HashSet,
     path::Path,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use aceso_vm::{Call, Entry, Lane, Report, Tier, Vm, VmConfig, VmError, default_capabilities};
@@ -55,6 +56,13 @@ impl Ours {
 
     pub(crate) fn put(&self, wasm: &[u8]) -> Result<aceso_vm::Checksum, VmError> {
         self.vm.put(wasm).map(|report| report.checksum)
+    }
+
+    /// Waits until nothing is compiled behind a draft any more.
+    pub(crate) fn settle(&self) {
+        while self.vm.stats().drafts > 0 {
+            std::thread::sleep(Duration::from_millis(1));
+        }
     }
 
     pub(crate) fn call(&self, code: &aceso_vm::Checksum, ask: &Ask, world: &mut World, gas_limit: u64) -> Report {

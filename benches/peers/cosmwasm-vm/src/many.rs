@@ -1,6 +1,6 @@
 //! Many codes stored in a row: what stays in memory. Each number is measured in a process of its own.
 
-use std::{env, process::Command, time::Duration};
+use std::{env, process::Command};
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use serde_json::{Value, json};
@@ -22,9 +22,7 @@ pub(crate) fn child(arguments: &[String]) -> Result<()> {
         _ => theirs.put(&codes::variant(&wasm, number)).map(drop).map_err(|error| anyhow!("{error}")),
     };
     let idle = || -> Result<f64> {
-        while ours.vm.stats().drafts > 0 {
-            std::thread::sleep(Duration::from_millis(1));
-        }
+        ours.settle();
         resident("VmRSS")
     };
     // The compilers' own arenas and threads are there before it is counted.
