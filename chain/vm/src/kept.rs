@@ -99,16 +99,16 @@ impl Image {
     /// looked at before they are copied.
     fn restore(&self, memory: &mut [u8], range: Range<usize>) -> Option<()> {
         let mut from = range.start;
-        for (start, run) in self.within(&range) {
-            memory.get_mut(from..(*start).max(from))?.fill(0);
-            let (first, end) = ((*start).max(range.start), (start + run.len()).min(range.end));
-            let was = run.get(first - start..end - start)?.chunks(LOOK_BYTES);
-            for (is, was) in memory.get_mut(first..end)?.chunks_mut(LOOK_BYTES).zip(was) {
+        for piece in self.within(&range) {
+            let (at, run) = piece?;
+            memory.get_mut(from..at)?.fill(0);
+            from = at + run.len();
+            let is = memory.get_mut(at..from)?.chunks_mut(LOOK_BYTES);
+            for (is, was) in is.zip(run.chunks(LOOK_BYTES)) {
                 if is != was {
                     is.copy_from_slice(was);
                 }
             }
-            from = end;
         }
         memory.get_mut(from..range.end)?.fill(0);
         Some(())
@@ -116,18 +116,21 @@ impl Image {
 
     /// Puts the first bytes of a range that is zero otherwise.
     fn put(&self, memory: &mut [u8], range: Range<usize>) -> Option<()> {
-        for (start, run) in self.within(&range) {
-            let (from, to) = ((*start).max(range.start), (start + run.len()).min(range.end));
-            memory.get_mut(from..to)?.copy_from_slice(run.get(from - start..to - start)?);
+        for piece in self.within(&range) {
+            let (at, run) = piece?;
+            memory.get_mut(at..at + run.len())?.copy_from_slice(run);
         }
         Some(())
     }
 
-    /// The runs that have bytes in a range.
-    fn within(&self, range: &Range<usize>) -> impl Iterator<Item = &(usize, Vec<u8>)> {
+    /// What runs have in a range, each with where it begins.
+    fn within(&self, range: &Range<usize>) -> impl Iterator<Item = Option<(usize, &[u8])>> {
         let Range { start, end } = *range;
         let first = self.runs.partition_point(|(at, run)| at + run.len() <= start);
-        self.runs.iter().skip(first).take_while(move |(at, _)| *at < end)
+        self.runs.iter().skip(first).take_while(move |(at, _)| *at < end).map(move |(at, run)| {
+            let (from, to) = ((*at).max(start), (at + run.len()).min(end));
+            Some((from, run.get(from - at..to - at)?))
+        })
     }
 }
 
