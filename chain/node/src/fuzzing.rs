@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::rpc::query_grammar::Query;
+use crate::rpc::query_grammar::{Condition, Query};
 
 pub use crate::rest::gateway::fuzz::gateway;
 
@@ -51,8 +51,7 @@ pub fn event_query(bytes: &[u8]) {
         events.insert(condition.key().to_owned(), VALUES.map(str::to_owned).to_vec());
     }
     // Each condition holds for some value, or the whole does not.
-    let each =
-        |condition: &_| VALUES.iter().any(|value| crate::rpc::query_grammar::Condition::matches(condition, value));
+    let each = |condition: &Condition| VALUES.iter().any(|value| condition.matches(value));
     assert_eq!(query.matches(&events), query.conditions().iter().all(each), "{text:?}");
 }
 

@@ -19,7 +19,6 @@ mod cli;
 mod divergence;
 mod engine;
 #[cfg(any(test, feature = "fuzzing"))]
-#[allow(clippy::expect_used, reason = "a fuzzer finds what panics")]
 pub mod fuzzing;
 mod grpc;
 mod home;

@@ -8,7 +8,7 @@ mod common;
 use std::path::{Path, PathBuf};
 
 use aceso_test_support::guests::{NOTHING, asker, echo};
-use common::{Node, alice, run};
+use common::{Node, alice, file, run};
 use cosmos_sdk_proto::{
     cosmos::{
         auth::v1beta1::{QueryAccountRequest, QueryAccountResponse},
@@ -43,9 +43,7 @@ impl Draft {
     }
 
     fn file(&self, name: &str, bytes: &[u8]) -> String {
-        let path = self.folder.path().join(name);
-        std::fs::write(&path, bytes).unwrap();
-        path.to_str().unwrap().to_owned()
+        file(self.folder.path(), name, bytes)
     }
 
     fn genesis(&self) -> PathBuf {

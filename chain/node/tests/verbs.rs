@@ -6,7 +6,7 @@
 mod common;
 
 use aceso_test_support::guests::{NOTHING, echo, keeper};
-use common::{Node, aceso, alice, run};
+use common::{Node, aceso, alice, file, run};
 use serde_json::{Value, json};
 
 /// A chain, and the homes of two people.
@@ -28,9 +28,7 @@ impl Chain {
     }
 
     fn file(&self, name: &str, bytes: &[u8]) -> String {
-        let path = self.folder.path().join(name);
-        std::fs::write(&path, bytes).unwrap();
-        path.to_str().unwrap().to_owned()
+        file(self.folder.path(), name, bytes)
     }
 
     fn run(&self, arguments: &[&str]) -> (i32, String, String) {

@@ -219,6 +219,13 @@ fn coin(amount: u64) -> Coin {
     Coin { denom: "uaceso".into(), amount: amount.to_string() }
 }
 
+/// Writes a file and says where it is.
+pub(crate) fn file(folder: &Path, name: &str, bytes: &[u8]) -> String {
+    let path = folder.join(name);
+    std::fs::write(&path, bytes).unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
 /// Makes the key `alice` in a home and says how to fund it.
 pub(crate) fn alice(home: &Path) -> String {
     let (code, told, error) = run(&["keys", "add", "alice", "--home", home.to_str().unwrap(), "--json"]);
