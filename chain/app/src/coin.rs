@@ -36,7 +36,12 @@ impl Coins {
     fn of_pairs<'a>(pairs: impl Iterator<Item = (&'a str, &'a str)>) -> Result<Self, Fault> {
         let mut list: Vec<(String, u128)> = Vec::new();
         for (denom, amount) in pairs {
-            let refuse = || Code::InvalidCoins.because(format_args!("{}{}", shorten(amount), shorten(denom)));
+            // What is no number does not even decode for the SDK.
+            let code = match amount.bytes().all(|b| b.is_ascii_digit() || b"+-".contains(&b)) {
+                true => Code::InvalidCoins,
+                false => Code::TxDecode,
+            };
+            let refuse = || code.because(format_args!("{}{}", shorten(amount), shorten(denom)));
             let digits = !amount.is_empty() && amount.bytes().all(|b| b.is_ascii_digit());
             let value = if digits { amount.parse::<u128>().map_err(|_| refuse())? } else { return Err(refuse()) };
             let sorted = list.last().is_none_or(|(last, _)| last.as_str() < denom);
@@ -147,5 +152,6 @@ mod tests {
         ] {
             assert_eq!(Coins::of_wire(&wire(pairs)).unwrap_err().code, Code::InvalidCoins, "{pairs:?}");
         }
+        assert_eq!(Coins::of_wire(&wire(&[("five", "uaceso")])).unwrap_err().code, Code::TxDecode);
     }
 }

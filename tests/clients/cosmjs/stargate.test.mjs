@@ -188,10 +188,10 @@ for (const mode of ["direct", "amino"]) {
         () => signing.withdrawRewards(address, operator, fees.send),
       ]) {
         const told = await fate(chain.comet, sending());
-        assert.deepEqual([told.where, told.codespace, told.code], ["check", "sdk", 6], told.log);
-        assert.match(told.log, /unrecognized message type/);
+        assert.deepEqual([told.where, told.codespace, told.code], ["check", "sdk", 2], told.log);
+        assert.match(told.log, /unable to resolve type URL/);
       }
-      await assert.rejects(signing.delegateTokens(address, operator, coin(1, STAKE), "auto"), /unrecognized message type/);
+      await assert.rejects(signing.delegateTokens(address, operator, coin(1, STAKE), "auto"), /unable to resolve type URL/);
     });
   });
 }

@@ -19,7 +19,11 @@ pub(crate) fn fee(run: &mut Run<'_>, tx: &Tx, signers: &Signers) -> Outcome<()> 
     let coins = Coins::of_wire(&fee.amount).or_else(|fault| {
         // cw-orchestrator simulates with a fee of `0uaceso`.
         let nothing = fee.amount.iter().all(|coin| coin.amount == "0");
-        if nothing && run.mode == Mode::Simulate { Ok(Coins::default()) } else { Err(fault) }
+        match fault.code {
+            _ if nothing && run.mode == Mode::Simulate => Ok(Coins::default()),
+            Code::InvalidCoins => Err(Code::InsufficientFee.because(format_args!("invalid fee amount: {fault}"))),
+            _ => Err(fault),
+        }
     })?;
     if matches!(run.mode, Mode::Check | Mode::Recheck) && !share::is_free(tx) {
         enough(run, &coins, fee.gas_limit)?;

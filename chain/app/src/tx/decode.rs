@@ -146,10 +146,10 @@ mod tests {
     }
 
     #[test]
-    fn unknown_messages_have_the_sdks_code() {
+    fn unknown_messages_do_not_decode() {
         let any = |url: &str| Any { type_url: url.into(), value: vec![] };
-        assert_eq!(Msg::decode(&any("/cosmos.gov.v1.MsgVote")).unwrap_err().code, Code::UnknownRequest);
-        assert_eq!(Msg::decode(&any("")).unwrap_err().code, Code::UnknownRequest);
+        assert_eq!(Msg::decode(&any("/cosmos.gov.v1.MsgVote")).unwrap_err().code, Code::TxDecode);
+        assert_eq!(Msg::decode(&any("")).unwrap_err().code, Code::TxDecode);
         assert_eq!(Msg::decode(&any(MsgAttest::TYPE_URL)).unwrap_err().code, Code::AttestNotFirst);
     }
 

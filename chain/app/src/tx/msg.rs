@@ -1,7 +1,7 @@
 //! The messages that this chain knows: their type URLs, who must sign them, and what is wrong with them by themselves.
 //!
 //! Field checks and their sentences are those of the Cosmos SDK and of wasmd (`ValidateBasic`). Whatever else a
-//! client sends is answered with the SDK's "unknown request".
+//! client sends does not decode, as for the SDK.
 
 mod sealed;
 
@@ -41,6 +41,8 @@ const LABEL_MAX: usize = 128;
 const SALT_MAX: usize = 64;
 /// Most codes in one message (wasmd `x/wasm/types/tx.go`).
 const CODES_MAX: usize = 50;
+/// How deep a contract's message may be nested (Go's `encoding/json`, `maxNestingDepth`).
+const JSON_DEPTH_MAX: usize = 10_000;
 /// Most outputs of one multi-send: a bound on work that gas alone would also set.
 const OUTPUTS_MAX: usize = 1_000;
 
@@ -84,7 +86,7 @@ macro_rules! messages {
                     return Err(Code::AttestNotFirst.because(MsgAttest::TYPE_URL));
                 }
                 let url: String = any.type_url.chars().take(128).collect();
-                Err(Code::UnknownRequest.because(format_args!("unrecognized message type {url:?}")))
+                Err(Code::TxDecode.because(format_args!("unable to resolve type URL {url:?}")))
             }
 
             /// Its type URL.
@@ -369,7 +371,20 @@ pub(crate) fn label(label: &str) -> Result<(), Fault> {
     if label.trim() != label {
         return Err(Code::Invalid.because("label: must not begin or end with white space"));
     }
+    if !label.chars().all(is_printable) {
+        return Err(Code::Invalid.because("label: must have printable characters only"));
+    }
     Ok(())
+}
+
+/// Whether a character shows by itself (Go's `unicode.IsPrint`): no control, no space but the usual one, nothing that only
+/// turns or joins others, nothing for private use. Characters that Unicode has not given yet pass, so that no table of a
+/// compiler's decides what a block holds.
+fn is_printable(c: char) -> bool {
+    let shown = !c.is_control() && !c.is_whitespace();
+    let unseen = matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
+        | '\u{e000}'..='\u{f8ff}' | '\u{feff}' | '\u{fff0}'..='\u{fffb}' | '\u{e0000}'..);
+    c == ' ' || shown && !unseen
 }
 
 /// Checks a salt (wasmd `ValidateSalt`).
@@ -381,54 +396,57 @@ pub(crate) fn salt(salt: &[u8]) -> Result<(), Fault> {
     }
 }
 
-/// Checks that a contract's message is JSON.
+/// Checks that a contract's message is JSON, and not nested deeper than [`JSON_DEPTH_MAX`].
 pub(crate) fn json(msg: &[u8]) -> Result<(), Fault> {
-    serde_json::from_slice::<serde::de::IgnoredAny>(msg)
-        .map(|_| ())
-        .map_err(|e| Code::Invalid.because(format_args!("payload msg: {e}")))
-}
-
-/// Checks a permission to instantiate.
-pub(crate) fn access(config: &AccessConfig, prefix: &str) -> Result<(), Fault> {
-    let refuse = |what: &str| Err(Code::Invalid.because(format_args!("instantiate permission: {what}")));
-    let any_of = match AccessType::try_from(config.permission) {
-        Ok(AccessType::Nobody | AccessType::Everybody) => false,
-        Ok(AccessType::AnyOfAddresses) => true,
-        Ok(AccessType::Unspecified) => return refuse("type is not specified"),
-        Err(_) => return refuse("unknown type"),
-    };
-    if any_of == config.addresses.is_empty() {
-        return refuse(if any_of { "no addresses" } else { "addresses are not allowed for this type" });
-    }
-    if config.addresses.len() > ADDRESSES_MAX {
-        return refuse("more than 50 addresses");
-    }
-    let mut seen = std::collections::BTreeSet::new();
-    for text in &config.addresses {
-        if !seen.insert(Address::parse(text, prefix)?) {
-            return refuse("an address is named twice");
+    let refuse = |words: &dyn std::fmt::Display| Code::Invalid.because(format_args!("payload msg: {words}"));
+    serde_json::from_slice::<serde::de::IgnoredAny>(msg).map_err(|e| refuse(&e))?;
+    // It is JSON, so what opens is closed again and a quote in a text has a backslash before it.
+    let (mut depth, mut quoted, mut escaped) = (0_usize, false, false);
+    for byte in msg {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' => escaped = true,
+            b'"' => quoted = !quoted,
+            b'[' | b'{' if !quoted => depth += 1,
+            b']' | b'}' if !quoted => depth -= 1,
+            _ => {}
+        }
+        if depth > JSON_DEPTH_MAX {
+            return Err(refuse(&format_args!("nested more than {JSON_DEPTH_MAX} deep")));
         }
     }
     Ok(())
 }
 
-/// Checks wasm's parameters (wasmd `Params.ValidateBasic`).
-fn wasm_params(params: &pb::Params, prefix: &str) -> Result<(), Fault> {
-    let kind = |number: i32| match AccessType::try_from(number) {
+/// Checks a permission to instantiate.
+pub(crate) fn access(config: &AccessConfig, prefix: &str) -> Result<(), Fault> {
+    access_config(config, prefix).map_err(|fault| fault.within("instantiate permission"))
+}
+
+/// Checks who may do something (wasmd `AccessConfig.ValidateBasic`). Addresses that nobody would look at are refused, which
+/// wasmd stores: somebody may believe that they count.
+fn access_config(config: &AccessConfig, prefix: &str) -> Result<(), Fault> {
+    match access_type(config.permission)? {
+        AccessType::AnyOfAddresses => uploaders(&config.addresses, prefix).map_err(|fault| fault.within("addresses")),
+        _ if !config.addresses.is_empty() => Err(Code::Invalid.because("addresses are not allowed for this type")),
+        _ => Ok(()),
+    }
+}
+
+fn access_type(number: i32) -> Result<AccessType, Fault> {
+    match AccessType::try_from(number) {
         Ok(AccessType::Unspecified) => Err(Code::Empty.because("type")),
         Ok(kind) => Ok(kind),
         Err(_) => Err(Code::Invalid.because(format_args!("unknown type: {number}"))),
-    };
-    kind(params.instantiate_default_permission).map_err(|fault| fault.within("instantiate default permission"))?;
+    }
+}
+
+/// Checks wasm's parameters (wasmd `Params.ValidateBasic`).
+fn wasm_params(params: &pb::Params, prefix: &str) -> Result<(), Fault> {
+    let default = access_type(params.instantiate_default_permission);
+    default.map_err(|fault| fault.within("instantiate default permission"))?;
     let upload = params.code_upload_access.clone().unwrap_or_default();
-    let checked = match kind(upload.permission) {
-        Ok(AccessType::AnyOfAddresses) => {
-            uploaders(&upload.addresses, prefix).map_err(|fault| fault.within("addresses"))
-        }
-        Ok(_) if !upload.addresses.is_empty() => Err(Code::Invalid.because("addresses are not allowed for this type")),
-        checked => checked.map(|_| ()),
-    };
-    checked.map_err(|fault| fault.within("upload access"))
+    access_config(&upload, prefix).map_err(|fault| fault.within("upload access"))
 }
 
 /// Checks a list of accounts (wasmd `validateBech32Addresses`).
@@ -479,14 +497,15 @@ fn code_id(id: u64) -> Result<(), Fault> {
 
 /// Checks a list of codes (wasmd `validateCodeIDs`).
 fn code_ids(ids: &[u64]) -> Result<(), Fault> {
+    let refuse = |words: &dyn std::fmt::Display| Err(Code::InvalidRequest.because(words));
     if ids.is_empty() {
-        return Err(Code::Empty.because("code ids"));
+        return refuse(&"empty code ids");
     }
     if ids.len() > CODES_MAX {
-        return Err(Code::Limit.because(format_args!("code ids: more than {CODES_MAX}")));
+        return refuse(&format_args!("total number of code ids is greater than {CODES_MAX}"));
     }
     let mut seen = std::collections::BTreeSet::new();
-    if ids.iter().all(|id| seen.insert(id)) { Ok(()) } else { Err(Code::Duplicate.because("code ids")) }
+    if ids.iter().all(|id| seen.insert(id)) { Ok(()) } else { refuse(&"duplicate code ids") }
 }
 
 fn positive(coins: &Coins) -> Result<(), Fault> {

@@ -347,7 +347,7 @@ fn strangers_bytes_in_an_exec_are_refused() {
     };
     refused(Any { value: vec![0xff; 9], ..good.clone() }, ("sdk", 2), "tx parse error");
     refused(Any { value: [&good.value[..], &[0x7a, 0]].concat(), ..good.clone() }, ("sdk", 2), "unknown fields");
-    refused(Any { type_url: "/cosmos.gov.v1.MsgVote".into(), value: vec![] }, ("sdk", 6), "unrecognized message type");
+    refused(Any { type_url: "/cosmos.gov.v1.MsgVote".into(), value: vec![] }, ("sdk", 2), "unable to resolve type URL");
     refused(ours(&MsgAttest::default()), ("aceso", 601), "");
     refused(send(&bob(), &nobody().address(), 0), ("sdk", 10), "msg 1: ");
     refused(exec("nobody", vec![good.clone()]), ("sdk", 7), "msg 1: invalid grantee address");
@@ -553,7 +553,7 @@ fn code_is_stored_for_another_if_it_is_the_one_that_was_meant() {
     unfit(grants(&[(b"*", None), (b"a", None)]), ("sdk", 18), "wildcard");
     unfit(grants(&[(b"a", None), (b"a", None)]), ("sdk", 18), "same code hash");
     let unspecified = config(AccessType::Unspecified, &[]);
-    unfit(grants(&[(b"a", Some(unspecified))]), ("wasm", 14), "position 0: instantiate permission");
+    unfit(grants(&[(b"a", Some(unspecified))]), ("wasm", 12), "position 0: instantiate permission");
 }
 
 /// Who has a person's word for everything still does not count as her where her own signature is asked for.

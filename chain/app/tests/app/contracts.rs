@@ -138,7 +138,7 @@ fn only_those_who_may_upload_and_instantiate() {
         assert!(allowed || result.log.contains("can not instantiate: unauthorized"), "{}", result.log);
     }
     let bad = net.run(&alice(), vec![msg(&alice(), AccessType::AnyOfAddresses, vec![])]);
-    assert_eq!(code(&bad), ("wasm", 14));
+    assert_eq!(code(&bad), ("wasm", 12));
 }
 
 #[test]
@@ -499,7 +499,7 @@ fn messages_of_unknown_kinds_are_refused_by_name() {
         assert_eq!((space.as_str(), number), ("wasm", 20), "{unknown}");
     }
     let any = |url: &str| json!({ "any": { "type_url": url, "value": "" } });
-    assert_eq!(refused(any("/cosmos.gov.v1.MsgVote")).1, 6);
+    assert_eq!(refused(any("/cosmos.gov.v1.MsgVote")).1, 10);
     assert_eq!(refused(any("/cosmwasm.wasm.v1.MsgStoreCode")).1, 6);
     assert_eq!(refused(json!({ "wasm": { "execute": {} } })).1, 10);
     for any in ["any", "stargate"] {

@@ -20,6 +20,7 @@ mod observer;
 mod preloaded;
 mod queries;
 mod reads;
+mod refused;
 mod replay;
 mod sealed_closed;
 mod sealed_dispute;

@@ -364,7 +364,7 @@ fn messages_that_are_none() {
     refused("a negative number", br#"{"revoke":{"grant":-1}}"#);
     refused("deep", "[".repeat(20_000).as_bytes());
     refused("deep inside", format!(r#"{{"revoke":{{"grant":{}"#, r#"{"a":"#.repeat(20_000)).as_bytes());
-    let nested = format!("{}{}", "[".repeat(20_000), "]".repeat(20_000));
+    let nested = format!("{}{}", "[".repeat(9_990), "]".repeat(9_990));
     refused("deep and closed", nested.as_bytes());
     refused("deep and closed inside", format!(r#"{{"revoke":{{"grant":{nested}}}}}"#).as_bytes());
     refused("deep where nothing is looked for", format!(r#"{{"revoke":{{"more":{nested},"grant":1}}}}"#).as_bytes());

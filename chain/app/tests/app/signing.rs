@@ -105,7 +105,7 @@ fn a_fee_that_is_not_there() {
 
 #[test]
 fn a_fee_that_is_no_coin() {
-    check(|draft| draft.fee[0].amount = "-5".into(), 10, "invalid coins");
+    check(|draft| draft.fee[0].amount = "-5".into(), 13, "invalid fee amount: -5uaceso");
 }
 
 #[test]
@@ -166,8 +166,8 @@ fn no_message_at_all() {
 fn a_message_that_nobody_knows() {
     check(
         |draft| draft.msgs = vec![Any { type_url: "/cosmos.gov.v1.MsgVote".into(), value: vec![] }],
-        6,
-        "unrecognized message type \"/cosmos.gov.v1.MsgVote\": unknown request",
+        2,
+        "unable to resolve type URL \"/cosmos.gov.v1.MsgVote\": tx parse error",
     );
 }
 

@@ -81,7 +81,7 @@ fn who_stored_a_code_says_who_may_use_it() {
     for (msg, want) in [
         (update(&alice(), 0, bobs.clone()), ("sdk", 18)),
         (update(&alice(), id, None), ("sdk", 18)),
-        (update(&alice(), id, Some((AccessType::AnyOfAddresses, vec![]))), ("wasm", 14)),
+        (update(&alice(), id, Some((AccessType::AnyOfAddresses, vec![]))), ("wasm", 12)),
         (update(&alice(), 99, bobs.clone()), ("wasm", 28)),
     ] {
         let result = net.run(&alice(), vec![msg]);

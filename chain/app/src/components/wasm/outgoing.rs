@@ -181,7 +181,11 @@ fn native(run: &mut Run<'_>, contract: &Address, any: AnyMsg) -> Outcome<Sent> {
         let words = format_args!("AnyMsg value size {} exceeds limit {ANY_BYTES_MAX}", any.value.len());
         return Err(Code::Limit.because(words).into());
     }
-    let msg = Msg::decode(&Any { type_url: any.type_url, value: any.value.into() })?;
+    let msg =
+        Msg::decode(&Any { type_url: any.type_url, value: any.value.into() }).map_err(|fault| match fault.code {
+            Code::TxDecode => Code::InvalidMsg.because(format_args!("cannot unpack proto message: {fault}")),
+            _ => fault,
+        })?;
     check_kind(contract, &msg)?;
     msg.check(&run.chain.prefix)?;
     if run.chain.address(msg.signer())? != *contract {
