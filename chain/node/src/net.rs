@@ -4,30 +4,38 @@
 //! A connection is a socket that [`steady`] watches and whose [`request_line`]s are read generously. Every request
 //! carries its [`Peer`].
 
+pub(crate) mod places;
 mod request_line;
 mod steady;
+pub(crate) mod turns;
 
 use std::{
+    convert::Infallible,
     io,
     net::{IpAddr, Ipv6Addr, SocketAddr},
     sync::Arc,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
-use axum::{Extension, Router, body::Bytes};
+use axum::{Router, body::Bytes, response::Response, routing::future::RouteFuture};
 use futures::{Stream, StreamExt};
-use hyper::server::conn::{http1, http2};
-use hyper_util::{
-    rt::{TokioExecutor, TokioIo, TokioTimer},
-    service::TowerToHyperService,
+use hyper::{
+    body::Incoming,
+    server::conn::{http1, http2},
+    service::Service,
 };
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::{Notify, Semaphore, watch},
+    sync::{Notify, watch},
 };
 
-/// Connections to one port at the same time, CometBFT's `max_open_connections`.
+use self::places::{Full, Places};
+
+/// Connections to one port at the same time, CometBFT's `max_open_connections`; one address has half of them at most.
 const CONNECTIONS_MAX: usize = 900;
+/// How often it is told that clients are turned away: a flood of connections is no flood of lines.
+const TURNED_PERIOD: Duration = Duration::from_secs(10);
 /// How long a client may take for the head of a request.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long, and for how many bytes, a sender whose request was refused is listened to.
@@ -137,32 +145,54 @@ pub(crate) async fn serve_http2(listener: TcpListener, router: Router, stop: wat
 }
 
 async fn accept(listener: TcpListener, router: Router, mut stop: watch::Receiver<bool>, spoken: Spoken) {
-    let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let (room, mut turned) = (Arc::new(Places::new("connections", CONNECTIONS_MAX)), Turned::default());
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
             _ = stop.wait_for(|stopped| *stopped) => return,
         };
         match accepted {
-            Ok((stream, peer)) => match Arc::clone(&room).try_acquire_owned() {
+            Ok((stream, address)) => match room.take(address.ip().into()) {
                 Ok(place) => {
                     let router = router.clone();
                     tokio::spawn(async move {
-                        let peer = peer.ip().into();
-                        match spoken {
-                            Spoken::Http2 if begins_http2(&stream).await => http2(stream, peer, router).await,
-                            Spoken::Http1 | Spoken::Http2 => connection(stream, peer, router).await,
+                        let peer = address.ip().into();
+                        let is_http2 = match spoken {
+                            Spoken::Http1 => Some(false),
+                            Spoken::Http2 => begins_http2(&stream).await,
+                        };
+                        match is_http2 {
+                            Some(true) => http2(stream, peer, router).await,
+                            Some(false) => connection(stream, peer, router).await,
+                            None => tracing::debug!("connection ended: it has said nothing"),
                         }
                         drop(place);
                     });
                 }
-                Err(_) => tracing::warn!(%peer, "turned away: {CONNECTIONS_MAX} connections are open"),
+                Err(full) => turned.tell(address, full),
             },
             Err(e) => {
                 // Out of file descriptors, most likely: let some connections end.
                 tracing::warn!("cannot accept a connection: {e}");
                 tokio::time::sleep(Duration::from_millis(100)).await;
             }
+        }
+    }
+}
+
+/// Clients for whom there was no connection.
+#[derive(Default)]
+struct Turned {
+    count: u64,
+    told: Option<Instant>,
+}
+
+impl Turned {
+    fn tell(&mut self, address: SocketAddr, full: Full) {
+        self.count += 1;
+        if self.told.is_none_or(|told| told.elapsed() >= TURNED_PERIOD) {
+            tracing::warn!(%address, count = self.count, "turned away: {full}");
+            *self = Self { count: 0, told: Some(Instant::now()) };
         }
     }
 }
@@ -185,11 +215,33 @@ pub(crate) fn linger<E: Send>(mut pieces: impl Stream<Item = Result<Bytes, E>> +
     });
 }
 
+/// What answers the requests of one connection. The routes are those of all: a layer around them would be a copy of each.
+#[derive(Clone)]
+struct Connected {
+    router: Router,
+    peer: Peer,
+    hangup: Option<Hangup>,
+}
+
+impl Service<hyper::Request<Incoming>> for Connected {
+    type Response = Response;
+    type Error = Infallible;
+    type Future = RouteFuture<Infallible>;
+
+    fn call(&self, mut request: hyper::Request<Incoming>) -> Self::Future {
+        request.extensions_mut().insert(self.peer);
+        if let Some(hangup) = &self.hangup {
+            request.extensions_mut().insert(hangup.clone());
+        }
+        tonic::codegen::Service::<hyper::Request<Incoming>>::call(&mut self.router.clone(), request)
+    }
+}
+
 async fn connection(stream: TcpStream, peer: Peer, router: Router) {
     // Answers are small and come at once; if it cannot be set they come a little later.
     let _ = stream.set_nodelay(true);
     let stream = request_line::Encoded::new(steady::Steady::new(stream, STALL_TIMEOUT));
-    let service = TowerToHyperService::new(router.layer(Extension(peer)));
+    let service = Connected { router, peer, hangup: None };
     let served = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
@@ -201,9 +253,8 @@ async fn connection(stream: TcpStream, peer: Peer, router: Router) {
     }
 }
 
-/// Whether a connection begins with the preface of HTTP/2. One that says nothing in time is left to HTTP/1.1, whose
-/// patience is as long.
-async fn begins_http2(stream: &TcpStream) -> bool {
+/// Whether a connection begins with the preface of HTTP/2; none of one that says nothing in time.
+async fn begins_http2(stream: &TcpStream) -> Option<bool> {
     let mut head = [0; PREFACE.len()];
     let heard = async {
         loop {
@@ -216,14 +267,14 @@ async fn begins_http2(stream: &TcpStream) -> bool {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
-    tokio::time::timeout(HEAD_TIMEOUT, heard).await.unwrap_or_default()
+    tokio::time::timeout(HEAD_TIMEOUT, heard).await.ok()
 }
 
 async fn http2(stream: TcpStream, peer: Peer, router: Router) {
     let _ = stream.set_nodelay(true);
     let stream = steady::Steady::new(stream, STALL_TIMEOUT);
     let hangup = Hangup::default();
-    let service = TowerToHyperService::new(router.layer(Extension(peer)).layer(Extension(hangup.clone())));
+    let service = Connected { router, peer, hangup: Some(hangup.clone()) };
     let serving = http2::Builder::new(TokioExecutor::new())
         .timer(TokioTimer::new())
         .max_concurrent_streams(STREAMS_MAX)

@@ -261,8 +261,9 @@ impl Rig {
             rpc_address: "127.0.0.1:26657".into(),
             keep_heights: 100,
             limits,
-            workers: Arc::new(tokio::sync::Semaphore::new(limits.workers)),
-            websockets: Arc::new(tokio::sync::Semaphore::new(2)),
+            workers: Arc::new(crate::net::turns::Turns::new(limits.workers)),
+            // Two for each address.
+            websockets: Arc::new(crate::net::places::Places::new("websockets", 4)),
         });
         let parts = crate::engine::Parts {
             consensus: crate::abci::consensus::Consensus::new(app.clone(), Arc::new(Here)),

@@ -210,6 +210,7 @@ async fn write(writing: &mut (impl AsyncWrite + Unpin), bytes: &mut Vec<u8>) -> 
 #[cfg(test)]
 mod tests {
     use pb::{request::Value as Asked, response::Value as Answered};
+    use tendermint::{abci::types::CommitInfo, v0_38::abci::request};
     use tokio::{io::DuplexStream, task::JoinHandle};
 
     use super::*;
@@ -226,19 +227,60 @@ mod tests {
 
     /// With so many bytes on their way in each direction.
     fn connect_by(room: usize) -> (DuplexStream, Served) {
+        connect_to(room, &lanes(|| {}))
+    }
+
+    fn connect_to(room: usize, lanes: &Arc<Lanes>) -> (DuplexStream, Served) {
+        let ((ours, theirs), lanes) = (tokio::io::duplex(room), Arc::clone(lanes));
+        (ours, tokio::spawn(async move { serve(theirs, &lanes).await }))
+    }
+
+    /// Lanes of an application, where each check does this first.
+    fn lanes(first: impl Fn() + Send + 'static) -> Arc<Lanes> {
         let app = Arc::new(Counter::default());
         let consensus = Consensus::new(app.clone(), Arc::new(Here));
         let (mempool, info, snapshot) = (Mempool::new(app.clone()), Info::new(app.clone()), Snapshot::new(app));
         let (faults, _) = mpsc::unbounded_channel();
-        let lanes = Lanes {
+        let checks = move |r| {
+            first();
+            mempool.answer(r)
+        };
+        Arc::new(Lanes {
             consensus: Lane::start("consensus", Default::default(), faults.clone(), move |r| consensus.answer(r))
                 .unwrap(),
-            mempool: Lane::start("mempool", Default::default(), faults.clone(), move |r| mempool.answer(r)).unwrap(),
+            mempool: Lane::start("mempool", Default::default(), faults.clone(), checks).unwrap(),
             info: Lane::start("info", Default::default(), faults.clone(), move |r| info.answer(r)).unwrap(),
             snapshot: Lane::start("snapshot", Default::default(), faults, move |r| snapshot.answer(r)).unwrap(),
-        };
-        let (ours, theirs) = tokio::io::duplex(room);
-        (ours, tokio::spawn(async move { serve(theirs, &lanes).await }))
+        })
+    }
+
+    /// The first check does not end until all of this is over: as many more wait as have room, and blocks are made.
+    #[tokio::test]
+    async fn checks_that_wait_hold_up_no_block() {
+        use crate::abci::server::tests::ask;
+        let (end, ended) = std::sync::mpsc::channel::<()>();
+        let lanes = lanes(move || _ = ended.recv());
+        let (mut flood, _checking) = connect_to(1 << 10, &lanes);
+        let checks = encoded(Asked::CheckTx(pb::RequestCheckTx { tx: "bad".into(), r#type: 0 })).repeat(WAITING * 2);
+        let patience = std::time::Duration::from_secs(1);
+        tokio::time::timeout(patience, flood.write_all(&checks)).await.unwrap_err();
+        let (mut engine, _served) = connect_to(1 << 20, &lanes);
+        for height in 1..=20_u32 {
+            let block = request::FinalizeBlock {
+                txs: vec!["a=1".into()],
+                decided_last_commit: CommitInfo { round: 0_u16.into(), votes: vec![] },
+                misbehavior: vec![],
+                hash: tendermint::Hash::None,
+                height: height.into(),
+                time: tendermint::Time::unix_epoch(),
+                next_validators_hash: tendermint::Hash::None,
+                proposer_address: tendermint::account::Id::new([0; 20]),
+            };
+            for request in [Asked::FinalizeBlock(block.into()), Asked::Commit(pb::RequestCommit {})] {
+                tokio::time::timeout(patience * 10, ask(&mut engine, request)).await.unwrap();
+            }
+        }
+        drop(end);
     }
 
     fn encoded(value: Asked) -> Vec<u8> {

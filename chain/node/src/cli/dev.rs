@@ -6,7 +6,7 @@ use aceso_app::{App, Fetch, Shelf};
 use aceso_blobs::{BlobStore, Recovery};
 use aceso_inference::Kernels;
 use serde_json::json;
-use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::sync::{mpsc, watch};
 
 use super::{
     HomeArg, Output,
@@ -22,7 +22,7 @@ use crate::{
     grpc,
     home::{Home, config::Config, genesis::Document},
     metrics::{Metrics, meters::Meters},
-    net,
+    net::{self, places::Places, turns::Turns},
     rest::{self, Rest, Room, ledger::Ledger},
     rpc::{self, Node},
     services::engine::Rpc,
@@ -306,8 +306,8 @@ fn start(
         rpc_address: rpc_at.to_string(),
         keep_heights: config.keep_heights,
         limits,
-        workers: Arc::new(Semaphore::new(limits.workers)),
-        websockets: Arc::new(Semaphore::new(limits.websockets)),
+        workers: Arc::new(Turns::new(limits.workers)),
+        websockets: Arc::new(Places::new("websockets", limits.websockets)),
     });
     let parts = Parts {
         consensus: Consensus::new(Arc::clone(&app), voter),

@@ -1,7 +1,8 @@
 //! What happened in a block, handed to those who subscribed.
 //!
-//! A subscriber has a bounded queue. One that does not empty it is dropped rather than waited for: the engine never
-//! blocks on a reader. Events carry the JSON of CometBFT 0.38's websocket, made once and only if somebody listens.
+//! A subscriber has a queue that is bounded in events and in bytes. One that does not empty it is dropped rather than
+//! waited for: the engine never blocks on a reader. Events carry the JSON of CometBFT 0.38's websocket, made once and only
+//! if somebody listens; all subscribers hold the same bytes.
 
 use std::{
     collections::BTreeMap,
@@ -9,12 +10,14 @@ use std::{
 };
 
 use serde_json::Value;
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 use crate::rpc::query_grammar::Query;
 
 /// Events that may wait for one subscriber.
 pub(crate) const QUEUE: usize = 256;
+/// Their bytes, of a few full blocks; an event that is longer waits alone.
+const QUEUE_BYTES: u32 = 32 << 20;
 /// Subscribers of all clients together.
 const SUBSCRIBERS_MAX: usize = 1024;
 
@@ -22,9 +25,23 @@ const SUBSCRIBERS_MAX: usize = 1024;
 pub(crate) struct Event {
     /// Composite key → values, what queries are matched with.
     pub(crate) attributes: BTreeMap<String, Vec<String>>,
-    /// `{"type": …, "value": …}`.
-    pub(crate) data: Value,
+    /// `{"type": …, "value": …}`, as text.
+    pub(crate) data: String,
+    /// Bytes of all of it.
+    pub(crate) bytes: usize,
 }
+
+impl Event {
+    fn new(attributes: BTreeMap<String, Vec<String>>, data: &Value) -> Self {
+        let data = data.to_string();
+        let named = attributes.iter().map(|(key, values)| key.len() + values.iter().map(String::len).sum::<usize>());
+        let bytes = data.len() + named.sum::<usize>();
+        Self { attributes, data, bytes }
+    }
+}
+
+/// An event, and the room that it takes in a subscriber's queue.
+type Queued = (Arc<Event>, OwnedSemaphorePermit);
 
 /// Why nobody was subscribed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -33,7 +50,17 @@ pub(crate) struct TooMany;
 
 struct Subscriber {
     query: Query,
-    sender: mpsc::Sender<Arc<Event>>,
+    sender: mpsc::Sender<Queued>,
+    room: Arc<Semaphore>,
+}
+
+impl Subscriber {
+    /// Whether there was room for an event.
+    fn take(&self, event: &Arc<Event>) -> bool {
+        let takes = u32::try_from(event.bytes).unwrap_or(u32::MAX).clamp(1, QUEUE_BYTES);
+        let room = Arc::clone(&self.room).try_acquire_many_owned(takes);
+        room.is_ok_and(|room| self.sender.try_send((Arc::clone(event), room)).is_ok())
+    }
 }
 
 #[derive(Default)]
@@ -52,13 +79,13 @@ pub(crate) struct Hub {
 pub(crate) struct Subscription {
     hub: Arc<Hub>,
     id: u64,
-    receiver: mpsc::Receiver<Arc<Event>>,
+    receiver: mpsc::Receiver<Queued>,
 }
 
 impl Subscription {
     /// The next event; nothing once the hub has given this subscriber up.
     pub(crate) async fn next(&mut self) -> Option<Arc<Event>> {
-        self.receiver.recv().await
+        self.receiver.recv().await.map(|(event, _)| event)
     }
 }
 
@@ -78,7 +105,8 @@ impl Hub {
         }
         let id = inner.next;
         inner.next += 1;
-        inner.subscribers.insert(id, Subscriber { query, sender });
+        let room = Arc::new(Semaphore::new(QUEUE_BYTES as usize));
+        inner.subscribers.insert(id, Subscriber { query, sender, room });
         Ok(Subscription { hub: Arc::clone(self), id, receiver })
     }
 
@@ -88,10 +116,10 @@ impl Hub {
         if !inner.subscribers.values().any(|subscriber| subscriber.query.matches(&attributes)) {
             return;
         }
-        let event = Arc::new(Event { attributes, data: data() });
-        inner.subscribers.retain(|_, subscriber| {
-            !subscriber.query.matches(&event.attributes) || subscriber.sender.try_send(Arc::clone(&event)).is_ok()
-        });
+        let event = Arc::new(Event::new(attributes, &data()));
+        inner
+            .subscribers
+            .retain(|_, subscriber| !subscriber.query.matches(&event.attributes) || subscriber.take(&event));
     }
 
     // A map of senders cannot be left half changed.
@@ -114,14 +142,28 @@ mod tests {
         let mut txs = hub.subscribe(Query::parse("tm.event='Tx'").unwrap()).unwrap();
         hub.publish(event("NewBlock"), || panic!("nobody listens"));
         hub.publish(event("Tx"), || Value::from(1));
-        assert_eq!(txs.next().await.unwrap().data, Value::from(1));
+        assert_eq!(txs.next().await.unwrap().data, "1");
         for n in 0..=QUEUE {
             hub.publish(event("Tx"), || Value::from(n));
         }
         for n in 0..QUEUE {
-            assert_eq!(txs.next().await.unwrap().data, Value::from(n));
+            assert_eq!(txs.next().await.unwrap().data, n.to_string());
         }
         assert!(txs.next().await.is_none(), "a slow reader is dropped");
+    }
+
+    #[tokio::test]
+    async fn what_waits_for_a_reader_is_bounded_in_bytes() {
+        let hub = Arc::new(Hub::default());
+        let mut txs = hub.subscribe(Query::parse("tm.event='Tx'").unwrap()).unwrap();
+        // Longer than all the room: alone, and with another one behind it.
+        let long = || Value::from("x".repeat(QUEUE_BYTES as usize));
+        hub.publish(event("Tx"), long);
+        assert!(txs.next().await.is_some());
+        hub.publish(event("Tx"), long);
+        hub.publish(event("Tx"), || Value::from(1));
+        assert!(txs.next().await.is_some());
+        assert!(txs.next().await.is_none(), "a reader with too much before it is dropped");
     }
 
     #[tokio::test]

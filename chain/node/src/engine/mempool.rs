@@ -120,11 +120,13 @@ impl Mempool {
                 bytes_max: self.limits.bytes,
             });
         }
-        if !inner.remember(hash, self.limits.remembered) {
+        if inner.known.contains(&hash) {
             return Err(Refused::Known);
         }
         let checked = self.checks.check(CheckTx { tx: tx.clone(), kind: CheckTxKind::New });
+        // One that is refused leaves nothing behind, so a flood of them costs their checks and no more.
         if checked.code.is_ok() {
+            inner.remember(hash, self.limits.remembered);
             let next = inner.next;
             inner.next += 1;
             inner.bytes += tx.len();
@@ -132,8 +134,6 @@ impl Mempool {
             self.tell(&inner);
             drop(inner);
             self.pulse.beat();
-        } else {
-            inner.forget(&hash);
         }
         Ok(checked)
     }
@@ -218,10 +218,9 @@ impl Mempool {
 }
 
 impl Inner {
-    /// Whether the hash is new.
-    fn remember(&mut self, hash: [u8; 32], most: usize) -> bool {
+    fn remember(&mut self, hash: [u8; 32], most: usize) {
         if !self.known.insert(hash) {
-            return false;
+            return;
         }
         self.order.push_back(hash);
         while self.order.len() > most {
@@ -229,7 +228,6 @@ impl Inner {
                 self.known.remove(&oldest);
             }
         }
-        true
     }
 
     fn forget(&mut self, hash: &[u8; 32]) {

@@ -31,7 +31,7 @@ use hyper::body::{Frame, SizeHint};
 use tendermint::{block::Height, v0_38::abci::request};
 use tokio::{
     net::TcpListener,
-    sync::{Semaphore, oneshot, watch},
+    sync::{oneshot, watch},
 };
 use tonic::{
     Status,
@@ -43,8 +43,11 @@ use tracing::Instrument;
 
 use crate::{
     abci::query::Queries,
-    net::{self, Hangup, NetError, Peer},
-    rest::places::{Place, Places},
+    net::{
+        self, Hangup, NetError, Peer,
+        places::{Place, Places},
+        turns::Turns,
+    },
     rpc::http,
     services::{self, status},
 };
@@ -108,7 +111,7 @@ struct Grpc {
     queries: Queries,
     limits: Limits,
     requests: Arc<Places>,
-    workers: Arc<Semaphore>,
+    workers: Turns,
 }
 
 fn router(queries: Queries, limits: Limits) -> Router {
@@ -116,7 +119,7 @@ fn router(queries: Queries, limits: Limits) -> Router {
         queries,
         limits,
         requests: Arc::new(Places::new("requests", limits.requests)),
-        workers: Arc::new(Semaphore::new(limits.workers)),
+        workers: Turns::new(limits.workers),
     };
     Router::new()
         .fallback(answer)
@@ -150,7 +153,7 @@ async fn answer(
         if reflection::PATHS.contains(&path.as_str()) {
             server.streaming(reflection::Server, request).await
         } else {
-            server.unary(Unary { grpc: Arc::clone(&grpc), path }, request).await
+            server.unary(Unary { grpc: Arc::clone(&grpc), peer, path }, request).await
         }
     };
     match tokio::time::timeout(limits.timeout, answered.instrument(span)).await {
@@ -197,6 +200,7 @@ fn refuse(status: Status) -> Response {
 /// One question.
 struct Unary {
     grpc: Arc<Grpc>,
+    peer: Peer,
     path: String,
 }
 
@@ -205,15 +209,15 @@ impl UnaryService<Bytes> for Unary {
     type Future = BoxFuture<'static, Result<tonic::Response<Bytes>, Status>>;
 
     fn call(&mut self, request: tonic::Request<Bytes>) -> Self::Future {
-        let (grpc, path) = (Arc::clone(&self.grpc), self.path.clone());
+        let (grpc, peer, path) = (Arc::clone(&self.grpc), self.peer, self.path.clone());
         Box::pin(async move {
             let height = height(request.metadata())?;
             let gone = |e: &dyn std::fmt::Display| Status::internal(e.to_string());
-            let permit = Arc::clone(&grpc.workers).acquire_owned().await.map_err(|e| gone(&e))?;
+            let turn = grpc.workers.take(peer).await.map_err(|e| gone(&e))?;
             let question = request::Query { path, data: request.into_inner(), height, prove: false };
             let asked = tokio::task::spawn_blocking(move || {
                 let answer = grpc.queries.answer(question);
-                drop(permit);
+                drop(turn);
                 answer
             });
             let answer = asked.await.map_err(|e| gone(&e))?;

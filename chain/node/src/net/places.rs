@@ -1,11 +1,12 @@
-//! Places that clients share: so many in all, and no more than half of them for one.
+//! Places that clients share: so many in all, and no more than half of them for one. Where there is none the client is
+//! refused.
 
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use crate::net::Peer;
+use super::Peer;
 
 /// What one client may have of something that all share.
 pub(crate) fn share(all: u64, least: u64) -> u64 {

@@ -19,9 +19,9 @@ use futures::StreamExt;
 use serde_json::json;
 use tokio_util::io::{StreamReader, SyncIoBridge};
 
-use super::{Rest, access, ledger, places::Place, refuse};
+use super::{Rest, access, ledger, refuse};
 use crate::{
-    net::{self, Peer},
+    net::{self, Peer, places::Place},
     rpc::http,
 };
 

@@ -13,11 +13,13 @@ use std::{
 use aceso_blobs::{BlobError, BlobStore};
 use aceso_types::{BlobId, query::QueryBlob};
 
-use super::places::{Full, Place, Places, share};
 use crate::{
     abci::query::{Queries, QueryError},
     metrics::Traffic,
-    net::Peer,
+    net::{
+        Peer,
+        places::{Full, Place, Places, share},
+    },
     worker::chores::Pins,
 };
 

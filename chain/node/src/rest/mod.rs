@@ -9,7 +9,6 @@ pub(crate) mod access;
 pub(crate) mod blobs;
 pub(crate) mod gateway;
 pub(crate) mod ledger;
-pub(crate) mod places;
 pub(crate) mod transcripts;
 pub(crate) mod ui;
 
@@ -31,12 +30,13 @@ use serde_json::json;
 use tracing::{Instrument, field::Empty};
 
 pub(crate) use self::gateway::Room;
-use self::{ledger::Ledger, places::Places};
+use self::ledger::Ledger;
 use crate::{
     abci::{info::Info, query::Queries, vote::AttestKeys},
     application::Application,
     engine::pulse::Pulse,
     metrics::{self, Metrics, Traffic},
+    net::places::Places,
     rpc::http,
     services::engine::Rpc,
     worker::chores::Pins,

@@ -25,14 +25,13 @@ use tokio::sync::watch;
 use super::{
     Rest, Room, access,
     ledger::{Ledger, Limits},
-    places::Places,
     router,
 };
 use crate::{
     abci::{query::Queries, vote::AttestKeys},
     address::account,
     application::{Application, Fault},
-    net,
+    net::{self, places::Places},
     rpc::Node,
     testing::{Counter, Rig},
     worker::chores::Pins,

@@ -18,8 +18,12 @@ use prost::Message;
 use tendermint::block::signed_header::SignedHeader;
 use tendermint_proto::v0_38::types as wire;
 
-use super::{Rest, Rpc, ask_engine, places::Place, refuse};
-use crate::{application::Fault, net::Peer, rpc::Node};
+use super::{Rest, Rpc, ask_engine, refuse};
+use crate::{
+    application::Fault,
+    net::{Peer, places::Place},
+    rpc::Node,
+};
 
 /// Transcripts on their way out at the same time. Each is in memory whole, twice.
 pub(crate) const TELLINGS: usize = 4;

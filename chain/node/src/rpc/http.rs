@@ -6,8 +6,8 @@
 use std::{sync::Arc, time::Duration};
 
 use axum::{
-    Router,
-    body::{Body, Bytes},
+    Extension, Router,
+    body::{Body, Bytes, HttpBody},
     extract::{Path, Query as UriQuery, State},
     http::{HeaderValue, Method, Request as HttpRequest, StatusCode, header},
     middleware::{self, Next},
@@ -19,7 +19,7 @@ use futures::StreamExt;
 use serde_json::Value;
 
 use super::{Node, Request, RpcError, envelope, methods, params::Params, ws};
-use crate::net;
+use crate::net::{self, Peer};
 
 /// Requests of one batch, CometBFT's `max_request_batch_size`.
 const BATCH_MAX: usize = 10;
@@ -66,7 +66,7 @@ pub(crate) async fn cors(request: HttpRequest<Body>, next: Next) -> Response {
     response
 }
 
-async fn root(State(node): State<Arc<Node>>, body: Body) -> Response {
+async fn root(State(node): State<Arc<Node>>, Extension(peer): Extension<Peer>, body: Body) -> Response {
     let bytes = match read(body, node.limits.body_bytes).await {
         Ok(bytes) => bytes,
         Err(response) => return response,
@@ -99,7 +99,7 @@ async fn root(State(node): State<Arc<Node>>, body: Body) -> Response {
         let answer = match methods::names(&request.method) {
             None => Err(RpcError::method_not_found()),
             Some(names) => match Params::from_json(request.params, names) {
-                Ok(params) => methods::call(&node, &request.method, params).await,
+                Ok(params) => methods::call(&node, peer, &request.method, params).await,
                 Err(e) => Err(e),
             },
         };
@@ -133,8 +133,13 @@ pub(crate) enum Unread {
     Broken(String),
 }
 
-/// The bytes of a body, at most `max`. Of one that is longer the rest is listened to for a while.
+/// The bytes of a body, at most `max`. One that says beforehand that it is longer is not waited for; of one that is longer
+/// the rest is listened to for a while.
 pub(crate) async fn collect(body: Body, max: usize) -> Result<Bytes, Unread> {
+    if body.size_hint().lower() > max as u64 {
+        net::linger(body.into_data_stream());
+        return Err(Unread::Long);
+    }
     let mut pieces = body.into_data_stream();
     let mut bytes = BytesMut::new();
     let whole = async {
@@ -159,12 +164,13 @@ pub(crate) async fn collect(body: Body, max: usize) -> Result<Bytes, Unread> {
 
 async fn uri(
     State(node): State<Arc<Node>>,
+    Extension(peer): Extension<Peer>,
     Path(method): Path<String>,
     UriQuery(pairs): UriQuery<Vec<(String, String)>>,
 ) -> Response {
     let answer = match methods::names(&method) {
         None => return StatusCode::NOT_FOUND.into_response(),
-        Some(_) => methods::call(&node, &method, Params::from_uri(pairs)).await,
+        Some(_) => methods::call(&node, peer, &method, Params::from_uri(pairs)).await,
     };
     let status = if answer.is_ok() { StatusCode::OK } else { StatusCode::INTERNAL_SERVER_ERROR };
     json(status, &envelope(URI_ID.into(), answer))

@@ -7,10 +7,13 @@ use serde_json::{Value, json};
 use tendermint::{block::Height, v0_38::abci::request};
 
 use super::{Node, RpcError, json as shape, params::Params, query_grammar::Query};
-use crate::engine::{
-    header::{self, tx_hash},
-    index::Place,
-    store::StoredBlock,
+use crate::{
+    engine::{
+        header::{self, tx_hash},
+        index::Place,
+        store::StoredBlock,
+    },
+    net::Peer,
 };
 
 type Answer = Result<Value, RpcError>;
@@ -60,19 +63,19 @@ pub(crate) fn names(method: &str) -> Option<&'static [&'static str]> {
     METHODS.iter().find(|(name, _)| *name == method).map(|(_, names)| *names)
 }
 
-/// Calls a method. Work happens on a blocking thread, bounded in number and time.
-pub(crate) async fn call(node: &Arc<Node>, method: &str, params: Params) -> Answer {
+/// Calls a method for a client. Work happens on a blocking thread, bounded in number and time.
+pub(crate) async fn call(node: &Arc<Node>, peer: Peer, method: &str, params: Params) -> Answer {
     if method == "broadcast_tx_commit" {
-        return broadcast_tx_commit(node, &params).await;
+        return broadcast_tx_commit(node, peer, &params).await;
     }
     let limit = node.limits.timeout;
     let slow = || RpcError::internal(format!("{method} takes longer than {} s here", limit.as_secs()));
     let work = async {
-        let permit = Arc::clone(&node.workers).acquire_owned().await.map_err(RpcError::internal)?;
+        let turn = node.workers.take(peer).await.map_err(RpcError::internal)?;
         let (node, method) = (Arc::clone(node), method.to_owned());
         let worked = tokio::task::spawn_blocking(move || {
             let answer = answer(&node, &method, &params);
-            drop(permit);
+            drop(turn);
             answer
         });
         worked.await.map_err(RpcError::internal)?
@@ -400,16 +403,16 @@ fn broadcast_tx_async(node: &Node, params: &Params) -> Answer {
     Ok(json!({"code": 0, "data": "", "log": "", "codespace": "", "hash": shape::hex(&hash)}))
 }
 
-async fn broadcast_tx_commit(node: &Arc<Node>, params: &Params) -> Answer {
+async fn broadcast_tx_commit(node: &Arc<Node>, peer: Peer, params: &Params) -> Answer {
     let tx = transaction(params)?;
     let hash = shape::hex(&tx_hash(&tx));
     let query = Query::parse(&format!("tm.event='Tx' AND tx.hash='{hash}'")).map_err(RpcError::internal)?;
     let mut subscription = node.hub.subscribe(query).map_err(RpcError::internal)?;
-    let permit = Arc::clone(&node.workers).acquire_owned().await.map_err(RpcError::internal)?;
+    let turn = node.workers.take(peer).await.map_err(RpcError::internal)?;
     let checking = Arc::clone(node);
     let check = move || {
         let checked = checking.mempool.add(tx);
-        drop(permit);
+        drop(turn);
         checked
     };
     let checked = tokio::task::spawn_blocking(check).await.map_err(RpcError::internal)?.map_err(RpcError::internal)?;
@@ -421,8 +424,10 @@ async fn broadcast_tx_commit(node: &Arc<Node>, params: &Params) -> Answer {
     let timed_out = || RpcError::internal("timed out waiting for tx to be included in a block");
     let event = tokio::time::timeout(node.limits.commit_timeout, subscription.next()).await.map_err(|_| timed_out())?;
     let event = event.ok_or_else(timed_out)?;
-    let result = event.data.pointer("/value/TxResult");
-    let member = |name: &str| result.and_then(|result| result.get(name)).cloned().unwrap_or_default();
+    let mut data: Value = serde_json::from_str(&event.data).map_err(RpcError::internal)?;
+    let mut result = data.pointer_mut("/value/TxResult");
+    let mut member =
+        |name: &str| result.as_mut().and_then(|result| result.get_mut(name)).map(Value::take).unwrap_or_default();
     Ok(json!({"check_tx": check, "tx_result": member("result"), "hash": hash, "height": member("height")}))
 }
 

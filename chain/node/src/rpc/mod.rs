@@ -20,11 +20,11 @@ use std::{sync::Arc, time::Duration};
 
 use serde_json::{Value, json};
 use tendermint::{PublicKey, account};
-use tokio::sync::Semaphore;
 
 use crate::{
     abci::{info::Info, query::Queries},
     engine::{Origin, events::Hub, mempool::Mempool, store::Store},
+    net::{places::Places, turns::Turns},
     services::{self, engine::Rpc},
 };
 
@@ -36,11 +36,11 @@ pub(crate) const COMETBFT_VERSION: &str = "0.38.26";
 pub(crate) struct Limits {
     /// Bytes of one request's body or of one websocket message.
     pub(crate) body_bytes: usize,
-    /// Websockets at the same time.
+    /// Websockets at the same time; one address has half of them at most.
     pub(crate) websockets: usize,
     /// Subscriptions of one websocket.
     pub(crate) subscriptions: usize,
-    /// Methods that work at the same time.
+    /// Methods that work at the same time; those of one address are half of them at most.
     pub(crate) workers: usize,
     /// How long a method may take.
     pub(crate) timeout: Duration,
@@ -86,10 +86,10 @@ pub(crate) struct Node {
     pub(crate) keep_heights: u64,
     /// Bounds.
     pub(crate) limits: Limits,
-    /// One permit per method at work.
-    pub(crate) workers: Arc<Semaphore>,
-    /// One permit per websocket.
-    pub(crate) websockets: Arc<Semaphore>,
+    /// One turn per method at work.
+    pub(crate) workers: Arc<Turns>,
+    /// One place per websocket.
+    pub(crate) websockets: Arc<Places>,
 }
 
 impl Node {

@@ -486,6 +486,8 @@ fn subscriptions_bring_what_was_asked_for() {
 fn websockets_are_bounded() {
     let server = Server::start();
     let (_one, mut two) = (server.websocket(), server.websocket());
+    say(&mut two, &"i".repeat(600), "subscribe", json!({"query": "tm.event='Tx'"}));
+    assert_eq!(hear(&mut two)["error"]["code"], -32600);
     assert!(tungstenite::connect(format!("ws://{}/websocket", server.address)).is_err());
     for n in 0..server.rig.node.limits.subscriptions {
         say(&mut two, "s", "subscribe", json!({"query": format!("tm.event='Tx' AND a.b='{n}'")}));

@@ -1,12 +1,13 @@
 //! JSON-RPC over a websocket: the same methods, and subscriptions.
 //!
-//! A connection is a reader, which answers requests one after the other, and a writer behind a bounded queue. Each
-//! subscription forwards into that queue. A client that does not read is let go: its subscriptions end with an error,
-//! and when even that cannot be sent the connection is dropped.
+//! A connection is a reader, which answers requests one after the other, and a writer behind a queue that is bounded in
+//! messages and in bytes. Each subscription forwards into that queue. A client that does not read is let go: its
+//! subscriptions end with an error, and when even that cannot be sent the connection is dropped.
 
 use std::{sync::Arc, time::Duration};
 
 use axum::{
+    Extension,
     extract::{
         State, WebSocketUpgrade,
         ws::{Message, WebSocket},
@@ -16,13 +17,23 @@ use axum::{
 };
 use futures::{SinkExt, StreamExt, stream::SplitSink};
 use serde_json::{Value, json};
-use tokio::{sync::mpsc, task::JoinHandle};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore, mpsc},
+    task::JoinHandle,
+};
 
 use super::{Node, Request, RpcError, envelope, methods, params::Params, query_grammar::Query};
-use crate::engine::events::Subscription;
+use crate::{
+    engine::events::{Event, Subscription},
+    net::Peer,
+};
 
 /// Messages that may wait for one client.
 const QUEUE: usize = 128;
+/// Their bytes; a message that is longer waits alone.
+const QUEUE_BYTES: u32 = 4 << 20;
+/// Longest id of a subscription, in bytes of JSON: every event repeats it.
+const ID_MAX: usize = 512;
 /// How long one message may take to be sent.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How often the client is asked for a sign of life, CometBFT's `defaultWSPingPeriod`.
@@ -31,22 +42,28 @@ const PING_PERIOD: Duration = Duration::from_secs(27);
 const READ_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Turns the connection into a websocket, if there is room.
-pub(crate) async fn upgrade(State(node): State<Arc<Node>>, upgrade: WebSocketUpgrade) -> Response {
-    let Ok(place) = Arc::clone(&node.websockets).try_acquire_owned() else {
-        return (StatusCode::SERVICE_UNAVAILABLE, "this node serves as many websockets as it can").into_response();
+pub(crate) async fn upgrade(
+    State(node): State<Arc<Node>>,
+    Extension(peer): Extension<Peer>,
+    upgrade: WebSocketUpgrade,
+) -> Response {
+    let place = match node.websockets.take(peer) {
+        Ok(place) => place,
+        Err(full) => return (StatusCode::SERVICE_UNAVAILABLE, full.to_string()).into_response(),
     };
     let limit = node.limits.body_bytes;
     upgrade.max_message_size(limit).max_frame_size(limit).on_upgrade(move |socket| async move {
-        serve(node, socket).await;
+        serve(node, peer, socket).await;
         drop(place);
     })
 }
 
-async fn serve(node: Arc<Node>, socket: WebSocket) {
+async fn serve(node: Arc<Node>, peer: Peer, socket: WebSocket) {
     let (sink, mut stream) = socket.split();
     let (queue, waiting) = mpsc::channel(QUEUE);
     let mut writer = tokio::spawn(write(sink, waiting));
-    let mut client = Client { node, queue, subscriptions: Vec::new() };
+    let outbox = Outbox { queue, room: Arc::new(Semaphore::new(QUEUE_BYTES as usize)) };
+    let mut client = Client { node, peer, outbox, subscriptions: Vec::new() };
     loop {
         let received = tokio::select! {
             received = tokio::time::timeout(READ_TIMEOUT, stream.next()) => received,
@@ -60,7 +77,7 @@ async fn serve(node: Arc<Node>, socket: WebSocket) {
             Message::Close(_) => break,
         };
         if let Some(answer) = client.answer(bytes).await
-            && client.queue.send(answer).await.is_err()
+            && client.outbox.put(answer.to_string()).await.is_none()
         {
             break;
         }
@@ -71,15 +88,16 @@ async fn serve(node: Arc<Node>, socket: WebSocket) {
     writer.abort();
 }
 
-async fn write(mut sink: SplitSink<WebSocket, Message>, mut waiting: mpsc::Receiver<Value>) {
+async fn write(mut sink: SplitSink<WebSocket, Message>, mut waiting: mpsc::Receiver<Waiting>) {
     let mut ping = tokio::time::interval(PING_PERIOD);
     loop {
-        let message = tokio::select! {
+        // What is being sent takes its room until it is.
+        let (message, _room) = tokio::select! {
             next = waiting.recv() => match next {
-                Some(value) => Message::Text(value.to_string().into()),
+                Some(Waiting { text, room }) => (Message::Text(text.into()), Some(room)),
                 None => return,
             },
-            _ = ping.tick() => Message::Ping(Default::default()),
+            _ = ping.tick() => (Message::Ping(Default::default()), None),
         };
         match tokio::time::timeout(WRITE_TIMEOUT, sink.send(message)).await {
             Ok(Ok(())) => {}
@@ -88,9 +106,49 @@ async fn write(mut sink: SplitSink<WebSocket, Message>, mut waiting: mpsc::Recei
     }
 }
 
+/// Where messages wait for the client.
+#[derive(Clone)]
+struct Outbox {
+    queue: mpsc::Sender<Waiting>,
+    room: Arc<Semaphore>,
+}
+
+/// A message, and the room that it takes.
+struct Waiting {
+    text: String,
+    room: OwnedSemaphorePermit,
+}
+
+impl Outbox {
+    /// Waits for room for so many bytes; none once the writer has gone.
+    async fn room(&self, bytes: usize) -> Option<OwnedSemaphorePermit> {
+        let takes = u32::try_from(bytes).unwrap_or(u32::MAX).clamp(1, QUEUE_BYTES);
+        tokio::select! {
+            taken = Arc::clone(&self.room).acquire_many_owned(takes) => taken.ok(),
+            () = self.queue.closed() => None,
+        }
+    }
+
+    /// Lets a message wait, once there is room; none once the writer has gone.
+    async fn put(&self, text: String) -> Option<()> {
+        let room = self.room(text.len()).await?;
+        self.queue.send(Waiting { text, room }).await.ok()
+    }
+
+    /// The same of an event, which becomes a message only when there is room for it.
+    async fn tell(&self, id: &Value, query: &str, event: &Event) -> Option<()> {
+        let room = self.room(event.bytes).await?;
+        let (query, data, events) = (Value::from(query), &event.data, json!(event.attributes));
+        let text =
+            format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{{"query":{query},"data":{data},"events":{events}}}}}"#);
+        self.queue.send(Waiting { text, room }).await.ok()
+    }
+}
+
 struct Client {
     node: Arc<Node>,
-    queue: mpsc::Sender<Value>,
+    peer: Peer,
+    outbox: Outbox,
     /// Queries and the tasks that forward their events. Two ways to write one query are one query.
     subscriptions: Vec<(Query, JoinHandle<()>)>,
 }
@@ -112,7 +170,7 @@ impl Client {
             method => match methods::names(method) {
                 None => Err(RpcError::method_not_found()),
                 Some(names) => match Params::from_json(request.params, names) {
-                    Ok(params) => methods::call(&self.node, method, params).await,
+                    Ok(params) => methods::call(&self.node, self.peer, method, params).await,
                     Err(e) => Err(e),
                 },
             },
@@ -123,6 +181,9 @@ impl Client {
     fn subscribe(&mut self, id: &Value, params: Value) -> Result<Value, RpcError> {
         self.subscriptions.retain(|(_, forwarding)| !forwarding.is_finished());
         let query = query(params)?;
+        if id.to_string().len() > ID_MAX {
+            return Err(RpcError::invalid_request(format!("the id of a subscription has at most {ID_MAX} bytes")));
+        }
         if self.subscriptions.len() >= self.node.limits.subscriptions {
             let limit = self.node.limits.subscriptions;
             return Err(RpcError::internal(format!("max_subscriptions_per_client {limit} reached")));
@@ -131,7 +192,7 @@ impl Client {
             return Err(RpcError::internal("already subscribed"));
         }
         let subscription = self.node.hub.subscribe(query.clone()).map_err(RpcError::internal)?;
-        let forwarding = forward(subscription, self.queue.clone(), id.clone(), query.text().to_owned());
+        let forwarding = forward(subscription, self.outbox.clone(), id.clone(), query.text().to_owned());
         self.subscriptions.push((query, tokio::spawn(forwarding)));
         Ok(json!({}))
     }
@@ -167,14 +228,13 @@ fn query(params: Value) -> Result<Query, RpcError> {
     Query::parse(&text).map_err(|e| RpcError::internal(format!("failed to parse query: {e}")))
 }
 
-async fn forward(mut subscription: Subscription, queue: mpsc::Sender<Value>, id: Value, text: String) {
+async fn forward(mut subscription: Subscription, outbox: Outbox, id: Value, text: String) {
     while let Some(event) = subscription.next().await {
-        let result = json!({"query": text, "data": event.data, "events": event.attributes});
-        if queue.send(envelope(id.clone(), Ok(result))).await.is_err() {
+        if outbox.tell(&id, &text, &event).await.is_none() {
             return;
         }
     }
     let cancelled = "subscription was cancelled (reason: client is not pulling messages fast enough)";
     // If the client does not read this either, its writer gives up and the connection ends.
-    let _ = queue.send(envelope(id, Err(RpcError::server(cancelled)))).await;
+    let _ = outbox.put(envelope(id, Err(RpcError::server(cancelled))).to_string()).await;
 }

@@ -41,9 +41,9 @@ use tendermint::{
 };
 
 use self::route::{Route, Verb};
-use super::{Rest, not_implemented, places::Places, refuse};
+use super::{Rest, not_implemented, refuse};
 use crate::{
-    net::{self, Peer},
+    net::{Peer, places::Places},
     rpc::http,
     services::latest,
 };
@@ -185,15 +185,10 @@ async fn ask(request: Request, verb: Verb) -> Result<Asked, Response> {
         let pairs = Query::try_from_uri(request.uri()).map_err(|e| Refused::invalid(e.body_text()).into_response())?;
         return Ok(Asked { height, pairs: pairs.0, body: Bytes::new() });
     }
-    let announced = request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok());
     let too_long = || {
         let words = format_args!("a body has at most {BODY_MAX} bytes");
         refuse(StatusCode::PAYLOAD_TOO_LARGE, status::INVALID, words)
     };
-    if announced.and_then(|length| length.parse::<u64>().ok()).is_some_and(|length| length > BODY_MAX as u64) {
-        net::linger(request.into_body().into_data_stream());
-        return Err(too_long());
-    }
     match http::collect(request.into_body(), BODY_MAX).await {
         Ok(body) => Ok(Asked { height, pairs: Vec::new(), body }),
         Err(http::Unread::Long) => Err(too_long()),
