@@ -189,6 +189,19 @@ impl Wallet {
         url: &str,
         message: &impl Message,
     ) -> Vec<u8> {
+        self.sign_for(200_000, chain_id, number, sequence, url, message)
+    }
+
+    /// The same with so much gas, and what it costs.
+    pub(crate) fn sign_for(
+        &self,
+        gas: u64,
+        chain_id: &str,
+        number: u64,
+        sequence: u64,
+        url: &str,
+        message: &impl Message,
+    ) -> Vec<u8> {
         let any = |url: &str, value: Vec<u8>| Any { type_url: url.into(), value };
         let body = TxBody { messages: vec![any(url, message.encode_to_vec())], ..Default::default() };
         let key = PubKey { key: self.key.verifying_key().to_encoded_point(true).as_bytes().to_vec() };
@@ -199,7 +212,7 @@ impl Wallet {
                 mode_info: Some(ModeInfo { sum: Some(single) }),
                 sequence,
             }],
-            fee: Some(Fee { amount: vec![coin(10_000)], gas_limit: 200_000, ..Default::default() }),
+            fee: Some(Fee { amount: vec![coin(gas / 20)], gas_limit: gas, ..Default::default() }),
             ..Default::default()
         };
         let (body_bytes, auth_info_bytes) = (body.encode_to_vec(), auth_info.encode_to_vec());
