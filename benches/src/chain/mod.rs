@@ -63,12 +63,8 @@ pub(crate) fn run(settings: &Settings, mut emit: impl FnMut(Value)) -> Result<()
     let cometbft = settings.cometbft.clone().filter(|_| settings.only != Some(Part::Application));
     let Some(cometbft) = cometbft else { return Ok(()) };
     let aceso = std::env::var_os("ACESO_NODE").context("ACESO_NODE is not set: run `cargo xtask bench chain`")?;
-    let programs = Programs {
-        aceso: aceso.into(),
-        cometbft,
-        stock: settings.stock.clone(),
-        wasmd: settings.wasmd.clone(),
-    };
+    let programs =
+        Programs { aceso: aceso.into(), cometbft, stock: settings.stock.clone(), wasmd: settings.wasmd.clone() };
     let wasm = match &settings.cw20 {
         Some(path) => std::fs::read(path)?,
         None => contract("token"),
