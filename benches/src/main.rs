@@ -71,7 +71,7 @@ fn run() -> Result<()> {
     use lexopt::prelude::*;
     let (mut name, mut json, mut quick, mut record) = (None, false, false, false);
     let (mut data, mut python, mut tract, mut boxo) = (None, None, None, None);
-    let (mut cw20, mut cometbft, mut wasmd, mut only) = (None, None, None, None);
+    let (mut cw20, mut cometbft, mut stock, mut wasmd, mut only) = (None, None, None, None, None);
     let mut parser = lexopt::Parser::from_env();
     while let Some(argument) = parser.next()? {
         match argument {
@@ -87,6 +87,7 @@ fn run() -> Result<()> {
                 });
             }
             Long("cometbft") => cometbft = Some(PathBuf::from(parser.value()?)),
+            Long("stock") => stock = Some(PathBuf::from(parser.value()?)),
             Long("wasmd") => wasmd = Some(PathBuf::from(parser.value()?)),
             Long("cw20") => cw20 = Some(PathBuf::from(parser.value()?)),
             Long("data") => data = Some(PathBuf::from(parser.value()?)),
@@ -99,7 +100,7 @@ fn run() -> Result<()> {
     let emit = |row: serde_json::Value| println!("{}", if json { row.to_string() } else { line(&row) });
     match name.as_deref() {
         Some("first") => first::run(quick, emit),
-        Some("chain") => chain::run(&chain::Settings { quick, only, cw20, cometbft, wasmd }, emit),
+        Some("chain") => chain::run(&chain::Settings { quick, only, cw20, cometbft, stock, wasmd }, emit),
         Some("accuracy") => accuracy::run(&aceso_test_support::repository(), data, record, emit),
         Some("grants") => grants::run(quick, emit),
         Some("host") => host::run(&aceso_test_support::repository(), quick, emit),

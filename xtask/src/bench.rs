@@ -40,7 +40,7 @@ pub(crate) fn run(arguments: Vec<String>) -> Result<ExitCode> {
         }
     }
     if name == "chain" {
-        command.arg("--cometbft").arg(tools::cometbft()?);
+        command.arg("--cometbft").arg(tools::cometbft()?).arg("--stock").arg(tools::stock_cometbft()?);
         for (flag, peer) in [("--cw20", engines::cw20()), ("--wasmd", tools::wasmd())] {
             match peer {
                 Ok(path) => {

@@ -64,15 +64,17 @@ pub(crate) fn suite() -> Result<Count> {
     counted(journey(&prepare::contracts()?)?)
 }
 
-/// The same under one real CometBFT validator, and under four, of whom one answers no sealed read.
+/// The same under one real CometBFT validator, as it comes, and under four with our client, of whom one answers no sealed
+/// read; before them the tests of that client.
 pub(crate) fn suite_cometbft() -> Result<Count> {
     let (engine, contracts) = (tools::cometbft()?, prepare::contracts()?);
-    let play = |validators: &[&str]| {
+    let play = |engine: &Path, validators: &[&str]| {
         let mut command = journey(&contracts)?;
-        command.arg("--engine").arg(&engine).args(validators);
+        command.arg("--engine").arg(engine).args(validators);
         counted(command)
     };
-    Ok(play(&[])?.add(play(&["--validators", "4"])?))
+    let count = tools::test_cometbft()?.add(play(&tools::stock_cometbft()?, &[])?);
+    Ok(count.add(play(&engine, &["--validators", "4"])?))
 }
 
 /// Plays, and counts what went well.

@@ -75,6 +75,8 @@ fn network() -> Result<Command> {
         .arg(binaries.join("aceso-faulty"))
         .arg("--engine")
         .arg(engine)
+        .arg("--stock")
+        .arg(tools::stock_cometbft()?)
         .env("ACESO_CONTRACTS", contracts)
         .stdin(Stdio::null());
     Ok(command)

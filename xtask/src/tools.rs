@@ -2,15 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
 use crate::{
     shell::{output, program, quiet, root, run, say, target},
-    test::MissingTool,
+    test::{Count, MissingTool},
 };
-
-/// The consensus engine's release that is driven.
-const COMETBFT: &str = "v0.38.26";
 
 /// The client that asks by gRPC with nothing but reflection.
 const GRPCURL: &str = "v1.9.3";
@@ -19,38 +16,54 @@ const GRPCURL: &str = "v1.9.3";
 const ONNX: &str = "onnx==1.23.0";
 const NUMPY: &str = "numpy==2.2.6";
 
-/// CometBFT: in `PATH`, else in our target folder, else installed there with Go.
+/// CometBFT with our client of the application's socket, built with Go of the module in `chain/cometbft`. Where there is
+/// no Go, whichever of the line is in `PATH`.
 pub(crate) fn cometbft() -> Result<PathBuf> {
-    let hint = "Debian: `apt-get install golang-go` (Go ≥ 1.22 is needed), then `cargo xtask cometbft`";
-    let there = |tool: &Path| {
-        output(program(tool, &["version"]))
-            .is_ok_and(|answer| String::from_utf8_lossy(&answer.stdout).trim() == COMETBFT.trim_start_matches('v'))
-    };
-    let module = format!("github.com/cometbft/cometbft/cmd/cometbft@{COMETBFT}");
-    go_install(&format!("CometBFT {}", COMETBFT.trim_start_matches('v')), "cometbft", &module, there, hint)
+    if !go() {
+        let found = output(program("cometbft", &["version"]));
+        return match found.is_ok_and(|answer| answer.stdout.starts_with(b"0.38.")) {
+            true => Ok("cometbft".into()),
+            false => Err(MissingTool(
+                "CometBFT 0.38 is not installed and neither is Go, to build it; Debian: `apt-get install golang-go` \
+                 (Go ≥ 1.22 is needed), then `cargo xtask cometbft`"
+                    .into(),
+            )
+            .into()),
+        };
+    }
+    if !target().join("tools/cometbft").exists() {
+        say("building CometBFT with Go (about a minute, once)");
+    }
+    built_with_go("cometbft", &engine(), ".")
 }
 
-/// grpcurl, likewise; any release's own word is where it was built.
+/// CometBFT as it comes, of the same release.
+pub(crate) fn stock_cometbft() -> Result<PathBuf> {
+    built_with_go("cometbft-stock", &engine(), "github.com/cometbft/cometbft/cmd/cometbft")
+}
+
+/// The module that names the engine's release.
+fn engine() -> PathBuf {
+    root().join("chain/cometbft")
+}
+
+/// grpcurl: in `PATH` or in our target folder, else installed there with Go; any release's own word is where it was built.
 pub(crate) fn grpcurl() -> Result<PathBuf> {
     let there = |tool: &Path| {
         output(program(tool, &["--version"]))
             .is_ok_and(|answer| String::from_utf8_lossy(&answer.stderr).starts_with("grpcurl"))
     };
-    let module = format!("github.com/fullstorydev/grpcurl/cmd/grpcurl@{GRPCURL}");
-    go_install("grpcurl", "grpcurl", &module, there, "Debian: `apt-get install golang-go`")
-}
-
-/// A program of a Go module, as people call it and by its file: in `PATH` or in our target folder, else installed there.
-fn go_install(what: &str, name: &str, module: &str, there: impl Fn(&Path) -> bool, hint: &str) -> Result<PathBuf> {
-    let ours = target().join("tools").join(name);
-    if let Some(found) = [PathBuf::from(name), ours.clone()].into_iter().find(|tool| there(tool)) {
+    let ours = target().join("tools/grpcurl");
+    if let Some(found) = [PathBuf::from("grpcurl"), ours.clone()].into_iter().find(|tool| there(tool)) {
         return Ok(found);
     }
-    if output(program("go", &["version"])).is_err() {
-        return Err(MissingTool(format!("{what} is not installed and neither is Go; {hint}")).into());
+    if !go() {
+        let hint = "grpcurl is not installed and neither is Go; Debian: `apt-get install golang-go`";
+        return Err(MissingTool(hint.into()).into());
     }
+    let module = format!("github.com/fullstorydev/grpcurl/cmd/grpcurl@{GRPCURL}");
     say(&format!("installing {module} with Go (about a minute)"));
-    let mut install = program("go", &["install", module]);
+    let mut install = program("go", &["install", &module]);
     install.env("GOBIN", target().join("tools"));
     run(install)?;
     Ok(ours)
@@ -58,25 +71,34 @@ fn go_install(what: &str, name: &str, module: &str, there: impl Fn(&Path) -> boo
 
 /// The import of the peer that `cargo xtask bench seal` is held against, built with Go.
 pub(crate) fn boxo() -> Result<PathBuf> {
-    built_with_go("boxo", ".")
+    built_with_go("boxo", &peer("boxo"), ".")
 }
 
 /// wasmd, the peer that `cargo xtask bench chain` runs beside ours, built with Go; its library stays in Go's own folder.
 pub(crate) fn wasmd() -> Result<PathBuf> {
     say("building wasmd (some minutes the first time)");
-    built_with_go("wasmd", "github.com/CosmWasm/wasmd/cmd/wasmd")
+    built_with_go("wasmd", &peer("wasmd"), "github.com/CosmWasm/wasmd/cmd/wasmd")
 }
 
-/// A peer's program: a package that its module in `benches/peers` names.
-fn built_with_go(name: &str, package: &str) -> Result<PathBuf> {
+/// The module that names a peer's release.
+fn peer(name: &str) -> PathBuf {
+    root().join("benches/peers").join(name)
+}
+
+fn go() -> bool {
+    output(program("go", &["version"])).is_ok()
+}
+
+/// A program: a package of a module here, or one that the module names.
+fn built_with_go(name: &str, module: &Path, package: &str) -> Result<PathBuf> {
     let folder = target().join("tools");
     let ours = folder.join(name);
-    if output(program("go", &["version"])).is_err() {
+    if !go() {
         return Err(MissingTool("Go is not installed; Debian: `apt-get install golang-go`".into()).into());
     }
     std::fs::create_dir_all(&folder)?;
     let mut build = program("go", &["build", "-o"]);
-    build.arg(&ours).arg(package).current_dir(root().join("benches/peers").join(name));
+    build.arg(&ours).arg(package).current_dir(module);
     quiet(build)?;
     Ok(ours)
 }
@@ -175,8 +197,9 @@ pub(crate) fn postgresql() -> Result<PathBuf> {
 
 /// A file of the consensus engine's own sources, in the release that is driven.
 pub(crate) fn cometbft_source(path: &str) -> Result<PathBuf> {
-    let module = format!("github.com/cometbft/cometbft@{COMETBFT}");
-    let answer = quiet(program("go", &["mod", "download", "-json", &module])).map_err(|e| {
+    let mut ask = program("go", &["mod", "download", "-json", "github.com/cometbft/cometbft"]);
+    ask.current_dir(engine());
+    let answer = quiet(ask).map_err(|e| {
         MissingTool(format!("Go is needed for CometBFT's sources; Debian: `apt-get install golang-go` ({e:#})"))
     })?;
     let answer: serde_json::Value = serde_json::from_str(&answer)?;
@@ -207,4 +230,32 @@ fn installed(name: &str, version: &str) -> Result<PathBuf> {
     install.arg(target().join("tools"));
     run(install)?;
     Ok(ours)
+}
+
+/// Runs the tests of our client of the application's socket.
+pub(crate) fn test_cometbft() -> Result<Count> {
+    let mut vet = program("go", &["vet", "./..."]);
+    vet.current_dir(engine());
+    quiet(vet)?;
+    let mut test = program("go", &["test", "-count=1", "-json", "./..."]);
+    test.current_dir(engine());
+    let answer = output(test)?;
+    let mut count = Count::default();
+    for line in String::from_utf8_lossy(&answer.stdout).lines() {
+        // What does not build is told in lines of another kind.
+        let row: serde_json::Value = serde_json::from_str(line).unwrap_or_default();
+        match (row["Action"].as_str(), row["Test"].as_str()) {
+            (Some("pass"), Some(_)) => count.passed += 1,
+            (Some("fail"), Some(name)) => {
+                println!("{name} failed");
+                count.failed += 1;
+            }
+            (Some("output" | "build-output"), _) if !answer.status.success() => {
+                print!("{}", row["Output"].as_str().unwrap_or_default());
+            }
+            _ => {}
+        }
+    }
+    ensure!(answer.status.success() == (count.failed == 0 && count.passed > 0), "the client's tests did not run");
+    Ok(count)
 }

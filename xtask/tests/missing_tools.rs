@@ -60,7 +60,7 @@ fn check_all(machine: &Path, tasks: [&[&str]; 3], expected: Expect) {
 fn no_go_and_no_cometbft() {
     let machine = machine(&[]);
     let expected = expect![
-        "error: CometBFT 0.38.26 is not installed and neither is Go; Debian: `apt-get install golang-go` (Go ≥ 1.22 is needed), then `cargo xtask cometbft`"
+        "error: CometBFT 0.38 is not installed and neither is Go, to build it; Debian: `apt-get install golang-go` (Go ≥ 1.22 is needed), then `cargo xtask cometbft`"
     ];
     let tasks = [&["cometbft"][..], &["demo", "--cometbft"], &["test", "--only", "cometbft"]];
     check_all(machine.path(), tasks, expected);

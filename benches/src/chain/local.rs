@@ -328,6 +328,7 @@ fn open(home: &Path) -> Result<App> {
     let blobs = Arc::new(BlobStore::open(&home.join("blobs"), aceso_blobs::Options::default())?);
     let mut config = Config::new(home, blobs, &NoDisputes);
     config.keep_heights = KEEP;
+    config.threads = std::thread::available_parallelism()?.get();
     Ok(App::open(config)?)
 }
 

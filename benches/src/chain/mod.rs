@@ -49,6 +49,8 @@ pub(crate) struct Settings {
     pub(crate) cw20: Option<PathBuf>,
     /// CometBFT's program; without it no validators run.
     pub(crate) cometbft: Option<PathBuf>,
+    /// CometBFT as it comes.
+    pub(crate) stock: Option<PathBuf>,
     /// wasmd's program; without it there is nothing to compare with.
     pub(crate) wasmd: Option<PathBuf>,
 }
@@ -61,7 +63,8 @@ pub(crate) fn run(settings: &Settings, mut emit: impl FnMut(Value)) -> Result<()
     let cometbft = settings.cometbft.clone().filter(|_| settings.only != Some(Part::Application));
     let Some(cometbft) = cometbft else { return Ok(()) };
     let aceso = std::env::var_os("ACESO_NODE").context("ACESO_NODE is not set: run `cargo xtask bench chain`")?;
-    let programs = Programs { aceso: aceso.into(), cometbft, wasmd: settings.wasmd.clone() };
+    let programs =
+        Programs { aceso: aceso.into(), cometbft, stock: settings.stock.clone(), wasmd: settings.wasmd.clone() };
     let wasm = match &settings.cw20 {
         Some(path) => std::fs::read(path)?,
         None => contract("token"),
@@ -78,6 +81,7 @@ struct Measured {
     engine: f64,
     bytes: f64,
     memory: f64,
+    engine_memory: f64,
     paced: f64,
     paced_late: f64,
 }
@@ -91,8 +95,12 @@ fn validators(programs: &Programs, wasm: &[u8], quick: bool, emit: &mut impl FnM
         true => (1, Amount { count: 4_000, paced: 500, uploads: 30 }),
         false => (3, Amount { count: 20_000, paced: 3_000, uploads: 280 }),
     };
-    let kinds = [Kind::Aceso, Kind::Wasmd, Kind::Kvstore];
-    let kinds = kinds.into_iter().filter(|kind| *kind != Kind::Wasmd || programs.wasmd.is_some());
+    let kinds = [Kind::Aceso, Kind::Wasmd, Kind::Kvstore, Kind::Stock];
+    let kinds = kinds.into_iter().filter(|kind| match kind {
+        Kind::Wasmd => programs.wasmd.is_some(),
+        Kind::Stock => !quick,
+        Kind::Aceso | Kind::Kvstore => true,
+    });
     let mut all: Vec<(Kind, Vec<Measured>)> = kinds.map(|kind| (kind, Vec::new())).collect();
     for _ in 0..rounds {
         for (kind, measured) in &mut all {
@@ -105,8 +113,14 @@ fn validators(programs: &Programs, wasm: &[u8], quick: bool, emit: &mut impl FnM
         values.sort_by(f64::total_cmp);
         values.get(values.len() / 2).copied()
     };
-    let engine = of(Kind::Aceso, |one| one.engine).context("nothing was measured")?;
-    emit(row("CometBFT's part of node CPU per cw20 transfer", engine, "us", None));
+    let parts: [(&str, &str, Field); 2] = [
+        ("CometBFT's part of node CPU per cw20 transfer", "us", |one| one.engine),
+        ("CometBFT's part of memory", "MB", |one| one.engine_memory),
+    ];
+    for (case, unit, field) in parts {
+        let ours = of(Kind::Aceso, field).context("nothing was measured")?;
+        emit(row(case, ours, unit, of(Kind::Stock, field).map(|stock| (stock, "CometBFT as it comes"))));
+    }
     let uploads = format!("memory after these and {} uploads, application and CometBFT", amount.uploads);
     let fields: [(&str, &str, Field); 6] = [
         ("sustained cw20 transfers", "tx/s", |one| one.rate),
@@ -120,13 +134,14 @@ fn validators(programs: &Programs, wasm: &[u8], quick: bool, emit: &mut impl FnM
         let ours = of(Kind::Aceso, field).context("nothing was measured")?;
         emit(row(case, ours, unit, of(Kind::Wasmd, field).map(|peer| (peer, "wasmd 0.61.14"))));
     }
-    let ceilings: [(&str, &str, Field); 2] = [
-        ("sustained, beside CometBFT's kvstore", "tx/s", |one| one.rate),
-        ("node CPU, beside CometBFT's kvstore", "us", |one| one.cpu),
-    ];
-    for (case, unit, field) in ceilings {
-        let ours = of(Kind::Aceso, field).context("nothing was measured")?;
-        emit(row(case, ours, unit, of(Kind::Kvstore, field).map(|peer| (peer, "kvstore"))));
+    let pace: [(&str, &str, Field); 2] =
+        [("sustained", "tx/s", |one| one.rate), ("node CPU per transaction", "us", |one| one.cpu)];
+    for (kind, peer) in [(Kind::Kvstore, "kvstore"), (Kind::Stock, "behind CometBFT as it comes")] {
+        for (case, unit, field) in pace {
+            let Some(theirs) = of(kind, field) else { continue };
+            let ours = of(Kind::Aceso, field).context("nothing was measured")?;
+            emit(row(&format!("{case}, beside {peer}"), ours, unit, Some((theirs, peer))));
+        }
     }
     Ok(())
 }
@@ -165,12 +180,14 @@ fn measure(kind: Kind, programs: &Programs, wasm: &[u8], amount: Amount) -> Resu
             (0..uploads).map(|number| people.store(&another(wasm, number))).collect::<Result<_>>()?;
         load(&node.rpc, &node.pids, &codes, 1, Pace::Closed)?;
     }
+    let memory = node.memory()?;
     Ok(Measured {
         rate: closed.rate,
         cpu: closed.cpu.iter().sum::<f64>() * 1e6 / count as f64,
         engine: closed.cpu.get(1).copied().unwrap_or_default() * 1e6 / count as f64,
         bytes,
-        memory: node.memory()?,
+        memory: memory.iter().sum(),
+        engine_memory: memory.get(1).copied().unwrap_or_default(),
         paced: open.percentile(50)?,
         paced_late: open.percentile(95)?,
     })

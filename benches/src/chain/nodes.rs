@@ -1,5 +1,6 @@
-//! One validator each of what is compared, with CometBFT as it comes but for the pause between blocks: our application,
-//! wasmd, and CometBFT's own key-value store, which costs next to nothing and so shows what the engine allows.
+//! One validator each of what is compared, with the same pause between blocks: our application behind our build of
+//! CometBFT and behind CometBFT as it comes, wasmd, and CometBFT's own key-value store, which costs next to nothing and so
+//! shows what the engine allows.
 
 use std::{
     fs::{self, File},
@@ -39,14 +40,25 @@ const PATIENCE: Duration = Duration::from_secs(60);
 #[derive(Clone, Debug)]
 pub(crate) struct Programs {
     pub(crate) aceso: PathBuf,
+    /// CometBFT with our client of the application.
     pub(crate) cometbft: PathBuf,
+    /// CometBFT as it comes.
+    pub(crate) stock: Option<PathBuf>,
     pub(crate) wasmd: Option<PathBuf>,
+}
+
+impl Programs {
+    fn stock(&self) -> Result<&Path> {
+        self.stock.as_deref().context("--stock is missing: CometBFT as it comes")
+    }
 }
 
 /// What is compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Aceso,
+    /// The same behind CometBFT as it comes.
+    Stock,
     Wasmd,
     Kvstore,
 }
@@ -83,7 +95,8 @@ impl Node {
     pub(crate) fn start(kind: Kind, programs: &Programs, people: &People) -> Result<Self> {
         let home = tempfile::tempdir()?;
         let node = match kind {
-            Kind::Aceso => Self::aceso(home, programs, people),
+            Kind::Aceso => Self::aceso(home, programs, &programs.cometbft, people),
+            Kind::Stock => Self::aceso(home, programs, programs.stock()?, people),
             Kind::Wasmd => Self::wasmd(home, programs, people),
             Kind::Kvstore => Self::kvstore(home, programs),
         }?;
@@ -95,7 +108,7 @@ impl Node {
         Ok(node)
     }
 
-    fn aceso(home: tempfile::TempDir, programs: &Programs, people: &People) -> Result<Self> {
+    fn aceso(home: tempfile::TempDir, programs: &Programs, engine: &Path, people: &People) -> Result<Self> {
         let chain = &people.chain;
         let net = home.path().join("net");
         let block_time = BLOCK_TIME.to_string();
@@ -120,7 +133,7 @@ impl Node {
         });
         fs::write(&config, kept.collect::<Vec<_>>().join("\n") + "\n")?;
         let mut run = localnet(&["--cometbft"]);
-        run.arg(&programs.cometbft).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log(home.path())?);
+        run.arg(engine).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log(home.path())?);
         let mut child = run.spawn()?;
         let mut line = String::new();
         BufReader::new(child.stdout.take().context("no output")?).read_line(&mut line)?;
@@ -170,13 +183,13 @@ impl Node {
     }
 
     fn kvstore(home: tempfile::TempDir, programs: &Programs) -> Result<Self> {
-        let at = home.path().join("kvstore");
-        let mut init = Command::new(&programs.cometbft);
+        let (at, engine) = (home.path().join("kvstore"), programs.stock()?);
+        let mut init = Command::new(engine);
         init.arg("init").arg("--home").arg(&at);
         quiet(init)?;
         pause(&at)?;
         let [rpc, p2p] = free_ports()?;
-        let mut start = Command::new(&programs.cometbft);
+        let mut start = Command::new(engine);
         start.args(["start", "--proxy_app", "kvstore", "--home"]).arg(&at);
         start.args(["--rpc.laddr", &format!("tcp://{rpc}"), "--p2p.laddr", &format!("tcp://{p2p}")]);
         Self::run(home, start, rpc, at.join("data"))
@@ -201,9 +214,9 @@ impl Node {
         process::size(&self.data)
     }
 
-    /// Megabytes that its processes have in memory.
-    pub(crate) fn memory(&self) -> Result<f64> {
-        self.pids.iter().map(|pid| process::memory(*pid)).sum()
+    /// Megabytes that each of its processes has in memory.
+    pub(crate) fn memory(&self) -> Result<Vec<f64>> {
+        self.pids.iter().map(|pid| process::memory(*pid)).collect()
     }
 
     pub(crate) fn account(&self, address: &str) -> Result<Account> {

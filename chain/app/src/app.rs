@@ -88,6 +88,8 @@ pub struct Config {
     pub keep_blocks: u64,
     /// The engine's compiler. Changes time, never results.
     pub tier: Tier,
+    /// Threads that verify signatures of a block that were not checked before. Changes time, never results.
+    pub threads: usize,
     /// The upgrades that this binary knows.
     pub upgrades: &'static [Upgrade],
     /// Called in the middle of commits, by tests of crashes.
@@ -114,6 +116,7 @@ impl Config {
             transcript_dir: home.join("transcripts"),
             keep_blocks: 0,
             tier: Tier::default(),
+            threads: 1,
             upgrades: upgrade::KNOWN,
             fail_point: None,
         }
@@ -237,6 +240,7 @@ impl App {
             reopen: config.reopen,
             models: ModelCache::new(config.model_cache_bytes, config.kernels, config.shelf),
             good_signatures: Default::default(),
+            threads: config.threads,
             looking: Default::default(),
         };
         upgrade::check_start(&mut View(store.snapshot()), store.latest().0, config.upgrades)?;

@@ -112,6 +112,8 @@ pub(crate) struct Host {
     pub(crate) reopen: &'static dyn Reopen,
     pub(crate) models: ModelCache,
     pub(crate) good_signatures: GoodSignatures,
+    /// How many threads may verify a block's signatures.
+    pub(crate) threads: usize,
     /// Held by a question while it decodes an image: one at a time, so that strangers who ask take the memory of one.
     pub(crate) looking: Mutex<()>,
 }

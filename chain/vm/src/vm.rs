@@ -187,7 +187,7 @@ impl Vm {
         let checksum = checked.report.checksum;
         if self.kept.codes().find(&checksum).is_none() || !self.kept.compiler.has(&checksum) {
             let code = self.kept.compiler.put(wasm, &checked)?;
-            self.keep(checksum, code);
+            self.keep(checksum, code, false);
         }
         Ok(checked.report)
     }
@@ -238,12 +238,12 @@ impl Vm {
         }
         // Compiled outside the lock: two callers may do it twice, none waits for the other.
         let code = self.kept.compiler.get(checksum)?;
-        Ok((self.keep(*checksum, code), None))
+        Ok((self.keep(*checksum, code, true), None))
     }
 
-    fn keep(&self, checksum: Checksum, code: Code) -> Arc<Code> {
+    fn keep(&self, checksum: Checksum, code: Code, called: bool) -> Arc<Code> {
         let code = Arc::new(code);
-        self.kept.codes().keep(checksum, Arc::clone(&code));
+        self.kept.codes().keep(checksum, Arc::clone(&code), called);
         if code.is_draft {
             self.kept.drafts.fetch_add(1, Ordering::Relaxed);
             // Where the line is full the draft serves until the code is read from the disk again.
@@ -289,19 +289,31 @@ impl fmt::Debug for Vm {
 const LEAST_URGENT: i32 = 19;
 /// Drafts that may wait for better machine code.
 const DRAFTS_MAX: usize = 1024;
+/// One part in so many of the room for machine code is for what nobody has called: who stores hundreds of contracts calls few
+/// of them, and what is called later is read from the disk in a tenth of a millisecond.
+const UNCALLED: usize = 32;
 
 /// Machine code in memory, bounded by its bytes, and instances of it that wait for a call, bounded by their number.
 struct Codes {
-    map: BTreeMap<Checksum, (u64, Arc<Code>)>,
+    map: BTreeMap<Checksum, Held>,
     bytes: usize,
     limit: usize,
     waiting: Waiting,
-    /// Counts uses; the code with the lowest number was used longest ago.
+    /// Counts uses.
     clock: u64,
     hits: u64,
     misses: u64,
     kept_hits: u64,
     kept_misses: u64,
+}
+
+/// One contract's machine code.
+struct Held {
+    code: Arc<Code>,
+    /// The lowest number was used longest ago.
+    used: u64,
+    /// Whether it was called, or only put.
+    called: bool,
 }
 
 impl Codes {
@@ -322,6 +334,9 @@ impl Codes {
     /// Finds the code of a call and an instance of it, and counts what it found.
     fn ask(&mut self, checksum: &Checksum) -> Option<(Arc<Code>, Option<Live>)> {
         let found = self.find(checksum);
+        if let Some(held) = self.map.get_mut(checksum) {
+            held.called = true;
+        }
         let count = if found.is_some() { &mut self.hits } else { &mut self.misses };
         *count += 1;
         let live = found.as_ref().and_then(|code| self.waiting.take(code));
@@ -333,46 +348,56 @@ impl Codes {
     /// Has an instance wait for another call, unless its code is no longer the one in memory. Answers what is to be dropped.
     fn wait(&mut self, checksum: &Checksum, code: Arc<Code>, live: Live) -> Option<(Arc<Code>, Live)> {
         match self.map.get(checksum) {
-            Some((_, current)) if Arc::ptr_eq(current, &code) => self.waiting.put(code, live),
+            Some(held) if Arc::ptr_eq(&held.code, &code) => self.waiting.put(code, live),
             _ => Some((code, live)),
         }
     }
 
     fn find(&mut self, checksum: &Checksum) -> Option<Arc<Code>> {
         self.clock += 1;
-        let (used, code) = self.map.get_mut(checksum)?;
-        *used = self.clock;
-        Some(Arc::clone(code))
+        let held = self.map.get_mut(checksum)?;
+        held.used = self.clock;
+        Some(Arc::clone(&held.code))
     }
 
     /// Replaces a code that is in memory; its last use stays when it was.
     fn replace(&mut self, checksum: &Checksum, code: Arc<Code>) {
-        if let Some((_, old)) = self.map.get_mut(checksum) {
+        if let Some(held) = self.map.get_mut(checksum) {
             self.bytes += code.bytes;
-            let old = std::mem::replace(old, code);
+            let old = std::mem::replace(&mut held.code, code);
             self.bytes -= old.bytes;
             self.waiting.forget(&old);
             self.trim();
         }
     }
 
-    fn keep(&mut self, checksum: Checksum, code: Arc<Code>) {
+    fn keep(&mut self, checksum: Checksum, code: Arc<Code>, called: bool) {
         self.clock += 1;
         self.bytes += code.bytes;
-        if let Some((_, old)) = self.map.insert(checksum, (self.clock, code)) {
-            self.bytes -= old.bytes;
-            self.waiting.forget(&old);
+        if let Some(old) = self.map.insert(checksum, Held { code, used: self.clock, called }) {
+            self.bytes -= old.code.bytes;
+            self.waiting.forget(&old.code);
         }
         self.trim();
     }
 
     /// Lets go of what was used longest ago, until the rest has room.
     fn trim(&mut self) {
-        while self.bytes > self.limit && self.map.len() > 1 {
-            let Some(oldest) = self.map.iter().min_by_key(|(_, (used, _))| *used).map(|(sum, _)| *sum) else { break };
-            if let Some((_, code)) = self.map.remove(&oldest) {
-                self.bytes -= code.bytes;
-                self.waiting.forget(&code);
+        self.trim_those(|_| true, self.limit);
+        self.trim_those(|held| !held.called, self.limit / UNCALLED);
+    }
+
+    /// The same among some of them; the last one stays, however large.
+    fn trim_those(&mut self, one: fn(&Held) -> bool, limit: usize) {
+        loop {
+            let those = || self.map.iter().filter(|(_, held)| one(held));
+            if those().map(|(_, held)| held.code.bytes).sum::<usize>() <= limit || those().nth(1).is_none() {
+                return;
+            }
+            let oldest = those().min_by_key(|(_, held)| held.used).map(|(checksum, _)| *checksum);
+            if let Some(held) = oldest.and_then(|oldest| self.map.remove(&oldest)) {
+                self.bytes -= held.code.bytes;
+                self.waiting.forget(&held.code);
             }
         }
     }

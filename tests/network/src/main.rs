@@ -36,9 +36,9 @@ use net::Programs;
 use scenario::soak;
 
 const HELP: &str = "\
-network --node BIN --next BIN --faulty BIN --engine COMETBFT [--only SCENARIO] [--quick] [--seed N] [--json]
-network --node BIN --next BIN --faulty BIN --engine COMETBFT --soak MINUTES [--seed N] [--json]
-network --node BIN --next BIN --faulty BIN --engine COMETBFT --bench net|reads [--quick] [--json]
+network --node BIN --next BIN --faulty BIN --engine COMETBFT --stock COMETBFT [--only SCENARIO] [--quick] [--seed N] [--json]
+network --node BIN --next BIN --faulty BIN --engine COMETBFT --stock COMETBFT --soak MINUTES [--seed N] [--json]
+network --node BIN --next BIN --faulty BIN --engine COMETBFT --stock COMETBFT --bench net|reads [--quick] [--json]
 network --list
 
 Runs fault scenarios, a long load, or the bench; see `cargo xtask help`, tasks faults, soak and bench.
@@ -51,6 +51,7 @@ struct Arguments {
     next: PathBuf,
     faulty: PathBuf,
     engine: PathBuf,
+    stock: PathBuf,
     only: Option<String>,
     quick: bool,
     seed: Option<u64>,
@@ -80,6 +81,7 @@ fn parse() -> Result<Option<Arguments>> {
             Long("next") => arguments.next = parser.value()?.into(),
             Long("faulty") => arguments.faulty = parser.value()?.into(),
             Long("engine") => arguments.engine = parser.value()?.into(),
+            Long("stock") => arguments.stock = parser.value()?.into(),
             Long("only") => arguments.only = Some(parser.value()?.string()?),
             Long("seed") => arguments.seed = Some(parser.value()?.parse()?),
             Long("quick") => arguments.quick = true,
@@ -97,8 +99,8 @@ fn parse() -> Result<Option<Arguments>> {
             other => return Err(other.unexpected().into()),
         }
     }
-    let Arguments { node, next, faulty, engine, .. } = &arguments;
-    let needed = [("node", node), ("next", next), ("faulty", faulty), ("engine", engine)];
+    let Arguments { node, next, faulty, engine, stock, .. } = &arguments;
+    let needed = [("node", node), ("next", next), ("faulty", faulty), ("engine", engine), ("stock", stock)];
     for (name, path) in needed {
         anyhow::ensure!(!path.as_os_str().is_empty(), "--{name} is missing; `cargo xtask faults` gives it");
     }
@@ -113,6 +115,7 @@ fn run(arguments: &Arguments) -> Result<bool> {
         next: there(&arguments.next)?,
         faulty: there(&arguments.faulty)?,
         engine: arguments.engine.clone(),
+        stock: arguments.stock.clone(),
     };
     if let Some(name) = &arguments.bench {
         bench::run(name, &programs, arguments.quick, &mut |row| {

@@ -35,6 +35,15 @@ pub(crate) struct Programs {
     /// The same on a processor that errs.
     pub(crate) faulty: PathBuf,
     pub(crate) engine: PathBuf,
+    /// CometBFT as it comes.
+    pub(crate) stock: PathBuf,
+}
+
+impl Programs {
+    /// What runs before a validator. The last of four has CometBFT as it comes: the others must not notice.
+    fn engine(&self, number: usize) -> &Path {
+        if number % 4 == 3 { &self.stock } else { &self.engine }
+    }
 }
 
 /// How a network is made.
@@ -181,7 +190,7 @@ impl Net {
             return Ok(());
         }
         let socket = node.between.as_ref().unwrap_or(&node.socket);
-        let mut command = command(self.spaces.as_ref(), number, &self.programs.engine);
+        let mut command = command(self.spaces.as_ref(), number, self.programs.engine(number));
         command.args(["start", "--home"]).arg(&node.home);
         command.args(["--proxy_app", &format!("unix://{}", socket.display())]).args(arguments);
         node.engine = Some(spawn(command, &node.home.join("cometbft.log"))?);
@@ -216,7 +225,7 @@ impl Net {
 
     /// Runs a verb of the node, or else of its engine, over the home of a validator that is stopped.
     pub(crate) fn over(&self, number: usize, which: Which, arguments: &[&str]) -> Result<String> {
-        let program = if which == Which::App { &self.programs.node } else { &self.programs.engine };
+        let program = if which == Which::App { &self.programs.node } else { self.programs.engine(number) };
         let mut command = command(self.spaces.as_ref(), number, program);
         command.args(arguments).arg("--home").arg(&self.nodes[number].home).stdin(Stdio::null());
         let output = command.output().with_context(|| format!("cannot start {}", program.display()))?;

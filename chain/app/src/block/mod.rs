@@ -54,6 +54,7 @@ pub(crate) fn execute(
     mut script: Script,
 ) -> Outcome<Results> {
     let mut events = begin(chain, block, delta, request)?;
+    tx::ahead::verify(host, chain, block, delta, &request.txs);
     let mut results = Vec::with_capacity(request.txs.len());
     let mut gas_used: u64 = 0;
     for (index, bytes) in request.txs.iter().enumerate() {

@@ -25,6 +25,7 @@ use crate::{
     run::{Mode, Run},
     tx::{
         decode::Tx,
+        limits,
         signature::{Docs, Signature, Wrong},
     },
 };
@@ -152,6 +153,26 @@ pub(crate) fn verify(run: &mut Run<'_>, tx: &Tx, signed: &[Signed]) -> Outcome<(
         account.sequence = account.sequence.saturating_add(1);
         accounts::put(run, &account)?;
     }
+    if run.mode == Mode::Check {
+        run.host.good_signatures.note(tx.hash);
+    }
+    Ok(())
+}
+
+/// Verifies what signatures can be verified before the transactions ahead of this one have run, so that those found good
+/// are remembered. It leaves nothing else.
+pub(crate) fn foresee(run: &mut Run<'_>, tx: &Tx) -> Outcome<()> {
+    let signers = Signers::of(tx, &run.chain.prefix)?;
+    limits::check(run, tx, &signers)?;
+    run.delta.checkpoint();
+    let signed = read(run, tx, &signers);
+    run.delta.discard();
+    for Signed { signer, key, signature, sequence } in &signed? {
+        let number = account(run, signer)?.account_number;
+        if let (Some(key), Some(sequence)) = (key, *sequence) {
+            check(run, &Docs::new(tx, &run.chain.id, number, sequence), key, signature)?;
+        }
+    }
     Ok(())
 }
 
@@ -181,7 +202,9 @@ fn account(run: &mut Run<'_>, signer: &Address) -> Outcome<BaseAccount> {
 /// Signatures that were found good, the oldest forgotten first.
 #[derive(Default)]
 pub(crate) struct GoodSignatures {
-    remembered: Mutex<Remembered>,
+    signatures: Mutex<Remembered>,
+    /// Transactions that the mempool has checked.
+    txs: Mutex<Remembered>,
     hits: AtomicU64,
     misses: AtomicU64,
 }
@@ -190,6 +213,19 @@ pub(crate) struct GoodSignatures {
 struct Remembered {
     known: BTreeSet<[u8; 32]>,
     order: VecDeque<[u8; 32]>,
+}
+
+impl Remembered {
+    fn add(&mut self, id: [u8; 32]) {
+        if self.known.insert(id) {
+            self.order.push_back(id);
+        }
+        if self.order.len() > REMEMBERED
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.known.remove(&oldest);
+        }
+    }
 }
 
 impl GoodSignatures {
@@ -204,34 +240,36 @@ impl GoodSignatures {
         }
         hasher.update(bytes);
         let id: [u8; 32] = hasher.finalize().into();
-        if self.remembered().known.contains(&id) {
+        if lock(&self.signatures).known.contains(&id) {
             self.hits.fetch_add(1, Ordering::Relaxed);
             return true;
         }
         self.misses.fetch_add(1, Ordering::Relaxed);
         let good = key.has_signed(bytes, signature);
         if good {
-            let mut remembered = self.remembered();
-            if remembered.known.insert(id) {
-                remembered.order.push_back(id);
-            }
-            if remembered.order.len() > REMEMBERED
-                && let Some(oldest) = remembered.order.pop_front()
-            {
-                remembered.known.remove(&oldest);
-            }
+            lock(&self.signatures).add(id);
         }
         good
+    }
+
+    /// Notes that all signatures of a transaction of this hash were found good.
+    fn note(&self, tx: [u8; 32]) {
+        lock(&self.txs).add(tx);
+    }
+
+    /// Whether that was noted.
+    pub(crate) fn knows(&self, tx: &[u8; 32]) -> bool {
+        lock(&self.txs).known.contains(tx)
     }
 
     /// How many signatures were remembered, and how many had to be verified.
     pub(crate) fn asked(&self) -> (u64, u64) {
         (self.hits.load(Ordering::Relaxed), self.misses.load(Ordering::Relaxed))
     }
+}
 
-    fn remembered(&self) -> MutexGuard<'_, Remembered> {
-        self.remembered.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+fn lock(remembered: &Mutex<Remembered>) -> MutexGuard<'_, Remembered> {
+    remembered.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

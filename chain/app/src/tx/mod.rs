@@ -3,6 +3,7 @@
 //! The first steps are the SDK's ante handler in its order: what they take, fee and sequence, stays taken. Then the
 //! messages run, all or none. Whatever became of them, the journal is written last.
 
+pub(crate) mod ahead;
 pub(crate) mod amino;
 pub(crate) mod authenticate;
 mod charge;

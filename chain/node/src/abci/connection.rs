@@ -13,6 +13,7 @@ use std::{
     sync::Arc,
 };
 
+use bytes::Bytes;
 use prost::Message;
 use tendermint::{
     abci::MethodKind,
@@ -98,9 +99,11 @@ async fn receive(
     let mut reading = BufReader::new(reading);
     let room = Arc::new(Semaphore::new(WAITING_BYTES as usize));
     while let Some(bytes) = message(&mut reading).await? {
+        // What is decoded shares these bytes: the transactions of a block are not copied.
+        let bytes = Bytes::from(bytes);
         let takes = u32::try_from(bytes.len()).unwrap_or(u32::MAX).clamp(1, WAITING_BYTES);
         let Ok(taken) = Arc::clone(&room).acquire_many_owned(takes).await else { break };
-        let request = pb::Request::decode(&bytes[..])?;
+        let request = pb::Request::decode(bytes)?;
         let due = match unanswerable(&request) {
             Some(refusal) => Due::Refusal(Box::new(refusal)),
             None => route(Request::try_from(request)?, lanes).await?,

@@ -1,6 +1,6 @@
 //! `aceso dev`: a chain of one validator in this process, with RPC, REST and gRPC.
 
-use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf, sync::Arc, time::Duration};
 
 use aceso_app::{App, Fetch, Shelf};
 use aceso_blobs::{BlobStore, Recovery};
@@ -203,6 +203,7 @@ pub(crate) fn open(
     options.state_dir = home.state_dir();
     options.vm_cache_dir = home.code_dir();
     options.kernels = config.kernels(home)?;
+    options.threads = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
     options.snapshot_dir = home.snapshots_dir();
     options.transcript_dir = home.transcripts_dir();
     options.snapshot_interval = 0;

@@ -206,8 +206,8 @@ fn ports(first: u16, count: u16) -> anyhow::Result<Vec<[u16; 4]>> {
 }
 
 fn check_version(engine: &Path) -> anyhow::Result<()> {
-    let missing = "CometBFT v0.38 is needed: name the program with --cometbft, or install it with \
-        `go install github.com/cometbft/cometbft/cmd/cometbft@v0.38.26` and put it into PATH";
+    let missing = "CometBFT v0.38 is needed: name the program with --cometbft, or put it into PATH; `cargo xtask cometbft` \
+        builds it, or `go install github.com/cometbft/cometbft/cmd/cometbft@v0.38.26`";
     let answer = Command::new(engine).arg("version").stdin(Stdio::null()).output();
     let answer = answer.map_err(|e| anyhow::anyhow!("{}: {e}; {missing}", engine.display()))?;
     let version = String::from_utf8_lossy(&answer.stdout).trim().to_owned();

@@ -143,6 +143,39 @@ fn memory_holds_the_latest() {
 }
 
 #[test]
+fn what_nobody_calls_takes_a_part_of_the_room() {
+    let codes: Vec<_> =
+        (0..20).map(|i| Contract { extra: &"(func)".repeat(i), ..Contract::default() }.wasm()).collect();
+    let dir = tempfile::tempdir().unwrap();
+    let largest = {
+        let vm = open(&dir);
+        vm.put(codes.last().unwrap()).unwrap();
+        vm.stats().code_bytes
+    };
+    let mut config = VmConfig::new(dir.path());
+    // Room for 96 of them, and for three that nobody calls.
+    (config.instances, config.block_instances, config.code_bytes) = (2, 1, largest * 96);
+    let vm = Vm::new(config).unwrap();
+    for wasm in &codes {
+        vm.put(wasm).unwrap();
+    }
+    assert_eq!(vm.stats().codes, 3);
+    // What is called stays, and what is put then does not push it out.
+    for wasm in &codes[..10] {
+        assert!(call(&vm, wasm).result.is_ok());
+    }
+    assert_eq!((vm.stats().codes, vm.stats().code_misses), (13, 10));
+    for wasm in &codes[10..] {
+        vm.put(wasm).unwrap();
+    }
+    assert_eq!(vm.stats().codes, 13);
+    for wasm in &codes[..10] {
+        assert!(call(&vm, wasm).result.is_ok());
+    }
+    assert_eq!(vm.stats().code_misses, 10);
+}
+
+#[test]
 fn a_directory_that_cannot_be_made() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("file");
