@@ -39,7 +39,7 @@ pub mod upgrade;
 pub use aceso_vm::Tier;
 pub use address::genesis_contract;
 pub use app::{APP_VERSION, App, Asked, ChainInfo, Config, Stats, WantedBlob};
-pub use components::COMPONENTS;
+pub use components::{COMPONENTS, wasm::unpacked};
 pub use divergence::{Divergence, statement};
 pub use error::AppError;
 pub use export::Export;
