@@ -24,6 +24,7 @@ mod gas;
 mod genesis;
 pub mod grants;
 mod host;
+pub mod paper;
 mod pubkey;
 mod query;
 mod replay;
