@@ -32,7 +32,7 @@ pub(crate) fn suite() -> Result<Count> {
 
     let scratch = Scratch::new()?;
     let words = scratch.0.join("keys/operator.mnemonic");
-    quiet(pair.aceso(&["keys", "add", "operator"], &scratch.0))?;
+    quiet(pair.aceso(&["keys", "add", "operator", "--keyring-backend", "test"], &scratch.0))?;
     say("playing the journey under CometBFT");
     let fund = format!("{}=1000000000uaceso", words.display());
     journey.arg("--engine").arg(&pair.engine).arg("--home").arg(&scratch.0).args(["--fund", &fund, "--json"]);

@@ -136,7 +136,7 @@ pub enum AppError {
     /// A snapshot would leave the heights that are kept before it is replaced.
     #[error(
         "snapshots every {interval} heights are offered for {heights} heights, and only {keep} are kept; \
-         raise keep_heights or lower snapshot_interval"
+         raise keep_heights to {heights}, or lower snapshot_interval to {fits} (0 takes none)"
     )]
     SnapshotWindow {
         /// Heights between two snapshots.
@@ -145,6 +145,8 @@ pub enum AppError {
         heights: u64,
         /// Heights that are kept.
         keep: u64,
+        /// The longest interval that these have room for.
+        fits: u64,
     },
     /// The state is too large for a snapshot.
     #[error("the state of height {height} has more than the {max} chunks that a snapshot can have")]

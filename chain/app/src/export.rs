@@ -13,13 +13,15 @@ use aceso_types::{
     exported::{Key, Row, State},
     genesis::{Genesis, GenesisError},
 };
+use cosmos_sdk_proto::cosmos::auth::v1beta1::BaseAccount;
+use prost::Message as _;
 use serde::{Serialize, Serializer, ser::Error as _};
 use tendermint::{AppHash, Time, consensus, v0_38::abci::request::InitChain, validator};
 
 use crate::{
     app::{halted, hash_of},
     chain::{self, Chain},
-    components::{COMPONENTS, validators},
+    components::{ACCOUNTS, COMPONENTS, accounts, validators},
     error::{AppError, Outcome},
     store::{Bare, View},
 };
@@ -190,6 +192,31 @@ pub(crate) fn write_rows(state: &State, delta: &mut Delta) -> Result<(), AppErro
         }
     }
     Ok(())
+}
+
+/// Makes the rows by which accounts are found by their numbers, where a state has none: releases before those rows have
+/// exported none. They change the app hash, so that has to be left open.
+pub(crate) fn number_accounts(state: &State, delta: &mut Delta) -> Outcome<()> {
+    let first = accounts::rows();
+    let rows = state.components.iter().filter(|one| one.name == ACCOUNTS).flat_map(|one| &one.rows);
+    // A row that does not decode is found by the app hash.
+    let all = rows.filter(|Row(Key(key), _)| key.starts_with(&first));
+    let all = all.filter_map(|Row(_, value)| BaseAccount::decode(value.as_slice()).ok());
+    let mut missing = Vec::new();
+    for account in all {
+        if accounts::address_of(&mut Bare(delta), account.account_number)?.is_none() {
+            missing.push(account);
+        }
+    }
+    if !missing.is_empty() && !state.app_hash.is_empty() {
+        let reason = format!(
+            "{} accounts have no row of their number, so the file is of a release that had none; make state.app_hash \
+             empty, and the rows are made",
+            missing.len()
+        );
+        return Err(AppError::from(GenesisError::Field { field: "state.components", reason }).into());
+    }
+    missing.iter().try_for_each(|one| accounts::number(&mut Bare(delta), one.account_number, &one.address))
 }
 
 /// Whether the state is the one that was exported.

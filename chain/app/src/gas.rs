@@ -10,8 +10,11 @@ use crate::code::{Code, Fault};
 
 /// A byte of the transaction.
 pub(crate) const TX_BYTE: u64 = 10;
-/// Bytes that a simulated transaction lacks for each signature that it does not carry yet: key, signature and frame.
+/// Bytes that a simulated transaction lacks for each signature that it does not carry yet (SDK
+/// `ConsumeTxSizeGasDecorator`). A signature and its frame have 66 of them; the others are for a fee not known yet.
 pub(crate) const SIGNATURE_BYTES: u64 = 112;
+/// The same where there is a signature and no gas limit.
+pub(crate) const FEE_BYTES: u64 = 46;
 /// Checking a signature of each kind.
 pub(crate) const SECP256K1: u64 = 1_000;
 pub(crate) const ED25519: u64 = 590;

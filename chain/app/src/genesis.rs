@@ -105,6 +105,7 @@ impl Start {
         };
         if let Some(state) = &self.genesis.state {
             export::write_rows(state, delta)?;
+            export::number_accounts(state, delta).map_err(said("state"))?;
             upgrade::check_start(&mut Bare(delta), state.height, known)?;
             return self.take_over(&mut Bare(delta)).map_err(said("validators"));
         }

@@ -177,6 +177,19 @@ impl PublicKey {
         }
     }
 
+    /// The one that a simulation reckons with where nobody has said any: secp256k1's, as the SDK's is. It is the curve's
+    /// generator, so nobody's.
+    pub(crate) fn assumed() -> Self {
+        let generator = secp256k1::constants::GENERATOR_X;
+        Self::Single(SingleKey::secp256k1(&[&[2][..], &generator].concat()))
+    }
+
+    /// Bytes that it has in a transaction, its frame included.
+    pub(crate) fn size(&self) -> u64 {
+        let bytes = self.to_any().encoded_len();
+        (1 + prost::length_delimiter_len(bytes) + bytes) as u64
+    }
+
     /// How many signatures it may take (SDK `CountSubKeys`).
     pub(crate) fn count(&self) -> u64 {
         match self {

@@ -47,9 +47,10 @@ struct Worker {
 impl Snapshots {
     /// Reads what is on the shelf in `dir`, and makes a snapshot that is due.
     pub(crate) fn open(dir: &Path, interval: u64, keep_heights: u64, store: &Store) -> Result<Self, AppError> {
-        let heights = interval.saturating_mul(SNAPSHOTS_OFFERED as u64);
+        let offered = SNAPSHOTS_OFFERED as u64;
+        let (heights, fits) = (interval.saturating_mul(offered), keep_heights / offered);
         if heights > keep_heights {
-            return Err(AppError::SnapshotWindow { interval, heights, keep: keep_heights });
+            return Err(AppError::SnapshotWindow { interval, heights, keep: keep_heights, fits });
         }
         let shelf = Shelf::open(dir, store).map_err(|source| AppError::Snapshots { path: dir.into(), source })?;
         let (worker, restore) = (Mutex::default(), Mutex::default());

@@ -34,21 +34,78 @@ fn help_has_examples() {
 fn keys_are_kept() {
     let home = tempfile::tempdir().unwrap();
     let at = ["--home", home.path().to_str().unwrap()];
-    let (_, told, _) = run(&["keys", "add", "alice", at[0], at[1], "--json"]);
+    // Who says nothing else keeps it encrypted, and nobody is at the terminal to choose a passphrase.
+    let unsaid = refused(&["keys", "add", "alice", at[0], at[1]]);
+    assert!(unsaid.contains("--keyring-backend test") && unsaid.contains("ACESO_PASSPHRASE"), "{unsaid}");
+    let plain = ["--keyring-backend", "test", "--json"];
+    let (_, told, _) = run(&[&["keys", "add", "alice", at[0], at[1]], &plain[..]].concat());
     let alice: Value = serde_json::from_str(&told).unwrap();
     assert!(alice["address"].as_str().unwrap().starts_with("aceso1"));
     assert_eq!(alice["encrypted"], false);
     let file = alice["file"].as_str().unwrap();
-    let (_, told, _) = run(&["keys", "recover", "same", "--from", file, at[0], at[1], "--json"]);
+    let (_, told, _) = run(&[&["keys", "recover", "same", "--from", file, at[0], at[1]], &plain[..]].concat());
     let same: Value = serde_json::from_str(&told).unwrap();
     assert_eq!(same["address"], alice["address"]);
     let (_, told, _) = run(&["keys", "list", at[0], at[1], "--json", "--prefix", "cosmos"]);
     let all: Value = serde_json::from_str(&told).unwrap();
     assert_eq!(all["keys"].as_array().unwrap().len(), 2);
     assert!(all["keys"][0]["address"].as_str().unwrap().starts_with("cosmos1"));
-    assert!(refused(&["keys", "add", "alice", at[0], at[1]]).contains("exists"));
+    assert!(refused(&["keys", "add", "alice", at[0], at[1], "--keyring-backend", "test"]).contains("exists"));
     assert!(refused(&["keys", "show", "bob", at[0], at[1]]).contains("those of this home: alice, same"));
     assert!(refused(&["keys", "recover", "bob", at[0], at[1]]).contains("24 words"));
+    // Encrypted by default, where a passphrase is said.
+    let words = home.path().join("passphrase");
+    std::fs::write(&words, "correct horse").unwrap();
+    let said = ["--passphrase-file", words.to_str().unwrap(), "--json"];
+    let (_, told, error) = run(&[&["keys", "add", "carol", at[0], at[1]], &said[..]].concat());
+    let carol: Value = serde_json::from_str(&told).unwrap_or_else(|_| panic!("{error}"));
+    assert!(carol["encrypted"] == true && carol["file"].as_str().unwrap().ends_with("carol.key"), "{carol}");
+}
+
+#[test]
+fn public_keys_and_keys_of_several_are_kept() {
+    let (home, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let told = |home: &tempfile::TempDir, arguments: &[&str]| {
+        let at = ["--home", home.path().to_str().unwrap(), "--json"];
+        let (code, told, error) = run(&[&["keys"], arguments, &at[..]].concat());
+        assert_eq!(code, 0, "{error}");
+        serde_json::from_str::<Value>(&told).unwrap()
+    };
+    let failed =
+        |arguments: &[&str]| refused(&[&["keys"], arguments, &["--home", home.path().to_str().unwrap()]].concat());
+    for name in ["alice", "bob", "carol"] {
+        told(&home, &["add", name, "--keyring-backend", "test"]);
+    }
+    let add = |name: &str, names: &str, more: &[&str]| {
+        told(&home, &[&["add", name, "--multisig", names, "--multisig-threshold", "2"], more].concat())
+    };
+    let group = add("group", "alice,bob,carol", &[]);
+    assert_eq!(group["pubkey"]["@type"], "/cosmos.crypto.multisig.LegacyAminoPubKey");
+    assert_eq!((&group["pubkey"]["threshold"], &group["encrypted"]), (&2.into(), &false.into()));
+    // The order of names makes no other account unless it is asked for.
+    assert_eq!(add("same", "carol,alice,bob", &[])["address"], group["address"]);
+    let other_order = [("one", "alice,bob,carol"), ("two", "carol,bob,alice")];
+    let [one, two] = other_order.map(|(name, names)| add(name, names, &["--nosort"])["address"].clone());
+    assert_ne!(one, two);
+    // A public key goes to somebody else, who makes the same account of it.
+    for name in ["alice", "bob", "carol"] {
+        let (_, json, _) = run(&["keys", "show", name, "--pubkey", "--home", home.path().to_str().unwrap()]);
+        let kept = told(&other, &["add", name, "--pubkey", json.trim()]);
+        assert_eq!(kept["address"], told(&home, &["show", name])["address"]);
+    }
+    let there = told(&other, &["add", "group", "--multisig", "alice,bob,carol", "--multisig-threshold", "2"]);
+    assert_eq!(there["address"], group["address"]);
+    for (arguments, words) in [
+        (&["add", "x", "--multisig", "alice,dora"][..], "there is no key named dora"),
+        (&["add", "x", "--multisig", "alice,bob", "--multisig-threshold", "3"], "3 of 2 keys have to sign"),
+        (&["add", "x", "--multisig", "alice,bob", "--multisig-threshold", "0"], "0 of 2 keys have to sign"),
+        (&["add", "group", "--multisig", "alice,bob"], "exists"),
+        (&["add", "x", "--pubkey", "{}"], "is no public key"),
+        (&["export", "group", "--out", "/nowhere"], "is a public key alone"),
+    ] {
+        let refused = failed(arguments);
+        assert!(refused.contains(words), "{arguments:?}: {refused}");
+    }
 }
 
 #[test]

@@ -234,7 +234,7 @@ fn assert_refused(home: &Path) {
         &["dev", "--home", home, "--rpc", "127.0.0.1:0", "--rest", "127.0.0.1:0", "--grpc", "off"],
         &["start", "--home", home, "--abci", "tcp://127.0.0.1:0", "--rest", "127.0.0.1:0", "--grpc", "off"],
         &["init", "--home", home],
-        &["keys", "add", "bob", "--home", home],
+        &["keys", "add", "bob", "--keyring-backend", "test", "--home", home],
     ];
     for verb in verbs {
         let (code, out, error) = run(verb);

@@ -303,6 +303,10 @@ fn keplrs_requests_in_keplrs_order() {
     assert_eq!(decoded["tx"], found["tx"]);
     let (status, encoded) = chain.ask("/cosmos/tx/v1beta1/encode", Some(json!({"tx": decoded["tx"]})));
     assert_eq!((status, &encoded["tx_bytes"]), (200, &json!(STANDARD.encode(&tx))), "{encoded}");
+    for (path, asked) in [("encode", json!({"amino_json": "{}"})), ("decode", json!({"amino_binary": "AQ=="}))] {
+        let (status, refused) = chain.ask(&format!("/cosmos/tx/v1beta1/{path}/amino"), Some(asked));
+        assert_eq!((status, &refused["code"]), (501, &json!(12)), "{refused}");
+    }
 }
 
 /// An address that nobody has, of a validator's 20 bytes.

@@ -5,10 +5,13 @@
 
 mod common;
 
-use std::path::{Path, PathBuf};
+use std::{
+    io::Read,
+    path::{Path, PathBuf},
+};
 
 use aceso_test_support::guests::{NOTHING, asker, echo};
-use common::{Node, alice, file, run};
+use common::{Node, alice, file, new_key, run};
 use cosmos_sdk_proto::{
     cosmos::{
         auth::v1beta1::{QueryAccountRequest, QueryAccountResponse},
@@ -21,7 +24,9 @@ use cosmos_sdk_proto::{
         QueryPinnedCodesRequest, QueryPinnedCodesResponse,
     },
 };
+use flate2::{Compression, read::GzEncoder};
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 /// A home that is being prepared.
 struct Draft {
@@ -67,9 +72,17 @@ impl Draft {
 }
 
 fn address(home: &Path, name: &str) -> String {
-    let (_, told, error) = run(&["keys", "add", name, "--home", home.to_str().unwrap(), "--json"]);
-    let told: Value = serde_json::from_str(&told).unwrap_or_else(|_| panic!("{error}"));
-    told["address"].as_str().unwrap().to_owned()
+    new_key(home, name)["address"].as_str().unwrap().to_owned()
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut packed = Vec::new();
+    GzEncoder::new(bytes, Compression::best()).read_to_end(&mut packed).unwrap();
+    packed
+}
+
+fn checksum(wasm: &[u8]) -> String {
+    hex::encode(Sha256::digest(wasm))
 }
 
 const STAKE: &str = r#"{"description":"","denom_units":[{"denom":"ustake","exponent":0,"aliases":[]},{"denom":"stake","exponent":6,"aliases":[]}],"base":"ustake","display":"stake","name":"Stake","symbol":"STAKE"}"#;
@@ -96,12 +109,17 @@ fn a_beginning_is_put_together_and_runs() {
     let told = draft.ok(&[&["add-account", &fritz, "100uaceso", locked], &vesting[..]].concat());
     assert_eq!((told["address"].as_str(), &told["vests"]), (Some(fritz.as_str()), &json!(true)));
 
-    let [echoes, asks] = [("echo.wasm", echo()), ("asker.wasm", asker())].map(|(name, wasm)| draft.file(name, &wasm));
+    let [echoes, packed, asks] =
+        [("echo.wasm", echo()), ("echo.wasm.gz", gzip(&echo())), ("asker.wasm.gz", gzip(&asker()))]
+            .map(|(name, wasm)| draft.file(name, &wasm));
     let told = draft.ok(&["add-code", &echoes, "--permission", "nobody", "--pin"]);
     assert_eq!((&told["code_id"], told["checksum"].as_str().unwrap().len()), (&json!(1), 64));
-    assert_eq!(draft.ok(&["add-code", &asks, "--permission", &bob])["code_id"], 2);
+    // What is packed is known by its wasm, as everywhere.
+    let asking = draft.ok(&["add-code", &asks, "--permission", &bob]);
+    assert_eq!((&asking["code_id"], asking["checksum"].as_str()), (&json!(2), Some(&*checksum(&asker()))));
+    assert_eq!(told["checksum"].as_str(), Some(&*checksum(&echo())));
     let one = draft.ok(&["add-contract", "one", NOTHING, "--code-id", "1", "--admin", "self"])["contract"].clone();
-    let own = draft.ok(&["add-contract", "own", NOTHING, "--code", &echoes])["contract"].clone();
+    let own = draft.ok(&["add-contract", "own", NOTHING, "--code", &packed])["contract"].clone();
     assert_ne!(one, own);
     draft.ok(&["add-metadata", STAKE]);
     draft.ok(&["set-params", r#"{"memo_bytes_max": 512}"#]);
@@ -138,6 +156,8 @@ fn a_beginning_is_put_together_and_runs() {
     let codes: QueryCodesResponse =
         node.query("/cosmwasm.wasm.v1.Query/Codes", &QueryCodesRequest { pagination: None }).unwrap();
     assert_eq!(codes.code_infos.len(), 3, "two that were preloaded, and one that a contract came with");
+    let hashes: Vec<String> = codes.code_infos.iter().map(|code| hex::encode(&code.data_hash)).collect();
+    assert_eq!(hashes, [checksum(&echo()), checksum(&asker()), checksum(&echo())]);
     let pinned: QueryPinnedCodesResponse =
         node.query("/cosmwasm.wasm.v1.Query/PinnedCodes", &QueryPinnedCodesRequest { pagination: None }).unwrap();
     assert_eq!(pinned.code_ids, [1]);
@@ -213,7 +233,9 @@ fn what_cannot_be_is_refused_in_a_sentence() {
     let draft = Draft::new();
     let bob = address(draft.folder.path(), "bob");
     let wasm = draft.file("echo.wasm", &echo());
-    let packed = draft.file("packed.wasm", &[0x1f, 0x8b, 8, 0]);
+    let broken = draft.file("broken.wasm.gz", &[0x1f, 0x8b, 8, 0]);
+    let bomb = draft.file("bomb.wasm.gz", &gzip(&vec![0; (3 << 20) + 1]));
+    let long = draft.file("long.wasm", &vec![0; (3 << 20) + 1]);
     let vesting = |more: &[&'static str]| [&["add-account", &bob, "5uaceso", "--vesting-amount"], more].concat();
     for (arguments, words) in [
         (vec!["add-account", "cosmos1nobody", "5uaceso"], "is neither an address that begins with aceso1"),
@@ -225,7 +247,10 @@ fn what_cannot_be_is_refused_in_a_sentence() {
             vesting(&["4uaceso", "--vesting-start-time", "9", "--vesting-end-time", "9"]),
             "what vests from 9 on cannot have vested at 9",
         ),
-        (vec!["add-code", &packed], "is packed: unpack it with gunzip"),
+        (vec!["add-code", &broken], "broken.wasm.gz: uploaded code does not unpack"),
+        (vec!["add-code", &bomb], "bomb.wasm.gz: unpacked code has more than 3145728 bytes"),
+        (vec!["add-code", &long], "uploaded code has 3145729 bytes, the limit is 3145728"),
+        (vec!["add-contract", "one", "{}", "--code", &bomb], "unpacked code has more than 3145728 bytes"),
         (vec!["add-code", "/nowhere"], "cannot read /nowhere"),
         (vec!["add-code", &wasm, "--permission", "everyone"], "--permission"),
         (vec!["add-contract", "one", "{}", "--code-id", "1"], "there is no code 1 in the genesis"),

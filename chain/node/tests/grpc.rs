@@ -28,7 +28,8 @@ use cosmos_sdk_proto::cosmos::{
     tx::v1beta1::{
         BroadcastMode, BroadcastTxRequest, BroadcastTxResponse, GetBlockWithTxsRequest, GetBlockWithTxsResponse,
         GetTxRequest, GetTxResponse, GetTxsEventRequest, GetTxsEventResponse, OrderBy, SimulateRequest,
-        SimulateResponse, TxDecodeRequest, TxDecodeResponse, TxEncodeRequest, TxEncodeResponse,
+        SimulateResponse, TxDecodeAminoRequest, TxDecodeAminoResponse, TxDecodeRequest, TxDecodeResponse,
+        TxEncodeAminoRequest, TxEncodeAminoResponse, TxEncodeRequest, TxEncodeResponse,
     },
 };
 use cosmos_sdk_proto::cosmwasm::wasm::v1::{QueryContractInfoRequest, QueryContractInfoResponse};
@@ -180,6 +181,21 @@ fn transactions_go_in_and_are_found() {
         server.same(&format!("{TX}TxDecode"), TxDecodeRequest { tx_bytes: tx_bytes.clone() });
     let encoded: TxEncodeResponse = server.same(&format!("{TX}TxEncode"), TxEncodeRequest { tx: decoded.tx.clone() });
     assert_eq!(encoded.tx_bytes, tx_bytes);
+    // Amino's binary form is declared, as the SDK has it, and refused by its name.
+    let amino_json = r#"{"type":"cosmos-sdk/StdTx","value":{}}"#.to_owned();
+    for status in [
+        server.refused::<TxEncodeAminoResponse>(&format!("{TX}TxEncodeAmino"), TxEncodeAminoRequest { amino_json }),
+        server.refused::<TxDecodeAminoResponse>(
+            &format!("{TX}TxDecodeAmino"),
+            TxDecodeAminoRequest { amino_binary: vec![1] },
+        ),
+    ] {
+        assert_eq!(status.code(), Code::Unimplemented, "{status}");
+        assert!(status.message().contains("amino's binary form is not spoken here"), "{status}");
+    }
+    let empty = TxEncodeAminoRequest::default();
+    let status = server.refused::<TxEncodeAminoResponse>(&format!("{TX}TxEncodeAmino"), empty);
+    assert_eq!((status.code(), status.message()), (Code::InvalidArgument, "invalid empty tx json"));
 
     let path = format!("{TX}BroadcastTx");
     let broadcast = |tx_bytes: &[u8], mode: BroadcastMode| {

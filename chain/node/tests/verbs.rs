@@ -6,7 +6,7 @@
 mod common;
 
 use aceso_test_support::guests::{NOTHING, echo, keeper};
-use common::{Node, aceso, alice, file, run};
+use common::{Node, aceso, alice, file, new_key, run};
 use serde_json::{Value, json};
 
 /// A chain, and the homes of two people.
@@ -64,6 +64,11 @@ impl Chain {
         let (code, told, error) = run(&[&["keys"], arguments, &["--home", self.home(), "--json"]].concat());
         assert_eq!(code, 0, "{arguments:?}: {error}");
         serde_json::from_str(&told).unwrap()
+    }
+
+    /// A new key in a plain file; its address.
+    fn add(&self, name: &str) -> String {
+        new_key(self.folder.path(), name)["address"].as_str().unwrap().to_owned()
     }
 
     fn address(&self, name: &str) -> String {
@@ -126,7 +131,7 @@ fn an_encrypted_key_signs_for_whoever_knows_its_passphrase() {
 #[test]
 fn terms_are_kept_and_nothing_is_sent_where_nothing_should_be() {
     let chain = Chain::start();
-    let bob = chain.keys(&["add", "bob"])["address"].as_str().unwrap().to_owned();
+    let bob = chain.add("bob");
     let send = |more: &[&str]| chain.tx(&[&["bank", "send", "alice", &bob, "7uaceso"], more].concat());
     let asked = send(&["--dry-run"]);
     assert!(asked["gas_used"].as_u64().unwrap() > 20_000, "{asked}");
@@ -160,7 +165,7 @@ fn terms_are_kept_and_nothing_is_sent_where_nothing_should_be() {
     let given = chain.query(&["feegrant", "grants-by-grantee", &bob]);
     assert_eq!(given["allowances"][0]["granter"], json!(alice));
 
-    let carol = chain.keys(&["add", "carol"])["address"].as_str().unwrap().to_owned();
+    let carol = chain.add("carol");
     chain.tx(&["bank", "multi-send", "alice", &bob, &carol, "9uaceso", "--split"]);
     assert_eq!((chain.balance(&bob), chain.balance(&carol)), ("4".into(), "4".into()));
     chain.tx(&["bank", "multi-send", "alice", &bob, &carol, "3uaceso"]);
@@ -179,7 +184,7 @@ fn terms_are_kept_and_nothing_is_sent_where_nothing_should_be() {
 #[test]
 fn a_transaction_is_made_signed_and_sent_in_three_places() {
     let chain = Chain::start();
-    let bob = chain.keys(&["add", "bob"])["address"].as_str().unwrap().to_owned();
+    let bob = chain.add("bob");
     let alice = chain.address("alice");
     // Whoever makes it has no key.
     let made = chain.tx(&["bank", "send", &alice, &bob, "11uaceso", "--generate-only", "--note", "later"]);
@@ -208,11 +213,149 @@ fn a_transaction_is_made_signed_and_sent_in_three_places() {
     assert!(chain.refused(&["tx", "broadcast", &file]).contains("already"));
 }
 
+/// What the Cosmos SDK's program prints and takes: its names of fields, in every file that goes from one to another.
+#[test]
+fn two_of_three_send_coins() {
+    let chain = Chain::start();
+    let [bob, carol] = ["bob", "carol"].map(|name| chain.add(name));
+    let add = ["add", "group", "--multisig", "alice,bob,carol", "--multisig-threshold", "2"];
+    let group = chain.keys(&add)["address"].as_str().unwrap().to_owned();
+    chain.tx(&["bank", "send", "alice", &group, "10000000uaceso"]);
+    let made = chain.tx(&["bank", "send", "group", &bob, "7uaceso", "--generate-only", "--note", "of two"]);
+    let unsigned = chain.file("unsigned.json", made.to_string().as_bytes());
+    let sign = |who: &str| {
+        let signed = chain.tx(&["sign", &unsigned, "--multisig", "group", "--from", who]);
+        let one = &signed["signatures"][0];
+        assert_eq!(one["public_key"]["@type"], "/cosmos.crypto.secp256k1.PubKey");
+        assert_eq!(one["data"]["single"]["mode"], "SIGN_MODE_LEGACY_AMINO_JSON");
+        assert_eq!((&one["sequence"], &signed["body"]), (&json!("0"), &Value::Null));
+        chain.file(&format!("{who}.json"), signed.to_string().as_bytes())
+    };
+    let [alice, carols] = ["alice", "carol"].map(sign);
+    let refused = chain.refused(&["tx", "multisign", &unsigned, "group", &alice]);
+    assert!(refused.contains("signature size is incorrect 1"), "{refused}");
+    let refused = chain.refused(&["tx", "multisign", &unsigned, "group", &alice, &alice]);
+    assert!(refused.contains("signature size is incorrect 1"), "{refused}");
+    let signed = chain.tx(&["multisign", &unsigned, "group", &carols, &alice]);
+    let info = &signed["auth_info"]["signer_infos"][0];
+    assert_eq!(info["public_key"]["@type"], "/cosmos.crypto.multisig.LegacyAminoPubKey");
+    assert_eq!(info["mode_info"]["multi"]["bitarray"]["extra_bits_stored"], 3);
+    assert_eq!(info["mode_info"]["multi"]["mode_infos"].as_array().unwrap().len(), 2);
+    let file = chain.file("signed.json", signed.to_string().as_bytes());
+    assert_eq!(chain.tx(&["validate-signatures", &file])["signers"], json!([group]));
+    let offline = ["tx", "validate-signatures", &file, "--offline", "--chain-id", "verbs-1", "--account-number"];
+    let number = chain.query(&["auth", "account", &group])["account"]["account_number"].clone();
+    let place = [number.as_str().unwrap(), "--sequence", "0"];
+    assert_eq!(run(&[&offline[..], &place[..]].concat()).0, 0);
+    let (code, _, error) = run(&[&offline[..], &["77", "--sequence", "0"]].concat());
+    assert!(code == 1 && error.contains(&format!("signature 0, of {group}: unable to verify")), "{error}");
+    // What a simulation of the account has found is enough for two signatures.
+    let sent = chain.tx(&["broadcast", &file]);
+    assert!(sent["height"].as_u64().unwrap() > 0);
+    assert_eq!(chain.balance(&bob), "7");
+
+    // Somebody else's signature, one for the transaction before, and a key that is not of several.
+    let dora = chain.add("dora");
+    let strange = chain.tx(&["sign", &unsigned, "--multisig", &group, "--from", "dora"]);
+    let strange = chain.file("dora.json", strange.to_string().as_bytes());
+    for (arguments, words) in [
+        (["multisign", &unsigned, "group", &strange], "is signed by no key of group"),
+        (["multisign", &unsigned, "group", &alice], "is for sequence 0, and the next one of group is 1"),
+        (["multisign", &unsigned, "bob", &alice], "bob is no key of several"),
+        (["multisign", &unsigned, "group", &unsigned], "is no signatures in JSON"),
+    ] {
+        let refused = chain.refused(&[&["tx"], &arguments[..]].concat());
+        assert!(refused.contains(words), "{arguments:?}: {refused}");
+    }
+    let refused = chain.refused(&["tx", "validate-signatures", &unsigned]);
+    assert!(refused.contains("it is not signed"), "{refused}");
+    let refused = chain.refused(&["tx", "validate-signatures", &file]);
+    assert!(refused.contains("account sequence mismatch, expected 1, got 0"), "{refused}");
+    let refused = chain.refused(&["tx", "bank", "send", "group", &carol, "1uaceso"]);
+    assert!(refused.contains("aceso tx sign --multisig group"), "{refused}");
+    // One alone signs the document of hardware wallets too.
+    let made = chain.tx(&["bank", "send", "alice", &dora, "9uaceso", "--generate-only"]);
+    let unsigned = chain.file("unsigned.json", made.to_string().as_bytes());
+    let signed = chain.tx(&["sign", &unsigned, "--from", "alice", "--sign-mode", "amino-json"]);
+    assert_eq!(
+        signed["auth_info"]["signer_infos"][0]["mode_info"],
+        json!({"single": {"mode": "SIGN_MODE_LEGACY_AMINO_JSON"}})
+    );
+    let file = chain.file("signed.json", signed.to_string().as_bytes());
+    chain.tx(&["validate-signatures", &file]);
+    chain.tx(&["broadcast", &file]);
+    assert_eq!(chain.balance(&dora), "9");
+    let alone = chain.tx(&["sign", &unsigned, "--from", "alice", "--signature-only"]);
+    assert_eq!(alone["signatures"][0]["data"]["single"]["mode"], "SIGN_MODE_DIRECT");
+}
+
+#[test]
+fn others_act_and_pay_by_the_names_of_the_sdk() {
+    let chain = Chain::start();
+    let (alice, bob, dora) = (chain.address("alice"), chain.add("bob"), chain.add("dora"));
+    let carol = chain.add("carol");
+    chain.tx(&["bank", "multi-send", "alice", &bob, &dora, "5000000uaceso"]);
+    let grant = ["authz", "grant", &bob, "send", "--spend-limit", "100uaceso", "--allow-list", &carol];
+    chain.tx(&[&grant[..], &["--expiration", "4000000000", "--from", "alice"]].concat());
+    let given = chain.query(&["authz", "grants", &alice, &bob]);
+    let authorization = &given["grants"][0]["authorization"];
+    assert_eq!(authorization["@type"], "/cosmos.bank.v1beta1.SendAuthorization");
+    assert_eq!(
+        (&authorization["allow_list"], &given["grants"][0]["expiration"]),
+        (&json!([carol]), &json!("2096-10-02T07:06:40Z"))
+    );
+    let made = chain.tx(&["bank", "send", &alice, &carol, "30uaceso", "--generate-only", "--gas", "200000"]);
+    let unsigned = chain.file("unsigned.json", made.to_string().as_bytes());
+    chain.tx(&["authz", "exec", &unsigned, "--from", "bob"]);
+    assert_eq!(chain.balance(&carol), "30");
+    let url = "/cosmos.bank.v1beta1.MsgSend";
+    chain.tx(&["authz", "revoke", &bob, url, "--from", "alice"]);
+    assert!(chain.refused(&["tx", "authz", "exec", &unsigned, "--from", "bob"]).contains("authorization not found"));
+    chain.tx(&["authz", "grant", &bob, "generic", "--msg-type", url, "--from", "alice"]);
+    assert_eq!(chain.query(&["authz", "grants-by-grantee", &bob])["grants"].as_array().unwrap().len(), 1);
+    chain.tx(&["authz", "exec", &unsigned, "--from", "bob"]);
+    assert_eq!(chain.balance(&carol), "60");
+
+    let pay = ["feegrant", "grant", "alice", &carol, "--spend-limit", "9000000uaceso"];
+    let period = ["--expiration", "2096-10-02T07:06:40Z", "--period", "3600", "--period-limit", "1000000uaceso"];
+    chain.tx(&[&pay[..], &period[..], &["--allowed-messages", url]].concat());
+    let paid = chain.query(&["feegrant", "grant", &alice, &carol])["allowance"]["allowance"].clone();
+    assert_eq!(paid["@type"], "/cosmos.feegrant.v1beta1.AllowedMsgAllowance");
+    assert_eq!((&paid["allowed_messages"], &paid["allowance"]["period"]), (&json!([url]), &json!("3600s")));
+    assert_eq!(paid["allowance"]["basic"]["expiration"], "2096-10-02T07:06:40Z");
+    chain.tx(&["bank", "send", "carol", &bob, "60uaceso", "--fee-granter", &alice]);
+    assert_eq!(chain.balance(&carol), "0");
+    chain.tx(&["feegrant", "revoke", "alice", &carol]);
+    assert!(chain.refused(&["query", "feegrant", "grant", &alice, &carol]).contains("not found"));
+    for (arguments, words) in [
+        (vec!["feegrant", "grant", "alice", &carol, "--expiration", "tomorrow"], "is no time such as"),
+        (vec!["feegrant", "grant", "alice", &carol, "--spend-limit", "many"], "coins are such as"),
+        (vec!["authz", "grant", &bob, "send", "--spend-limit", "few", "--from", "alice"], "coins are such as"),
+        (vec!["authz", "exec", "/nowhere", "--from", "bob"], "cannot read /nowhere"),
+    ] {
+        let refused = chain.refused(&[&["tx"], &arguments[..]].concat());
+        assert!(refused.contains(words), "{arguments:?}: {refused}");
+    }
+    for wrong in [
+        &["tx", "authz", "grant", &bob, "send", "--from", "alice"][..],
+        &["tx", "authz", "grant", &bob, "generic", "--from", "alice"],
+        &["tx", "authz", "grant", &bob, "delegate", "--from", "alice"],
+        &["tx", "feegrant", "grant", "alice", &carol, "--period", "5"],
+    ] {
+        assert_eq!(run(wrong).0, 2, "{wrong:?}");
+    }
+    // Scripts of other chains say how a key is kept.
+    let kept = |how: &str| ["bank", "send", "alice", &bob, "1uaceso", "--keyring-backend", how].map(str::to_owned);
+    chain.tx(&kept("test").each_ref().map(String::as_str));
+    let refused = chain.refused(&[&["tx"], &kept("file").each_ref().map(String::as_str)[..]].concat());
+    assert!(refused.contains("kept otherwise than --keyring-backend says"), "{refused}");
+}
+
 #[test]
 fn contracts_live_by_the_verbs_of_wasmd() {
     let chain = Chain::start();
     let alice = chain.address("alice");
-    let bob = chain.keys(&["add", "bob"])["address"].as_str().unwrap().to_owned();
+    let bob = chain.add("bob");
     let [echoes, keeps] =
         [("echo", echo()), ("keeper", keeper())].map(|(name, wasm)| chain.file(&format!("{name}.wasm"), &wasm));
     let from = ["--from", "alice"];

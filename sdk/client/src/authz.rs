@@ -22,14 +22,14 @@ use tendermint_proto::google::protobuf::Timestamp;
 use crate::{Client, ClientError, tx::cosmos_any};
 
 /// What a grantee may send.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Authorization {
     /// Any message of a type, by its type URL.
     Generic(String),
     /// Coins.
     Send {
-        /// So many of the chain's coin in all.
-        limit: u128,
+        /// So many in all.
+        limit: Vec<Coin>,
         /// To these accounts only; to any where there are none.
         to: Vec<String>,
     },
@@ -39,8 +39,8 @@ pub enum Authorization {
         contract: String,
         /// So many.
         calls: Option<u64>,
-        /// With so many of the chain's coin in all; without them none are sent.
-        coins: Option<u128>,
+        /// With so many coins in all; without them none are sent.
+        coins: Option<Vec<Coin>>,
         /// Messages with one of these fields; any where there are none.
         keys: Vec<String>,
     },
@@ -48,20 +48,17 @@ pub enum Authorization {
 
 impl Authorization {
     /// As it travels; none without a limit where there has to be one.
-    fn encode(&self, denom: &str) -> Option<Any> {
-        let coins = |amount: u128| vec![Coin { denom: denom.into(), amount: amount.to_string() }];
+    fn encode(&self) -> Option<Any> {
         Some(match self {
             Self::Generic(url) => cosmos_any(&GenericAuthorization { msg: url.clone() }),
             Self::Send { limit, to } => {
-                cosmos_any(&SendAuthorization { spend_limit: coins(*limit), allow_list: to.clone() })
+                cosmos_any(&SendAuthorization { spend_limit: limit.clone(), allow_list: to.clone() })
             }
             Self::Execute { contract, calls, coins: most, keys } => {
-                let limit = match (*calls, *most) {
+                let limit = match (*calls, most.clone()) {
                     (Some(remaining), None) => cosmos_any(&MaxCallsLimit { remaining }),
-                    (None, Some(most)) => cosmos_any(&MaxFundsLimit { amounts: coins(most) }),
-                    (Some(calls_remaining), Some(most)) => {
-                        cosmos_any(&CombinedLimit { calls_remaining, amounts: coins(most) })
-                    }
+                    (None, Some(amounts)) => cosmos_any(&MaxFundsLimit { amounts }),
+                    (Some(calls_remaining), Some(amounts)) => cosmos_any(&CombinedLimit { calls_remaining, amounts }),
                     (None, None) => return None,
                 };
                 let filter = match keys.is_empty() {
@@ -77,15 +74,9 @@ impl Authorization {
 
 /// The message by which `granter` lets `grantee` act until a second of Unix time, or for ever. None for calls of a
 /// contract without any limit.
-pub fn authorize(
-    granter: &str,
-    grantee: &str,
-    authorization: &Authorization,
-    denom: &str,
-    until: Option<i64>,
-) -> Option<Any> {
+pub fn authorize(granter: &str, grantee: &str, authorization: &Authorization, until: Option<i64>) -> Option<Any> {
     let expiration = until.map(|seconds| Timestamp { seconds, nanos: 0 });
-    let grant = Some(Grant { authorization: Some(authorization.encode(denom)?), expiration });
+    let grant = Some(Grant { authorization: Some(authorization.encode()?), expiration });
     Some(cosmos_any(&MsgGrant { granter: granter.into(), grantee: grantee.into(), grant }))
 }
 
@@ -151,9 +142,10 @@ mod tests {
 
     #[test]
     fn what_is_allowed_is_said_in_the_types_of_wasmd() {
-        let execute = |calls, coins, keys: &[&str]| {
+        let execute = |calls, coins: Option<u64>, keys: &[&str]| {
             let keys = keys.iter().map(|&key| key.into()).collect();
-            let one = Authorization::Execute { contract: "c".into(), calls, coins, keys }.encode("uaceso")?;
+            let coins = coins.map(|amount| vec![Coin { denom: "uaceso".into(), amount: amount.to_string() }]);
+            let one = Authorization::Execute { contract: "c".into(), calls, coins, keys }.encode()?;
             let grant = ContractExecutionAuthorization::decode(&one.value[..]).unwrap().grants.remove(0);
             let name = |any: Option<Any>| any.unwrap().type_url.rsplit('.').next().unwrap().to_owned();
             Some((name(grant.limit), name(grant.filter)))

@@ -4,12 +4,13 @@ use aceso_types::{guest::Origin, msg::SignedOrigin};
 use aceso_verify::grant::SecretKey;
 use bech32::{Bech32, Hrp};
 use bip32::{DerivationPath, Language, Mnemonic, XPrv};
+use cosmos_sdk_proto::{Any, cosmos::crypto::secp256k1::PubKey};
 use k256::ecdsa::{Signature, SigningKey, signature::Signer};
 use ripemd::{Digest as _, Ripemd160};
 use sha2::Sha256;
 use zeroize::Zeroize;
 
-use crate::ClientError;
+use crate::{ClientError, tx::cosmos_any};
 
 /// BIP-44 with Cosmos' coin type, first account.
 const PATH: &str = "m/44'/118'/0'/0/0";
@@ -49,6 +50,11 @@ impl Key {
     /// The public key: 33 bytes, compressed.
     pub fn public(&self) -> Vec<u8> {
         self.0.verifying_key().to_encoded_point(true).as_bytes().to_vec()
+    }
+
+    /// The same as the Cosmos SDK packs it.
+    pub fn packed(&self) -> Any {
+        cosmos_any(&PubKey { key: self.public() })
     }
 
     /// `bech32(prefix, ripemd160(sha256(public key)))`

@@ -7,7 +7,6 @@ use cosmos_sdk_proto::{
     Any,
     cosmos::{
         base::v1beta1::Coin,
-        crypto::secp256k1::PubKey,
         tx::{
             signing::v1beta1::SignMode,
             v1beta1::{
@@ -19,7 +18,7 @@ use cosmos_sdk_proto::{
 };
 use prost::Message;
 
-use crate::{Account, Client, ClientError, GasLimit, Key, tx::cosmos_any};
+use crate::{Account, Client, ClientError, GasLimit, Key};
 
 /// Digits behind the point that a gas price may have.
 const PRICE_DIGITS: u32 = 18;
@@ -59,6 +58,8 @@ pub struct Terms {
     pub memo: String,
     /// The last block that may have it; 0 for any.
     pub timeout_height: u64,
+    /// The sender's public key, where it is known: a simulation reckons with it, and else with one secp256k1 key.
+    pub key: Option<Any>,
 }
 
 impl Default for Terms {
@@ -70,6 +71,7 @@ impl Default for Terms {
             granter: String::new(),
             memo: String::new(),
             timeout_height: 0,
+            key: None,
         }
     }
 }
@@ -116,15 +118,21 @@ impl Draft {
 
     /// The transaction without signatures.
     pub fn unsigned(&self) -> Tx {
+        self.with(Vec::new())
+    }
+
+    /// The transaction with signatures that were made elsewhere, each with what stands beside it.
+    pub fn with(&self, signed: Vec<(SignerInfo, Vec<u8>)>) -> Tx {
+        let (signer_infos, signatures) = signed.into_iter().unzip();
         #[allow(deprecated, reason = "the tip is part of the wire format")]
-        let auth_info = AuthInfo { signer_infos: Vec::new(), fee: Some(self.fee.clone()), tip: None };
-        Tx { body: Some(self.body.clone()), auth_info: Some(auth_info), signatures: Vec::new() }
+        let auth_info = AuthInfo { signer_infos, fee: Some(self.fee.clone()), tip: None };
+        Tx { body: Some(self.body.clone()), auth_info: Some(auth_info), signatures }
     }
 
     /// Its bytes, signed directly by one account.
     pub fn sign(&self, chain_id: &str, key: &Key, account: &Account) -> Vec<u8> {
         let mode = ModeInfo { sum: Some(Sum::Single(Single { mode: SignMode::Direct.into() })) };
-        let public_key = Some(cosmos_any(&PubKey { key: key.public() }));
+        let public_key = Some(key.packed());
         let signer = SignerInfo { public_key, mode_info: Some(mode), sequence: account.sequence };
         #[allow(deprecated, reason = "the tip is part of the wire format")]
         let auth_info = AuthInfo { signer_infos: vec![signer], fee: Some(self.fee.clone()), tip: None };
@@ -149,7 +157,7 @@ impl Client {
         let (limit, used) = match terms.gas {
             GasLimit::Fixed(limit) => (limit, 0),
             GasLimit::Auto => {
-                let used = self.simulate_unsigned(sender, &body, &terms.granter)?;
+                let used = self.simulate_unsigned(sender, &body, terms)?;
                 (u64::try_from(u128::from(used) * u128::from(terms.adjustment) / 100).unwrap_or(u64::MAX), used)
             }
         };
@@ -166,12 +174,12 @@ impl Client {
     }
 
     /// SDK gas that a transaction of an account would use now.
-    fn simulate_unsigned(&self, sender: &str, body: &TxBody, granter: &str) -> Result<u64, ClientError> {
+    fn simulate_unsigned(&self, sender: &str, body: &TxBody, terms: &Terms) -> Result<u64, ClientError> {
         let Account { sequence, .. } = self.account(sender)?;
-        // No public key, no signature: a simulation reckons with what the account's kind of key costs.
+        // No signature: a simulation reckons with what the account's kind of key costs.
         let mode = ModeInfo { sum: Some(Sum::Single(Single { mode: SignMode::Unspecified.into() })) };
-        let signer = SignerInfo { public_key: None, mode_info: Some(mode), sequence };
-        let fee = Fee { granter: granter.into(), ..Fee::default() };
+        let signer = SignerInfo { public_key: terms.key.clone(), mode_info: Some(mode), sequence };
+        let fee = Fee { granter: terms.granter.clone(), ..Fee::default() };
         #[allow(deprecated, reason = "the tip is part of the wire format")]
         let auth_info = AuthInfo { signer_infos: vec![signer], fee: Some(fee), tip: None };
         let (body_bytes, auth_info_bytes) = (body.encode_to_vec(), auth_info.encode_to_vec());

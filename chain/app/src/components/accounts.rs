@@ -66,8 +66,13 @@ pub(crate) fn ensure(state: &mut impl Write, address: &Address) -> Outcome<()> {
     }
     // Numbers begin at 0, and a row may not be empty: the address stands in it.
     let account_number = state.count(ACCOUNTS, keys::made())? - 1;
-    state.set_along(ACCOUNTS, keys::number(account_number), address.as_str().into())?;
+    number(state, account_number, address.as_str())?;
     state.put(ACCOUNTS, key, &BaseAccount { address: address.to_string(), account_number, ..BaseAccount::default() })
+}
+
+/// Lets an account be found by its number.
+pub(crate) fn number(state: &mut impl Write, number: u64, address: &str) -> Outcome<()> {
+    state.set_along(ACCOUNTS, keys::number(number), address.into())
 }
 
 /// Writes an account back.

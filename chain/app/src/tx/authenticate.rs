@@ -66,8 +66,11 @@ impl Signers {
 /// What stands in a transaction for one who has to sign it.
 pub(crate) struct Signed {
     signer: Address,
-    /// The account's, noted if it signs for the first time. Only a simulation can do without.
+    /// The account's, noted if it signs for the first time. A transaction that does not say it can still be checked, but
+    /// not executed.
     key: Option<PublicKey>,
+    /// Whether the transaction says it.
+    is_given: bool,
     signature: Signature,
     /// Only a simulation can leave it out; it then speaks for the account as it stands.
     sequence: Option<u64>,
@@ -91,7 +94,8 @@ pub(crate) fn read(run: &mut Run<'_>, tx: &Tx, signers: &Signers) -> Outcome<Vec
         let mut account = account(run, signer)?;
         let known = account.pub_key.as_ref().map(PublicKey::of_any).transpose()?;
         let is_new = known.is_none();
-        let key = known.or(given);
+        let is_given = given.is_some();
+        let key = known.or(given).or_else(|| simulated.then(PublicKey::assumed));
         count = count.saturating_add(key.as_ref().map_or(1, PublicKey::count));
         let most = run.chain.params.signatures_max;
         if count > most {
@@ -107,18 +111,24 @@ pub(crate) fn read(run: &mut Run<'_>, tx: &Tx, signers: &Signers) -> Outcome<Vec
             Err(_) if simulated => Signature::missing(),
             read => read?,
         };
-        all.push(Signed { signer: signer.clone(), key, signature, sequence: info.map(|info| info.sequence) });
+        let sequence = info.map(|info| info.sequence);
+        all.push(Signed { signer: signer.clone(), key, is_given, signature, sequence });
     }
     Ok(all)
 }
 
-/// Charges for checking signatures, and in a simulation for the bytes of those that are not there yet.
-pub(crate) fn charge(run: &mut Run<'_>, signed: &[Signed]) -> Result<(), Fault> {
+/// Charges for checking signatures, and in a simulation for the bytes that are not there yet.
+pub(crate) fn charge(run: &mut Run<'_>, tx: &Tx, signed: &[Signed]) -> Result<(), Fault> {
+    if run.mode == Mode::Simulate {
+        let sum = |of: fn(&Signed) -> u64| signed.iter().map(of).fold(0, u64::saturating_add);
+        let lacking = match sum(Signed::lacks_signatures) {
+            0 if tx.gas_limit() == 0 => gas::FEE_BYTES,
+            bytes => bytes,
+        };
+        let bytes = lacking.saturating_add(sum(Signed::lacks_key));
+        run.meter.spend(gas::TX_BYTE.saturating_mul(bytes), "txSize")?;
+    }
     for Signed { key, signature, .. } in signed {
-        if run.mode == Mode::Simulate && signature.is_incomplete() {
-            let count = key.as_ref().map_or(1, PublicKey::count);
-            run.meter.spend(gas::TX_BYTE.saturating_mul(gas::SIGNATURE_BYTES).saturating_mul(count), "txSize")?;
-        }
         match key {
             Some(key) => signature.charge(key, &mut run.meter)?,
             None => {
@@ -130,9 +140,22 @@ pub(crate) fn charge(run: &mut Run<'_>, signed: &[Signed]) -> Result<(), Fault> 
     Ok(())
 }
 
+impl Signed {
+    /// Bytes of signatures that a simulated transaction lacks.
+    fn lacks_signatures(&self) -> u64 {
+        let count = self.key.as_ref().map_or(1, PublicKey::count);
+        if self.signature.is_incomplete() { gas::SIGNATURE_BYTES.saturating_mul(count) } else { 0 }
+    }
+
+    /// Bytes of its key.
+    fn lacks_key(&self) -> u64 {
+        self.key.as_ref().filter(|_| !self.is_given).map_or(0, PublicKey::size)
+    }
+}
+
 /// Checks sequences and signatures, and counts the sequences on.
 pub(crate) fn verify(run: &mut Run<'_>, tx: &Tx, signed: &[Signed]) -> Outcome<()> {
-    for Signed { signer, key, signature, sequence } in signed {
+    for Signed { signer, key, signature, sequence, .. } in signed {
         let mut account = account(run, signer)?;
         let sequence = sequence.unwrap_or(account.sequence);
         if sequence != account.sequence {

@@ -12,7 +12,7 @@ pub(crate) mod dispatch;
 pub(crate) mod journal;
 mod limits;
 pub(crate) mod msg;
-mod signature;
+pub(crate) mod signature;
 
 use bytes::Bytes;
 use prost::Message;
@@ -106,7 +106,7 @@ fn ante(run: &mut Run<'_>, tx: &Tx) -> Outcome<()> {
     limits::charge_size(run, tx)?;
     charge::fee(run, tx, &signers)?;
     let signed = authenticate::read(run, tx, &signers)?;
-    authenticate::charge(run, &signed)?;
+    authenticate::charge(run, tx, &signed)?;
     authenticate::verify(run, tx, &signed)?;
     run.tx.signers = signers.required.into_iter().map(String::from).collect();
     share::take(run, tx)

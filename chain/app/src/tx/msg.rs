@@ -3,6 +3,7 @@
 //! Field checks and their sentences are those of the Cosmos SDK and of wasmd (`ValidateBasic`). Whatever else a
 //! client sends does not decode, as for the SDK.
 
+mod packed;
 mod sealed;
 
 use aceso_types::access::ADDRESSES_MAX;
@@ -55,11 +56,6 @@ pub(crate) const MIGRATE: &str = "/cosmwasm.wasm.v1.MsgMigrateContract";
 const EXEC: &str = "/cosmos.authz.v1beta1.MsgExec";
 /// Whose messages only their signers send themselves: what is said there of people's images, records, keys and grants.
 const IN_PERSON: &str = "/aceso.reads.v1.";
-
-/// How deep messages may lie in each other, the outermost counted (SDK `codec/types/interface_registry.go`).
-const DEPTH_MAX: usize = 10;
-/// How many messages one may be, itself counted (SDK `codec/types/interface_registry.go`).
-const NESTED_MAX: usize = 100;
 
 macro_rules! messages {
     ($($variant:ident($message:ty) = $url:expr, $signer:expr;)*) => {
@@ -169,20 +165,28 @@ pub(crate) fn refuse_in_person(url: &str) -> Result<(), Fault> {
 impl Msg {
     /// Reads a message. Only the canonical encoding is one, so nothing in it is unknown or hidden.
     pub(crate) fn decode(any: &Any) -> Result<Self, Fault> {
-        let mut room = NESTED_MAX;
-        Self::decode_within(any, DEPTH_MAX, &mut room)
+        Self::decode_within(any, packed::DEPTH_MAX, &mut { packed::COUNT_MAX })
     }
 
     fn decode_within(any: &Any, depth: usize, room: &mut usize) -> Result<Self, Fault> {
-        let refuse = |words| Code::TxDecode.because(words);
-        let deeper = depth.checked_sub(1).ok_or_else(|| refuse("max depth exceeded"))?;
-        *room = room.checked_sub(1).ok_or_else(|| refuse("call limit exceeded"))?;
+        let deeper = packed::one(depth, room)?;
         if any.type_url != EXEC {
-            return Self::decode_plain(any);
+            let msg = Self::decode_plain(any)?;
+            packed::count(msg.packed(), deeper, room)?;
+            return Ok(msg);
         }
         let MsgExec { grantee, msgs } = canonical(&any.value, EXEC)?;
         let msgs = msgs.iter().map(|any| Self::decode_within(any, deeper, room)).collect::<Result<_, _>>()?;
         Ok(Self::Exec(Exec { grantee, msgs }))
+    }
+
+    /// What is packed in it of whatever type, if anything.
+    fn packed(&self) -> Option<&Any> {
+        match self {
+            Self::Authorize(msg) => msg.grant.as_ref()?.authorization.as_ref(),
+            Self::GrantAllowance(msg) => msg.allowance.as_ref(),
+            _ => None,
+        }
     }
 
     /// The part of the type URL that names the module: `bank`, `wasm`, `reads`.

@@ -15,6 +15,7 @@ use cosmos_sdk_proto::{
         },
         bank::v1beta1::{MsgSend, MsgSendResponse, SendAuthorization},
         base::{query::v1beta1::PageRequest, v1beta1::Coin},
+        feegrant::v1beta1::{AllowedMsgAllowance, BasicAllowance, MsgGrantAllowance},
     },
     cosmwasm::wasm::v1::{
         AcceptedMessageKeysFilter, AcceptedMessagesFilter, AccessConfig, AccessType, AllowAllMessagesFilter, CodeGrant,
@@ -329,6 +330,46 @@ fn messages_may_lie_in_each_other_ten_deep_and_a_hundred_in_all() {
     refused(&mut net, vec![inner.clone()], ("authz", 2), "authorization not found");
     net.ok(&alice(), vec![grant_until(&alice().address(), &to, spending(7, &[]), None)]);
     assert!(by_bob(&mut net, vec![inner]).code.is_ok());
+}
+
+/// Authorisations, their limits and filters, and allowances count like messages.
+#[test]
+fn what_is_packed_in_a_grant_counts_like_messages() {
+    let net = Net::start();
+    let me = bob().address();
+    let within = |depth: usize, msg: Any| (1..depth).fold(msg, |inner, _| exec(&me, vec![inner]));
+    let to_alice = |authorization: Any| grant_until(&me, &alice().address(), authorization, None);
+    let contract = |many: usize| {
+        let grants = vec![contract_grant(&alice().address(), calls(1), any_message()); many];
+        to_alice(sdk(&ContractExecutionAuthorization { grants }))
+    };
+    let basic = sdk(&BasicAllowance { spend_limit: coins(1), expiration: None });
+    let pays = |allowance: Any| {
+        sdk(&MsgGrantAllowance { granter: me.clone(), grantee: alice().address(), allowance: Some(allowance) })
+    };
+    let only = |inner: Any| {
+        let allowed_messages = vec![SEND.to_owned()];
+        sdk(&AllowedMsgAllowance { allowance: Some(inner), allowed_messages })
+    };
+    let told = |msg: Any| {
+        let checked = net.check(net.draft(&[&bob()], vec![msg]).sign());
+        let packed = ["max depth exceeded", "call limit exceeded"].into_iter().find(|one| checked.log.contains(one));
+        if packed.is_some() {
+            assert_eq!((checked.codespace.as_str(), checked.code.value()), ("sdk", 2), "{}", checked.log);
+        }
+        packed
+    };
+    let (deep, many) = (Some("max depth exceeded"), Some("call limit exceeded"));
+    // A grant at the ninth place has an authorisation at the tenth; a contract's has a limit behind that.
+    assert_eq!([told(within(9, to_alice(generic(SEND)))), told(within(10, to_alice(generic(SEND))))], [None, deep]);
+    assert_eq!([told(within(8, contract(1))), told(within(9, contract(1)))], [None, deep]);
+    assert_eq!([told(within(9, pays(basic.clone()))), told(within(10, pays(basic.clone())))], [None, deep]);
+    assert_eq!([told(within(8, pays(only(basic.clone())))), told(within(9, pays(only(basic.clone()))))], [None, deep]);
+    let deepest = (0..8).fold(basic.clone(), |inner, _| only(inner));
+    assert_eq!([told(pays(deepest.clone())), told(pays(only(deepest)))], [None, deep]);
+    // The message, its authorisation, and two things for each contract.
+    assert_eq!([told(contract(49)), told(contract(50))], [None, many]);
+    assert_eq!([told(within(1, contract(49))), told(within(2, contract(49)))], [None, many]);
 }
 
 #[test]

@@ -6,7 +6,10 @@ use aceso_types::{
     genesis::{Attester, Balance, Genesis, GenesisError},
     query::{Asked, QueryBlob, QueryImage, QueryJournal, QueryModel, QueryReceipts, QueryValidators},
 };
-use cosmos_sdk_proto::cosmwasm::wasm::v1::{QueryCodeRequest, QueryContractInfoRequest, QueryRawContractStateRequest};
+use cosmos_sdk_proto::{
+    cosmos::auth::v1beta1::QueryAccountAddressByIdRequest,
+    cosmwasm::wasm::v1::{QueryCodeRequest, QueryContractInfoRequest, QueryRawContractStateRequest},
+};
 use prost::Message;
 use tendermint::{PublicKey, v0_38::abci::request, validator};
 
@@ -213,4 +216,36 @@ fn a_state_that_was_cut_or_changed_is_refused_by_name() {
     });
     other.app.init_chain(meant).unwrap();
     assert!(matches!(Genesis::decode(br#"{"state": 1}"#), Err(GenesisError::Malformed(_))));
+}
+
+#[test]
+fn a_state_without_accounts_by_number_gets_them_where_its_hash_is_left_open() {
+    let mut net = Net::start();
+    net.ok(&alice(), vec![send(&alice(), &bob().address(), 5)]);
+    let Exported { request, .. } = export(&mut net, None, None);
+    let old = |open: bool| {
+        changed(&request, |genesis| {
+            let state = genesis.state.as_mut().unwrap();
+            let accounts = state.components.iter_mut().find(|one| one.name == "accounts").unwrap();
+            let before = accounts.rows.len();
+            accounts.rows.retain(|Row(Key(key), _)| !key.starts_with(b"number/"));
+            assert!(accounts.rows.len() < before);
+            if open {
+                state.app_hash.clear();
+            }
+        })
+    };
+    let refused = net.joining().app.init_chain(old(false)).unwrap_err().to_string();
+    assert!(refused.contains("accounts have no row of their number") && refused.contains("app_hash"), "{refused}");
+    let other = net.joining();
+    other.app.init_chain(old(true)).unwrap();
+    let path = "/cosmos.auth.v1beta1.Query/AccountAddressByID";
+    let mut other = other;
+    other.block(vec![]);
+    for number in 0..3 {
+        let question = QueryAccountAddressByIdRequest { account_id: number, ..Default::default() }.encode_to_vec();
+        let (there, here) = (net.raw_query(path, question.clone()), other.raw_query(path, question));
+        assert!(here.code.is_ok(), "{number}: {}", here.log);
+        assert_eq!(there.value, here.value, "{number}");
+    }
 }

@@ -25,7 +25,7 @@ use tendermint::v0_38::abci::request;
 
 use crate::{
     contracts::{make, store},
-    fixture::{Net, RICH, alice, bob, coins, height, nobody, send},
+    fixture::{Draft, Net, RICH, alice, bob, coins, height, nobody, send},
     guests::{NOTHING, echo},
 };
 
@@ -218,16 +218,55 @@ fn each_clients_way_to_simulate_is_answered() {
     assert_eq!(simulate(b"garbage".to_vec()).code.value(), 18);
 }
 
+/// Whoever asks for just what a simulation has found gets through, whichever client asks, also the first time that an
+/// account signs and the first time that anybody pays a fee; and none is told a tenth more than it takes.
 #[test]
 fn what_is_simulated_suffices_when_it_is_run() {
-    let mut net = Net::start();
-    let mut draft = net.draft(&[&alice()], vec![send(&alice(), &bob().address(), 5)]);
-    (draft.gas, draft.mode) = (0, SignMode::Unspecified);
-    #[allow(deprecated, reason = "the field is left empty")]
-    let request = SimulateRequest { tx: None, tx_bytes: draft.with(vec![vec![]]) };
-    let answer: SimulateResponse = net.query("/cosmos.tx.v1beta1.Service/Simulate", &request);
-    let simulated = answer.gas_info.unwrap().gas_used;
-    let result = net.ok(&alice(), vec![send(&alice(), &bob().address(), 5)]);
-    let used = u64::try_from(result.gas_used).unwrap();
-    assert!(simulated * 14 / 10 > used && used * 14 / 10 > simulated, "{simulated} {used}");
+    let shapes: [fn(&mut Draft) -> Vec<u8>; 5] = [
+        // `aceso tx`: no key, no mode, no signature, no fee.
+        |draft| simulated(draft, false, vec![vec![]]),
+        // CosmJS: the same with the key. Keplr: no key, and zeros for a signature. Nobody: not even a place for it.
+        |draft| simulated(draft, true, vec![vec![]]),
+        |draft| simulated(draft, false, vec![vec![0; 64]]),
+        |draft| simulated(draft, true, vec![]),
+        // cw-orchestrator: a real signature over a fee of nothing.
+        |draft| {
+            (draft.gas, draft.fee) = (0, coins(0));
+            draft.sign()
+        },
+    ];
+    for (place, shape) in shapes.into_iter().enumerate() {
+        let mut net = Net::start();
+        let mut found = Vec::new();
+        for _ in 0..3 {
+            let mut draft = net.draft(&[&alice()], vec![send(&alice(), &bob().address(), 5)]);
+            let tx_bytes = shape(&mut draft);
+            let ask = |net: &Net| -> u64 {
+                #[allow(deprecated, reason = "the field is left empty")]
+                let request = SimulateRequest { tx: None, tx_bytes: tx_bytes.clone() };
+                let answer: SimulateResponse = net.query("/cosmos.tx.v1beta1.Service/Simulate", &request);
+                answer.gas_info.unwrap().gas_used
+            };
+            let gas = ask(&net);
+            assert_eq!(ask(&net), gas, "the same on the same state");
+            let mut draft = net.draft(&[&alice()], vec![send(&alice(), &bob().address(), 5)]);
+            (draft.gas, draft.fee) = (gas, coins(u128::from(gas)));
+            let result = net.deliver(draft.sign());
+            let used = u64::try_from(result.gas_used).unwrap();
+            assert!(result.code.is_ok(), "{place}: {}", result.log);
+            assert!(used <= gas && gas - used < used / 10, "{place}: {gas} {used}");
+            found.push(used);
+        }
+        // The first fee makes the account that fees go to, and a first signature leaves the account's key in the state.
+        let [first, second, third] = found[..] else { panic!("{found:?}") };
+        assert!(first > second + 5_000 && second.abs_diff(third) < 200, "{found:?}");
+    }
+}
+
+/// The transaction of a draft as clients simulate it that do not sign.
+fn simulated(draft: &mut Draft, with_key: bool, signatures: Vec<Vec<u8>>) -> Vec<u8> {
+    (draft.gas, draft.fee, draft.mode) = (0, vec![], SignMode::Unspecified);
+    let mut auth = AuthInfo::decode(&draft.auth()[..]).unwrap();
+    auth.signer_infos[0].public_key = auth.signer_infos[0].public_key.take().filter(|_| with_key);
+    TxRaw { body_bytes: draft.body(), auth_info_bytes: auth.encode_to_vec(), signatures }.encode_to_vec()
 }

@@ -8,7 +8,7 @@ use aceso_types::{
     metadata::DenomMetadata,
     vesting::Period,
 };
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, anyhow, bail};
 use clap::Subcommand;
 use serde_json::{Value, json};
 
@@ -18,9 +18,6 @@ use crate::home::{
     draft::{Draft, Schedule, read_statement, statement},
     genesis::{Document, POWER, parse_coins},
 };
-
-/// What gzip begins with.
-const GZIP: [u8; 2] = [0x1f, 0x8b];
 
 /// Options of the verb.
 #[derive(clap::Args)]
@@ -143,7 +140,7 @@ struct Account {
 
 #[derive(clap::Args)]
 struct Code {
-    /// The wasm file.
+    /// The wasm file, packed with gzip or not.
     wasm: PathBuf,
     /// Who may make contracts of it: everybody, nobody, or addresses with commas [default: as the parameters say].
     #[arg(long, value_name = "WHO")]
@@ -164,7 +161,7 @@ struct Contract {
     /// The id of a preloaded code.
     #[arg(long, value_name = "N", conflicts_with = "code")]
     code_id: Option<u64>,
-    /// A wasm file that is this contract's own.
+    /// A wasm file that is this contract's own, packed with gzip or not.
     #[arg(long, value_name = "FILE", required_unless_present = "code_id")]
     code: Option<PathBuf>,
     /// Who may put it on other code: an address, `self` for the contract itself [default: nobody].
@@ -282,19 +279,13 @@ fn schedule(args: &Account) -> Result<Schedule> {
     })
 }
 
-/// A wasm file as a genesis has it.
-fn wasm(path: &PathBuf) -> Result<Vec<u8>> {
-    let bytes = remote::file(path)?;
-    ensure!(
-        !bytes.starts_with(&GZIP),
-        "{} is packed: unpack it with gunzip, a genesis names plain wasm",
-        path.display()
-    );
-    Ok(bytes)
+/// The wasm of a file, packed with gzip or not, as a genesis has it: unpacked, and within the chain's own limit.
+fn wasm(path: &PathBuf, draft: &Draft) -> Result<Vec<u8>> {
+    let unpacked = aceso_app::unpacked(&remote::file(path)?, draft.app.params.wasm_bytes_max);
+    unpacked.map_err(|reason| anyhow!("{}: {reason}", path.display()))
 }
 
 fn add_code(args: &Code, output: Output) -> Result<()> {
-    let code = wasm(&args.wasm)?;
     let permission = args.permission.as_deref().map(|who| match who {
         "everybody" => Access::plain(Permission::Everybody),
         "nobody" => Access::plain(Permission::Nobody),
@@ -304,6 +295,7 @@ fn add_code(args: &Code, output: Output) -> Result<()> {
         },
     });
     change(&args.home, output, |draft, home| {
+        let code = wasm(&args.wasm, draft)?;
         let addresses = permission.iter().flat_map(|access| &access.addresses);
         for address in addresses {
             home.who(address, "--permission", &draft.app.prefix)?;
@@ -317,8 +309,9 @@ fn add_code(args: &Code, output: Output) -> Result<()> {
 
 fn add_contract(args: Contract, output: Output) -> Result<()> {
     let Contract { label, msg, code_id, code, admin, salt, home } = args;
-    let (msg, code) = (remote::typed(&msg)?, code.as_ref().map(wasm).transpose()?);
+    let msg = remote::typed(&msg)?;
     change(&home, output, |draft, home| {
+        let code = code.as_ref().map(|path| wasm(path, draft)).transpose()?;
         let prefix = draft.app.prefix.clone();
         if !admin.is_empty() && admin != "self" {
             home.who(&admin, "--admin", &prefix)?;

@@ -5,9 +5,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context, Result, ensure};
+use aceso_app::paper;
+use aceso_client::cosmos_any;
+use anyhow::{Context, Result, anyhow, ensure};
 use bip32::Mnemonic;
 use clap::{Subcommand, ValueEnum};
+use cosmos_sdk_proto::{Any, cosmos::crypto::multisig::LegacyAminoPubKey};
 use serde_json::{Value, json};
 
 use super::{HomeArg, Output, passphrase::PassphraseArg};
@@ -15,23 +18,29 @@ use crate::{
     address::{new_mnemonic, parse_mnemonic},
     home::{
         Home,
-        keys::{self, Key},
+        keys::{self, Kept, Key},
         locked::Locked,
         write_new,
     },
 };
 
+/// What whoever wants no passphrase should know.
+const UNSAID: &str = "a new key is encrypted; one for tests is not, with --keyring-backend test";
+
 /// Options of the verb.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
-  aceso keys add alice --keyring-backend file      encrypted; asks for a passphrase
-  aceso keys add alice                             NOT encrypted: for tests only
+  aceso keys add alice                             encrypted; asks for a passphrase
+  aceso keys add alice --keyring-backend test      NOT encrypted: for tests only
   aceso keys recover bob --from words.txt
   aceso keys export alice --out alice.json
-  aceso keys import alice alice.json --home other --keyring-backend file
+  aceso keys import alice alice.json --home other
+  aceso keys add group --multisig alice,bob,carol --multisig-threshold 2
+  aceso keys add carol --pubkey \"$(cat carol.pub)\"   carol shows it: aceso keys show carol --pubkey
   aceso keys list --json
 
-Files lie under keys/: NAME.key holds 24 words encrypted (Argon2id, AES-256-GCM), NAME.mnemonic holds them as they are.
+Files lie under keys/: NAME.key holds 24 words encrypted (Argon2id, AES-256-GCM), NAME.mnemonic holds them as they are, NAME.pub
+holds a public key alone.
 A passphrase comes from --passphrase-file, from ACESO_PASSPHRASE, or from the terminal.")]
 pub(crate) struct Args {
     #[command(flatten)]
@@ -40,7 +49,7 @@ pub(crate) struct Args {
     #[arg(long, global = true, value_name = "P")]
     prefix: Option<String>,
     /// How new keys are kept.
-    #[arg(long, global = true, value_enum, default_value_t = Backend::Test)]
+    #[arg(long, global = true, value_enum, default_value_t = Backend::File)]
     keyring_backend: Backend,
     #[command(flatten)]
     passphrase: PassphraseArg,
@@ -57,15 +66,37 @@ pub(crate) enum Backend {
     Test,
 }
 
+impl Backend {
+    /// Whether a key is kept so.
+    pub(super) fn is(self, kept: Kept) -> bool {
+        kept == match self {
+            Self::File => Kept::Encrypted,
+            Self::Test => Kept::Plain,
+        }
+    }
+}
+
 #[derive(Subcommand)]
 enum Verb {
-    /// Make a new account.
+    /// Make a new account, or give a public key a name.
     Add {
         /// Its name.
         name: String,
         /// Bring an account back from its 24 words, read from standard input.
-        #[arg(long)]
+        #[arg(long, conflicts_with_all = ["multisig", "pubkey"])]
         recover: bool,
+        /// An account of several: the names of its keys, with commas.
+        #[arg(long, value_delimiter = ',', value_name = "NAMES", conflicts_with = "pubkey")]
+        multisig: Vec<String>,
+        /// How many of them have to sign.
+        #[arg(long, default_value_t = 1, value_name = "K", requires = "multisig")]
+        multisig_threshold: u32,
+        /// Take the keys in the order in which they are named, not by their addresses: that makes another account.
+        #[arg(long, requires = "multisig")]
+        nosort: bool,
+        /// Somebody else's public key in JSON, as `aceso keys show NAME --pubkey` prints it.
+        #[arg(long, value_name = "JSON")]
+        pubkey: Option<String>,
     },
     /// Keep an account whose words are known.
     Recover {
@@ -84,6 +115,9 @@ enum Verb {
         /// Print the address alone.
         #[arg(long, short)]
         address: bool,
+        /// Print the public key alone, in JSON.
+        #[arg(long, short, conflicts_with = "address")]
+        pubkey: bool,
     },
     /// Write an account's words, encrypted by a passphrase of the file's own.
     Export {
@@ -123,24 +157,36 @@ pub(crate) fn run(args: Args, output: Output) -> Result<()> {
     };
     let keep = |name: &str, words: &Mnemonic| -> Result<()> {
         let key = match args.keyring_backend {
-            Backend::File => keys::add_encrypted(&home, name, words, &args.passphrase.choose(name)?)?,
+            Backend::File => {
+                let passphrase = args.passphrase.choose(name).context(UNSAID)?;
+                keys::add_encrypted(&home, name, words, &passphrase)?
+            }
             Backend::Test => keys::add(&home, name, words)?,
         };
         made(&key, &prefix, output)
     };
     match args.verb {
-        Verb::Add { name, recover: false } => keep(&name, &new_mnemonic().map_err(crate::home::HomeError::Random)?),
-        Verb::Add { name, recover: true } => keep(&name, &recovered(None)?),
+        Verb::Add { name, recover: true, .. } => keep(&name, &recovered(None)?),
+        Verb::Add { name, pubkey: Some(json), .. } => {
+            let key = keys::read_public(&json).map_err(|reason| anyhow!("{json:?} is no public key: {reason}"))?;
+            made(&keys::add_public(&home, &name, &key)?, &prefix, output)
+        }
+        Verb::Add { name, multisig, multisig_threshold, nosort, .. } if !multisig.is_empty() => {
+            let key = several(&home, &multisig, multisig_threshold, nosort)?;
+            made(&keys::add_public(&home, &name, &key)?, &prefix, output)
+        }
+        Verb::Add { name, .. } => keep(&name, &new_mnemonic().map_err(crate::home::HomeError::Random)?),
         Verb::Recover { name, from } => keep(&name, &recovered(from.as_deref())?),
         Verb::Import { name, file } => {
             let words = keys::words(&file, || args.passphrase.ask(&file.display().to_string()))?;
             keep(&name, &words)
         }
-        Verb::Show { name, address } => {
+        Verb::Show { name, address, pubkey } => {
             let key = keys::show(&home, &name)?;
-            output.print(&object(&key, &prefix), || match address {
-                true => key.address(&prefix),
-                false => line(&key, &prefix),
+            output.print(&object(&key, &prefix), || match (address, pubkey) {
+                (true, _) => key.address(&prefix),
+                (_, true) => public(&key).to_string(),
+                _ => line(&key, &prefix),
             })
         }
         Verb::List => {
@@ -170,7 +216,7 @@ pub(crate) fn run(args: Args, output: Output) -> Result<()> {
 
 fn export(key: &Key, out: &Path, other: Option<PathBuf>, passphrase: &PassphraseArg) -> Result<()> {
     ensure!(!out.exists(), "{} is there already; name another file", out.display());
-    let words = keys::words(&key.file, || passphrase.ask(&key.name))?;
+    let words = key.words(|| passphrase.ask(&key.name))?;
     let chosen = match other {
         Some(file) => PassphraseArg::of(file),
         None => passphrase.clone(),
@@ -205,24 +251,52 @@ pub(super) fn words_of(
     // A name has no slash and no dot; what has is a file that is not there.
     ensure!(!from.contains(['/', '.']), "cannot read {from}: there is no such file");
     let key = keys::show(&home()?, from)?;
-    keys::words(&key.file, || passphrase.ask(from)).with_context(|| format!("cannot use {}", key.file.display()))
+    key.words(|| passphrase.ask(from)).with_context(|| format!("cannot use {}", key.file.display()))
+}
+
+/// The key of several accounts of a home, in the order of their addresses as the Cosmos SDK has it.
+fn several(home: &Home, names: &[String], threshold: u32, nosort: bool) -> Result<Any> {
+    let mut members = Vec::new();
+    for name in names {
+        let key = keys::show(home, name)?;
+        let (_, bytes) = bech32::decode(&key.address("aceso"))?;
+        members.push((bytes, key.public));
+    }
+    if !nosort {
+        members.sort_by(|one, other| one.0.cmp(&other.0));
+    }
+    let public_keys = members.into_iter().map(|(_, key)| key).collect();
+    let key = cosmos_any(&LegacyAminoPubKey { threshold, public_keys });
+    paper::address_of(&key, "aceso").map_err(anyhow::Error::msg)?;
+    Ok(key)
 }
 
 fn made(key: &Key, prefix: &str, output: Output) -> Result<()> {
     output.print(&object(key, prefix), || {
-        let kept = if key.encrypted { "encrypted" } else { "NOT encrypted" };
-        format!("{}\nthe 24 words are in {}, {kept}", line(key, prefix), key.file.display())
+        let said = match key.kept {
+            Kept::Encrypted => "the 24 words are encrypted",
+            Kept::Plain => "the 24 words are NOT encrypted",
+            Kept::Public => "the public key is there, without words",
+        };
+        format!("{}\n{said}: {}", line(key, prefix), key.file.display())
     })
 }
 
+/// The public key in JSON.
+fn public(key: &Key) -> Value {
+    keys::public_json(&key.public).ok().and_then(|json| serde_json::from_str(&json).ok()).unwrap_or_default()
+}
+
 fn object(key: &Key, prefix: &str) -> Value {
+    let public = public(key);
     json!({
         "ok": true,
         "name": key.name,
         "address": key.address(prefix),
-        "public_key": crate::rpc::json::base64(&key.public),
+        "public_key": public["key"],
+        "pubkey": public,
         "file": key.file,
-        "encrypted": key.encrypted,
+        "encrypted": key.kept == Kept::Encrypted,
     })
 }
 

@@ -63,8 +63,8 @@ pub(crate) struct Founder {
     pub(crate) key: SigningKey,
     /// Its attestation key.
     pub(crate) attester: AttestKey,
-    /// The public key of its operator's account, if it has one of its own.
-    pub(crate) operator: Option<[u8; 33]>,
+    /// Its operator's account, if it has one of its own.
+    pub(crate) operator: Option<keys::Key>,
 }
 /// Label and salt of the contract that is the authority.
 const AUTHORITY: &str = "authority";
@@ -217,7 +217,7 @@ impl Home {
         };
         let operator = who(&beginning.operator, "--operator")?;
         let operates = |founder: &Founder| match &founder.operator {
-            Some(public) => account(public, &prefix).unwrap_or_default(),
+            Some(key) => key.address(&prefix),
             None => operator.clone(),
         };
         for founder in founders.iter().filter(|founder| founder.operator.is_some()) {
@@ -250,7 +250,7 @@ impl Home {
     /// This home's validator, with all keys that it needs; those that are not there are made.
     pub(crate) fn founder(&self, name: String, operates_itself: bool) -> Result<Founder, HomeError> {
         self.make_opener(0)?;
-        let operator = if operates_itself { Some(self.account(OPERATOR_KEY)?.public) } else { None };
+        let operator = if operates_itself { Some(self.account(OPERATOR_KEY)?) } else { None };
         Ok(Founder { name, key: self.validator()?, attester: self.attester()?, operator })
     }
 

@@ -38,7 +38,7 @@ use crate::{
     metrics::{self, Metrics, Traffic},
     net::places::Places,
     rpc::http,
-    services::engine::Rpc,
+    services::engine::{HASTE, Rpc},
     worker::chores::Pins,
 };
 
@@ -144,38 +144,16 @@ async fn ready(State(rest): State<Arc<Rest>>) -> Response {
     if height.value() == 0 {
         return waiting("there is no block yet".into());
     }
-    if let Rpc::CometBft(url) = &rest.rpc {
-        let url = url.clone();
-        match tokio::task::spawn_blocking(move || catching_up(&url)).await {
+    if matches!(rest.rpc, Rpc::CometBft(_)) {
+        let rpc = rest.rpc.clone();
+        match tokio::task::spawn_blocking(move || rpc.is_catching_up(HASTE)).await {
             Ok(Ok(false)) => {}
             Ok(Ok(true)) => return waiting("the engine is catching up".into()),
-            Ok(Err(reason)) => return waiting(format!("the engine does not answer: {reason}")),
+            Ok(Err(failure)) => return waiting(failure.to_string()),
             Err(reason) => return waiting(reason.to_string()),
         }
     }
     http::json(StatusCode::OK, &json!({"ready": true, "height": height.to_string()}))
-}
-
-/// What CometBFT says of itself.
-fn catching_up(rpc: &str) -> Result<bool, String> {
-    let status = ask_engine(rpc, "status")?;
-    status["sync_info"]["catching_up"].as_bool().ok_or_else(|| "its status has another shape".into())
-}
-
-/// What CometBFT answers to a GET, or why it does not.
-fn ask_engine(rpc: &str, path: &str) -> Result<serde_json::Value, String> {
-    let config = ureq::Agent::config_builder()
-        .http_status_as_error(false)
-        .timeout_global(Some(std::time::Duration::from_secs(2)))
-        .build();
-    let agent: ureq::Agent = config.into();
-    let mut answer = agent.get(format!("{}/{path}", rpc.trim_end_matches('/'))).call().map_err(|e| e.to_string())?;
-    let text = answer.body_mut().with_config().limit(4 << 20).read_to_string().map_err(|e| e.to_string())?;
-    let mut answer: serde_json::Value = serde_json::from_str(&text).map_err(|e| e.to_string())?;
-    match answer.get_mut("result").map(serde_json::Value::take) {
-        Some(result) => Ok(result),
-        None => Err(answer["error"].to_string()),
-    }
 }
 
 /// What Prometheus asks for.

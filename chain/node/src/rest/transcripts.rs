@@ -15,14 +15,16 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use prost::Message;
+use serde_json::json;
 use tendermint::block::signed_header::SignedHeader;
 use tendermint_proto::v0_38::types as wire;
 
-use super::{Rest, Rpc, ask_engine, refuse};
+use super::{Rest, Rpc, refuse};
 use crate::{
     application::Fault,
     net::{Peer, places::Place},
     rpc::Node,
+    services::engine::HASTE,
 };
 
 /// Transcripts on their way out at the same time. Each is in memory whole, twice.
@@ -119,8 +121,9 @@ fn asked(rest: &Rest, peer: Peer, height: &str) -> Result<(u64, Place), Box<Resp
 fn signed_header(rpc: &Rpc, height: u64) -> Result<SignedHeader, String> {
     match rpc {
         Rpc::Here(node) => kept(node, height)?.ok_or_else(|| "the block is not made yet".into()),
-        Rpc::CometBft(url) => {
-            let mut answer = ask_engine(url, &format!("commit?height={height}"))?;
+        Rpc::CometBft(_) => {
+            let asked = rpc.call_within(HASTE, "commit", json!({"height": height.to_string()}));
+            let mut answer = asked.map_err(|failure| failure.to_string())?;
             serde_json::from_value(answer["signed_header"].take()).map_err(|e| e.to_string())
         }
     }

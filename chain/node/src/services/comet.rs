@@ -24,7 +24,13 @@ use prost::{Message, Name};
 use serde_json::{Value, json};
 use tendermint::v0_38::abci::{request, response};
 
-use super::{Answered, Asked, decode, encode, engine::Failure, number, short, status::Status, text};
+use super::{
+    Answered, Asked, decode, encode,
+    engine::{Failure, PATIENCE},
+    number, short,
+    status::Status,
+    text,
+};
 
 /// Rows of a page if the client names no number, as in the SDK.
 const ROWS: u64 = 100;
@@ -75,10 +81,7 @@ fn node_info(asked: &Asked<'_>) -> Answered {
 }
 
 fn syncing(asked: &Asked<'_>) -> Answered {
-    let status = asked.call("status", json!({}))?;
-    let syncing = status["sync_info"]["catching_up"].as_bool();
-    let syncing = syncing.ok_or_else(|| Failure::Shape("sync_info has no catching_up".into()))?;
-    encode(&GetSyncingResponse { syncing })
+    encode(&GetSyncingResponse { syncing: asked.engine.rpc.is_catching_up(PATIENCE)? })
 }
 
 fn latest_block(asked: &Asked<'_>) -> Answered {

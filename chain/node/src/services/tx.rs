@@ -9,8 +9,8 @@ use cosmos_sdk_proto::{
         base::{abci::v1beta1::TxResponse, query::v1beta1::PageResponse},
         tx::v1beta1::{
             BroadcastMode, BroadcastTxRequest, BroadcastTxResponse, GetBlockWithTxsRequest, GetBlockWithTxsResponse,
-            GetTxRequest, GetTxResponse, GetTxsEventRequest, GetTxsEventResponse, OrderBy, Tx, TxDecodeRequest,
-            TxDecodeResponse, TxEncodeRequest, TxEncodeResponse,
+            GetTxRequest, GetTxResponse, GetTxsEventRequest, GetTxsEventResponse, OrderBy, Tx, TxDecodeAminoRequest,
+            TxDecodeRequest, TxDecodeResponse, TxEncodeAminoRequest, TxEncodeRequest, TxEncodeResponse,
         },
     },
     tendermint::abci as pb,
@@ -42,6 +42,8 @@ pub(super) fn answer(asked: &Asked<'_>, method: &str, data: &[u8]) -> Option<Ans
         "BroadcastTx" => broadcast(asked, data),
         "TxDecode" => tx_decode(data),
         "TxEncode" => tx_encode(data),
+        "TxEncodeAmino" => tx_encode_amino(data),
+        "TxDecodeAmino" => tx_decode_amino(data),
         _ => return None,
     })
 }
@@ -229,4 +231,27 @@ fn tx_encode(data: &[u8]) -> Answered {
     let TxEncodeRequest { tx } = decode(data)?;
     let tx = tx.ok_or_else(|| Status::invalid("invalid empty tx"))?;
     encode(&TxEncodeResponse { tx_bytes: tx.encode_to_vec() })
+}
+
+fn tx_encode_amino(data: &[u8]) -> Answered {
+    let TxEncodeAminoRequest { amino_json } = decode(data)?;
+    if amino_json.is_empty() {
+        return Err(Status::invalid("invalid empty tx json"));
+    }
+    Err(no_amino("TxEncode"))
+}
+
+fn tx_decode_amino(data: &[u8]) -> Answered {
+    let TxDecodeAminoRequest { amino_binary } = decode(data)?;
+    if amino_binary.is_empty() {
+        return Err(Status::invalid("invalid empty tx bytes"));
+    }
+    Err(no_amino("TxDecode"))
+}
+
+/// Amino has a JSON form, which hardware wallets sign, and a binary one that follows from the SDK's own Go types. No
+/// transaction has travelled in that since protobuf came, and messages of this chain have no such types.
+fn no_amino(instead: &str) -> Status {
+    let words = format!("amino's binary form is not spoken here: transactions are in protobuf, see {instead}");
+    Status::new(Code::Unimplemented, words)
 }

@@ -241,8 +241,13 @@ pub(crate) fn file(folder: &Path, name: &str, bytes: &[u8]) -> String {
 
 /// Makes the key `alice` in a home and says how to fund it.
 pub(crate) fn alice(home: &Path) -> String {
-    let (code, told, error) = run(&["keys", "add", "alice", "--home", home.to_str().unwrap(), "--json"]);
+    format!("{}=1000000000000uaceso", new_key(home, "alice")["file"].as_str().unwrap())
+}
+
+/// Makes a key in a home, in a plain file, and says what it is.
+pub(crate) fn new_key(home: &Path, name: &str) -> Value {
+    let (home, plain) = (home.to_str().unwrap(), ["--keyring-backend", "test"]);
+    let (code, told, error) = run(&[&["keys", "add", name, "--home", home, "--json"], &plain[..]].concat());
     assert_eq!(code, 0, "{error}");
-    let told: Value = serde_json::from_str(&told).unwrap();
-    format!("{}=1000000000000uaceso", told["file"].as_str().unwrap())
+    serde_json::from_str(&told).unwrap()
 }

@@ -8,7 +8,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::{Node, aceso, dev, run};
+use super::{Node, aceso, dev, new_key, run};
 
 /// People with coins on a chain, each with a file of words, and files of their own.
 pub(crate) struct Ward {
@@ -22,13 +22,8 @@ const PEOPLE: [&str; 4] = ["patient", "physician", "friend", "sister"];
 impl Ward {
     pub(crate) fn open() -> Self {
         let home = tempfile::tempdir().unwrap();
-        let at = home.path().to_str().unwrap();
-        let funds = PEOPLE.map(|name| {
-            let (code, told, error) = run(&["keys", "add", name, "--home", at, "--json"]);
-            assert_eq!(code, 0, "{error}");
-            let told: Value = serde_json::from_str(&told).unwrap();
-            format!("{}=1000000000000uaceso", told["file"].as_str().unwrap())
-        });
+        let funds =
+            PEOPLE.map(|name| format!("{}=1000000000000uaceso", new_key(home.path(), name)["file"].as_str().unwrap()));
         let mut arguments: Vec<&str> = Vec::new();
         funds.iter().for_each(|fund| arguments.extend(["--fund", fund]));
         let node = Node::run(aceso(&dev(home.path(), &arguments))).unwrap();

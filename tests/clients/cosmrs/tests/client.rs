@@ -4,7 +4,7 @@
 #[allow(dead_code, reason = "each test uses its part")]
 mod node;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use cosmrs::{
     AccountId, Any, Coin, ErrorReport,
@@ -23,10 +23,16 @@ use cosmrs::{
         cosmwasm::wasm::v1 as wasm,
         prost::Message,
     },
-    rpc::{self, Client, HttpClient, endpoint::broadcast::tx_commit, query::Query},
+    rpc::{
+        self, Client, HttpClient, Subscription, SubscriptionClient, WebSocketClient,
+        endpoint::broadcast::tx_commit,
+        event::EventData,
+        query::{EventType, Query},
+    },
     tendermint::{Hash, abci::Event},
     tx::{Body, BodyBuilder, Fee, Msg, Raw, SignDoc, SignerInfo, Tx},
 };
+use futures::{FutureExt, StreamExt};
 use node::Node;
 
 const CHAIN: &str = "cosmrs-1";
@@ -442,4 +448,63 @@ fn the_program_of_the_documentation_deploys() -> Result<()> {
     let good = told.starts_with("aceso1") && told.trim_end().ends_with(r#"{"name":"test","total_supply":"100"}"#);
     ensure!(good, "{told}{}", String::from_utf8_lossy(&output.stderr));
     Ok(())
+}
+
+/// What happens comes over one websocket to whoever asked for it, block for block, and to nobody else.
+#[tokio::test]
+async fn events_come_over_a_websocket() -> Result<()> {
+    let chain = Chain::open()?;
+    let url = format!("{}/websocket", chain.node.rpc.trim_end_matches('/').replacen("http", "ws", 1));
+    let (client, driver) = WebSocketClient::new(url.as_str()).await?;
+    let driver = tokio::spawn(driver.run());
+    let stranger = account_of(&SigningKey::random())?;
+    let of = |sender: &AccountId| Query::from(EventType::Tx).and_eq("message.sender", sender.to_string());
+    let mut blocks = client.subscribe(EventType::NewBlock.into()).await?;
+    let (mut mine, mut none) = (client.subscribe(of(&chain.alice)).await?, client.subscribe(of(&stranger)).await?);
+
+    let sent = chain.done(&[chain.pay(&stranger, 7)]).await?;
+    let height = i64::from(sent.height);
+    let event = next(&mut mine).await?;
+    assert_eq!(event.query, of(&chain.alice).to_string());
+    let EventData::Tx { tx_result } = event.data else { bail!("{:?}", event.data) };
+    assert_eq!((tx_result.height, tx_result.index.unwrap_or_default()), (height, 0));
+    let found = chain.rpc.tx(sent.hash, false).await?;
+    assert_eq!((&tx_result.tx, &tx_result.result.events), (&found.tx, &found.tx_result.events));
+    let events = event.events.context("no events beside it")?;
+    assert_eq!(events.get("tx.hash"), Some(&vec![sent.hash.to_string()]));
+    assert!(events.get("transfer.recipient").is_some_and(|all| all.contains(&stranger.to_string())), "{events:?}");
+
+    // Blocks come one after the other; that of the transaction has its bytes and its result.
+    let mut before = None;
+    loop {
+        let EventData::NewBlock { block: Some(block), block_id, result_finalize_block } = next(&mut blocks).await?.data
+        else {
+            bail!("no block of CometBFT 0.38")
+        };
+        let at = block.header.height.value();
+        assert_eq!((before.is_none_or(|last| last + 1 == at), block_id.hash), (true, block.header.hash()));
+        before = Some(at);
+        if i64::try_from(at)? == height {
+            let results = result_finalize_block.context("no result of the block")?.tx_results;
+            assert_eq!((block.data, results.len()), (vec![found.tx], 1));
+            break;
+        }
+    }
+
+    // Who has unsubscribed hears no more, and others go on.
+    client.unsubscribe(of(&chain.alice)).await?;
+    chain.done(&[chain.pay(&stranger, 1)]).await?;
+    next(&mut blocks).await?;
+    assert!(mine.next().now_or_never().flatten().is_none() && none.next().now_or_never().flatten().is_none());
+    // Whoever left may come back.
+    client.subscribe(of(&chain.alice)).await?;
+    client.close()?;
+    driver.await??;
+    Ok(())
+}
+
+/// The next event, if it comes.
+async fn next(events: &mut Subscription) -> Result<rpc::event::Event> {
+    let event = tokio::time::timeout(std::time::Duration::from_secs(20), events.next()).await?;
+    Ok(event.context("the subscription ended")??)
 }

@@ -217,20 +217,27 @@ pub(crate) fn set_pinned(run: &mut Run<'_>, id: u64, pinned: bool) -> Outcome<()
 /// Unpacks gzip, within the limit of unpacked wasm.
 pub(crate) fn unpack(run: &mut Run<'_>, bytes: &[u8]) -> Outcome<Vec<u8>> {
     let most = run.chain.params.wasm_bytes_max;
-    let refuse = |what: String| Err(Code::CreateFailed.because(what).into());
+    if bytes.len() as u64 <= most && bytes.starts_with(GZIP) {
+        let (price, per) = gas::UNPACK;
+        run.meter.spend((bytes.len() as u64).saturating_mul(price) / per, "Uncompress gzip bytecode")?;
+    }
+    unpacked(bytes, most).map_err(|words| Code::CreateFailed.because(words).into())
+}
+
+/// The wasm of a file, which may be packed with gzip: `most` bytes of it at most, packed or not. An error says in words
+/// what is wrong.
+pub fn unpacked(bytes: &[u8], most: u64) -> Result<Vec<u8>, String> {
     if bytes.len() as u64 > most {
-        return refuse(format!("uploaded code has {} bytes, the limit is {most}", bytes.len()));
+        return Err(format!("uploaded code has {} bytes, the limit is {most}", bytes.len()));
     }
     if !bytes.starts_with(GZIP) {
         return Ok(bytes.into());
     }
-    let (price, per) = gas::UNPACK;
-    run.meter.spend((bytes.len() as u64).saturating_mul(price) / per, "Uncompress gzip bytecode")?;
     let mut wasm = Vec::new();
     match GzDecoder::new(bytes).take(most.saturating_add(1)).read_to_end(&mut wasm) {
-        Ok(_) if wasm.len() as u64 > most => refuse(format!("unpacked code has more than {most} bytes")),
+        Ok(_) if wasm.len() as u64 > most => Err(format!("unpacked code has more than {most} bytes")),
         Ok(_) => Ok(wasm),
-        Err(e) => refuse(format!("uploaded code does not unpack: {e}")),
+        Err(e) => Err(format!("uploaded code does not unpack: {e}")),
     }
 }
 

@@ -16,6 +16,7 @@ mod outgoing;
 mod respond;
 mod verbs;
 
+pub use code::unpacked;
 pub(crate) use code::{
     CodeRow, bytes as code_bytes, everybody, get as code_row, is_within, permission_name, pin, set_pinned,
     store as store_code, store_as, unpack, update_permission,

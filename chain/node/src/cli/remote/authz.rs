@@ -21,7 +21,7 @@ const DAY: u64 = 86_400;
   aceso authz list aceso1…
   aceso authz revoke aceso1… /cosmos.bank.v1beta1.MsgSend --from clinic.words
 
-Who acts for you signs in its own name and pays the fees. What is said of records, keys and grants of records nobody says
+`aceso tx authz` and `aceso query authz` have the Cosmos SDK's names for it. Who acts for you signs in its own name and pays the fees. What is said of records, keys and grants of records nobody says
 for another, and reads ask for the signature of who is named as reading.")]
 pub(crate) struct Authz {
     #[command(subcommand)]
@@ -140,10 +140,10 @@ impl Authz {
         let me = client.address(&key);
         let message = match &self.verb {
             Verb::Grant { what, days } => {
-                let (grantee, authorization) = what.read(amount)?;
+                let (grantee, authorization) = what.read()?;
                 let until = days.map(|days| Ok::<_, anyhow::Error>(now()?.saturating_add(days.saturating_mul(DAY))));
                 let until = until.transpose()?.map(|until| i64::try_from(until).unwrap_or(i64::MAX));
-                authorize(&me, grantee, &authorization, &denom, until).context("say how often: --calls N")?
+                authorize(&me, grantee, &authorization, until).context("say how often: --calls N")?
             }
             Verb::Revoke { grantee, url } => no_more(&me, grantee, url),
             Verb::Exec { act: Act::Send { granter, to, coins } } => {
@@ -161,13 +161,13 @@ impl Authz {
 
 impl What {
     /// Who may do what.
-    fn read(&self, amount: impl Fn(&str) -> Result<u128>) -> Result<(&str, Authorization)> {
+    fn read(&self) -> Result<(&str, Authorization)> {
         Ok(match self {
             Self::Send { grantee, limit, to } => {
-                (grantee, Authorization::Send { limit: amount(limit)?, to: to.clone() })
+                (grantee, Authorization::Send { limit: tx::coins(limit)?, to: to.clone() })
             }
             Self::Execute { grantee, contract, calls, amount: coins, key } => {
-                let coins = coins.as_deref().map(amount).transpose()?;
+                let coins = coins.as_deref().map(tx::coins).transpose()?;
                 let (contract, keys) = (contract.clone(), key.clone());
                 (grantee, Authorization::Execute { contract, calls: *calls, coins, keys })
             }

@@ -8,12 +8,18 @@ use std::{
 
 use aceso_client::{Client, Key};
 use aceso_types::Frame;
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use clap::Args;
+use cosmos_sdk_proto::Any;
 
-use super::{HomeArg, keys::words_of, passphrase::PassphraseArg};
+use super::{
+    HomeArg,
+    keys::{Backend, words_of},
+    passphrase::PassphraseArg,
+};
 use crate::{address::is_address, home::keys};
 
+mod allow;
 pub(crate) mod attester;
 pub(crate) mod authority;
 pub(crate) mod authz;
@@ -54,6 +60,9 @@ pub(crate) struct Signer {
     /// The home whose keys/ has that name [default: ~/.aceso].
     #[arg(long, value_name = "DIR", global = true)]
     keyring_dir: Option<PathBuf>,
+    /// How it has to be kept there; the home knows by itself how it is.
+    #[arg(long, value_enum, value_name = "HOW", global = true)]
+    keyring_backend: Option<Backend>,
     #[command(flatten)]
     passphrase: PassphraseArg,
 }
@@ -75,9 +84,28 @@ impl Signer {
         Self { from: self.from.or_else(|| Some(from.to_owned())), ..self }
     }
 
+    /// The public key of that name, where it is known without asking for a passphrase.
+    fn public(&self) -> Option<Any> {
+        self.named(self.from.as_ref()?).ok().map(|key| key.public)
+    }
+
+    /// What a name stands for: the address that it is, or that of the key with this name.
+    fn account(&self, name: &str, prefix: &str) -> Result<String> {
+        if is_address(name, prefix) { Ok(name.to_owned()) } else { Ok(self.named(name)?.address(prefix)) }
+    }
+
+    /// The key of a name.
+    fn named(&self, name: &str) -> Result<keys::Key> {
+        Ok(keys::show(&HomeArg::of(self.keyring_dir.clone()).home()?, name)?)
+    }
+
     pub(crate) fn key(&self) -> Result<Key> {
         let from = self.from.as_ref().context("say whose key signs: --from KEY, a name or a file of 24 words")?;
         let home = || HomeArg::of(self.keyring_dir.clone()).home();
+        if let Some(backend) = self.keyring_backend.filter(|_| !Path::new(from).is_file()) {
+            let kept = self.named(from)?.kept;
+            ensure!(backend.is(kept), "{from} is kept otherwise than --keyring-backend says; leave it out");
+        }
         let words = words_of(from, home, &self.passphrase)?;
         Key::from_mnemonic(words.phrase()).with_context(|| format!("cannot use {from}"))
     }
@@ -85,13 +113,10 @@ impl Signer {
     /// Who sends: the address that `--from` is, or that of its key. No passphrase is asked for.
     pub(crate) fn address(&self, prefix: &str) -> Result<String> {
         let from = self.from.as_ref().context("say who sends: --from KEY, or an address where nothing is signed")?;
-        if is_address(from, prefix) {
-            return Ok(from.clone());
-        }
         if Path::new(from).is_file() {
             return Ok(self.key()?.address(prefix));
         }
-        Ok(keys::show(&HomeArg::of(self.keyring_dir.clone()).home()?, from)?.address(prefix))
+        self.account(from, prefix)
     }
 }
 

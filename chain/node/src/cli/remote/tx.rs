@@ -10,7 +10,9 @@ use prost::Message as _;
 use serde_json::{Value, json};
 
 use super::{
-    At, Signer, offline,
+    At, Signer,
+    allow::{Authz, Feegrant},
+    offline,
     verbs::{Bank, Wasm},
 };
 use crate::{cli::Output, home::genesis::parse_coins, rest::gateway};
@@ -25,7 +27,12 @@ use crate::{cli::Output, home::genesis::parse_coins, rest::gateway};
   aceso tx wasm execute aceso1… '{}' --from alice --dry-run
   aceso tx bank send aceso1… aceso1… 5uaceso --generate-only > unsigned.json
   aceso tx sign unsigned.json --from alice > signed.json
+  aceso tx validate-signatures signed.json
   aceso tx broadcast signed.json
+  aceso tx sign unsigned.json --multisig group --from alice > alice.json
+  aceso tx multisign unsigned.json group alice.json bob.json > signed.json
+  aceso tx authz grant aceso1… send --spend-limit 1000000uaceso --from alice
+  aceso tx feegrant grant alice aceso1… --spend-limit 1000000uaceso
 
 `send`, `store`, `instantiate` and `execute` are short for those of bank and wasm.")]
 pub(crate) struct Tx {
@@ -50,6 +57,16 @@ enum Verb {
     Wasm {
         #[command(subcommand)]
         verb: Wasm,
+    },
+    /// Let others send messages for you, and send messages for others.
+    Authz {
+        #[command(subcommand)]
+        verb: Authz,
+    },
+    /// Pay the fees of others.
+    Feegrant {
+        #[command(subcommand)]
+        verb: Feegrant,
     },
     /// Send coins to an address.
     Send {
@@ -85,6 +102,10 @@ enum Verb {
     },
     /// Sign a transaction that --generate-only has written.
     Sign(offline::Sign),
+    /// Put the signatures of several keys into the transaction of their account.
+    Multisign(offline::Multisign),
+    /// Check that all have signed who have to.
+    ValidateSignatures(offline::Validate),
     /// Send a signed transaction.
     Broadcast {
         /// Its file; - is standard input.
@@ -193,6 +214,7 @@ impl Asked {
             granter: self.fee_granter.clone(),
             memo: self.note.clone(),
             timeout_height: self.timeout_height,
+            key: None,
         })
     }
 
@@ -208,39 +230,65 @@ impl Asked {
 impl Tx {
     pub(crate) fn run(self, output: Output) -> Result<()> {
         let Self { verb, at, signer, terms } = self;
-        let (bank, wasm) = match verb {
+        let chain_id = terms.chain_id.as_deref();
+        let said = match verb {
             Verb::Encode { tx } => {
                 let text = crate::rpc::json::base64(&offline::read(&tx)?.encode_to_vec());
                 return output.print(&json!({"ok": true, "tx": text}), || text.clone());
             }
             Verb::Decode { tx } => return print_tx(output, &offline::decoded(&tx)?),
-            Verb::Sign(sign) => return sign.run(&at, &signer, terms.chain_id.as_deref(), output),
+            Verb::Sign(sign) => return sign.run(&at, &signer, chain_id, output),
+            Verb::Multisign(multisign) => return multisign.run(&at, &signer, chain_id, output),
+            Verb::ValidateSignatures(validate) => return validate.run(&at, chain_id, output),
             Verb::Broadcast { tx } => {
                 let client = at.connect()?;
                 terms.check(&client)?;
                 return broadcast(&client, &offline::read(&tx)?.encode_to_vec(), terms.broadcast_mode, output);
             }
-            Verb::Bank { verb } => (Some(verb), None),
-            Verb::Wasm { verb } => (None, Some(verb)),
-            Verb::Send { to, coins } => (Some(Bank::to(to, coins)), None),
-            Verb::Store { wasm } => (None, Some(Wasm::code(wasm))),
-            Verb::Instantiate { code, msg, label } => (None, Some(Wasm::of_code(code, msg, label))),
-            Verb::Execute { contract, msg, amount } => (None, Some(Wasm::Execute { contract, msg, amount })),
+            Verb::Bank { verb } => Said::Bank(verb),
+            Verb::Wasm { verb } => Said::Wasm(verb),
+            Verb::Authz { verb } => Said::Authz(verb),
+            Verb::Feegrant { verb } => Said::Feegrant(verb),
+            Verb::Send { to, coins } => Said::Bank(Bank::to(to, coins)),
+            Verb::Store { wasm } => Said::Wasm(Wasm::code(wasm)),
+            Verb::Instantiate { code, msg, label } => Said::Wasm(Wasm::of_code(code, msg, label)),
+            Verb::Execute { contract, msg, amount } => Said::Wasm(Wasm::Execute { contract, msg, amount }),
         };
-        let signer = match bank.as_ref().and_then(Bank::sender) {
+        let signer = match said.sender() {
             Some(from) => signer.or(from),
             None => signer,
         };
         let client = at.connect()?;
         terms.check(&client)?;
-        let message = |sender: &str| -> Result<Any> {
-            match (&bank, &wasm) {
-                (Some(bank), _) => bank.message(sender, &client.chain().prefix),
-                (None, Some(wasm)) => wasm.message(&client, sender),
-                (None, None) => bail!("there is nothing to send"),
-            }
-        };
-        send(&client, &signer, &terms, message, output)
+        send(&client, &signer, &terms, |sender| said.message(&client, sender), output)
+    }
+}
+
+/// What a transaction says.
+enum Said {
+    Bank(Bank),
+    Wasm(Wasm),
+    Authz(Authz),
+    Feegrant(Feegrant),
+}
+
+impl Said {
+    /// Who says it, where the verb names it.
+    fn sender(&self) -> Option<&str> {
+        match self {
+            Self::Bank(verb) => verb.sender(),
+            Self::Feegrant(verb) => Some(verb.sender()),
+            Self::Wasm(_) | Self::Authz(_) => None,
+        }
+    }
+
+    fn message(&self, client: &Client, sender: &str) -> Result<Any> {
+        match self {
+            Self::Bank(verb) => verb.message(sender, &client.chain().prefix),
+            Self::Wasm(verb) => verb.message(client, sender),
+            Self::Authz(verb) => verb.message(sender),
+            Self::Feegrant(verb) => verb.message(sender),
+        }
     }
 }
 
@@ -252,7 +300,7 @@ fn send(
     message: impl FnOnce(&str) -> Result<Any>,
     output: Output,
 ) -> Result<()> {
-    let terms = asked.terms()?;
+    let terms = Terms { key: signer.public(), ..asked.terms()? };
     if asked.dry_run || asked.generate_only {
         let sender = signer.address(&client.chain().prefix)?;
         let (draft, used) = client.draft(&sender, vec![message(&sender)?], &terms)?;
@@ -290,7 +338,12 @@ fn broadcast(client: &Client, tx: &[u8], mode: Mode, output: Output) -> Result<(
 
 /// A transaction in JSON as stock clients read it.
 pub(super) fn print_tx(output: Output, tx: &cosmos_sdk_proto::cosmos::tx::v1beta1::Tx) -> Result<()> {
-    let json = gateway::to_json("cosmos.tx.v1beta1.Tx", &tx.encode_to_vec()).map_err(anyhow::Error::msg)?;
+    print_message(output, tx)
+}
+
+/// A message of the Cosmos SDK in JSON as stock clients read it.
+pub(super) fn print_message<M: prost::Name>(output: Output, message: &M) -> Result<()> {
+    let json = gateway::to_json(&M::full_name(), &message.encode_to_vec()).map_err(anyhow::Error::msg)?;
     let value: Value = serde_json::from_str(&json)?;
     output.print(&value, || json)
 }
