@@ -302,6 +302,7 @@ pub(crate) mod tests {
             reopen: &Nothing,
             models: ModelCache::new(0, Default::default(), None),
             good_signatures: Default::default(),
+            threads: 1,
             looking: Default::default(),
         };
         let chain = Arc::new(Chain::named("chain"));

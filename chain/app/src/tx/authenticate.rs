@@ -190,7 +190,7 @@ pub(crate) fn foresee(run: &mut Run<'_>, tx: &Tx) -> Outcome<()> {
     run.delta.checkpoint();
     let signed = read(run, tx, &signers);
     run.delta.discard();
-    for Signed { signer, key, signature, sequence } in &signed? {
+    for Signed { signer, key, signature, sequence, .. } in &signed? {
         let number = account(run, signer)?.account_number;
         if let (Some(key), Some(sequence)) = (key, *sequence) {
             check(run, &Docs::new(tx, &run.chain.id, number, sequence), key, signature)?;
