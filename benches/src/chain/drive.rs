@@ -5,10 +5,7 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
-    },
+    sync::{Condvar, Mutex, PoisonError},
     thread::{scope, sleep},
     time::{Duration, Instant},
 };
@@ -24,8 +21,9 @@ use super::{process, wire::Wire};
 const CONNECTIONS: usize = 32;
 /// Transactions on their way at most: a few large blocks, well within a mempool.
 const IN_FLIGHT: usize = 500;
-/// Pause between two looks for a block.
+/// Pause between two looks for a block where latency is measured, and where every look is work that the load does not get.
 const LOOK: Duration = Duration::from_millis(2);
+const GLANCE: Duration = Duration::from_millis(10);
 /// How long nothing may happen.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -48,6 +46,37 @@ pub(crate) struct Report {
     pub(crate) cpu: Vec<f64>,
 }
 
+/// How far a load is.
+#[derive(Default)]
+struct Progress {
+    state: Mutex<State>,
+    moved: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    /// Transactions that were sent, and those that are in blocks.
+    sent: usize,
+    done: usize,
+    over: bool,
+}
+
+impl Progress {
+    /// Waits for room, unless all is over, which it answers.
+    fn enter(&self, room: usize) -> bool {
+        let state = lock(&self.state);
+        let full = |state: &mut State| !state.over && state.sent >= state.done.saturating_add(room);
+        let mut state = self.moved.wait_while(state, full).unwrap_or_else(PoisonError::into_inner);
+        state.sent += 1;
+        state.over
+    }
+
+    fn note(&self, change: impl FnOnce(&mut State)) {
+        change(&mut lock(&self.state));
+        self.moved.notify_all();
+    }
+}
+
 impl Report {
     /// The smallest latency that so many hundredths do not pass.
     pub(crate) fn percentile(&self, hundredths: usize) -> Result<f64> {
@@ -62,33 +91,28 @@ pub(crate) fn load(rpc: &str, pids: &[u32], txs: &[Vec<u8>], accounts: usize, pa
     let hash = |tx: &Vec<u8>| <[u8; 32]>::from(Sha256::digest(tx));
     let places: BTreeMap<[u8; 32], usize> = txs.iter().enumerate().map(|(at, tx)| (hash(tx), at)).collect();
     let sent: Vec<Mutex<Option<Instant>>> = txs.iter().map(|_| Mutex::default()).collect();
-    let (stop, done) = (AtomicBool::new(false), AtomicUsize::new(0));
+    let progress = Progress::default();
     let first = height(&mut Wire::connect(rpc)?)?;
     let cpu = || pids.iter().map(|pid| process::cpu(&pid.to_string())).collect::<Result<Vec<f64>>>();
     let (before, begun) = (cpu()?, Instant::now());
-    let next = AtomicUsize::new(0);
-    let (sent, stop, done, next) = (&sent, &stop, &done, &next);
+    let (sent, progress) = (&sent, &progress);
+    let (room, look) = match pace {
+        Pace::Closed => (IN_FLIGHT, GLANCE),
+        Pace::Rate(_) => (usize::MAX, LOOK),
+    };
     let mut latencies = scope(|scope| {
         let senders: Vec<_> = (0..CONNECTIONS)
             .map(|number| {
                 scope.spawn(move || -> Result<()> {
                     let mut wire = Wire::connect(rpc)?;
                     for (at, tx) in txs.iter().enumerate().filter(|(at, _)| at % accounts % CONNECTIONS == number) {
-                        match pace {
-                            Pace::Rate(rate) => {
-                                let due = Duration::from_secs_f64(at as f64 / f64::from(rate));
-                                sleep(due.saturating_sub(begun.elapsed()));
-                            }
-                            Pace::Closed => {
-                                while next.load(Ordering::Relaxed) >= done.load(Ordering::Relaxed) + IN_FLIGHT {
-                                    if stop.load(Ordering::Relaxed) {
-                                        return Ok(());
-                                    }
-                                    sleep(LOOK);
-                                }
-                            }
+                        if let Pace::Rate(rate) = pace {
+                            let due = Duration::from_secs_f64(at as f64 / f64::from(rate));
+                            sleep(due.saturating_sub(begun.elapsed()));
                         }
-                        next.fetch_add(1, Ordering::Relaxed);
+                        if progress.enter(room) {
+                            return Ok(());
+                        }
                         *lock(&sent[at]) = Some(Instant::now());
                         let answer = wire.call("broadcast_tx_sync", &json!({"tx": STANDARD.encode(tx)}))?;
                         ensure!(answer["code"] == 0, "transaction {at} was refused: {}", answer["log"]);
@@ -97,8 +121,8 @@ pub(crate) fn load(rpc: &str, pids: &[u32], txs: &[Vec<u8>], accounts: usize, pa
                 })
             })
             .collect();
-        let observed = observe(rpc, first, &places, sent, done);
-        stop.store(true, Ordering::Relaxed);
+        let observed = observe(rpc, first, &places, sent, progress, look);
+        progress.note(|state| state.over = true);
         for sender in senders {
             match sender.join() {
                 Ok(ended) => ended?,
@@ -120,7 +144,8 @@ fn observe(
     first: u64,
     places: &BTreeMap<[u8; 32], usize>,
     sent: &[Mutex<Option<Instant>>],
-    done: &AtomicUsize,
+    progress: &Progress,
+    look: Duration,
 ) -> Result<Vec<f64>> {
     let mut wire = Wire::connect(rpc)?;
     let (mut next, mut latencies, mut moved) = (first + 1, Vec::with_capacity(sent.len()), Instant::now());
@@ -132,11 +157,11 @@ fn observe(
             sent.len()
         );
         let Ok(block) = wire.call("block", &json!({"height": next.to_string()})) else {
-            sleep(LOOK);
+            sleep(look);
             continue;
         };
         let Some(txs) = block["block"]["data"]["txs"].as_array() else {
-            sleep(LOOK);
+            sleep(look);
             continue;
         };
         next += 1;
@@ -147,7 +172,7 @@ fn observe(
             latencies.push(began.elapsed().as_secs_f64() * 1000.0);
             moved = Instant::now();
         }
-        done.store(latencies.len(), Ordering::Relaxed);
+        progress.note(|state| state.done = latencies.len());
     }
     Ok(latencies)
 }
