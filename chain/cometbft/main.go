@@ -24,7 +24,7 @@ import (
 
 // garbage is by how many hundredths the heap may outgrow what is in use, where GOGC does not say. Collections are a
 // hundredth of the work here, and Go's own 100 would keep twice the memory.
-const garbage = 50
+const garbage = 40
 
 func main() {
 	if os.Getenv("GOGC") == "" {

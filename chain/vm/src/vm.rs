@@ -192,9 +192,10 @@ impl Vm {
         Ok(checked.report)
     }
 
-    /// Whether a contract was put and is still in the directory.
+    /// Whether a contract was put and is still in memory or in the directory.
     pub fn has(&self, checksum: &Checksum) -> bool {
-        self.kept.compiler.has(checksum)
+        // Memory first: every call asks.
+        self.kept.codes().map.contains_key(checksum) || self.kept.compiler.has(checksum)
     }
 
     /// Calls an entry point. Whatever the contract does, there is a report.
@@ -291,7 +292,7 @@ const LEAST_URGENT: i32 = 19;
 const DRAFTS_MAX: usize = 1024;
 /// One part in so many of the room for machine code is for what nobody has called: who stores hundreds of contracts calls few
 /// of them, and what is called later is read from the disk in a tenth of a millisecond.
-const UNCALLED: usize = 32;
+const UNCALLED: usize = 64;
 
 /// Machine code in memory, bounded by its bytes, and instances of it that wait for a call, bounded by their number.
 struct Codes {

@@ -153,8 +153,8 @@ fn what_nobody_calls_takes_a_part_of_the_room() {
         vm.stats().code_bytes
     };
     let mut config = VmConfig::new(dir.path());
-    // Room for 96 of them, and for three that nobody calls.
-    (config.instances, config.block_instances, config.code_bytes) = (2, 1, largest * 96);
+    // Room for 192 of them, and for three that nobody calls.
+    (config.instances, config.block_instances, config.code_bytes) = (2, 1, largest * 192);
     let vm = Vm::new(config).unwrap();
     for wasm in &codes {
         vm.put(wasm).unwrap();
