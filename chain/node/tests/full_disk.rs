@@ -149,6 +149,13 @@ fn register(node: &Node, wallet: &Wallet, cid: &Value, size: usize) -> String {
     let tx = wallet.sign(chain_id, account.account_number, account.sequence, MsgRegisterBlob::TYPE_URL, &message);
     let answer = node.call("broadcast_tx_commit", json!({"tx": STANDARD.encode(&tx)})).unwrap();
     assert_eq!(answer["tx_result"]["code"], 0, "{answer}");
+    // An empty block comes behind it, which must not find the disk full: the node would end over it.
+    let number = |height: &Value| height.as_str().unwrap().parse::<u64>().unwrap();
+    while number(&node.call("status", json!({})).unwrap()["sync_info"]["latest_block_height"])
+        <= number(&answer["height"])
+    {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
     answer["hash"].as_str().unwrap().into()
 }
 
