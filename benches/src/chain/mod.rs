@@ -136,7 +136,7 @@ fn validators(programs: &Programs, wasm: &[u8], quick: bool, emit: &mut impl FnM
     }
     let pace: [(&str, &str, Field); 2] =
         [("sustained", "tx/s", |one| one.rate), ("node CPU per transaction", "us", |one| one.cpu)];
-    for (kind, peer) in [(Kind::Kvstore, "kvstore"), (Kind::Stock, "behind CometBFT as it comes")] {
+    for (kind, peer) in [(Kind::Kvstore, "kvstore"), (Kind::Stock, "the same with CometBFT as it comes")] {
         for (case, unit, field) in pace {
             let Some(theirs) = of(kind, field) else { continue };
             let ours = of(Kind::Aceso, field).context("nothing was measured")?;
