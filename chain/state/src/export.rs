@@ -8,6 +8,7 @@ use prost::Message;
 use sha2::{Digest as _, Sha256};
 
 use crate::ahead::Ahead;
+use crate::branch::leaf_hash;
 use crate::chunk::{ENTRIES, PIECE, RECORDS_MAX, put_edge, put_record};
 use crate::disk::Table;
 use crate::error::StateError;
@@ -193,7 +194,7 @@ impl<'a> Packer<'a> {
             *records += 1;
             last = Some(leaf.key_hash);
             if is_long {
-                chunk.extend_from_slice(&leaf.value_hash);
+                chunk.extend_from_slice(&Sha256::digest(&value));
                 self.close(tree, last, chunk)?;
                 self.long = value;
                 return Ok(Some(Place { tree, from: leaf.key_hash, offset: Some(0) }));
@@ -239,7 +240,7 @@ impl<'a> Packer<'a> {
         if leaf.key == SENTINEL_KEY {
             return Ok(name.as_bytes().to_vec());
         }
-        let is_it = |value: &Vec<u8>| <[u8; 32]>::from(Sha256::digest(value)) == leaf.value_hash;
+        let is_it = |value: &Vec<u8>| leaf_hash(&leaf.key_hash, &Sha256::digest(value).into()) == leaf.hash;
         // Few values have changed since, and hashing one costs less than a look into the history.
         let latest = self.snapshot.view().get(Table::Latest, &keys::latest(tree, &leaf.key))?.filter(is_it);
         let value = match latest {

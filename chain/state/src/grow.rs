@@ -4,7 +4,7 @@
 //! nodes on the way to that leaf stay open. With the branches right of the edge, which a snapshot proves, the root is
 //! known at any moment: so the leaves so far are right or wrong, long before the tree is complete.
 
-use crate::branch::{Branch, Branches, bit, inner_hash, leaf_hash, nibble, path};
+use crate::branch::{Branch, Branches, bit, inner_hash, nibble, path};
 use crate::disk::{Bulk, Table};
 use crate::tree::EMPTY_ROOT;
 use crate::walk::{Edge, Leaf};
@@ -49,7 +49,7 @@ impl Growing {
     /// branches does not fit the depth.
     pub(crate) fn root_with(&self, edge: &Edge) -> Option<[u8; 32]> {
         let latest = self.latest.as_ref()?;
-        let mut hash = leaf_hash(&latest.key_hash, &latest.value_hash);
+        let mut hash = latest.hash;
         let mut right = edge.right.iter();
         for at in (0..edge.depth).rev() {
             hash = if bit(&latest.key_hash, at) {
@@ -74,9 +74,8 @@ impl Growing {
     /// last.
     fn hang(&mut self, leaf: &Leaf, keep: usize, rows: &mut Bulk) -> [u8; 32] {
         let place = |levels| keys::node(self.tree, self.version, path(&leaf.key_hash, levels));
-        let hash = leaf_hash(&leaf.key_hash, &leaf.value_hash);
-        let mut closed = Branch { hash, version: self.version, below: None };
-        rows.put(Table::Nodes, &place(self.open.len()), &node::leaf_row(&leaf.value_hash, &leaf.key));
+        let mut closed = Branch { hash: leaf.hash, version: self.version, below: None };
+        rows.put(Table::Nodes, &place(self.open.len()), &node::leaf_row(&leaf.key));
         while let Some(mut branches) = self.open.pop() {
             let level = self.open.len();
             branches.set(nibble(&leaf.key_hash, level), closed);

@@ -12,8 +12,12 @@
 //! A component is one byte, its place in the list plus one; a tree is the component's byte, or [`APP`].
 //! Versions are eight bytes, most significant first, so that a block's rows lie side by side.
 
-/// Layout of rows and values. A store with another number is not opened.
-pub(crate) const LAYOUT: u64 = 1;
+/// Layout of rows and values. A store with another number is not opened, but for [`LAYOUT_BEFORE`].
+pub(crate) const LAYOUT: u64 = 2;
+
+/// A layout whose rows this one reads as they are: its leaves have a hash more ([`crate::node`]). A store that has it gets
+/// the number of this one when it is opened, since a program that knows only the old one could not read what follows.
+pub(crate) const LAYOUT_BEFORE: u64 = 1;
 
 /// The app tree's byte.
 pub(crate) const APP: u8 = 0;

@@ -1,13 +1,15 @@
 //! Tree nodes on disk.
 //!
 //! ```text
-//! leaf    01 · hash of the value (32) · the key itself
+//! leaf    03 · the key itself
 //! inner   02 · children (u16, bit i: child i) · leaves (u16) · per child: hash (32) · version · leaves below
 //! null    00
 //! ```
 //! Numbers after the two bit maps are varints; a child that is a leaf has no count. A leaf carries its key because
 //! ICS23 proves keys, not their hashes, and names neighbours in a proof of absence: the table from key hash to key
-//! that this needs lives and dies with the leaves.
+//! that this needs lives and dies with the leaves. A leaf's hash stands in its parent, and its value in the tables of
+//! values: a row is written where a leaf gets its place, and stays while only the value changes. Layout 1 wrote it anew
+//! for each value, with the value's hash: `01 · hash (32) · key`.
 
 use borsh::BorshDeserialize as _;
 use jmt::storage::{LeafNode, Node};
@@ -17,9 +19,11 @@ use sha2::{Digest as _, Sha256};
 
 use crate::branch::{Branch, Branches};
 use crate::error::StateError;
+use crate::tree::Values;
 
 const NULL: u8 = 0;
-const LEAF: u8 = 1;
+const LEAF_OF_VALUE: u8 = 1;
+const LEAF: u8 = 3;
 const INNER: u8 = 2;
 
 /// Children of an inner node: four levels of a binary tree.
@@ -36,8 +40,6 @@ pub(crate) enum Parts {
     Null,
     /// An entry.
     Leaf {
-        /// The hash of its value.
-        value_hash: [u8; 32],
         /// Its key.
         key: Vec<u8>,
     },
@@ -46,10 +48,9 @@ pub(crate) enum Parts {
 }
 
 /// A leaf as a row.
-pub(crate) fn leaf_row(value_hash: &[u8; 32], key: &[u8]) -> Vec<u8> {
-    let mut row = Vec::with_capacity(33 + key.len());
+pub(crate) fn leaf_row(key: &[u8]) -> Vec<u8> {
+    let mut row = Vec::with_capacity(1 + key.len());
     row.push(LEAF);
-    row.extend_from_slice(value_hash);
     row.extend_from_slice(key);
     row
 }
@@ -80,12 +81,14 @@ pub(crate) fn null_row() -> Vec<u8> {
     vec![NULL]
 }
 
-/// A row as a node, with its key if it is a leaf.
-pub(crate) fn decode(row: &[u8]) -> Result<(Node, Option<Vec<u8>>), StateError> {
+/// A row as a node, with its key if it is a leaf. `values` says what a key's value is, at the height that is looked at.
+pub(crate) fn decode(row: &[u8], values: Values<'_>) -> Result<(Node, Option<Vec<u8>>), StateError> {
     match parts(row)? {
         Parts::Null => Ok((Node::Null, None)),
-        Parts::Leaf { value_hash, key } => {
-            Ok((Node::Leaf(LeafNode::new(key_hash(&key), ValueHash(value_hash))), Some(key)))
+        Parts::Leaf { key } => {
+            let value = values(&key)?.ok_or_else(|| StateError::corrupt("a leaf of a tree has no value"))?;
+            let value_hash = ValueHash(Sha256::digest(value).into());
+            Ok((Node::Leaf(LeafNode::new(key_hash(&key), value_hash)), Some(key)))
         }
         Parts::Inner(branches) => Ok((Node::try_from_slice(&inner_fields(&branches)).map_err(|_| broken(row))?, None)),
     }
@@ -95,10 +98,11 @@ pub(crate) fn decode(row: &[u8]) -> Result<(Node, Option<Vec<u8>>), StateError> 
 pub(crate) fn parts(row: &[u8]) -> Result<Parts, StateError> {
     match row.split_first() {
         Some((&NULL, [])) => Ok(Parts::Null),
-        Some((&LEAF, fields)) => {
-            let (value_hash, key) = fields.split_first_chunk::<32>().ok_or_else(|| broken(row))?;
-            Ok(Parts::Leaf { value_hash: *value_hash, key: key.to_vec() })
-        }
+        Some((&LEAF, key @ [_, ..])) => Ok(Parts::Leaf { key: key.to_vec() }),
+        Some((&LEAF_OF_VALUE, fields)) => match fields.split_first_chunk::<32>() {
+            Some((_, key @ [_, ..])) => Ok(Parts::Leaf { key: key.to_vec() }),
+            _ => Err(broken(row)),
+        },
         Some((&INNER, fields)) => Ok(Parts::Inner(Box::new(branches(fields).ok_or_else(|| broken(row))?))),
         _ => Err(broken(row)),
     }
@@ -181,10 +185,7 @@ mod tests {
     fn encode(node: &Node, key_of: impl FnOnce(KeyHash) -> Vec<u8>) -> Vec<u8> {
         match node {
             Node::Null => null_row(),
-            Node::Leaf(leaf) => {
-                let fields = borsh::to_vec(leaf).unwrap();
-                leaf_row(fields.get(32..64).unwrap().try_into().unwrap(), &key_of(leaf.key_hash()))
-            }
+            Node::Leaf(leaf) => leaf_row(&key_of(leaf.key_hash())),
             Node::Internal(inner) => {
                 let mut branches = Branches::default();
                 for (nibble, child) in inner.children_sorted() {
@@ -194,6 +195,11 @@ mod tests {
                 inner_row(&branches)
             }
         }
+    }
+
+    /// Each key has itself as its value.
+    fn value(key: &[u8]) -> Result<Option<Vec<u8>>, StateError> {
+        Ok(Some(key.to_vec()))
     }
 
     fn nodes(keys: &[Vec<u8>], version: u64) -> Vec<Node> {
@@ -213,10 +219,10 @@ mod tests {
             for node in nodes(&keys, version) {
                 let key_of = |hash| keys.iter().find(|key| key_hash(key) == hash).unwrap().clone();
                 let row = encode(&node, key_of);
-                let (back, key) = decode(&row).unwrap();
+                let (back, key) = decode(&row, &value).unwrap();
                 prop_assert_eq!(&back, &node);
                 prop_assert_eq!(key.is_some(), matches!(node, Node::Leaf(_)));
-                prop_assert!(decode(row.get(..row.len() / 2).unwrap()).is_err() || matches!(node, Node::Leaf(_)));
+                prop_assert!(decode(row.get(..row.len() / 2).unwrap(), &value).is_err() || matches!(node, Node::Leaf(_)));
             }
         }
     }
@@ -229,14 +235,23 @@ mod tests {
             .collect();
         expect![[r#"
             02100810088c9970cb7ad3e760fd5135abe74bfd4753a1b992e4999522333320bf859adf2aac028aee28b875ed2e75d1bfebb0cbf6ee69e23350aaf044dec6a428d4de8b0d184aac02
-            013e23e8160039594a33894f6564e1b1348bbd7a0088d42c4acb73eeaed59c009d6b6579
-            01ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb6b6579"#]].assert_eq(&rows.join("\n"));
+            036b6579
+            036b6579"#]].assert_eq(&rows.join("\n"));
     }
 
     #[test]
     fn garbage_is_refused() {
-        for row in [&[][..], &[7], &[NULL, 0], &[LEAF, 1, 2], &[INNER], &[INNER, 0, 0, 0, 0], &[INNER, 0, 1, 0, 0, 9]] {
-            assert!(matches!(decode(row), Err(StateError::Corrupt { .. })), "{row:?}");
+        for row in [
+            &[][..],
+            &[7],
+            &[NULL, 0],
+            &[LEAF],
+            &[LEAF_OF_VALUE, 1, 2],
+            &[INNER],
+            &[INNER, 0, 0, 0, 0],
+            &[INNER, 0, 1, 0, 0, 9],
+        ] {
+            assert!(matches!(decode(row, &value), Err(StateError::Corrupt { .. })), "{row:?}");
         }
     }
 }

@@ -8,6 +8,7 @@ use ics23::{CommitmentProof, HostFunctionsManager, ProofSpec};
 use crate::disk::View;
 use crate::error::StateError;
 use crate::keys;
+use crate::snapshot::component_id;
 use crate::tree::{Prover, Reader, SENTINEL_KEY, Values, root_at};
 
 /// Deepest leaf of a tree over 256-bit hashes. The tree library's own spec says 64, less than its trees can have.
@@ -88,27 +89,31 @@ pub fn verify(app_hash: &[u8; 32], component: &str, key: &[u8], proof: &Proof) -
     if holds { Ok(()) } else { Err(ProofRefused::Entry) }
 }
 
-/// Proves a key of the component with byte `id` and name `name` at `version`.
+/// Proves a key of the component with byte `id`, one of `names`, at `version`.
 pub(crate) fn prove(
     view: &View,
     version: u64,
-    (id, name): (u8, &str),
+    names: &[&str],
+    id: u8,
     key: &[u8],
     values: Values<'_>,
 ) -> Result<Proof, StateError> {
     let unproven = || StateError::Unproven { version };
-    let (base, root) = root_at(view, id, version)?.ok_or_else(unproven)?;
+    let (base, _) = root_at(view, id, version)?.ok_or_else(unproven)?;
     let (app_base, _) = root_at(view, keys::APP, version)?.ok_or_else(unproven)?;
 
+    let name = names.get(usize::from(id).saturating_sub(1)).copied().unwrap_or_default();
     let entries = |key: &[u8]| {
         if key == SENTINEL_KEY { Ok(Some(name.as_bytes().to_vec())) } else { values(key) }
     };
-    let reader = Reader::new(view, id, version, Some(base));
-    let (value, component) = Prover::new(reader, &entries).prove(key, version)?;
+    let reader = Reader::new(view, id, version, Some(base), &entries);
+    let (value, component) = Prover::new(reader).prove(key, version)?;
 
-    // Only the named component is asked for: it is always there, so no neighbour is.
-    let roots = |_: &[u8]| Ok(Some(root.to_vec()));
-    let reader = Reader::new(view, keys::APP, version, Some(app_base));
-    let (_, app) = Prover::new(reader, &roots).prove(name.as_bytes(), version)?;
+    let roots = |key: &[u8]| match component_id(names, key) {
+        Some(id) => Ok(root_at(view, id, version)?.map(|(_, root)| root.to_vec())),
+        None => Ok(None),
+    };
+    let reader = Reader::new(view, keys::APP, version, Some(app_base), &roots);
+    let (_, app) = Prover::new(reader).prove(name.as_bytes(), version)?;
     Ok(Proof { value, component, app })
 }

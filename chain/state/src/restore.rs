@@ -14,6 +14,7 @@ use std::thread::JoinHandle;
 
 use sha2::{Digest as _, Sha256};
 
+use crate::branch::leaf_hash;
 use crate::changes::{KEY_MAX, VALUE_MAX, is_key};
 use crate::chunk::{ENTRIES, PIECE, RECORDS_MAX, Scan};
 use crate::disk::{Bulk, Disk, Rows, Table};
@@ -270,7 +271,8 @@ fn part(
         }
         let key_hash = node::key_hash(key).0;
         last = Some(key_hash);
-        if !tree.push(Leaf { key_hash, value_hash, key: key.to_vec() }, rows) {
+        let leaf = Leaf { key_hash, hash: leaf_hash(&key_hash, &value_hash), key: key.to_vec() };
+        if !tree.push(leaf, rows) {
             return Err(ChunkFault::Order { component });
         }
     }

@@ -58,14 +58,14 @@ pub(crate) fn stage(
     version: u64,
     changes: &Changes,
 ) -> Result<Staged, StateError> {
+    let unknown = |name: &str| StateError::UnknownComponent { component: name.to_owned() };
     for name in changes.names() {
-        component_id(components, name)?;
+        component_id(components, name.as_bytes()).ok_or_else(|| unknown(name))?;
     }
     let mut stage =
         Stage { view, recent, version, rows: Rows::default(), inner: Vec::new(), stale: StaleRows::default() };
     let mut roots = BTreeMap::new();
-    for name in components {
-        let id = component_id(components, name)?;
+    for (id, name) in (1..).zip(components) {
         if let Some(root) = stage.component(id, name, changes.component(name))? {
             roots.insert(name.as_bytes(), root);
         }
@@ -100,7 +100,7 @@ impl Stage<'_> {
                 None => self.rows.remove(Table::Latest, row),
             }
         }
-        if real.is_empty() { Ok(None) } else { self.tree(id, base.map(|(since, _)| since), &real).map(Some) }
+        if real.is_empty() { Ok(None) } else { self.tree(id, base, &real).map(Some) }
     }
 
     /// The app hash over the roots that changed.
@@ -114,13 +114,13 @@ impl Stage<'_> {
         }
         let there = base.is_some();
         let writes = roots.iter().map(|(name, root)| (*name, Write { value: Some(root.as_slice()), there })).collect();
-        self.tree(keys::APP, base.map(|(since, _)| since), &writes)
+        self.tree(keys::APP, base, &writes)
     }
 
     fn tree(
         &mut self,
         tree: u8,
-        base: Option<u64>,
+        base: Option<(u64, [u8; 32])>,
         writes: &BTreeMap<&[u8], Write<'_>>,
     ) -> Result<[u8; 32], StateError> {
         let update = update(self.view, Some(self.recent), tree, base, self.version, writes)?;
@@ -131,8 +131,8 @@ impl Stage<'_> {
         for row in update.stale {
             self.stale.add(Table::Nodes, row);
         }
-        if let Some(base) = base {
-            self.stale.add(Table::Roots, keys::root(tree, base));
+        if let Some((since, _)) = base {
+            self.stale.add(Table::Roots, keys::root(tree, since));
         }
         self.rows.put(Table::Roots, keys::root(tree, self.version), update.root.to_vec());
         Ok(update.root)

@@ -78,8 +78,13 @@ impl Store {
     pub fn open(dir: &Path, options: Options) -> Result<Self, StateError> {
         check_components(options.components)?;
         let disk = Disk::open(dir, options.cache_bytes, options.fail, || initial_rows(options.components))?;
-        check_layout(&disk.view(), options.components)?;
+        let layout = check_layout(&disk.view(), options.components)?;
         let head = read_head(Arc::new(disk))?;
+        if layout != keys::LAYOUT {
+            let mut rows = Rows::default();
+            rows.put(Table::Meta, keys::META_LAYOUT.to_vec(), keys::LAYOUT.to_be_bytes().to_vec());
+            head.disk(dir)?.write(head.version, rows)?;
+        }
         Ok(Self {
             dir: dir.to_path_buf(),
             components: options.components.into(),
@@ -238,19 +243,20 @@ fn check_components(components: &[&str]) -> Result<(), StateError> {
     Ok(())
 }
 
-fn check_layout(view: &View, components: &[&str]) -> Result<(), StateError> {
+/// The layout that a store has, if it can be read and is of these components.
+fn check_layout(view: &View, components: &[&str]) -> Result<u64, StateError> {
     let layout = view.get(Table::Meta, keys::META_LAYOUT)?.unwrap_or_default();
     let layout = layout.try_into().map_err(|_| StateError::corrupt("the number of the layout is not a number"))?;
-    let found = u64::from_be_bytes(layout);
-    if found != keys::LAYOUT {
-        return Err(StateError::Layout { found, wanted: keys::LAYOUT });
+    let layout = u64::from_be_bytes(layout);
+    if ![keys::LAYOUT, keys::LAYOUT_BEFORE].contains(&layout) {
+        return Err(StateError::Layout { found: layout, wanted: keys::LAYOUT });
     }
     let found = view.get(Table::Meta, keys::META_COMPONENTS)?.unwrap_or_default();
     if found != components.join("\n").as_bytes() {
         let found = String::from_utf8_lossy(&found).replace('\n', ", ");
         return Err(StateError::Components { found, wanted: components.join(", ") });
     }
-    Ok(())
+    Ok(layout)
 }
 
 /// The head as it was committed last, checked against the app tree.
@@ -268,4 +274,81 @@ pub(crate) fn read_head(disk: Arc<Disk>) -> Result<Head, StateError> {
         return Err(StateError::corrupt(format!("the app tree does not have the root of height {version}")));
     }
     Ok(Head { disk: Some(disk), view, version, root, oldest, recent })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+    use std::ops::Bound;
+
+    use super::*;
+    use crate::node::{self, Parts};
+
+    fn open(dir: &Path) -> Result<Store, StateError> {
+        Store::open(dir, Options::new(&["bank", "wasm"], 100))
+    }
+
+    fn commit(store: &Store, version: u64) {
+        let mut changes = Changes::new();
+        for n in 0..30 {
+            let key = format!("key/{}", (version * 7 + n * n) % 97).into_bytes();
+            match (version + n).is_multiple_of(3) {
+                true => changes.remove("bank", &key),
+                false => changes.set("bank", key, version.to_be_bytes().to_vec()).unwrap(),
+            }
+        }
+        store.commit(store.stage(version, &changes).unwrap()).unwrap();
+    }
+
+    fn set_layout(store: &Store, layout: u64, mut rows: Rows) {
+        rows.put(Table::Meta, keys::META_LAYOUT.to_vec(), layout.to_be_bytes().to_vec());
+        store.head().disk(store.dir()).unwrap().write(store.latest().0, rows).unwrap();
+    }
+
+    #[test]
+    fn the_layout_before_is_read_and_gets_the_number_of_this_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let (old, new) = (dir.path().join("old"), dir.path().join("new"));
+        let (store, other) = (open(&old).unwrap(), open(&new).unwrap());
+        (1..=20).for_each(|version| [&store, &other].into_iter().for_each(|store| commit(store, version)));
+        let mut rows = Rows::default();
+        for row in store.view().range(Table::Nodes, Bound::Unbounded, Bound::Excluded(vec![0xff])) {
+            let (row, contents) = row.unwrap();
+            if let Parts::Leaf { key } = node::parts(&contents).unwrap() {
+                rows.put(Table::Nodes, row, [&[1], &[7; 32][..], &key].concat());
+            }
+        }
+        set_layout(&store, keys::LAYOUT_BEFORE, rows);
+        drop(store);
+        let store = open(&old).unwrap();
+        (21..=140).for_each(|version| [&store, &other].into_iter().for_each(|store| commit(store, version)));
+        drop(store);
+        let store = open(&old).unwrap();
+        let layout = store.view().get(Table::Meta, keys::META_LAYOUT).unwrap();
+        assert_eq!((layout, store.latest()), (Some(keys::LAYOUT.to_be_bytes().to_vec()), other.latest()));
+        for key in (0..97).map(|n| format!("key/{n}")) {
+            let prove = |store: &Store| store.snapshot_at(41).unwrap().prove("bank", key.as_bytes()).unwrap();
+            assert_eq!(prove(&store), prove(&other));
+        }
+        assert_eq!(
+            store.snapshot().export(1_000, &|| false).unwrap(),
+            other.snapshot().export(1_000, &|| false).unwrap()
+        );
+    }
+
+    #[test]
+    fn another_layout_is_not_opened() {
+        let dir = tempfile::tempdir().unwrap();
+        for found in [0, 3, u64::MAX] {
+            let store = Store::open(dir.path(), Options::new(&["bank", "wasm"], 100));
+            set_layout(&store.unwrap(), found, Rows::default());
+            let refused = open(dir.path());
+            assert!(matches!(refused, Err(StateError::Layout { found: layout, wanted: 2 }) if layout == found));
+            let disk = Disk::open(dir.path(), 1 << 20, None, Rows::default).unwrap();
+            let mut rows = Rows::default();
+            rows.put(Table::Meta, keys::META_LAYOUT.to_vec(), keys::LAYOUT.to_be_bytes().to_vec());
+            disk.write(0, rows).unwrap();
+        }
+    }
 }

@@ -18,7 +18,7 @@ impl Snapshot {
     pub fn root_with(&self, changes: &Changes) -> Result<[u8; 32], StateError> {
         let (view, version) = (self.view(), self.version());
         let next = version.saturating_add(1);
-        let since = |tree| Ok(root_at(view, tree, version)?.ok_or(StateError::Unproven { version })?.0);
+        let base = |tree| root_at(view, tree, version)?.ok_or(StateError::Unproven { version });
         let mut roots = BTreeMap::new();
         for name in changes.names() {
             let id = self.component(name)?;
@@ -30,7 +30,7 @@ impl Snapshot {
                 }
             }
             if !real.is_empty() {
-                roots.insert(name.as_bytes(), update(view, None, id, Some(since(id)?), next, &real)?.root);
+                roots.insert(name.as_bytes(), update(view, None, id, Some(base(id)?), next, &real)?.root);
             }
         }
         if roots.is_empty() {
@@ -38,7 +38,7 @@ impl Snapshot {
         }
         let writes =
             roots.iter().map(|(name, root)| (*name, Write { value: Some(root.as_slice()), there: true })).collect();
-        Ok(update(view, None, keys::APP, Some(since(keys::APP)?), next, &writes)?.root)
+        Ok(update(view, None, keys::APP, Some(base(keys::APP)?), next, &writes)?.root)
     }
 }
 

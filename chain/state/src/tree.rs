@@ -54,13 +54,15 @@ pub(crate) struct Reader<'a> {
     asked: u64,
     /// … and the one that wrote it.
     base: Option<u64>,
+    /// The values of its keys at that version.
+    values: Values<'a>,
     /// The keys of all leaves met.
     keys: RefCell<BTreeMap<KeyHash, Vec<u8>>>,
 }
 
 impl<'a> Reader<'a> {
-    pub(crate) fn new(view: &'a View, tree: u8, asked: u64, base: Option<u64>) -> Self {
-        Self { view, tree, asked, base, keys: RefCell::default() }
+    pub(crate) fn new(view: &'a View, tree: u8, asked: u64, base: Option<u64>, values: Values<'a>) -> Self {
+        Self { view, tree, asked, base, values, keys: RefCell::default() }
     }
 
     fn node(&self, place: &NodeKey) -> Result<Option<Node>, StateError> {
@@ -71,7 +73,7 @@ impl<'a> Reader<'a> {
             (true, None) => return Ok(Some(Node::Null)),
         };
         let Some(row) = self.view.get(Table::Nodes, &row_of(self.tree, version, place))? else { return Ok(None) };
-        let (node, key) = node::decode(&row)?;
+        let (node, key) = node::decode(&row, self.values)?;
         if let (Node::Leaf(leaf), Some(key)) = (&node, key) {
             self.keys.borrow_mut().insert(leaf.key_hash(), key);
         }
@@ -103,13 +105,12 @@ pub(crate) type Values<'a> = &'a dyn Fn(&[u8]) -> Result<Option<Vec<u8>>, StateE
 /// kept here and an arbitrary leaf handed out in its place; the proof made of it is thrown away.
 pub(crate) struct Prover<'a> {
     reader: Reader<'a>,
-    values: Values<'a>,
     failure: RefCell<Option<StateError>>,
 }
 
 impl<'a> Prover<'a> {
-    pub(crate) fn new(reader: Reader<'a>, values: Values<'a>) -> Self {
-        Self { reader, values, failure: RefCell::default() }
+    pub(crate) fn new(reader: Reader<'a>) -> Self {
+        Self { reader, failure: RefCell::default() }
     }
 
     /// A proof of the key's value, or of its absence.
@@ -140,7 +141,7 @@ impl TreeReader for Prover<'_> {
 
     fn get_value_option(&self, _: u64, hash: KeyHash) -> anyhow::Result<Option<OwnedValue>> {
         match self.preimage(hash)? {
-            Some(key) => Ok((self.values)(&key)?),
+            Some(key) => Ok((self.reader.values)(&key)?),
             None => Ok(None),
         }
     }

@@ -1,8 +1,9 @@
 //! A version's writes to one tree, all of them in one pass from the root down.
 //!
 //! Writes part by the four bits of each level; a node that any of them goes through is read once, hashed once and written
-//! once. A leaf that is only overwritten is not read at all: whoever writes knows that the key is there, and a leaf on the
-//! way to a key that is there is that key's. A branch that comes down to one leaf is that leaf, as high as it gets.
+//! once. A leaf that is only overwritten is neither read nor written: whoever writes knows that the key is there, a leaf on
+//! the way to a key that is there is that key's, and its row says nothing of its value. A branch that comes down to one leaf
+//! is that leaf, as high as it gets.
 //! The tree that comes of it is jmt's, which reads and proves it.
 
 use std::borrow::Cow;
@@ -40,13 +41,13 @@ pub(crate) struct Update {
     pub(crate) stale: Vec<Vec<u8>>,
 }
 
-/// Applies writes to a tree whose root was last written by `base`. A key that is removed must be there; without writes
-/// that change anything there is no update. `recent` has nodes of committed versions.
+/// Applies writes to a tree, of which `base` has the root and the version that wrote it. A key that is removed must be
+/// there; without writes that change anything there is no update. `recent` has nodes of committed versions.
 pub(crate) fn update(
     view: &View,
     recent: Option<&Recent>,
     tree: u8,
-    base: Option<u64>,
+    base: Option<(u64, [u8; 32])>,
     version: u64,
     writes: &BTreeMap<&[u8], Write<'_>>,
 ) -> Result<Update, StateError> {
@@ -54,7 +55,7 @@ pub(crate) fn update(
     changes.sort_unstable_by_key(|change| change.hash);
     let out = Update { root: EMPTY_ROOT, nodes: Vec::new(), inner: Vec::new(), stale: Vec::new() };
     let mut pass = Pass { view, recent, tree, version, out };
-    let root = base.map(|version| Branch { hash: EMPTY_ROOT, version, below: Some(0) });
+    let root = base.map(|(version, hash)| Branch { hash, version, below: Some(0) });
     pass.out.root = match pass.subtree(0, root.as_ref(), &changes)? {
         Subtree::Nothing => {
             pass.out.nodes.push((keys::node(tree, version, std::iter::empty()), node::null_row()));
@@ -69,22 +70,27 @@ pub(crate) fn update(
 /// A write as the tree sees it, or a leaf that it goes past.
 #[derive(Clone)]
 struct Change<'a> {
+    /// The hash of its key.
     hash: [u8; 32],
     key: Cow<'a, [u8]>,
-    value_hash: Option<[u8; 32]>,
+    /// The hash of the leaf that it becomes; none if it goes.
+    leaf: Option<[u8; 32]>,
     there: bool,
+    /// Version and level of the leaf's row, if it has one.
+    row: Option<(u64, usize)>,
 }
 
 impl<'a> Change<'a> {
     fn new(key: &'a [u8], write: Write<'_>) -> Self {
-        let value_hash = write.value.map(|value| Sha256::digest(value).into());
-        Self { hash: node::key_hash(key).0, key: key.into(), value_hash, there: write.there }
+        let hash = node::key_hash(key).0;
+        let leaf = write.value.map(|value| leaf_hash(&hash, &Sha256::digest(value).into()));
+        Self { hash, key: key.into(), leaf, there: write.there, row: None }
     }
 
     /// A leaf that is there.
-    fn old(key: Vec<u8>, value_hash: [u8; 32]) -> Self {
+    fn old(key: Vec<u8>, leaf: [u8; 32], row: (u64, usize)) -> Self {
         let hash = node::key_hash(&key).0;
-        Self { hash, key: key.into(), value_hash: Some(value_hash), there: true }
+        Self { hash, key: key.into(), leaf: Some(leaf), there: true, row: Some(row) }
     }
 }
 
@@ -116,9 +122,10 @@ impl Pass<'_> {
     ) -> Result<Subtree<'a>, StateError> {
         let (Some(old), Some(first)) = (old, changes.first()) else { return self.fresh(level, changes) };
         let row = keys::node(self.tree, old.version, path(&first.hash, level));
-        if old.is_leaf() && changes.iter().any(|change| change.there) {
-            self.out.stale.push(row);
-            return self.fresh(level, changes);
+        if old.is_leaf()
+            && let Some(at) = changes.iter().position(|change| change.there)
+        {
+            return self.over(level, old.version, at, changes);
         }
         let branches = match self.recent.and_then(|recent| recent.get(&row)) {
             Some(branches) => branches,
@@ -134,9 +141,8 @@ impl Pass<'_> {
                     self.out.stale.push(row);
                     return self.fresh(level, changes);
                 }
-                Parts::Leaf { value_hash, key } => {
-                    self.out.stale.push(row);
-                    return self.beside(level, Change::old(key, value_hash), changes);
+                Parts::Leaf { key } => {
+                    return self.beside(level, Change::old(key, old.hash, (old.version, level)), changes);
                 }
             },
         };
@@ -151,9 +157,9 @@ impl Pass<'_> {
         leaf: Change<'a>,
         changes: &[Change<'a>],
     ) -> Result<Subtree<'a>, StateError> {
-        match changes.binary_search_by_key(&leaf.hash, |change| change.hash) {
-            Ok(_) => self.fresh(level, changes),
-            Err(at) => {
+        match (changes.binary_search_by_key(&leaf.hash, |change| change.hash), leaf.row) {
+            (Ok(at), Some((version, _))) => self.over(level, version, at, changes),
+            (Ok(at) | Err(at), _) => {
                 let mut all = changes.to_vec();
                 all.insert(at, leaf);
                 self.fresh(level, &all)
@@ -161,9 +167,27 @@ impl Pass<'_> {
         }
     }
 
+    /// The same where there is the leaf of one of the changes, in a row that `version` has written.
+    fn over<'a>(
+        &mut self,
+        level: usize,
+        version: u64,
+        at: usize,
+        changes: &[Change<'a>],
+    ) -> Result<Subtree<'a>, StateError> {
+        let mut all = changes.to_vec();
+        if let Some(change) = all.get_mut(at) {
+            change.row = Some((version, level));
+            if change.leaf.is_none() {
+                self.out.stale.push(keys::node(self.tree, version, path(&change.hash, level)));
+            }
+        }
+        self.fresh(level, &all)
+    }
+
     /// The same where there is nothing.
     fn fresh<'a>(&mut self, level: usize, changes: &[Change<'a>]) -> Result<Subtree<'a>, StateError> {
-        let mut leaves = changes.iter().filter(|change| change.value_hash.is_some());
+        let mut leaves = changes.iter().filter(|change| change.leaf.is_some());
         match (leaves.next(), leaves.next()) {
             (None, _) => Ok(Subtree::Nothing),
             (Some(leaf), None) => Ok(Subtree::Leaf(leaf.clone())),
@@ -199,7 +223,7 @@ impl Pass<'_> {
             Some((place, only)) if only.is_leaf() && !two => {
                 return match leaves.pop() {
                     Some((_, leaf)) => Ok(Subtree::Leaf(leaf)),
-                    None => self.moved(level, place, only.version, changes),
+                    None => self.moved(level, place, &only, changes),
                 };
             }
             Some(_) => {}
@@ -222,23 +246,29 @@ impl Pass<'_> {
         &mut self,
         level: usize,
         place: u8,
-        version: u64,
+        leaf: &Branch,
         changes: &[Change<'a>],
     ) -> Result<Subtree<'a>, StateError> {
         let way = changes.first().map(|first| first.hash).unwrap_or_default();
-        let row = keys::node(self.tree, version, path(&way, level).chain([place]));
-        let Parts::Leaf { value_hash, key } = self.read(&row)? else {
+        let row = keys::node(self.tree, leaf.version, path(&way, level).chain([place]));
+        let Parts::Leaf { key } = self.read(&row)? else {
             return Err(StateError::corrupt("a leaf's row holds another node"));
         };
-        self.out.stale.push(row);
-        Ok(Subtree::Leaf(Change::old(key, value_hash)))
+        Ok(Subtree::Leaf(Change::old(key, leaf.hash, (leaf.version, level + 1))))
     }
 
+    /// Gives a leaf its place: its row stays if it stands there already. The root's row is always written, since the version
+    /// of the root is found without a parent.
     fn put_leaf(&mut self, level: usize, leaf: &Change<'_>) -> Branch {
-        let value_hash = leaf.value_hash.unwrap_or_default();
+        let hash = leaf.leaf.unwrap_or(EMPTY_ROOT);
+        match leaf.row {
+            Some((version, at)) if at == level && level > 0 => return Branch { hash, version, below: None },
+            Some((version, at)) => self.out.stale.push(keys::node(self.tree, version, path(&leaf.hash, at))),
+            None => {}
+        }
         let row = keys::node(self.tree, self.version, path(&leaf.hash, level));
-        self.out.nodes.push((row, node::leaf_row(&value_hash, &leaf.key)));
-        Branch { hash: leaf_hash(&leaf.hash, &value_hash), version: self.version, below: None }
+        self.out.nodes.push((row, node::leaf_row(&leaf.key)));
+        Branch { hash, version: self.version, below: None }
     }
 
     fn read(&self, row: &[u8]) -> Result<Parts, StateError> {
@@ -262,24 +292,34 @@ mod tests {
 
     const TREE: u8 = 1;
 
-    /// Applies writes as the library does and as it is done here; what is stale goes at once.
-    fn both(disk: &Disk, recent: &Recent, base: Option<u64>, version: u64, writes: &[(u8, Option<u8>, bool)]) {
+    /// Applies writes as the library does and as it is done here; what is stale goes at once. `state` is what was there.
+    fn both(
+        disk: &Disk,
+        recent: &Recent,
+        state: &BTreeMap<u8, u8>,
+        base: &mut Option<(u64, [u8; 32])>,
+        version: u64,
+        writes: &[(u8, Option<u8>, bool)],
+    ) {
         let rows: Vec<_> =
             writes.iter().map(|(key, value, there)| ([*key], value.map(|value| [value]), *there)).collect();
         let map = rows.iter().map(|(key, value, there)| {
             (&key[..], Write { value: value.as_ref().map(|value| &value[..]), there: *there })
         });
         let view = disk.view();
-        let ours = update(&view, Some(recent), TREE, base, version, &map.collect()).unwrap();
-        let reader = Reader::new(&view, TREE, version - 1, base);
+        let ours = update(&view, Some(recent), TREE, *base, version, &map.collect()).unwrap();
+        let values = |key: &[u8]| Ok(state.get(key.first().unwrap()).map(|value| vec![*value]));
+        let reader = Reader::new(&view, TREE, version - 1, base.map(|(version, _)| version), &values);
         let theirs = rows.iter().map(|(key, value, _)| (node::key_hash(key), value.map(|value| value.to_vec())));
         let (theirs, batch) = Sha256Jmt::new(&reader).put_value_set(theirs, version).unwrap();
         assert_eq!(ours.root, theirs.0);
-        // The library takes removals one by one, and may write a leaf anew that only seemed to move.
+        // The library takes removals one by one, and writes all leaves anew.
         if writes.iter().all(|(_, value, _)| value.is_some()) {
-            let stale = batch.stale_node_index_batch.len();
-            assert_eq!((ours.nodes.len(), ours.stale.len()), (batch.node_batch.nodes().len(), stale));
+            let inner =
+                batch.node_batch.nodes().values().filter(|node| matches!(node, jmt::storage::Node::Internal(_)));
+            assert_eq!(ours.inner.len(), inner.count());
         }
+        *base = Some((version, ours.root));
         let mut rows = Rows::default();
         ours.nodes.into_iter().for_each(|(row, contents)| rows.put(Table::Nodes, row, contents));
         ours.stale.into_iter().for_each(|row| rows.remove(Table::Nodes, row));
@@ -304,8 +344,7 @@ mod tests {
                 if real.is_empty() {
                     continue;
                 }
-                both(&disk, &recent, base, version, &real);
-                base = Some(version);
+                both(&disk, &recent, &state, &mut base, version, &real);
                 for (key, value, _) in real {
                     match value {
                         Some(value) => state.insert(key, value),

@@ -16,7 +16,8 @@ const LEVELS: usize = 64;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Leaf {
     pub(crate) key_hash: [u8; 32],
-    pub(crate) value_hash: [u8; 32],
+    /// The hash of key and value.
+    pub(crate) hash: [u8; 32],
     pub(crate) key: Vec<u8>,
 }
 
@@ -29,8 +30,8 @@ pub(crate) struct Walk {
     tree: u8,
     /// Leaves left of it are passed over.
     start: [u8; 32],
-    /// The version of the root's row, until it has been read.
-    root: Option<u64>,
+    /// The version of the root's row and the root, until it has been read.
+    root: Option<(u64, [u8; 32])>,
     /// The open nodes from the root down.
     open: Vec<Open>,
     /// The places that lead to the last of them.
@@ -49,25 +50,25 @@ struct Open {
 impl Walk {
     /// Begins at the first leaf whose key hash is `start` or larger.
     pub(crate) fn new(view: &View, tree: u8, version: u64, start: [u8; 32]) -> Result<Self, StateError> {
-        let (base, _) = root_at(view, tree, version)?.ok_or(StateError::Unproven { version })?;
-        Ok(Self { view: view.clone(), tree, start, root: Some(base), open: Vec::new(), path: Vec::new() })
+        let root = root_at(view, tree, version)?.ok_or(StateError::Unproven { version })?;
+        Ok(Self { view: view.clone(), tree, start, root: Some(root), open: Vec::new(), path: Vec::new() })
     }
 
     /// The next leaf.
     pub(crate) fn next(&mut self) -> Result<Option<Leaf>, StateError> {
-        if let Some(version) = self.root.take()
-            && let Some(leaf) = self.enter(version, None)?
+        if let Some(root) = self.root.take()
+            && let Some(leaf) = self.enter(root, None)?
         {
             return Ok(Some(leaf));
         }
         while let Some(open) = self.open.last_mut() {
             let place = open.next;
             open.next += 1;
-            match open.branches.get(place).map(|branch| branch.version) {
-                Some(version) => {
+            match open.branches.get(place).map(|branch| (branch.version, branch.hash)) {
+                Some(node) => {
                     let row = open.rows.remove(&place);
                     self.path.push(place);
-                    let found = self.enter(version, row)?;
+                    let found = self.enter(node, row)?;
                     self.path.truncate(self.open.len().saturating_sub(1));
                     if found.is_some() {
                         return Ok(found);
@@ -85,7 +86,7 @@ impl Walk {
 
     /// Reads the node at the path, unless its row is there: a leaf is answered if it is not passed over, an inner node
     /// is opened.
-    fn enter(&mut self, version: u64, row: Option<Vec<u8>>) -> Result<Option<Leaf>, StateError> {
+    fn enter(&mut self, (version, hash): (u64, [u8; 32]), row: Option<Vec<u8>>) -> Result<Option<Leaf>, StateError> {
         let level = self.path.len();
         let node = match row {
             Some(row) => node::parts(&row)?,
@@ -93,8 +94,8 @@ impl Walk {
         };
         match node {
             Parts::Null => Ok(None),
-            Parts::Leaf { value_hash, key } => {
-                let leaf = Leaf { key_hash: node::key_hash(&key).0, value_hash, key };
+            Parts::Leaf { key } => {
+                let leaf = Leaf { key_hash: node::key_hash(&key).0, hash, key };
                 Ok((leaf.key_hash >= self.start).then_some(leaf))
             }
             Parts::Inner(_) if level >= LEVELS => Err(StateError::corrupt("a tree is deeper than its hashes are long")),
