@@ -395,6 +395,9 @@ pub(crate) struct View {
 /// A row as read: key and value.
 pub(crate) type Row = (Vec<u8>, Vec<u8>);
 
+/// Bytes of a row where the store has them, shared with it.
+pub(crate) type Bytes = fjall::Slice;
+
 impl View {
     /// The value of one row.
     pub(crate) fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, StateError> {
@@ -410,11 +413,20 @@ impl View {
         lower: Bound<Vec<u8>>,
         upper: Bound<Vec<u8>>,
     ) -> impl DoubleEndedIterator<Item = Result<Row, StateError>> + Send + use<> {
+        self.shared(table, lower, upper).map(|row| row.map(|(key, value)| (key.to_vec(), value.to_vec())))
+    }
+
+    /// The same without a copy.
+    pub(crate) fn shared(
+        &self,
+        table: Table,
+        lower: Bound<Vec<u8>>,
+        upper: Bound<Vec<u8>>,
+    ) -> impl DoubleEndedIterator<Item = Result<(Bytes, Bytes), StateError>> + Send + use<> {
         let tables = Arc::clone(&self.tables);
-        self.snapshot.range(self.tables.of(table), (lower, upper)).map(move |row| {
-            let (key, value) = row.into_inner().map_err(|error| failure(&tables.dir, error))?;
-            Ok((key.to_vec(), value.to_vec()))
-        })
+        self.snapshot
+            .range(self.tables.of(table), (lower, upper))
+            .map(move |row| row.into_inner().map_err(|error| failure(&tables.dir, error)))
     }
 }
 

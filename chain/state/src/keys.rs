@@ -3,7 +3,8 @@
 //! ```text
 //! meta     "layout" | "components" | "head"
 //! latest   component · key                              the value at the latest version
-//! history  component · escaped key · version            the value that version replaced
+//! history  00 · version                                 all values that version replaced, while it is recent
+//! history  component · escaped key · version            a value that version replaced
 //! nodes    tree · version · nibbles · path              a tree node, written by that version
 //! roots    tree · version                               the root that the tree has from that version on
 //! stale    version                                      what nobody needs once that version is the oldest one
@@ -22,6 +23,9 @@ pub(crate) const LAYOUT_BEFORE: u64 = 1;
 /// The app tree's byte.
 pub(crate) const APP: u8 = 0;
 
+/// What stands in the history where others have their component.
+const NOTES: u8 = 0;
+
 /// Components that fit beside the app tree, with one byte left to end a range.
 pub(crate) const COMPONENTS_MAX: usize = 254;
 
@@ -38,6 +42,22 @@ pub(crate) fn latest(component: u8, key: &[u8]) -> Vec<u8> {
     row.push(component);
     row.extend_from_slice(key);
     row
+}
+
+/// `00 0000000000000007` — version
+pub(crate) fn notes(version: u64) -> Vec<u8> {
+    let mut row = Vec::with_capacity(9);
+    row.push(NOTES);
+    row.extend_from_slice(&version.to_be_bytes());
+    row
+}
+
+/// The version in a row of the history that has all of its values; none when the row is no such row.
+pub(crate) fn version_of_notes(row: &[u8]) -> Option<u64> {
+    match row.split_first() {
+        Some((&NOTES, version)) => Some(u64::from_be_bytes(version.try_into().ok()?)),
+        _ => None,
+    }
 }
 
 /// `01 62616c616e6365 0000 0000000000000007` — component, escaped key, end of key, version
@@ -63,7 +83,12 @@ pub(crate) fn history_key(component: u8, key: &[u8]) -> Vec<u8> {
     row
 }
 
-/// The key in a row of the history; none when the row is no such row.
+/// The version in a row of the history that has one value; none when the row is no such row.
+pub(crate) fn version_of_history(row: &[u8]) -> Option<u64> {
+    row.last_chunk::<8>().map(|version| u64::from_be_bytes(*version))
+}
+
+/// The key in a row of the history that has one value; none when the row is no such row.
 pub(crate) fn key_of_history(row: &[u8]) -> Option<Vec<u8>> {
     let escaped = row.get(1..row.len().checked_sub(10)?)?;
     let mut key = Vec::with_capacity(escaped.len());
@@ -133,6 +158,8 @@ mod tests {
         check(latest(1, b"balance"), expect!["0162616c616e6365"]);
         check(history(1, b"balance", 7), expect!["0162616c616e636500000000000000000007"]);
         check(history(2, b"a\0b", 7), expect!["026100ff6200000000000000000007"]);
+        check(notes(7), expect!["000000000000000007"]);
+        assert_eq!((version_of_notes(&notes(7)), version_of_notes(&history(1, b"key", 7))), (Some(7), None));
         check(node(1, 7, [].into_iter()), expect!["01000000000000000700"]);
         check(node(1, 7, [10, 5, 12].into_iter()), expect!["01000000000000000703a5c0"]);
         check(root(APP, 7), expect!["000000000000000007"]);
@@ -146,7 +173,8 @@ mod tests {
             v in 0u64..3, w in 0u64..3,
         ) {
             prop_assert_eq!(history(1, &a, v).cmp(&history(1, &b, w)), (&a, v).cmp(&(&b, w)));
-            prop_assert_eq!(key_of_history(&history(1, &a, v)).unwrap(), a);
+            prop_assert_eq!(key_of_history(&history(1, &a, v)).unwrap(), a.as_slice());
+            prop_assert_eq!(version_of_history(&history(1, &a, v)), Some(v));
         }
     }
 }

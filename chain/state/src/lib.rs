@@ -31,6 +31,7 @@ mod keys;
 mod manifest;
 mod merge;
 mod node;
+mod notes;
 mod proof;
 mod recent;
 mod refusal;

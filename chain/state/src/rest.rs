@@ -47,7 +47,7 @@ impl Store {
         let mut rows = Rows::default();
         for (table, row) in made_useless(&head.view, version)? {
             if table == Table::History {
-                restore_value(&head, &row, &mut rows)?;
+                history::undo(&head.view, &row, &mut rows)?;
                 rows.remove(Table::History, row);
             }
         }
@@ -115,20 +115,6 @@ impl Store {
         self.set_head(Head { view, version, root, oldest, recent: Arc::default(), ..head });
         Ok(())
     }
-}
-
-/// Puts the value that a note of the history tells back into the latest table.
-fn restore_value(head: &Head, note: &[u8], rows: &mut Rows) -> Result<(), StateError> {
-    let broken = || StateError::corrupt(format!("a history row of {} bytes has no key", note.len()));
-    let (component, key) = note.first().zip(keys::key_of_history(note)).ok_or_else(broken)?;
-    let missing = || StateError::corrupt("a replaced value that is listed is not there");
-    let replaced = head.view.get(Table::History, note)?.ok_or_else(missing)?;
-    let latest = keys::latest(*component, &key);
-    match history::decode(replaced)? {
-        Some(value) => rows.put(Table::Latest, latest, value),
-        None => rows.remove(Table::Latest, latest),
-    }
-    Ok(())
 }
 
 #[cfg(test)]

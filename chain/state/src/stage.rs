@@ -10,6 +10,7 @@ use crate::branch::Branches;
 use crate::changes::{Changes, Writes};
 use crate::disk::{Rows, Table, View};
 use crate::error::StateError;
+use crate::notes::Replaced;
 use crate::recent::Recent;
 use crate::snapshot::component_id;
 use crate::tree::{EMPTY_ROOT, SENTINEL_KEY, root_at};
@@ -48,6 +49,8 @@ struct Stage<'a> {
     rows: Rows,
     inner: Vec<(Vec<u8>, Arc<Branches>)>,
     stale: StaleRows,
+    /// What is replaced, sorted by component and key.
+    notes: Vec<Replaced<'a>>,
 }
 
 /// Computes the roots of `changes` on top of `parent`, the version that `view` holds and `recent` has nodes of.
@@ -62,8 +65,8 @@ pub(crate) fn stage(
     for name in changes.names() {
         component_id(components, name.as_bytes()).ok_or_else(|| unknown(name))?;
     }
-    let mut stage =
-        Stage { view, recent, version, rows: Rows::default(), inner: Vec::new(), stale: StaleRows::default() };
+    let (rows, stale) = (Rows::default(), StaleRows::default());
+    let mut stage = Stage { view, recent, version, rows, inner: Vec::new(), stale, notes: Vec::new() };
     let mut roots = BTreeMap::new();
     for (id, name) in (1..).zip(components) {
         if let Some(root) = stage.component(id, name, changes.component(name))? {
@@ -71,15 +74,16 @@ pub(crate) fn stage(
         }
     }
     let root = stage.app(parent.1, &roots)?;
+    history::put(version, &stage.notes, &mut stage.rows, &mut stage.stale);
     if !stage.stale.is_empty() {
         stage.rows.put(Table::Stale, keys::stale(version), stage.stale.encode());
     }
     Ok(Staged { version, root, parent, rows: stage.rows, inner: stage.inner })
 }
 
-impl Stage<'_> {
+impl<'a> Stage<'a> {
     /// Writes of one component; its new root if it has one.
-    fn component(&mut self, id: u8, name: &str, writes: Option<&Writes>) -> Result<Option<[u8; 32]>, StateError> {
+    fn component(&mut self, id: u8, name: &str, writes: Option<&'a Writes>) -> Result<Option<[u8; 32]>, StateError> {
         let base = root_at(self.view, id, self.version)?;
         let mut real: BTreeMap<&[u8], Write<'_>> = BTreeMap::new();
         if base.is_none() {
@@ -92,9 +96,7 @@ impl Stage<'_> {
                 continue;
             }
             real.insert(key, Write { value: value.as_deref(), there: replaced.is_some() });
-            let note = keys::history(id, key, self.version);
-            self.stale.add(Table::History, note.clone());
-            self.rows.put(Table::History, note, history::encode(replaced));
+            self.notes.push((id, key, replaced));
             match value {
                 Some(value) => self.rows.put(Table::Latest, row, value.clone()),
                 None => self.rows.remove(Table::Latest, row),

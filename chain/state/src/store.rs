@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
 use crate::changes::Changes;
 use crate::disk::{Disk, FailPoint, Rows, Table, View};
 use crate::error::StateError;
+use crate::history::{self, RECENT};
 use crate::keys;
 use crate::recent::Recent;
 use crate::refusal::RestoreError;
@@ -155,6 +156,9 @@ impl Store {
         // Heights before a first version above 1 are the empty base, all the same.
         let before = if parent.0 == 0 { version - 1 } else { head.oldest };
         let oldest = prune(&head.view, before, version.saturating_sub(self.keep), VERSIONS_PER_COMMIT, &mut rows)?;
+        if let Some(aged) = version.checked_sub(RECENT).filter(|aged| *aged > oldest) {
+            history::age(&head.view, aged, &mut rows)?;
+        }
         rows.put(Table::Meta, keys::META_HEAD.to_vec(), head_row(version, &root, oldest));
         let disk = head.disk(&self.dir)?;
         disk.write(version, rows)?;

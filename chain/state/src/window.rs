@@ -21,7 +21,7 @@ pub(crate) const VERSIONS_AT_REST: usize = 64;
 
 /// Rows that are useless once a version is the oldest one.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct StaleRows(Vec<(Table, Vec<u8>)>);
+pub(crate) struct StaleRows(pub(crate) Vec<(Table, Vec<u8>)>);
 
 impl StaleRows {
     pub(crate) fn add(&mut self, table: Table, row: Vec<u8>) {
