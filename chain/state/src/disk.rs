@@ -145,6 +145,12 @@ impl Rows {
     pub(crate) fn remove(&mut self, table: Table, key: Vec<u8>) {
         self.0.push((table, key, None));
     }
+
+    /// What becomes of rows of one table.
+    pub(crate) fn of(&self, table: Table) -> impl Iterator<Item = (&[u8], Option<&[u8]>)> {
+        let rows = self.0.iter().filter(move |(of, ..)| *of == table);
+        rows.map(|(_, key, value)| (key.as_slice(), value.as_deref()))
+    }
 }
 
 /// Many rows for [`Disk::load`], in one piece of memory: what is small is more than its bytes on its own.

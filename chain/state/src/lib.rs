@@ -44,6 +44,7 @@ mod supposed;
 mod tree;
 mod update;
 mod walk;
+mod warm;
 mod window;
 
 pub use changes::{Changes, KEY_MAX, VALUE_MAX};

@@ -12,6 +12,7 @@ use crate::disk::{Rows, Table};
 use crate::error::StateError;
 use crate::store::{Head, Store, head_row, read_head};
 use crate::tree::{EMPTY_ROOT, root_at};
+use crate::warm::Warm;
 use crate::window::{VERSIONS_AT_REST, made_useless, prune};
 use crate::{history, keys};
 
@@ -111,8 +112,9 @@ impl Store {
         let disk = head.disk(self.dir())?;
         disk.write(version, rows)?;
         let view = disk.view();
-        // A height that comes again has other nodes in the same rows.
-        self.set_head(Head { view, version, root, oldest, recent: Arc::default(), ..head });
+        // A height that comes again has other nodes in the same rows, and other values.
+        let (recent, warm) = (Arc::default(), Arc::new(Warm::new(version)));
+        self.set_head(Head { view, version, root, oldest, recent, warm, ..head });
         Ok(())
     }
 }

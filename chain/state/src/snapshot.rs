@@ -11,7 +11,9 @@ use crate::error::StateError;
 use crate::history::{self, RangeAt};
 use crate::keys;
 use crate::proof::{self, Proof};
+use crate::store::Head;
 use crate::tree::root_at;
+use crate::warm::Warm;
 
 /// A key and its value.
 pub(crate) type Entry = (Vec<u8>, Vec<u8>);
@@ -41,16 +43,17 @@ impl Order {
 #[derive(Clone)]
 pub struct Snapshot {
     view: View,
-    /// The version that the view's latest table holds.
+    /// The version that the view's latest table holds, and values that are in memory.
     head: u64,
+    warm: Arc<Warm>,
     version: u64,
     root: [u8; 32],
     components: Arc<[&'static str]>,
 }
 
 impl Snapshot {
-    pub(crate) fn new(view: View, head: u64, version: u64, root: [u8; 32], components: Arc<[&'static str]>) -> Self {
-        Self { view, head, version, root, components }
+    pub(crate) fn new(head: Head, version: u64, root: [u8; 32], components: Arc<[&'static str]>) -> Self {
+        Self { view: head.view, head: head.version, warm: head.warm, version, root, components }
     }
 
     /// The height.
@@ -133,7 +136,7 @@ impl Snapshot {
 
     pub(crate) fn value(&self, component: u8, key: &[u8]) -> Result<Option<Vec<u8>>, StateError> {
         if self.version == self.head {
-            self.view.get(Table::Latest, &keys::latest(component, key))
+            self.warm.latest(&self.view, self.head, &keys::latest(component, key))
         } else {
             history::value_at(&self.view, component, key, self.version)
         }

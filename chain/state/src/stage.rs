@@ -8,11 +8,11 @@ use std::sync::Arc;
 
 use crate::branch::Branches;
 use crate::changes::{Changes, Writes};
-use crate::disk::{Rows, Table, View};
+use crate::disk::{Rows, Table};
 use crate::error::StateError;
 use crate::notes::Replaced;
-use crate::recent::Recent;
 use crate::snapshot::component_id;
+use crate::store::Head;
 use crate::tree::{EMPTY_ROOT, SENTINEL_KEY, root_at};
 use crate::update::{Write, update};
 use crate::window::StaleRows;
@@ -43,8 +43,7 @@ impl Staged {
 
 /// The rows of a version while they are gathered.
 struct Stage<'a> {
-    view: &'a View,
-    recent: &'a Recent,
+    head: &'a Head,
     version: u64,
     rows: Rows,
     inner: Vec<(Vec<u8>, Arc<Branches>)>,
@@ -53,11 +52,10 @@ struct Stage<'a> {
     notes: Vec<Replaced<'a>>,
 }
 
-/// Computes the roots of `changes` on top of `parent`, the version that `view` holds and `recent` has nodes of.
+/// Computes the roots of `changes` on top of the latest version.
 pub(crate) fn stage(
-    (view, recent): (&View, &Recent),
+    head: &Head,
     components: &[&'static str],
-    parent: (u64, [u8; 32]),
     version: u64,
     changes: &Changes,
 ) -> Result<Staged, StateError> {
@@ -66,32 +64,32 @@ pub(crate) fn stage(
         component_id(components, name.as_bytes()).ok_or_else(|| unknown(name))?;
     }
     let (rows, stale) = (Rows::default(), StaleRows::default());
-    let mut stage = Stage { view, recent, version, rows, inner: Vec::new(), stale, notes: Vec::new() };
+    let mut stage = Stage { head, version, rows, inner: Vec::new(), stale, notes: Vec::new() };
     let mut roots = BTreeMap::new();
     for (id, name) in (1..).zip(components) {
         if let Some(root) = stage.component(id, name, changes.component(name))? {
             roots.insert(name.as_bytes(), root);
         }
     }
-    let root = stage.app(parent.1, &roots)?;
+    let root = stage.app(&roots)?;
     history::put(version, &stage.notes, &mut stage.rows, &mut stage.stale);
     if !stage.stale.is_empty() {
         stage.rows.put(Table::Stale, keys::stale(version), stage.stale.encode());
     }
-    Ok(Staged { version, root, parent, rows: stage.rows, inner: stage.inner })
+    Ok(Staged { version, root, parent: (head.version, head.root), rows: stage.rows, inner: stage.inner })
 }
 
 impl<'a> Stage<'a> {
     /// Writes of one component; its new root if it has one.
     fn component(&mut self, id: u8, name: &str, writes: Option<&'a Writes>) -> Result<Option<[u8; 32]>, StateError> {
-        let base = root_at(self.view, id, self.version)?;
+        let base = root_at(&self.head.view, id, self.version)?;
         let mut real: BTreeMap<&[u8], Write<'_>> = BTreeMap::new();
         if base.is_none() {
             real.insert(SENTINEL_KEY, Write { value: Some(name.as_bytes()), there: false });
         }
         for (key, value) in writes.into_iter().flatten() {
             let row = keys::latest(id, key);
-            let replaced = self.view.get(Table::Latest, &row)?;
+            let replaced = self.head.warm.latest(&self.head.view, self.head.version, &row)?;
             if replaced == *value {
                 continue;
             }
@@ -106,8 +104,8 @@ impl<'a> Stage<'a> {
     }
 
     /// The app hash over the roots that changed.
-    fn app(&mut self, parent: [u8; 32], roots: &BTreeMap<&[u8], [u8; 32]>) -> Result<[u8; 32], StateError> {
-        let base = root_at(self.view, keys::APP, self.version)?;
+    fn app(&mut self, roots: &BTreeMap<&[u8], [u8; 32]>) -> Result<[u8; 32], StateError> {
+        let (base, parent) = (root_at(&self.head.view, keys::APP, self.version)?, self.head.root);
         if base.map_or(EMPTY_ROOT, |(_, root)| root) != parent {
             return Err(StateError::corrupt("the app tree's root is not the app hash of the latest version"));
         }
@@ -125,7 +123,7 @@ impl<'a> Stage<'a> {
         base: Option<(u64, [u8; 32])>,
         writes: &BTreeMap<&[u8], Write<'_>>,
     ) -> Result<[u8; 32], StateError> {
-        let update = update(self.view, Some(self.recent), tree, base, self.version, writes)?;
+        let update = update(&self.head.view, Some(&self.head.recent), tree, base, self.version, writes)?;
         for (row, node) in update.nodes {
             self.rows.put(Table::Nodes, row, node);
         }

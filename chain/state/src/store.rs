@@ -13,6 +13,7 @@ use crate::refusal::RestoreError;
 use crate::snapshot::Snapshot;
 use crate::stage::{Staged, stage};
 use crate::tree::{EMPTY_ROOT, root_at};
+use crate::warm::Warm;
 use crate::window::{VERSIONS_PER_COMMIT, prune};
 
 /// Memory for blocks of the store's files unless the options say otherwise.
@@ -61,6 +62,8 @@ pub(crate) struct Head {
     pub(crate) oldest: u64,
     /// Tree nodes of this version and of those before it.
     pub(crate) recent: Arc<Recent>,
+    /// Values of this version.
+    pub(crate) warm: Arc<Warm>,
 }
 
 impl Head {
@@ -115,7 +118,8 @@ impl Store {
     /// The latest committed version.
     pub fn snapshot(&self) -> Snapshot {
         let head = self.head();
-        Snapshot::new(head.view, head.version, head.version, head.root, Arc::clone(&self.components))
+        let (version, root) = (head.version, head.root);
+        Snapshot::new(head, version, root, Arc::clone(&self.components))
     }
 
     /// The state at a height within the window.
@@ -128,7 +132,7 @@ impl Store {
             return Err(StateError::Pruned { version, oldest: head.oldest });
         }
         let root = root_at(&head.view, keys::APP, version)?.map_or(EMPTY_ROOT, |(_, root)| root);
-        Ok(Snapshot::new(head.view, head.version, version, root, Arc::clone(&self.components)))
+        Ok(Snapshot::new(head, version, root, Arc::clone(&self.components)))
     }
 
     /// Computes the app hash of `changes` on top of the latest version; nothing reaches the disk.
@@ -139,7 +143,7 @@ impl Store {
         if !follows(version, head.version) {
             return Err(StateError::OutOfOrder { version, latest: head.version });
         }
-        stage((&head.view, &head.recent), &self.components, (head.version, head.root), version, changes)
+        stage(&head, &self.components, version, changes)
     }
 
     /// Makes a staged version the latest one: one atomic write, durable when this returns.
@@ -160,10 +164,12 @@ impl Store {
             history::age(&head.view, aged, &mut rows)?;
         }
         rows.put(Table::Meta, keys::META_HEAD.to_vec(), head_row(version, &root, oldest));
+        let written = rows.of(Table::Latest).map(|(row, value)| Warm::written(row, value)).collect();
         let disk = head.disk(&self.dir)?;
         disk.write(version, rows)?;
         let view = disk.view();
         head.recent.put(inner);
+        head.warm.advance(version, written);
         self.set_head(Head { view, version, root, oldest, ..head });
         Ok(())
     }
@@ -267,7 +273,8 @@ fn check_layout(view: &View, components: &[&str]) -> Result<u64, StateError> {
 pub(crate) fn read_head(disk: Arc<Disk>) -> Result<Head, StateError> {
     let (view, recent) = (disk.view(), Arc::default());
     let Some(meta) = view.get(Table::Meta, keys::META_HEAD)? else {
-        return Ok(Head { disk: Some(disk), view, version: 0, root: EMPTY_ROOT, oldest: 0, recent });
+        let warm = Arc::new(Warm::new(0));
+        return Ok(Head { disk: Some(disk), view, version: 0, root: EMPTY_ROOT, oldest: 0, recent, warm });
     };
     let broken = || StateError::corrupt(format!("the head has {} bytes", meta.len()));
     let (version, rest) = meta.split_first_chunk::<8>().ok_or_else(broken)?;
@@ -277,7 +284,7 @@ pub(crate) fn read_head(disk: Arc<Disk>) -> Result<Head, StateError> {
     if root_at(&view, keys::APP, version)?.map(|(_, root)| root) != Some(root) {
         return Err(StateError::corrupt(format!("the app tree does not have the root of height {version}")));
     }
-    Ok(Head { disk: Some(disk), view, version, root, oldest, recent })
+    Ok(Head { disk: Some(disk), view, version, root, oldest, recent, warm: Arc::new(Warm::new(version)) })
 }
 
 #[cfg(test)]
