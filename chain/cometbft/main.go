@@ -19,6 +19,7 @@ import (
 	"github.com/cometbft/cometbft/p2p"
 	"github.com/cometbft/cometbft/privval"
 
+	"aceso/cometbft/rpc"
 	"aceso/cometbft/socket"
 )
 
@@ -65,7 +66,7 @@ func start(config *cfg.Config, logger log.Logger) (*node.Node, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the node's key in %s: %w", config.NodeKeyFile(), err)
 	}
-	return node.NewNode(
+	n, err := node.NewNode(
 		config,
 		privval.LoadOrGenFilePV(config.PrivValidatorKeyFile(), config.PrivValidatorStateFile()),
 		key,
@@ -75,4 +76,8 @@ func start(config *cfg.Config, logger log.Logger) (*node.Node, error) {
 		node.DefaultMetricsProvider(config.Instrumentation),
 		logger,
 	)
+	if err != nil {
+		return nil, err
+	}
+	return rpc.Take(n), nil
 }
