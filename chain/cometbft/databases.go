@@ -11,11 +11,23 @@ import (
 // over and over, a fifth of the engine's time under load.
 const indexBuffer = 8 * opt.MiB
 
-// databases opens the engine's databases. The files are those of any other CometBFT.
-func databases(ctx *cfg.DBContext) (db.DB, error) {
-	if ctx.ID != "tx_index" || db.BackendType(ctx.Config.DBBackend) != db.GoLevelDBBackend {
+// databases opens the engine's databases, whose files are those of any other CometBFT.
+type databases struct {
+	// The index of transactions, if there is one.
+	index db.DB
+}
+
+// open opens one of them.
+func (d *databases) open(ctx *cfg.DBContext) (db.DB, error) {
+	if ctx.ID != "tx_index" {
 		return cfg.DefaultDBProvider(ctx)
 	}
-	options := opt.Options{WriteBuffer: indexBuffer, CompactionTableSize: 8 * opt.MiB, CompactionTotalSize: 64 * opt.MiB}
-	return db.NewGoLevelDBWithOpts(ctx.ID, ctx.Config.DBDir(), &options)
+	var err error
+	if db.BackendType(ctx.Config.DBBackend) == db.GoLevelDBBackend {
+		options := opt.Options{WriteBuffer: indexBuffer, CompactionTableSize: 8 * opt.MiB, CompactionTotalSize: 64 * opt.MiB}
+		d.index, err = db.NewGoLevelDBWithOpts(ctx.ID, ctx.Config.DBDir(), &options)
+	} else {
+		d.index, err = cfg.DefaultDBProvider(ctx)
+	}
+	return d.index, err
 }

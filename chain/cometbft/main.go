@@ -19,6 +19,7 @@ import (
 	"github.com/cometbft/cometbft/p2p"
 	"github.com/cometbft/cometbft/privval"
 
+	"aceso/cometbft/index"
 	"aceso/cometbft/rpc"
 	"aceso/cometbft/socket"
 )
@@ -66,17 +67,21 @@ func start(config *cfg.Config, logger log.Logger) (*node.Node, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the node's key in %s: %w", config.NodeKeyFile(), err)
 	}
+	var stores databases
 	n, err := node.NewNode(
 		config,
 		privval.LoadOrGenFilePV(config.PrivValidatorKeyFile(), config.PrivValidatorStateFile()),
 		key,
 		socket.Creator(config.ProxyApp, config.ABCI, config.DBDir()),
 		node.DefaultGenesisDocProviderFunc(config),
-		databases,
+		stores.open,
 		node.DefaultMetricsProvider(config.Instrumentation),
 		logger,
 	)
 	if err != nil {
+		return nil, err
+	}
+	if err := index.Take(n, stores.index); err != nil {
 		return nil, err
 	}
 	return rpc.Take(n), nil
