@@ -26,9 +26,12 @@ type Indexer struct {
 	// Events since the start: attributes of one event have its number in their keys.
 	events int64
 
-	batch *leveldb.Batch
-	key   []byte
-	value []byte
+	// Of a block's transactions.
+	hashes [][]byte
+	before []int64
+	batch  *leveldb.Batch
+	key    []byte
+	value  []byte
 }
 
 var _ txindex.TxIndexer = (*Indexer)(nil)
@@ -79,61 +82,92 @@ func (x *Indexer) AddBatch(block *txindex.Batch) error {
 	return err
 }
 
+// rows puts a block's rows into a batch. Attributes of the same place in their transactions go one after another: their
+// keys mostly begin alike, and goleveldb then finds where they belong in two thirds of the time.
 func (x *Indexer) rows(rows batch, results []*abci.TxResult) error {
-	for _, result := range results {
-		hash := types.Tx(result.Tx).Hash()
-		if err := x.attributes(rows, result, hash); err != nil {
-			return err
+	if err := x.count(results); err != nil {
+		return err
+	}
+	for event, more := 0, true; more; event++ {
+		more = false
+		for attribute, left := 0, true; left; attribute++ {
+			left = false
+			for i, result := range results {
+				if event >= len(result.Result.Events) {
+					continue
+				}
+				more = true
+				if one := &result.Result.Events[event]; attribute < len(one.Attributes) {
+					left = true
+					if err := x.attribute(rows, result, i, event, &one.Attributes[attribute]); err != nil {
+						return err
+					}
+				}
+			}
 		}
+	}
+	for i, result := range results {
 		x.key = append(append(x.key[:0], types.TxHeightKey...), '/')
 		x.key = append(strconv.AppendInt(x.key, result.Height, 10), '/')
-		if err := rows.Set(x.place(result, 0), hash); err != nil {
+		if err := rows.Set(x.place(result, 0), x.hashes[i]); err != nil {
 			return err
 		}
-		size := result.Size()
-		if cap(x.value) < size {
-			x.value = make([]byte, size)
-		}
-		n, err := result.MarshalToSizedBuffer(x.value[:size])
-		if err != nil {
+		if err := x.whole(rows, result, x.hashes[i]); err != nil {
 			return err
-		}
-		if err := rows.Set(hash, x.value[size-n:size]); err != nil {
-			return err
-		}
-		if cap(x.value) > keptBatch {
-			x.value = nil
 		}
 	}
 	return nil
 }
 
-// attributes puts a row for every attribute that is to be found: `type.key/value/height/index$es$event`.
-func (x *Indexer) attributes(rows batch, result *abci.TxResult, hash []byte) error {
-	for _, event := range result.Result.Events {
-		x.events++
-		if len(event.Type) == 0 {
-			continue
-		}
-		for _, attribute := range event.Attributes {
-			if len(attribute.Key) == 0 {
+// count notes each transaction's hash, and how many events came before it.
+func (x *Indexer) count(results []*abci.TxResult) error {
+	x.hashes, x.before = x.hashes[:0], x.before[:0]
+	for _, result := range results {
+		x.hashes = append(x.hashes, types.Tx(result.Tx).Hash())
+		x.before = append(x.before, x.events)
+		for _, event := range result.Result.Events {
+			x.events++
+			if len(event.Type) == 0 {
 				continue
 			}
-			x.key = append(append(x.key[:0], event.Type...), '.')
-			x.key = append(x.key, attribute.Key...)
-			if name := string(x.key); name == types.TxHashKey || name == types.TxHeightKey {
-				return fmt.Errorf("event type and attribute key \"%s\" is reserved; please use a different key", name)
-			}
-			if !attribute.Index {
-				continue
-			}
-			x.key = append(append(append(x.key, '/'), attribute.Value...), '/')
-			if err := rows.Set(x.place(result, x.events), hash); err != nil {
-				return err
+			for _, attribute := range event.Attributes {
+				name := event.Type + "." + attribute.Key
+				if len(attribute.Key) > 0 && (name == types.TxHashKey || name == types.TxHeightKey) {
+					return fmt.Errorf("event type and attribute key \"%s\" is reserved; please use a different key", name)
+				}
 			}
 		}
 	}
 	return nil
+}
+
+// attribute puts the row of one that is to be found: `type.key/value/height/index$es$event`.
+func (x *Indexer) attribute(rows batch, result *abci.TxResult, i, event int, attribute *abci.EventAttribute) error {
+	kind := result.Result.Events[event].Type
+	if len(kind) == 0 || len(attribute.Key) == 0 || !attribute.Index {
+		return nil
+	}
+	x.key = append(append(x.key[:0], kind...), '.')
+	x.key = append(append(x.key, attribute.Key...), '/')
+	x.key = append(append(x.key, attribute.Value...), '/')
+	return rows.Set(x.place(result, x.before[i]+int64(event)+1), x.hashes[i])
+}
+
+// whole puts the row with the transaction and its result.
+func (x *Indexer) whole(rows batch, result *abci.TxResult, hash []byte) error {
+	size := result.Size()
+	if cap(x.value) < size {
+		x.value = make([]byte, size)
+	}
+	n, err := result.MarshalToSizedBuffer(x.value[:size])
+	if err != nil {
+		return err
+	}
+	err = rows.Set(hash, x.value[size-n:size])
+	if cap(x.value) > keptBatch {
+		x.value = nil
+	}
+	return err
 }
 
 // place is the key with where a transaction is at its end.
