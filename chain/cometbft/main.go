@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime/debug"
 
 	"github.com/cometbft/cometbft/cmd/cometbft/commands"
 	cmtdebug "github.com/cometbft/cometbft/cmd/cometbft/commands/debug"
@@ -24,14 +23,8 @@ import (
 	"aceso/cometbft/socket"
 )
 
-// garbage is by how many hundredths the heap may outgrow what is in use, where GOGC does not say. Collections are less
-// than a tenth of the work here, and with Go's own 100 the process holds half as much again.
-const garbage = 40
-
 func main() {
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(garbage)
-	}
+	collectSeldom()
 	root := commands.RootCmd
 	root.AddCommand(
 		commands.CompactGoLevelDBCmd,

@@ -131,6 +131,21 @@ func TestADatabaseThatFailsIsAnError(t *testing.T) {
 	}
 }
 
+func TestTheQuickQueryIsCometBFTs(t *testing.T) {
+	for _, one := range []quick{{types.EventQueryTx, types.EventTx}, {types.EventQueryNewBlockEvents, types.EventNewBlockEvents}} {
+		for _, events := range []map[string][]string{
+			nil, {}, {"tm.event": nil}, {"tm.event": {""}}, {"tm.event": {"Tx"}}, {"tm.event": {"tx"}}, {"tm.event": {"a", "Tx"}},
+			{"tm.event": {"NewBlockEvents"}}, {"tm.event": {"NewBlock"}}, {"a.event": {"Tx"}}, {"a.tm.event": {"Tx"}},
+			{"tm": {"Tx"}}, {"tm.event.a": {"Tx"}}, {"tm.event": {"Tx "}}, {"tm.event": {"'Tx'"}}, {"tm.event": {"Tx", "NewBlockEvents"}},
+		} {
+			want, err := one.Query.Matches(events)
+			if got, other := one.Matches(events); got != want || err != nil || other != nil {
+				t.Errorf("%s of %v: %v, and %v here", one, events, want, got)
+			}
+		}
+	}
+}
+
 // A bus with CometBFT's service, which has blocks on their way when this package takes over.
 func TestNoBlockIsLostBetweenTheServices(t *testing.T) {
 	for name, stores := range databases(t) {

@@ -9,7 +9,6 @@ package rpc
 
 import (
 	"context"
-	"fmt"
 	"net"
 	"net/http"
 	"strings"
@@ -186,7 +185,7 @@ func (s *served) serveGRPC(env *core.Environment) error {
 	}
 	listener, err := server.Listen(s.config.GRPCListenAddress, s.config.GRPCMaxOpenConnections)
 	if err != nil {
-		return fmt.Errorf("gRPC: %w", err)
+		return err
 	}
 	s.listeners = append(s.listeners, listener)
 	go func() {
