@@ -2,9 +2,9 @@ package main
 
 import (
 	"os"
-	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
+	"time"
 )
 
 const (
@@ -13,16 +13,28 @@ const (
 	// By how many hundredths it may outgrow what is in use: at least, where that leaves no room, and at most.
 	leastGarbage = 40
 	mostGarbage  = 400
+	// look is how often is looked what is in use.
+	look = 100 * time.Millisecond
 )
 
-// collectSeldom sets when garbage is collected, where the environment does not say, and answers whether it did. Go's own rule, a heap of twice what
-// is in use, collects most often when there is least, and with much in use the process holds half as much again.
+// collectSeldom sets when garbage is collected, where the environment does not say, and answers whether it did. Go's own
+// rule, a heap of twice what is in use, collects most often when there is least, and with much in use the process holds
+// half as much again.
 func collectSeldom() bool {
 	if os.Getenv("GOGC") != "" || os.Getenv("GOMEMLIMIT") != "" {
 		return false
 	}
 	debug.SetGCPercent(leastGarbage)
-	afterCollection(func() { debug.SetGCPercent(garbageFor(inUse())) })
+	go func() {
+		set := leastGarbage
+		for range time.Tick(look) {
+			// Setting it stops all routines for a moment, which small differences are not worth.
+			if now := garbageFor(inUse()); now < set || now > set+set/10 {
+				debug.SetGCPercent(now)
+				set = now
+			}
+		}
+	}()
 	return true
 }
 
@@ -39,16 +51,4 @@ func inUse() uint64 {
 	sample := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
 	metrics.Read(sample)
 	return sample[0].Value.Uint64()
-}
-
-// afterCollection calls a function after every collection of garbage: nothing points to the mark, so that each collection
-// finalizes one.
-func afterCollection(then func()) {
-	type mark struct{ _ *byte }
-	var again func(*mark)
-	again = func(*mark) {
-		then()
-		runtime.SetFinalizer(&mark{}, again)
-	}
-	runtime.SetFinalizer(&mark{}, again)
 }

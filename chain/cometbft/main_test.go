@@ -35,6 +35,8 @@ func home(t *testing.T, from string) *cfg.Config {
 	config.ProxyApp = "persistent_kvstore"
 	config.DBPath = "data"
 	config.P2P.ListenAddress = "tcp://127.0.0.1:0"
+	// It goes on to write a file when a node has stopped.
+	config.P2P.PexReactor = false
 	config.RPC.ListenAddress = "unix://" + filepath.Join(root, "rpc.sock")
 	config.Consensus.TimeoutCommit = 20 * time.Millisecond
 	if from != "" {
@@ -97,6 +99,19 @@ func (c caller) until(method, params, words string) {
 	c.t.Fatalf("%s %s: no %s in %.500s", method, params, words, answer)
 }
 
+// end stops a node, and waits until it writes no more.
+func end(t *testing.T, n *node.Node) {
+	t.Helper()
+	env, err := n.ConfigureRPC()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := n.Stop(); err != nil {
+		t.Error(err)
+	}
+	env.ConsensusState.(interface{ Wait() }).Wait()
+}
+
 // run has a node put transactions into blocks, and find them and those before.
 func run(t *testing.T, make node.Provider, config *cfg.Config, before int) {
 	t.Helper()
@@ -125,9 +140,7 @@ func run(t *testing.T, make node.Provider, config *cfg.Config, before int) {
 	hash := base64.StdEncoding.EncodeToString(types.Tx("key1=1").Hash())
 	asker.until("tx", `{"hash":"`+hash+`"}`, `"tx":"a2V5MT0x"`)
 	asker.until("block_search", `{"query":"block.height = 2"}`, `"height":"2"`)
-	if err := n.Stop(); err != nil {
-		t.Fatal(err)
-	}
+	end(t, n)
 	if _, err := net.Dial("unix", socket); err == nil {
 		t.Error("a node that has stopped listens")
 	}
@@ -152,9 +165,7 @@ func TestANodeWithoutRPCOrIndexStarts(t *testing.T) {
 	if err := n.Start(); err != nil {
 		t.Fatal(err)
 	}
-	if err := n.Stop(); err != nil {
-		t.Error(err)
-	}
+	end(t, n)
 }
 
 func TestAnAddressThatCannotBeListenedAtIsAnError(t *testing.T) {
