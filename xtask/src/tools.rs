@@ -16,7 +16,7 @@ const GRPCURL: &str = "v1.9.3";
 const ONNX: &str = "onnx==1.23.0";
 const NUMPY: &str = "numpy==2.2.6";
 
-/// CometBFT with our client of the application's socket, built with Go of the module in `chain/cometbft`. Where there is
+/// CometBFT with what is ours in front of it, built with Go of the module in `chain/cometbft`. Where there is
 /// no Go, whichever of the line is in `PATH`.
 pub(crate) fn cometbft() -> Result<PathBuf> {
     if !go() {
@@ -232,7 +232,7 @@ fn installed(name: &str, version: &str) -> Result<PathBuf> {
     Ok(ours)
 }
 
-/// Runs the tests of our client of the application's socket.
+/// Runs the tests of what is ours in CometBFT.
 pub(crate) fn test_cometbft() -> Result<Count> {
     let mut vet = program("go", &["vet", "./..."]);
     vet.current_dir(engine());
@@ -256,6 +256,6 @@ pub(crate) fn test_cometbft() -> Result<Count> {
             _ => {}
         }
     }
-    ensure!(answer.status.success() == (count.failed == 0 && count.passed > 0), "the client's tests did not run");
+    ensure!(answer.status.success() == (count.failed == 0 && count.passed > 0), "the engine's tests did not run");
     Ok(count)
 }
