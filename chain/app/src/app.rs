@@ -43,7 +43,7 @@ use crate::{
     store::{Bare, View},
     tasks::{self, OpenJob, Task},
     transcripts::Transcripts,
-    tx::{self, decode::Tx, signed},
+    tx::{self, ahead, decode::Tx, signed},
     upgrade::{self, Upgrade},
 };
 
@@ -88,7 +88,7 @@ pub struct Config {
     pub keep_blocks: u64,
     /// The engine's compiler. Changes time, never results.
     pub tier: Tier,
-    /// Threads that verify signatures of a block that were not checked before. Changes time, never results.
+    /// Threads that verify signatures ahead of a block, or of checks that wait. Changes time, never results.
     pub threads: usize,
     /// The upgrades that this binary knows.
     pub upgrades: &'static [Upgrade],
@@ -239,7 +239,7 @@ impl App {
             fetch: config.fetch,
             reopen: config.reopen,
             models: ModelCache::new(config.model_cache_bytes, config.kernels, config.shelf),
-            good_signatures: Default::default(),
+            signatures: Default::default(),
             threads: config.threads,
             looking: Default::default(),
         };
@@ -313,6 +313,19 @@ impl App {
         match outcome {
             Ok(done) => checked(done),
             Err(stop) => unchecked(halted(stop).to_string()),
+        }
+    }
+
+    /// Verifies signatures of transactions that [`App::check_tx`] will be asked about, beside checks and blocks that run: a
+    /// single one on this thread, several together. Changes time, never an answer.
+    pub fn foresee(&self, txs: &[Bytes]) {
+        let Some(chain) = self.current() else { return };
+        let mut delta = Delta::new(self.store.snapshot());
+        // A state that cannot be read, or is not there yet, is told of in the checks.
+        let Ok(block) = self.next_block(&mut delta) else { return };
+        match txs {
+            [tx] => ahead::verify_one(&self.host, &chain, block, &mut delta, tx),
+            txs => ahead::verify(&self.host, &chain, block, &delta, txs),
         }
     }
 
@@ -540,7 +553,7 @@ impl App {
     pub fn stats(&self) -> Stats {
         let engine = self.host.vm.stats();
         let models = self.host.models.stats();
-        let (hits, misses) = self.host.good_signatures.asked();
+        let (hits, misses) = self.host.signatures.asked();
         // A store that cannot be read says so where it is needed.
         let (blobs, blob_bytes) = self.host.blobs.usage().map_or((0, 0), |usage| (usage.blobs, usage.pack_bytes));
         Stats {

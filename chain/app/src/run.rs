@@ -301,7 +301,7 @@ pub(crate) mod tests {
             fetch: None,
             reopen: &Nothing,
             models: ModelCache::new(0, Default::default(), None),
-            good_signatures: Default::default(),
+            signatures: Default::default(),
             threads: 1,
             looking: Default::default(),
         };
