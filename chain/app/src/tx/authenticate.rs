@@ -324,7 +324,7 @@ mod tests {
         assert!(!memory.verify(&other, b"bytes", &made.to_bytes()));
         assert_eq!(memory.asked(), (2, 3));
         // However many bad ones come, they push out no good one, and have room for so many.
-        for n in 0..REMEMBERED_BAD as u32 + 10 {
+        for n in 0..REMEMBERED_BAD + 10 {
             assert!(!memory.verify(&public, b"bytes", &n.to_be_bytes()));
         }
         assert_eq!(lock(&memory.bad).known.len(), REMEMBERED_BAD);

@@ -28,8 +28,8 @@ impl Mempool {
 
     /// Looks ahead at requests that wait. What was checked before is not looked at again.
     pub(crate) fn look_ahead<'a>(&self, requests: impl Iterator<Item = &'a MempoolRequest>) {
-        let new = requests.filter_map(|MempoolRequest::CheckTx(r)| (r.kind == CheckTxKind::New).then(|| r.tx.clone()));
-        let new: Vec<_> = new.collect();
+        let checks = requests.map(|MempoolRequest::CheckTx(r)| r).filter(|r| r.kind == CheckTxKind::New);
+        let new: Vec<_> = checks.map(|r| r.tx.clone()).collect();
         if new.len() > 1 {
             self.app.foresee(&new);
         }
