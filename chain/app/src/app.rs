@@ -43,7 +43,7 @@ use crate::{
     store::{Bare, View},
     tasks::{self, OpenJob, Task},
     transcripts::Transcripts,
-    tx::{self, ahead, decode::Tx, signed},
+    tx::{self, ahead, signed},
     upgrade::{self, Upgrade},
 };
 
@@ -244,6 +244,7 @@ impl App {
             reopen: config.reopen,
             models: ModelCache::new(config.model_cache_bytes, config.kernels, config.shelf),
             signatures: Default::default(),
+            decoded: Default::default(),
             threads: config.threads,
             looking: Default::default(),
         };
@@ -308,12 +309,17 @@ impl App {
         let (Some(chain), Some(delta)) = (self.current(), mempool.as_mut()) else {
             return unchecked("the chain has not started".into());
         };
-        let outcome = match Tx::decode(&request.tx) {
-            Err(fault) => Ok(tx::Done::refused(fault)),
-            Ok(tx) => self
-                .next_block(delta)
-                .and_then(|block| tx::check(&mut Run::new(&self.host, chain, block, mode, delta, Meter::new(0)), &tx)),
-        };
+        let outcome = self.host.decoded.tx(&request.tx).map_or_else(
+            |fault| Ok(tx::Done::refused(fault)),
+            |tx| {
+                let block = self.next_block(delta)?;
+                let done = tx::check(&mut Run::new(&self.host, chain, block, mode, delta, Meter::new(0)), &tx)?;
+                if mode == Mode::Check && done.fault.is_none() {
+                    self.host.decoded.keep(tx);
+                }
+                Ok(done)
+            },
+        );
         match outcome {
             Ok(done) => checked(done),
             Err(stop) => unchecked(halted(stop).to_string()),
@@ -344,7 +350,8 @@ impl App {
         let bytes_max = u64::try_from(request.max_tx_bytes).unwrap_or(u64::MAX);
         let commit = request.local_last_commit.as_ref();
         let height = request.height.value();
-        let built = blocks::proposal::build(&mut state, &chain, height, bytes_max, commit, request.txs);
+        let built =
+            blocks::proposal::build(&mut state, (&chain, &self.host.decoded), height, bytes_max, commit, request.txs);
         let txs = built.unwrap_or_else(|stop| {
             tracing::error!(error = %halted(stop), "no proposal");
             Vec::new()
@@ -355,7 +362,8 @@ impl App {
     /// Whether a proposal may be a block.
     pub fn process_proposal(&self, request: request::ProcessProposal) -> response::ProcessProposal {
         let Some((chain, mut state)) = self.committed() else { return response::ProcessProposal::Reject };
-        match blocks::proposal::review(&mut state, &chain, request.height.value(), &request.txs) {
+        let decoded = &self.host.decoded;
+        match blocks::proposal::review(&mut state, (&chain, decoded), request.height.value(), &request.txs) {
             Ok(Ok(())) => response::ProcessProposal::Accept,
             Ok(Err(unfit)) => {
                 tracing::warn!(%unfit, "proposal rejected");

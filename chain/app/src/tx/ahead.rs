@@ -24,7 +24,7 @@ use crate::{
     gas::Meter,
     host::Host,
     run::{Block, Mode, Run},
-    tx::{authenticate, decode::Tx},
+    tx::authenticate,
 };
 
 /// Fewest unknown transactions for which threads are started: verifying one takes as long as starting one.
@@ -63,7 +63,7 @@ pub(crate) fn verify(host: &Host, chain: &Arc<Chain>, block: Block, delta: &Delt
 
 /// Verifies one transaction's signatures on this thread.
 pub(crate) fn verify_one(host: &Host, chain: &Arc<Chain>, block: Block, delta: &mut Delta, bytes: &[u8]) {
-    let Ok(tx) = Tx::decode(bytes) else { return };
+    let Ok(tx) = host.decoded.tx(bytes) else { return };
     let mut run = Run::new(host, chain.clone(), block, Mode::Check, delta, Meter::new(u64::MAX));
     // Whatever is wrong with it is said in its turn.
     let _ = authenticate::foresee(&mut run, &tx);
