@@ -15,7 +15,10 @@ use aceso_types::{
 };
 use aceso_vm::{Vm, with_stack};
 
-use crate::{error::AppError, tx::authenticate::GoodSignatures};
+use crate::{
+    error::AppError,
+    tx::{authenticate::Signatures, decoded::Decoded},
+};
 
 /// Most queries inside each other (wasmd `MaxQueryStackSize`).
 pub(crate) const QUERIES_MAX: u32 = 10;
@@ -111,8 +114,10 @@ pub(crate) struct Host {
     pub(crate) fetch: Option<Arc<dyn Fetch>>,
     pub(crate) reopen: &'static dyn Reopen,
     pub(crate) models: ModelCache,
-    pub(crate) good_signatures: GoodSignatures,
-    /// How many threads may verify a block's signatures.
+    pub(crate) signatures: Signatures,
+    /// Transactions that wait for a block.
+    pub(crate) decoded: Decoded,
+    /// How many threads may verify signatures ahead of a block or of checks.
     pub(crate) threads: usize,
     /// Held by a question while it decodes an image: one at a time, so that strangers who ask take the memory of one.
     pub(crate) looking: Mutex<()>,

@@ -9,7 +9,7 @@ use crate::{
     pubkey::PublicKey,
     tx::{
         amino,
-        authenticate::{GoodSignatures, Signers},
+        authenticate::{Signatures, Signers},
         decode::Tx,
         signature::{Docs, Signature, Wrong},
     },
@@ -75,7 +75,7 @@ impl Paper {
         }
         let signature = Signature::read(info.mode_info.as_ref(), bytes).map_err(words)?;
         let docs = Docs::new(&self.0, account.chain_id, account.number, account.sequence);
-        signature.verify(&key, &docs, &GoodSignatures::default()).map_err(|wrong| match wrong {
+        signature.verify(&key, &docs, &Signatures::default()).map_err(|wrong| match wrong {
             Wrong::Words(text) => text,
             Wrong::Fault(fault) => words(fault),
         })

@@ -111,8 +111,11 @@ impl<'a> Run<'a> {
         }
     }
 
+    /// Tells of something. Nobody hears of what is checked again.
     pub(crate) fn emit(&mut self, event: Event) {
-        self.events.push(event);
+        if self.mode != Mode::Recheck {
+            self.events.push(event);
+        }
     }
 
     /// Which instances of the engine's pool the work may take.
@@ -301,7 +304,8 @@ pub(crate) mod tests {
             fetch: None,
             reopen: &Nothing,
             models: ModelCache::new(0, Default::default(), None),
-            good_signatures: Default::default(),
+            signatures: Default::default(),
+            decoded: Default::default(),
             threads: 1,
             looking: Default::default(),
         };

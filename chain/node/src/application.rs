@@ -4,6 +4,7 @@
 //! first. [`aceso_app::App`] is the one implementation in the binary; tests also drive the engine with a small one of
 //! their own.
 
+use bytes::Bytes;
 use tendermint::v0_38::abci::{request, response};
 
 use aceso_app::{ChainInfo, Divergence, OpenJob, Task, WantedBlob, attest::AttestError};
@@ -25,6 +26,8 @@ pub(crate) trait Application: Send + Sync + 'static {
     fn info(&self) -> response::Info;
     /// Starts the chain from genesis. May be asked again as long as no block was committed.
     fn init_chain(&self, request: request::InitChain) -> Result<response::InitChain, Fault>;
+    /// Does beforehand what of the checks of these transactions needs no order. Changes time, never an answer.
+    fn foresee(&self, _: &[Bytes]) {}
     /// Whether a transaction may wait for a block.
     fn check_tx(&self, request: request::CheckTx) -> response::CheckTx;
     /// Chooses and orders the transactions of a block.
@@ -108,6 +111,10 @@ impl Application for aceso_app::App {
 
     fn init_chain(&self, request: request::InitChain) -> Result<response::InitChain, Fault> {
         Ok(self.init_chain(request)?)
+    }
+
+    fn foresee(&self, txs: &[Bytes]) {
+        self.foresee(txs);
     }
 
     fn check_tx(&self, request: request::CheckTx) -> response::CheckTx {

@@ -7,6 +7,7 @@
 pub(crate) mod places;
 mod request_line;
 mod steady;
+pub(crate) mod suspects;
 pub(crate) mod turns;
 
 use std::{

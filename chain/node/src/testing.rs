@@ -262,6 +262,7 @@ impl Rig {
             keep_heights: 100,
             limits,
             workers: Arc::new(crate::net::turns::Turns::new(limits.workers)),
+            suspects: Arc::default(),
             // Two for each address.
             websockets: Arc::new(crate::net::places::Places::new("websockets", 4)),
         });

@@ -240,86 +240,184 @@ fn open(streams: &[TcpStream], most: usize) -> usize {
     }
 }
 
-/// Connections of the flood, and how many transactions each sends at once.
-const SENDERS: usize = 32;
+/// Connections of the flood, the threads that serve them, and how many transactions each request has.
+const CONNECTIONS: usize = 32;
+const SENDERS: usize = 2;
 const BATCH: usize = 10;
-/// Transactions a second.
-const RATE: usize = 10_000;
-/// Good transactions of each phase.
-const SAMPLES: usize = 40;
-/// What a good one may take longer by, beside twice its time: on a machine whose two cores belong to the sender, the node
-/// and whoever else is there, each of the threads that a block goes through waits milliseconds for its turn whatever it does.
-const NOISE: Duration = Duration::from_millis(20);
+/// Transactions a second that are sent, and that have to be answered where the machine does nothing else.
+const RATE: usize = 12_000;
+const ANSWERED: f64 = 10_000.0;
+/// How often it is measured without the flood and with it, in turns, and good transactions of each time.
+const ROUNDS: usize = 12;
+const SAMPLES: usize = 10;
+/// What a good one may take longer by, beside twice its time: a slice of the scheduler, which whoever is there before it on
+/// its processor has to itself.
+const SLICE: Duration = Duration::from_millis(3);
+/// How long a good one may take that comes from the flood's own address.
+const SHARED: Duration = Duration::from_secs(1);
+/// What others do on the machine falls on one of the two now and then, so a miss is measured again. A node that holds good
+/// ones up does so each time.
+const ATTEMPTS: usize = 3;
 
 #[test]
 fn ten_thousand_bad_signatures_a_second_hold_no_good_one_up() {
     let site = Site::start();
-    let quiet = good_ones(&site);
-    let account = site.bad.account(&site.node).unwrap();
-    let signed = site.bad.send("floods-1", account.account_number, account.sequence);
-    let mut raw = TxRaw::decode(&signed[..]).unwrap();
-    let mut random = Random::new(10_000);
-    // The sequence is the next one and the signature has the form of one, so each has to be verified.
-    let mut spoiled = || {
-        random.fill(&mut raw.signatures[0][40..]);
-        let tx = STANDARD.encode(raw.encode_to_vec());
-        json!({"jsonrpc": "2.0", "id": 1, "method": "broadcast_tx_sync", "params": {"tx": tx}})
-    };
-    let batch = |_| request("POST", "/", &[], Value::from_iter((0..BATCH).map(|_| spoiled())).to_string().as_bytes());
-    let batches: Vec<_> = (0..128).map(batch).collect();
-    let (over, refused) = (AtomicBool::new(false), AtomicU64::new(0));
-    let port = site.port("rpc");
-    let begun = Instant::now();
-    let (flooded, rate) = std::thread::scope(|scope| {
+    let (flood, mut good) = (Flood::new(&site), Good::new(&site));
+    std::thread::scope(|scope| {
+        let _over = Over(&flood);
         for sender in 0..SENDERS {
-            let (over, refused, batches) = (&over, &refused, &batches);
-            scope.spawn(move || {
-                let mut client = Client::new(FLOOD, port);
-                let pause =
-                    Duration::from_secs(1) * u32::try_from(SENDERS * BATCH).unwrap() / u32::try_from(RATE).unwrap();
-                let mut next =
-                    Instant::now() + pause * u32::try_from(sender).unwrap() / u32::try_from(SENDERS).unwrap();
-                for batch in batches.iter().cycle().skip(sender * 4) {
-                    std::thread::sleep(next.saturating_duration_since(Instant::now()));
-                    next = (next + pause).max(Instant::now() - pause);
-                    client.0.write_all(batch).unwrap();
-                    let (_, body) = client.answer().unwrap();
-                    let found = body.windows(9).filter(|nine| nine == br#""code":4,"#).count();
-                    assert_eq!(found, BATCH, "{}", String::from_utf8_lossy(&body));
-                    refused.fetch_add(BATCH as u64, Ordering::Relaxed);
-                    if over.load(Ordering::Relaxed) {
-                        return;
-                    }
-                }
-            });
+            let flood = &flood;
+            scope.spawn(move || flood.send(sender));
         }
-        let flooded = good_ones(&site);
-        let rate = refused.load(Ordering::Relaxed) as f64 / begun.elapsed().as_secs_f64();
-        over.store(true, Ordering::Relaxed);
-        (flooded, rate)
+        let held = (1..=ATTEMPTS).any(|_| measure(&site, &flood, &mut good));
+        assert!(held, "the flood holds good ones up, or is none: see the numbers above");
     });
-    eprintln!(
-        "{rate:.0} bad signatures a second; answers and blocks [median, 95 of 100] quiet {quiet:?}, flooded {flooded:?}"
-    );
-    // As many as the machine has time for: on one whose cores are busy elsewhere they are fewer.
-    assert!(rate > RATE as f64 / 10.0, "the flood is none: {rate:.0} a second");
-    for (quiet, flooded) in quiet.iter().zip(&flooded) {
-        for (quiet, flooded) in quiet.iter().zip(flooded) {
-            assert!(*flooded <= *quiet * 2 + NOISE, "{flooded:?} in the flood, {quiet:?} without");
-        }
-    }
     site.close();
 }
 
-/// Sends good transactions one after the other: how long the answers take and how long the blocks, median and 95th of 100.
-fn good_ones(site: &Site) -> [[Duration; 2]; 2] {
-    let mut client = Client::new(OTHERS, site.port("rpc"));
-    let account = site.good.account(&site.node).unwrap();
-    let mut times = [Vec::new(), Vec::new()];
-    for n in 0..SAMPLES as u64 {
-        let tx = site.good.send("floods-1", account.account_number, account.sequence + n);
-        let tx = json!({"tx": STANDARD.encode(tx)});
+/// Measures good ones in turns with the flood and without, says what they came to, and whether that is as it should be.
+fn measure(site: &Site, flood: &Flood, good: &mut Good) -> bool {
+    let mut others = Client::new(OTHERS, site.port("rpc"));
+    let mut shared = Client::new(FLOOD, site.port("rpc"));
+    // Answers and blocks, without the flood, with it, and with it from its own address.
+    let mut times = [const { [const { Vec::new() }; 2] }; 3];
+    let (mut flooded, mut busy_elsewhere, before) = (Duration::ZERO, Vec::new(), flood.counts());
+    for _ in 0..ROUNDS {
+        for _ in 0..SAMPLES {
+            good.send(&mut others, &mut times[0]);
+        }
+        let (begun, ticks) = (Instant::now(), Ticks::now(site));
+        flood.running.store(true, Ordering::Relaxed);
+        for _ in 0..SAMPLES {
+            good.send(&mut others, &mut times[1]);
+        }
+        good.send(&mut shared, &mut times[2]);
+        flood.running.store(false, Ordering::Relaxed);
+        flooded += begun.elapsed();
+        busy_elsewhere.push(ticks.elsewhere(&Ticks::now(site)));
+        // What was sent is answered before it is quiet.
         std::thread::sleep(Duration::from_millis(50));
+    }
+    let counts = flood.counts().map(|count| count as f64);
+    let [verified, unseen] = [0, 1].map(|of| (counts[of] - before[of] as f64) / flooded.as_secs_f64());
+    let elsewhere = busy_elsewhere.iter().sum::<f64>() / ROUNDS as f64;
+    let [quiet, with, shared] = times.map(|of| of.map(|times| [50, 95].map(|percent| at(&times, percent))));
+    eprintln!(
+        "{verified:.0} bad signatures a second refused and {unseen:.0} more unseen, {:.0} % of the machine busy elsewhere; \
+         answers and blocks [median, 95 of 100] quiet {quiet:?}, flooded {with:?}, from the flood's address {shared:?}",
+        elsewhere * 100.0
+    );
+    // The flood gets what others leave; the least is enough to see that there is one.
+    let is_flood = verified + unseen >= (ANSWERED * (1.0 - elsewhere)).max(500.0);
+    let pairs = quiet.as_flattened().iter().zip(with.as_flattened());
+    is_flood
+        && pairs.into_iter().all(|(quiet, with)| *with <= *quiet * 2 + SLICE)
+        && shared.as_flattened().iter().all(|time| *time < SHARED)
+}
+
+fn at(times: &[Duration], percent: usize) -> Duration {
+    let mut times = times.to_vec();
+    times.sort();
+    times[times.len() * percent / 100]
+}
+
+/// Bad signatures without end from one address. It has the lowest priority: a flood comes from elsewhere, so making it must
+/// not be what good ones wait for.
+struct Flood {
+    port: SocketAddr,
+    /// A request, and where the end of each signature is in it.
+    request: Vec<u8>,
+    ends: Vec<usize>,
+    running: AtomicBool,
+    over: AtomicBool,
+    /// Refused as bad, and refused without a look.
+    refused: AtomicU64,
+    unseen: AtomicU64,
+}
+
+impl Flood {
+    fn new(site: &Site) -> Self {
+        let account = site.bad.account(&site.node).unwrap();
+        let mut raw = TxRaw::decode(&site.bad.send("floods-1", account.account_number, account.sequence)[..]).unwrap();
+        // The sequence is the next one and the signature has the form of one, so each would have to be verified.
+        raw.signatures[0][40] ^= 1;
+        let tx = STANDARD.encode(raw.encode_to_vec());
+        let call = json!({"jsonrpc": "2.0", "id": 1, "method": "broadcast_tx_sync", "params": {"tx": tx}});
+        let request = request("POST", "/", &[], Value::from(vec![call; BATCH]).to_string().as_bytes());
+        let found = request.windows(tx.len()).enumerate().filter(|(_, part)| *part == tx.as_bytes());
+        let ends: Vec<_> = found.map(|(start, _)| start + tx.len()).collect();
+        assert_eq!(ends.len(), BATCH);
+        let (running, over) = (AtomicBool::new(false), AtomicBool::new(false));
+        let (refused, unseen) = (AtomicU64::new(0), AtomicU64::new(0));
+        Self { port: site.port("rpc"), request, ends, running, over, refused, unseen }
+    }
+
+    fn counts(&self) -> [u64; 2] {
+        [&self.refused, &self.unseen].map(|count| count.load(Ordering::Relaxed))
+    }
+
+    /// One sender: all its connections ask, then all are heard.
+    fn send(&self, sender: usize) {
+        const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+        rustix::process::setpriority_process(None, 19).unwrap();
+        let mut clients: Vec<_> = (0..CONNECTIONS / SENDERS).map(|_| Client::new(FLOOD, self.port)).collect();
+        let pause = Duration::from_secs(1) * u32::try_from(CONNECTIONS * BATCH).unwrap() / u32::try_from(RATE).unwrap();
+        let (mut request, mut next, mut made) = (self.request.clone(), Instant::now(), sender << 32);
+        while !self.over.load(Ordering::Relaxed) {
+            std::thread::sleep(next.saturating_duration_since(Instant::now()).max(Duration::from_millis(1)));
+            if !self.running.load(Ordering::Relaxed) {
+                continue;
+            }
+            next = (next + pause).max(Instant::now() - pause);
+            for client in &mut clients {
+                // No two are the same: letters in the middle of a signature count.
+                for end in &self.ends {
+                    made += 1;
+                    for (place, letter) in request[end - 20..end - 12].iter_mut().enumerate() {
+                        *letter = LETTERS[made >> (6 * place) & 63];
+                    }
+                }
+                client.0.write_all(&request).unwrap();
+            }
+            for client in &mut clients {
+                let (_, body) = client.answer().unwrap();
+                let count = |part: &[u8]| body.windows(part.len()).filter(|found| *found == part).count();
+                let (refused, unseen) = (count(br#""code":4,"#), count(br#""code":-32000,"#));
+                assert_eq!(refused + unseen, BATCH, "{}", String::from_utf8_lossy(&body));
+                self.refused.fetch_add(refused as u64, Ordering::Relaxed);
+                self.unseen.fetch_add(unseen as u64, Ordering::Relaxed);
+            }
+        }
+    }
+}
+
+/// Ends the flood when it is dropped, whatever for.
+struct Over<'a>(&'a Flood);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.over.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Good transactions, one after the other.
+struct Good<'a> {
+    wallet: &'a Wallet,
+    number: u64,
+    sequence: u64,
+}
+
+impl<'a> Good<'a> {
+    fn new(site: &'a Site) -> Self {
+        let account = site.good.account(&site.node).unwrap();
+        Self { wallet: &site.good, number: account.account_number, sequence: account.sequence }
+    }
+
+    /// Sends one and notes how long the answer takes, and how long the block.
+    fn send(&mut self, client: &mut Client, times: &mut [Vec<Duration>; 2]) {
+        let tx = json!({"tx": STANDARD.encode(self.wallet.send("floods-1", self.number, self.sequence))});
+        self.sequence += 1;
+        std::thread::sleep(Duration::from_millis(20));
         let begun = Instant::now();
         let answer = client.call("broadcast_tx_sync", tx);
         times[0].push(begun.elapsed());
@@ -327,14 +425,36 @@ fn good_ones(site: &Site) -> [[Duration; 2]; 2] {
         let hash = STANDARD.encode(hex::decode(answer["result"]["hash"].as_str().unwrap()).unwrap());
         while client.call("tx", json!({"hash": hash}))["result"].is_null() {
             assert!(begun.elapsed() < Duration::from_secs(10), "it is in no block");
-            std::thread::sleep(Duration::from_millis(2));
+            std::thread::sleep(Duration::from_millis(1));
         }
         times[1].push(begun.elapsed());
     }
-    times.map(|mut times| {
-        times.sort();
-        [times[SAMPLES / 2], times[SAMPLES * 95 / 100]]
-    })
+}
+
+/// Time of the processors: all that has passed, what was worked, and what of it the node and this test have worked.
+struct Ticks([f64; 3]);
+
+impl Ticks {
+    fn now(site: &Site) -> Self {
+        let numbers = |file: &str| -> Vec<f64> {
+            let text = fs::read_to_string(file).unwrap();
+            let line = text.lines().next().unwrap();
+            // A process's name may have blanks in it.
+            let line = line.rsplit_once(')').map_or(line, |(_, rest)| rest);
+            line.split_whitespace().filter_map(|word| word.parse().ok()).collect()
+        };
+        let all = numbers("/proc/stat");
+        let idle = all[3] + all[4];
+        let of = |process: String| numbers(&format!("/proc/{process}/stat"))[10..12].iter().sum::<f64>();
+        let total: f64 = all[..8].iter().sum();
+        Self([total, total - idle, of(site.node.child.id().to_string()) + of("self".into())])
+    }
+
+    /// Which part of the machine others had until then.
+    fn elsewhere(&self, later: &Self) -> f64 {
+        let [total, worked, own] = [0, 1, 2].map(|of| later.0[of] - self.0[of]);
+        ((worked - own) / total.max(1.0)).clamp(0.0, 1.0)
+    }
 }
 
 /// What is a gigabyte.

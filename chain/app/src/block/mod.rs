@@ -59,9 +59,9 @@ pub(crate) fn execute(
     let mut gas_used: u64 = 0;
     for (index, bytes) in request.txs.iter().enumerate() {
         let span = tracing::info_span!("tx", index, hash = Empty, code = Empty, gas = Empty).entered();
-        let done = match attestation(bytes) {
-            Some(attest) if index == 0 => attested((host, &mut script), chain, block, delta, &attest)?,
-            _ => {
+        let done = match (index == 0).then(|| attestation(bytes)).flatten() {
+            Some(attest) => attested((host, &mut script), chain, block, delta, &attest)?,
+            None => {
                 let index = TxIndex(u32::try_from(index).unwrap_or(u32::MAX));
                 deliver((host, &mut script), chain, block, delta, bytes, index, gas_used)?
             }
@@ -172,7 +172,7 @@ fn deliver(
     index: TxIndex,
     gas_used: u64,
 ) -> Outcome<Done> {
-    let tx = match Tx::decode(bytes) {
+    let tx = match host.decoded.take(bytes) {
         Ok(tx) => tx,
         Err(fault) => return Ok(Done::refused(fault)),
     };

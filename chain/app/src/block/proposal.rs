@@ -27,7 +27,7 @@ use crate::{
     },
     error::{Outcome, Stop},
     store::Read,
-    tx::decode::{Tx, attestation},
+    tx::{decode::attestation, decoded::Decoded},
 };
 
 /// Most statements of one attestation item: a pairing each.
@@ -51,6 +51,7 @@ pub(crate) enum Unfit {
 /// Weighs transactions one after the other.
 struct Scale<'a> {
     chain: &'a Chain,
+    decoded: &'a Decoded,
     bytes_max: u64,
     bytes: u64,
     gas: u64,
@@ -58,12 +59,12 @@ struct Scale<'a> {
 }
 
 impl<'a> Scale<'a> {
-    fn new(chain: &'a Chain, bytes_max: u64) -> Self {
-        Self { chain, bytes_max, bytes: 0, gas: 0, seen: BTreeSet::new() }
+    fn new((chain, decoded): (&'a Chain, &'a Decoded), bytes_max: u64) -> Self {
+        Self { chain, decoded, bytes_max, bytes: 0, gas: 0, seen: BTreeSet::new() }
     }
 
     /// Takes the transaction in, or says why it does not fit and leaves it out.
-    fn add(&mut self, index: usize, tx: &[u8], gas: u64) -> Result<(), Unfit> {
+    fn add(&mut self, index: usize, tx: &[u8], hash: [u8; 32], gas: u64) -> Result<(), Unfit> {
         let bytes = self.bytes.saturating_add(framed(tx));
         if bytes > self.bytes_max {
             return Err(Unfit::Bytes(index, self.bytes_max));
@@ -72,29 +73,38 @@ impl<'a> Scale<'a> {
         if let Some(most) = self.chain.block_gas.filter(|most| gas > *most) {
             return Err(Unfit::Gas(index, most));
         }
-        if !self.seen.insert(Sha256::digest(tx).into()) {
+        if !self.seen.insert(hash) {
             return Err(Unfit::Duplicate(index));
         }
         (self.bytes, self.gas) = (bytes, gas);
         Ok(())
     }
 
+    fn add_item(&mut self, index: usize, tx: &[u8], gas: u64) -> Result<(), Unfit> {
+        self.add(index, tx, Sha256::digest(tx).into(), gas)
+    }
+
     fn add_client(&mut self, index: usize, tx: &[u8]) -> Result<(), Unfit> {
-        let decoded = Tx::decode(tx).map_err(|fault| Unfit::Decode(index, fault.text))?;
-        self.add(index, tx, decoded.gas_limit())
+        let decoded = self.decoded.tx(tx).map_err(|fault| Unfit::Decode(index, fault.text))?;
+        self.add(index, tx, decoded.hash, decoded.gas_limit())
     }
 }
 
 /// Whether these transactions may be block `height`.
-pub(crate) fn review(state: &mut impl Read, chain: &Chain, height: u64, txs: &[Bytes]) -> Outcome<Result<(), Unfit>> {
-    let mut scale = Scale::new(chain, chain.block_bytes);
+pub(crate) fn review(
+    state: &mut impl Read,
+    (chain, decoded): (&Chain, &Decoded),
+    height: u64,
+    txs: &[Bytes],
+) -> Outcome<Result<(), Unfit>> {
+    let mut scale = Scale::new((chain, decoded), chain.block_bytes);
     for (index, tx) in txs.iter().enumerate() {
-        let fits = match attestation(tx) {
-            Some(attest) if index == 0 => match check(state, chain, height, &attest)? {
-                Ok(checked) => scale.add(index, tx, checked.sealed.gas()),
+        let fits = match (index == 0).then(|| attestation(tx)).flatten() {
+            Some(attest) => match check(state, chain, height, &attest)? {
+                Ok(checked) => scale.add_item(index, tx, checked.sealed.gas()),
                 Err(unfit) => Err(unfit),
             },
-            _ => scale.add_client(index, tx),
+            None => scale.add_client(index, tx),
         };
         if fits.is_err() {
             return Ok(fits);
@@ -106,19 +116,19 @@ pub(crate) fn review(state: &mut impl Read, chain: &Chain, height: u64, txs: &[B
 /// The block that this node proposes: what validators attested, then what fits of the mempool, in its order.
 pub(crate) fn build(
     state: &mut impl Read,
-    chain: &Chain,
+    (chain, decoded): (&Chain, &Decoded),
     height: u64,
     bytes_max: u64,
     commit: Option<&ExtendedCommitInfo>,
     mempool: Vec<Bytes>,
 ) -> Outcome<Vec<Bytes>> {
-    let mut scale = Scale::new(chain, bytes_max.min(chain.block_bytes));
+    let mut scale = Scale::new((chain, decoded), bytes_max.min(chain.block_bytes));
     let mut txs = Vec::with_capacity(mempool.len() + 1);
     if let Some(commit) = commit {
         // Half of the bytes are for transactions, whatever validators say.
         let (attest, gas) = attestable(state, chain, height, commit, scale.bytes_max / 2)?;
         if let Some(tx) = item(&attest)
-            && scale.add(0, &tx, gas).is_ok()
+            && scale.add_item(0, &tx, gas).is_ok()
         {
             txs.push(tx);
         }

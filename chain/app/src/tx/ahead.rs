@@ -1,9 +1,11 @@
-//! Signatures of a block that nobody here has checked, verified by several threads before the block runs.
+//! Signatures that nobody here has checked, verified by several threads before a block runs or checks that wait.
 //!
 //! A node that follows the chain from behind, or gets a block faster than its transactions, has checked none of them; over a
 //! third of such a block is signatures. They need nothing of each other but keys and numbers of accounts, which hardly
-//! change within a block. What is found good is remembered (`authenticate`), and execution asks again: this
+//! change within a block. What is found is remembered (`authenticate`), and execution asks again: this
 //! changes time, never an answer, and a signature that it cannot judge yet is judged in its turn.
+//!
+//! The threads are started for it: in the pool that others compile and compute in, a block would wait for them.
 
 use std::{
     sync::{
@@ -22,7 +24,7 @@ use crate::{
     gas::Meter,
     host::Host,
     run::{Block, Mode, Run},
-    tx::{authenticate, decode::Tx},
+    tx::authenticate,
 };
 
 /// Fewest unknown transactions for which threads are started: verifying one takes as long as starting one.
@@ -32,13 +34,13 @@ const MOST: usize = 4096;
 /// Most threads.
 const THREADS_MAX: usize = 8;
 
-/// Verifies what this node's mempool has not.
+/// Verifies what this node's mempool has not, where there are enough for several threads.
 pub(crate) fn verify(host: &Host, chain: &Arc<Chain>, block: Block, delta: &Delta, txs: &[Bytes]) {
     let threads = host.threads.min(THREADS_MAX);
     if threads < 2 {
         return;
     }
-    let is_unknown = |tx: &&Bytes| !host.good_signatures.knows(&Sha256::digest(tx).into());
+    let is_unknown = |tx: &&Bytes| !host.signatures.knows(&Sha256::digest(tx).into());
     let unknown: Vec<&Bytes> = txs.iter().filter(is_unknown).take(MOST).collect();
     if unknown.len() < LEAST {
         return;
@@ -46,10 +48,7 @@ pub(crate) fn verify(host: &Host, chain: &Arc<Chain>, block: Block, delta: &Delt
     let next = AtomicUsize::new(0);
     let work = |mut delta: Delta| {
         while let Some(bytes) = unknown.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let Ok(tx) = Tx::decode(bytes) else { continue };
-            let mut run = Run::new(host, chain.clone(), block, Mode::Check, &mut delta, Meter::new(u64::MAX));
-            // Whatever is wrong with it is said in its turn.
-            let _ = authenticate::foresee(&mut run, &tx);
+            verify_one(host, chain, block, &mut delta, bytes);
         }
     };
     thread::scope(|scope| {
@@ -60,4 +59,12 @@ pub(crate) fn verify(host: &Host, chain: &Arc<Chain>, block: Block, delta: &Delt
         }
         work(delta.clone());
     });
+}
+
+/// Verifies one transaction's signatures on this thread.
+pub(crate) fn verify_one(host: &Host, chain: &Arc<Chain>, block: Block, delta: &mut Delta, bytes: &[u8]) {
+    let Ok(tx) = host.decoded.tx(bytes) else { return };
+    let mut run = Run::new(host, chain.clone(), block, Mode::Check, delta, Meter::new(u64::MAX));
+    // Whatever is wrong with it is said in its turn.
+    let _ = authenticate::foresee(&mut run, &tx);
 }

@@ -1,7 +1,8 @@
 //! Who signed, and whether they did: keys, signatures, sequences, in the order and the words of the SDK.
 //!
-//! A signature that was found good is remembered, so that a block does not check what the mempool has checked. The
-//! memory is a pure cache: it is keyed by everything that was checked and changes time, never an answer.
+//! A signature that was found good is remembered, so that a block does not check what the mempool has checked, and of those
+//! that were found bad the latest. The memory is a pure cache: it is keyed by everything that was checked and changes
+//! time, never an answer.
 
 use std::{
     collections::{BTreeSet, VecDeque},
@@ -30,8 +31,9 @@ use crate::{
     },
 };
 
-/// Signatures that are remembered: a few full mempools.
+/// Good signatures that are remembered: a few full mempools. Of bad ones so many, which push out no good ones.
 const REMEMBERED: usize = 50_000;
+const REMEMBERED_BAD: usize = 5_000;
 
 /// Who has to sign a transaction.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -177,13 +179,13 @@ pub(crate) fn verify(run: &mut Run<'_>, tx: &Tx, signed: &[Signed]) -> Outcome<(
         accounts::put(run, &account)?;
     }
     if run.mode == Mode::Check {
-        run.host.good_signatures.note(tx.hash);
+        run.host.signatures.note(tx.hash);
     }
     Ok(())
 }
 
-/// Verifies what signatures can be verified before the transactions ahead of this one have run, so that those found good
-/// are remembered. It leaves nothing else.
+/// Verifies what signatures can be verified before the transactions ahead of this one have run, so that what they are is
+/// remembered. It leaves nothing else.
 pub(crate) fn foresee(run: &mut Run<'_>, tx: &Tx) -> Outcome<()> {
     let signers = Signers::of(tx, &run.chain.prefix)?;
     limits::check(run, tx, &signers)?;
@@ -201,7 +203,7 @@ pub(crate) fn foresee(run: &mut Run<'_>, tx: &Tx) -> Outcome<()> {
 
 /// Checks one account's signature.
 fn check(run: &Run<'_>, docs: &Docs<'_>, key: &PublicKey, signature: &Signature) -> Result<(), Fault> {
-    let words = match signature.verify(key, docs, &run.host.good_signatures) {
+    let words = match signature.verify(key, docs, &run.host.signatures) {
         Ok(()) => return Ok(()),
         Err(Wrong::Fault(fault)) => return Err(fault),
         Err(Wrong::Words(words)) => words,
@@ -222,10 +224,11 @@ fn account(run: &mut Run<'_>, signer: &Address) -> Outcome<BaseAccount> {
     }
 }
 
-/// Signatures that were found good, the oldest forgotten first.
+/// Signatures that were verified, the oldest forgotten first.
 #[derive(Default)]
-pub(crate) struct GoodSignatures {
-    signatures: Mutex<Remembered>,
+pub(crate) struct Signatures {
+    good: Mutex<Remembered>,
+    bad: Mutex<Remembered>,
     /// Transactions that the mempool has checked.
     txs: Mutex<Remembered>,
     hits: AtomicU64,
@@ -239,11 +242,11 @@ struct Remembered {
 }
 
 impl Remembered {
-    fn add(&mut self, id: [u8; 32]) {
+    fn add(&mut self, id: [u8; 32], most: usize) {
         if self.known.insert(id) {
             self.order.push_back(id);
         }
-        if self.order.len() > REMEMBERED
+        if self.order.len() > most
             && let Some(oldest) = self.order.pop_front()
         {
             self.known.remove(&oldest);
@@ -251,7 +254,7 @@ impl Remembered {
     }
 }
 
-impl GoodSignatures {
+impl Signatures {
     /// Whether a signature over these bytes is this key's.
     pub(crate) fn verify(&self, key: &SingleKey, bytes: &[u8], signature: &[u8]) -> bool {
         let mut hasher = Sha256::new();
@@ -263,21 +266,25 @@ impl GoodSignatures {
         }
         hasher.update(bytes);
         let id: [u8; 32] = hasher.finalize().into();
-        if lock(&self.signatures).known.contains(&id) {
-            self.hits.fetch_add(1, Ordering::Relaxed);
-            return true;
+        for (known, is_good) in [(&self.good, true), (&self.bad, false)] {
+            if lock(known).known.contains(&id) {
+                self.hits.fetch_add(1, Ordering::Relaxed);
+                return is_good;
+            }
         }
         self.misses.fetch_add(1, Ordering::Relaxed);
-        let good = key.has_signed(bytes, signature);
-        if good {
-            lock(&self.signatures).add(id);
+        let is_good = key.has_signed(bytes, signature);
+        if is_good {
+            lock(&self.good).add(id, REMEMBERED);
+        } else {
+            lock(&self.bad).add(id, REMEMBERED_BAD);
         }
-        good
+        is_good
     }
 
     /// Notes that all signatures of a transaction of this hash were found good.
     fn note(&self, tx: [u8; 32]) {
-        lock(&self.txs).add(tx);
+        lock(&self.txs).add(tx, REMEMBERED);
     }
 
     /// Whether that was noted.
@@ -306,15 +313,23 @@ mod tests {
         let key = SigningKey::from_slice(&[7; 32]).unwrap();
         let public = SingleKey::secp256k1(key.verifying_key().to_encoded_point(true).as_bytes());
         let made: Made = key.sign(b"bytes");
-        let memory = GoodSignatures::default();
+        let memory = Signatures::default();
         for _ in 0..2 {
             assert!(memory.verify(&public, b"bytes", &made.to_bytes()));
             assert!(!memory.verify(&public, b"bytez", &made.to_bytes()));
         }
-        assert_eq!(memory.asked(), (1, 3));
+        assert_eq!(memory.asked(), (2, 2));
         // The same bytes are another key where they are of another kind.
-        let other = SingleKey { kind: Kind::Secp256r1, ..public };
+        let other = SingleKey { kind: Kind::Secp256r1, ..public.clone() };
         assert!(!memory.verify(&other, b"bytes", &made.to_bytes()));
-        assert_eq!(memory.asked(), (1, 4));
+        assert_eq!(memory.asked(), (2, 3));
+        // However many bad ones come, they push out no good one, and have room for so many.
+        for n in 0..REMEMBERED_BAD + 10 {
+            assert!(!memory.verify(&public, b"bytes", &n.to_be_bytes()));
+        }
+        assert_eq!(lock(&memory.bad).known.len(), REMEMBERED_BAD);
+        assert_eq!(lock(&memory.bad).order.len(), REMEMBERED_BAD);
+        assert!(memory.verify(&public, b"bytes", &made.to_bytes()));
+        assert_eq!(memory.asked().0, 3);
     }
 }

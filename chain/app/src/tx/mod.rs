@@ -8,6 +8,7 @@ pub(crate) mod amino;
 pub(crate) mod authenticate;
 mod charge;
 pub(crate) mod decode;
+pub(crate) mod decoded;
 pub(crate) mod dispatch;
 pub(crate) mod journal;
 mod limits;

@@ -20,7 +20,7 @@ use crate::{
     pubkey::{DEPTH_MAX, KEYS_MAX, MultiKey, PublicKey},
     tx::{
         amino,
-        authenticate::GoodSignatures,
+        authenticate::Signatures,
         decode::{Tx, canonical},
     },
 };
@@ -183,15 +183,15 @@ impl Signature {
     }
 
     /// Checks that it is this key's.
-    pub(crate) fn verify(&self, key: &PublicKey, docs: &Docs<'_>, good: &GoodSignatures) -> Result<(), Wrong> {
+    pub(crate) fn verify(&self, key: &PublicKey, docs: &Docs<'_>, known: &Signatures) -> Result<(), Wrong> {
         match (key, self) {
             (PublicKey::Single(key), Self::Single { mode, bytes }) => {
-                if good.verify(key, docs.bytes(*mode)?, bytes) {
+                if known.verify(key, docs.bytes(*mode)?, bytes) {
                     return Ok(());
                 }
                 Err("unable to verify single signer signature".into())
             }
-            (PublicKey::Multi(key), Self::Multi { signers, parts }) => verify_multi(key, signers, parts, docs, good),
+            (PublicKey::Multi(key), Self::Multi { signers, parts }) => verify_multi(key, signers, parts, docs, known),
             (PublicKey::Single(_), Self::Multi { .. }) => Err("expected one signature, got a multisignature".into()),
             (PublicKey::Multi(_), Self::Single { .. }) => Err("expected a multisignature, got one signature".into()),
         }
@@ -203,7 +203,7 @@ fn verify_multi(
     signers: &CompactBitArray,
     parts: &[Signature],
     docs: &Docs<'_>,
-    good: &GoodSignatures,
+    known: &Signatures,
 ) -> Result<(), Wrong> {
     let (size, threshold) = (key.members.len(), key.threshold as usize);
     if width(signers) != Some(size) {
@@ -227,11 +227,11 @@ fn verify_multi(
                 return Err(Wrong::Words(format!("unable to parse pubkey of index {index}")));
             }
             (PublicKey::Single(member), Signature::Single { mode, bytes }) => {
-                if !good.verify(member, docs.bytes(*mode)?, bytes) {
+                if !known.verify(member, docs.bytes(*mode)?, bytes) {
                     return Err(Wrong::Words(format!("unable to verify signature at index {index}")));
                 }
             }
-            (PublicKey::Multi(_), part) => part.verify(member, docs, good)?,
+            (PublicKey::Multi(_), part) => part.verify(member, docs, known)?,
         }
     }
     Ok(())

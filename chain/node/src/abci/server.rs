@@ -112,14 +112,20 @@ pub(crate) async fn serve(
     queues: Queues,
 ) -> Result<(), ServerError> {
     let (faults, mut failed) = mpsc::unbounded_channel();
-    let start = |source| ServerError::Thread(source);
+    let (start, looking) = (|source| ServerError::Thread(source), mempool.clone());
     let lanes = Arc::new(Lanes {
         consensus: Lane::start("abci-consensus", queues.of("consensus"), faults.clone(), move |r| {
             consensus.answer(r).inspect_err(farewell)
         })
         .map_err(start)?,
-        mempool: Lane::start("abci-mempool", queues.of("mempool"), faults.clone(), move |r| mempool.answer(r))
-            .map_err(start)?,
+        mempool: Lane::looking_ahead(
+            "abci-mempool",
+            queues.of("mempool"),
+            faults.clone(),
+            move |next| looking.look_ahead(next.iter().map(|(request, _)| request)),
+            move |r| mempool.answer(r),
+        )
+        .map_err(start)?,
         info: Lane::start("abci-info", queues.of("info"), faults.clone(), move |r| info.answer(r)).map_err(start)?,
         snapshot: Lane::start("abci-snapshot", queues.of("snapshot"), faults, move |r| snapshot.answer(r))
             .map_err(start)?,

@@ -308,6 +308,7 @@ fn start(
         keep_heights: config.keep_heights,
         limits,
         workers: Arc::new(Turns::new(limits.workers)),
+        suspects: Arc::default(),
         websockets: Arc::new(Places::new("websockets", limits.websockets)),
     });
     let parts = Parts {

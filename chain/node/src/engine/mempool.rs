@@ -1,7 +1,8 @@
 //! Transactions that wait for a block: checked once when they arrive, and again after each block.
 //!
 //! Bounded in count and bytes. The order of arrival is the order in the block, so a check and the insertion behind it
-//! are one step, and no check runs while a block is committed (as in CometBFT, whose texts the refusals have).
+//! are one step, and no check runs while a block is committed (as in CometBFT, whose texts the refusals have). What of a
+//! check needs no order, above all the signature, is done before that step, beside those of others.
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -111,18 +112,10 @@ impl Mempool {
             return Err(Refused::TooLarge { max: self.limits.tx_bytes, got: tx.len() });
         }
         let hash = tx_hash(&tx);
+        self.lock().admits(&self.limits, &tx, &hash)?;
+        self.checks.foresee(&tx);
         let mut inner = self.lock();
-        if inner.waiting.len() >= self.limits.count || inner.bytes + tx.len() > self.limits.bytes {
-            return Err(Refused::Full {
-                count: inner.waiting.len(),
-                count_max: self.limits.count,
-                bytes: inner.bytes,
-                bytes_max: self.limits.bytes,
-            });
-        }
-        if inner.known.contains(&hash) {
-            return Err(Refused::Known);
-        }
+        inner.admits(&self.limits, &tx, &hash)?;
         let checked = self.checks.check(CheckTx { tx: tx.clone(), kind: CheckTxKind::New });
         // One that is refused leaves nothing behind, so a flood of them costs their checks and no more.
         if checked.code.is_ok() {
@@ -140,6 +133,7 @@ impl Mempool {
 
     /// Checks a transaction without letting it wait.
     pub(crate) fn check_only(&self, tx: Bytes) -> response::CheckTx {
+        self.checks.foresee(&tx);
         let _inner = self.lock();
         self.checks.check(CheckTx { tx, kind: CheckTxKind::New })
     }
@@ -218,6 +212,22 @@ impl Mempool {
 }
 
 impl Inner {
+    /// Whether there is room for a transaction that is not known.
+    fn admits(&self, limits: &Limits, tx: &Bytes, hash: &[u8; 32]) -> Result<(), Refused> {
+        if self.waiting.len() >= limits.count || self.bytes + tx.len() > limits.bytes {
+            return Err(Refused::Full {
+                count: self.waiting.len(),
+                count_max: limits.count,
+                bytes: self.bytes,
+                bytes_max: limits.bytes,
+            });
+        }
+        if self.known.contains(hash) {
+            return Err(Refused::Known);
+        }
+        Ok(())
+    }
+
     fn remember(&mut self, hash: [u8; 32], most: usize) {
         if !self.known.insert(hash) {
             return;

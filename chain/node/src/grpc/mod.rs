@@ -46,6 +46,7 @@ use crate::{
     net::{
         self, Hangup, NetError, Peer,
         places::{Place, Places},
+        suspects::Suspects,
         turns::Turns,
     },
     rpc::http,
@@ -112,18 +113,26 @@ struct Grpc {
     limits: Limits,
     requests: Arc<Places>,
     workers: Turns,
+    /// Clients whose transactions wait in line.
+    suspects: Suspects,
+}
+
+impl Grpc {
+    fn new(queries: Queries, limits: Limits) -> Self {
+        Self {
+            queries,
+            limits,
+            requests: Arc::new(Places::new("requests", limits.requests)),
+            workers: Turns::new(limits.workers),
+            suspects: Suspects::default(),
+        }
+    }
 }
 
 fn router(queries: Queries, limits: Limits) -> Router {
-    let grpc = Grpc {
-        queries,
-        limits,
-        requests: Arc::new(Places::new("requests", limits.requests)),
-        workers: Turns::new(limits.workers),
-    };
     Router::new()
         .fallback(answer)
-        .with_state(Arc::new(grpc))
+        .with_state(Arc::new(Grpc::new(queries, limits)))
         .layer(tonic_web::GrpcWebLayer::new())
         .layer(middleware::from_fn(http::cors))
 }
@@ -213,10 +222,17 @@ impl UnaryService<Bytes> for Unary {
         Box::pin(async move {
             let height = height(request.metadata())?;
             let gone = |e: &dyn std::fmt::Display| Status::internal(e.to_string());
+            if services::sends(&path) {
+                grpc.suspects.turn(peer).await;
+            }
             let turn = grpc.workers.take(peer).await.map_err(|e| gone(&e))?;
             let question = request::Query { path, data: request.into_inner(), height, prove: false };
             let asked = tokio::task::spawn_blocking(move || {
+                let is_sent = services::sends(&question.path);
                 let answer = grpc.queries.answer(question);
+                if let Some(refused) = is_sent.then(|| services::is_refusal(&answer)).flatten() {
+                    grpc.suspects.told(peer, refused);
+                }
                 drop(turn);
                 answer
             });
@@ -304,5 +320,34 @@ impl Decoder for Raw {
 
     fn decode(&mut self, message: &mut DecodeBuf<'_>) -> Result<Option<Bytes>, Status> {
         Ok(Some(message.copy_to_bytes(message.remaining())))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use cosmos_sdk_proto::cosmos::tx::v1beta1::{BroadcastMode, BroadcastTxRequest, BroadcastTxResponse};
+    use prost::Message;
+
+    use super::*;
+    use crate::testing::{Counter, Rig};
+
+    #[tokio::test]
+    async fn an_address_whose_transactions_are_refused_is_a_suspect() {
+        let home = tempfile::tempdir().unwrap();
+        let rig = Rig::start(home.path(), Counter::default()).unwrap();
+        let grpc = Arc::new(Grpc::new(rig.node.questions(), Limits::default()));
+        let peer = std::net::IpAddr::from([10, 0, 0, 1]).into();
+        let send = async |tx: &[u8]| {
+            let path = "/cosmos.tx.v1beta1.Service/BroadcastTx".to_owned();
+            let request = BroadcastTxRequest { tx_bytes: tx.into(), mode: BroadcastMode::Sync.into() };
+            let asked = tonic::Request::new(Bytes::from(request.encode_to_vec()));
+            let answer = Unary { grpc: Arc::clone(&grpc), peer, path }.call(asked).await.unwrap().into_inner();
+            BroadcastTxResponse::decode(answer).unwrap().tx_response.unwrap().code
+        };
+        for _ in 0..60 {
+            assert_eq!(send(b"bad").await, 2);
+        }
+        assert!(grpc.suspects.holds(peer));
+        assert_eq!(send(b"a=1").await, 0, "what is good is taken from a suspect too");
     }
 }

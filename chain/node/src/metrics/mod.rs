@@ -15,6 +15,7 @@ use std::{
 
 use aceso_app::{App, ChainInfo, Divergence, OpenJob, Task, WantedBlob, attest::AttestError};
 use aceso_types::{BlobId, Digest, msg::Reads};
+use bytes::Bytes;
 use prometheus_client::{
     encoding::{EncodeLabelSet, EncodeLabelValue, text::encode},
     metrics::{counter::Counter, family::Family, histogram::Histogram},
@@ -213,6 +214,10 @@ impl Application for Metrics {
 
     fn init_chain(&self, request: request::InitChain) -> Result<response::InitChain, Fault> {
         Application::init_chain(&self.app, request)
+    }
+
+    fn foresee(&self, txs: &[Bytes]) {
+        self.app.foresee(txs);
     }
 
     fn check_tx(&self, request: request::CheckTx) -> response::CheckTx {

@@ -18,7 +18,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use cosmos_sdk_proto::cosmwasm::wasm::v1::{QuerySmartContractStateRequest, QuerySmartContractStateResponse};
 use k256::ecdsa::{Signature, SigningKey, signature::Signer};
 use prost::Message;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tendermint::v0_38::abci::{request, response};
 use tokio::sync::watch;
 
@@ -65,7 +65,7 @@ impl Application for Registry {
                 let asked = QuerySmartContractStateRequest::decode(request.data).unwrap();
                 let message: Value = serde_json::from_slice(&asked.query_data).unwrap();
                 let may = message["may_view"]["account"] == self.viewer.lock().unwrap().as_str();
-                let data = serde_json::json!({"may_view": may}).to_string().into_bytes();
+                let data = json!({"may_view": may}).to_string().into_bytes();
                 Some(QuerySmartContractStateResponse { data }.encode_to_vec())
             }
             _ => None,
@@ -126,6 +126,7 @@ pub(super) struct Server {
     ledger: Arc<Ledger>,
     pins: Arc<Pins>,
     queries: Queries,
+    rest: Arc<Rest>,
     address: SocketAddr,
     _rig: Rig,
     _home: tempfile::TempDir,
@@ -165,6 +166,7 @@ impl Server {
             keep_heights: chain.keep_heights,
             limits: chain.limits,
             workers: chain.workers.clone(),
+            suspects: chain.suspects.clone(),
             websockets: chain.websockets.clone(),
         });
         let blobs = Arc::new(BlobStore::open(&home.path().join("blobs"), Default::default()).unwrap());
@@ -202,8 +204,20 @@ impl Server {
             .unwrap();
         let (stop, stopped) = watch::channel(false);
         let (listener, address) = runtime.block_on(net::bind("--rest", "127.0.0.1:0")).unwrap();
-        runtime.spawn(net::serve(listener, router(rest), stopped));
-        Self { registry, blobs, ledger, pins, queries, address, _rig: rig, _home: home, _runtime: runtime, _stop: stop }
+        runtime.spawn(net::serve(listener, router(Arc::clone(&rest)), stopped));
+        Self {
+            registry,
+            blobs,
+            ledger,
+            pins,
+            queries,
+            rest,
+            address,
+            _rig: rig,
+            _home: home,
+            _runtime: runtime,
+            _stop: stop,
+        }
     }
 
     pub(super) fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
@@ -241,6 +255,28 @@ impl Server {
 
 pub(super) fn limits() -> Limits {
     Limits { blob_bytes: 3 << 20, unregistered_bytes: 5 << 20, uploads: 2, ..Limits::default() }
+}
+
+#[test]
+fn an_address_whose_transactions_are_refused_is_a_suspect() {
+    let server = Server::start(limits());
+    let peer = server.address.ip().into();
+    let send = |tx: &[u8]| {
+        let body = json!({"tx_bytes": STANDARD.encode(tx), "mode": "BROADCAST_MODE_SYNC"}).to_string();
+        let length = body.len().to_string();
+        let sent = server.ask("POST", "/cosmos/tx/v1beta1/txs", &[("content-length", &length)], body.as_bytes());
+        sent.json()["tx_response"]["code"].clone()
+    };
+    assert_eq!(send(b"a=1"), 0);
+    for _ in 0..100 {
+        assert_eq!(send(b"a=1"), 19, "the engine has it, which is no refusal");
+    }
+    assert!(!server.rest.room.suspects.holds(peer));
+    for _ in 0..60 {
+        assert_eq!(send(b"bad"), 2);
+    }
+    assert!(server.rest.room.suspects.holds(peer));
+    assert_eq!(send(b"b=1"), 0, "what is good is taken from a suspect too");
 }
 
 #[test]
@@ -470,7 +506,7 @@ fn what_wallets_and_pages_ask() {
     let metrics = server.get("/metrics", &[]);
     assert!(String::from_utf8(metrics.body).unwrap().contains("aceso_height 0\n"));
     assert_eq!(server.get("/aceso/node/v1", &[]).json()["prefix"], "aceso");
-    assert_eq!(server.get("/rpc/health", &[]).json()["result"], serde_json::json!({}));
+    assert_eq!(server.get("/rpc/health", &[]).json()["result"], json!({}));
     let page = server.get("/", &[]);
     assert!(String::from_utf8(page.body).unwrap().contains("Node.js 20"));
     for (method, path) in [("GET", "/cosmos/gov/v1/proposals"), ("POST", "/anything"), ("GET", "/../etc/passwd")] {

@@ -25,6 +25,9 @@ use crate::net::{self, Peer};
 const BATCH_MAX: usize = 10;
 /// How long a client may take for the body of a request.
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+/// What is said of a transaction in a batch of a suspect, behind one that was refused: a batch is one client's.
+const UNSEEN: &str = "the transaction was not looked at: one before it in this batch was refused, as were many from this \
+                      address before; send it by itself, or in a second";
 /// The id of an answer to a GET, CometBFT's `dummyID`.
 const URI_ID: i32 = -1;
 
@@ -88,7 +91,7 @@ async fn root(State(node): State<Arc<Node>>, Extension(peer): Extension<Peer>, b
         Value::Array(values) => values,
         single => vec![single],
     };
-    let mut answers = Vec::new();
+    let (mut answers, mut spoiled) = (Vec::new(), false);
     for request in requests {
         let request = match Request::from_json(request) {
             Ok(request) => request,
@@ -98,11 +101,13 @@ async fn root(State(node): State<Arc<Node>>, Extension(peer): Extension<Peer>, b
         let Some(id) = request.id else { continue };
         let answer = match methods::names(&request.method) {
             None => Err(RpcError::method_not_found()),
+            Some(_) if spoiled && methods::checks(&request.method) => Err(RpcError::server(UNSEEN)),
             Some(names) => match Params::from_json(request.params, names) {
                 Ok(params) => methods::call(&node, peer, &request.method, params).await,
                 Err(e) => Err(e),
             },
         };
+        spoiled |= methods::checks(&request.method) && methods::is_refusal(&answer) && node.suspects.holds(peer);
         answers.push(envelope(id, answer));
     }
     match answers.len() {

@@ -4,7 +4,10 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use bytes::Bytes;
 use serde_json::{Value, json};
-use tendermint::{block::Height, v0_38::abci::request};
+use tendermint::{
+    block::Height,
+    v0_38::abci::{request, response},
+};
 
 use super::{Node, RpcError, json as shape, params::Params, query_grammar::Query};
 use crate::{
@@ -63,8 +66,22 @@ pub(crate) fn names(method: &str) -> Option<&'static [&'static str]> {
     METHODS.iter().find(|(name, _)| *name == method).map(|(_, names)| *names)
 }
 
+/// Whether a method has a transaction checked.
+pub(crate) fn checks(method: &str) -> bool {
+    matches!(method, "check_tx" | "broadcast_tx_commit" | "broadcast_tx_sync" | "broadcast_tx_async")
+}
+
+/// Whether an answer of one says that the transaction was refused.
+pub(crate) fn is_refusal(answer: &Answer) -> bool {
+    let of = |answer: &Value| answer["code"].as_u64().or_else(|| answer["check_tx"]["code"].as_u64());
+    answer.as_ref().ok().and_then(of).is_some_and(|code| code != 0)
+}
+
 /// Calls a method for a client. Work happens on a blocking thread, bounded in number and time.
 pub(crate) async fn call(node: &Arc<Node>, peer: Peer, method: &str, params: Params) -> Answer {
+    if checks(method) {
+        node.suspects.turn(peer).await;
+    }
     if method == "broadcast_tx_commit" {
         return broadcast_tx_commit(node, peer, &params).await;
     }
@@ -74,7 +91,7 @@ pub(crate) async fn call(node: &Arc<Node>, peer: Peer, method: &str, params: Par
         let turn = node.workers.take(peer).await.map_err(RpcError::internal)?;
         let (node, method) = (Arc::clone(node), method.to_owned());
         let worked = tokio::task::spawn_blocking(move || {
-            let answer = answer(&node, &method, &params);
+            let answer = answer_to(&node, Some(peer), &method, &params);
             drop(turn);
             answer
         });
@@ -83,8 +100,12 @@ pub(crate) async fn call(node: &Arc<Node>, peer: Peer, method: &str, params: Par
     tokio::time::timeout(limit, work).await.map_err(|_| slow())?
 }
 
-/// Answers on this thread.
+/// Answers on this thread somebody whose transactions are nobody's to count here.
 pub(crate) fn answer(node: &Arc<Node>, method: &str, params: &Params) -> Answer {
+    answer_to(node, None, method, params)
+}
+
+fn answer_to(node: &Arc<Node>, peer: Option<Peer>, method: &str, params: &Params) -> Answer {
     match method {
         "health" => Ok(json!({})),
         "status" => status(node),
@@ -101,7 +122,11 @@ pub(crate) fn answer(node: &Arc<Node>, method: &str, params: &Params) -> Answer 
             let stored = stored_by_hash(node, params)?;
             Ok(json!({"header": stored.map(|stored| shape::header(&stored.block.header))}))
         }
-        "check_tx" => Ok(shape::check_tx(&node.mempool.check_only(transaction(params)?))),
+        "check_tx" => {
+            let checked = node.mempool.check_only(transaction(params)?);
+            tell(node, peer, &checked);
+            Ok(shape::check_tx(&checked))
+        }
         "tx" => tx(node, params),
         "tx_search" => tx_search(node, params),
         "block_search" => block_search(node, params),
@@ -111,8 +136,8 @@ pub(crate) fn answer(node: &Arc<Node>, method: &str, params: &Params) -> Answer 
         "consensus_params" => consensus_params(node, params),
         "unconfirmed_txs" => unconfirmed_txs(node, params),
         "num_unconfirmed_txs" => Ok(waiting(node, node.mempool.size().count, Value::Null)),
-        "broadcast_tx_sync" => broadcast_tx_sync(node, params),
-        "broadcast_tx_async" => broadcast_tx_async(node, params),
+        "broadcast_tx_sync" => broadcast_tx_sync(node, peer, params),
+        "broadcast_tx_async" => broadcast_tx_async(node, peer, params),
         "abci_query" => abci_query(node, params),
         "abci_info" => Ok(abci_info(node)),
         "broadcast_evidence" => Err(RpcError::internal(
@@ -380,10 +405,18 @@ fn waiting(node: &Node, shown: usize, txs: Value) -> Value {
     })
 }
 
-fn broadcast_tx_sync(node: &Node, params: &Params) -> Answer {
+/// Takes in what became of a client's transaction.
+fn tell(node: &Node, peer: Option<Peer>, checked: &response::CheckTx) {
+    if let Some(peer) = peer {
+        node.suspects.told(peer, checked.code.is_err());
+    }
+}
+
+fn broadcast_tx_sync(node: &Node, peer: Option<Peer>, params: &Params) -> Answer {
     let tx = transaction(params)?;
     let hash = tx_hash(&tx);
     let checked = node.mempool.add(tx).map_err(RpcError::internal)?;
+    tell(node, peer, &checked);
     Ok(json!({
         "code": checked.code.value(),
         "data": shape::hex(&checked.data),
@@ -394,11 +427,12 @@ fn broadcast_tx_sync(node: &Node, params: &Params) -> Answer {
 }
 
 /// Answers before the check. The check runs on this thread nevertheless, so that senders cannot pile work up.
-fn broadcast_tx_async(node: &Node, params: &Params) -> Answer {
+fn broadcast_tx_async(node: &Node, peer: Option<Peer>, params: &Params) -> Answer {
     let tx = transaction(params)?;
     let hash = tx_hash(&tx);
-    if let Err(refused) = node.mempool.add(tx) {
-        tracing::debug!("broadcast_tx_async: {refused}");
+    match node.mempool.add(tx) {
+        Ok(checked) => tell(node, peer, &checked),
+        Err(refused) => tracing::debug!("broadcast_tx_async: {refused}"),
     }
     Ok(json!({"code": 0, "data": "", "log": "", "codespace": "", "hash": shape::hex(&hash)}))
 }
@@ -416,6 +450,7 @@ async fn broadcast_tx_commit(node: &Arc<Node>, peer: Peer, params: &Params) -> A
         checked
     };
     let checked = tokio::task::spawn_blocking(check).await.map_err(RpcError::internal)?.map_err(RpcError::internal)?;
+    tell(node, Some(peer), &checked);
     let check = shape::check_tx(&checked);
     if !checked.code.is_ok() {
         let none = shape::tx_result(&Default::default());

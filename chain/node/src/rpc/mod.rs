@@ -24,7 +24,7 @@ use tendermint::{PublicKey, account};
 use crate::{
     abci::{info::Info, query::Queries},
     engine::{Origin, events::Hub, mempool::Mempool, store::Store},
-    net::{places::Places, turns::Turns},
+    net::{places::Places, suspects::Suspects, turns::Turns},
     services::{self, engine::Rpc},
 };
 
@@ -88,6 +88,8 @@ pub(crate) struct Node {
     pub(crate) limits: Limits,
     /// One turn per method at work.
     pub(crate) workers: Arc<Turns>,
+    /// Clients whose transactions wait in line.
+    pub(crate) suspects: Arc<Suspects>,
     /// One place per websocket.
     pub(crate) websockets: Arc<Places>,
 }

@@ -498,3 +498,31 @@ fn websockets_are_bounded() {
     two.send(Message::text("{")).unwrap();
     assert_eq!(hear(&mut two)["error"]["code"], -32700);
 }
+
+#[test]
+fn of_a_suspects_batch_nothing_is_looked_at_behind_one_that_is_refused() {
+    for method in ["check_tx", "broadcast_tx_sync", "broadcast_tx_async", "broadcast_tx_commit"] {
+        let server = Server::start();
+        let (suspects, peer) = (&server.rig.node.suspects, server.address.ip().into());
+        let send = |method: &str, tx: &str| {
+            let params = json!({"tx": super::json::base64(tx.as_bytes())});
+            json!({"jsonrpc": "2.0", "id": 7, "method": method, "params": params})
+        };
+        let post = |calls: Vec<Value>| server.post(&Value::from(calls).to_string()).1;
+        // Of anybody else all of it is.
+        let answers = post(vec![send("broadcast_tx_sync", "bad"), send("broadcast_tx_sync", "a=1")]);
+        assert_eq!([&answers[0]["result"]["code"], &answers[1]["result"]["code"]], [2, 0]);
+        for _ in 0..60 {
+            server.post(&send(method, "bad").to_string());
+        }
+        assert!(suspects.holds(peer), "{method}");
+        let other = json!({"jsonrpc": "2.0", "id": 7, "method": "health"});
+        let [good, bad, late] = ["b=1", "bad", "c=1"].map(|tx| send("broadcast_tx_sync", tx));
+        let answers = post(vec![good, bad, late.clone(), other]);
+        assert_eq!([&answers[0]["result"]["code"], &answers[1]["result"]["code"]], [0, 2], "{answers}");
+        assert_eq!(answers[2]["error"]["code"], -32000, "{answers}");
+        assert!(answers[2]["error"]["data"].as_str().unwrap().contains("send it by itself"), "{answers}");
+        assert_eq!(answers[3]["result"], json!({}));
+        assert_eq!(server.post(&late.to_string()).1["result"]["code"], 0, "by itself it is taken");
+    }
+}

@@ -48,6 +48,16 @@ struct Asked<'a> {
     latest: Height,
 }
 
+/// Whether a question is a transaction to be sent.
+pub(crate) fn sends(path: &str) -> bool {
+    path == "/cosmos.tx.v1beta1.Service/BroadcastTx"
+}
+
+/// Whether the answer to one says that the application has refused it; none where it was not asked.
+pub(crate) fn is_refusal(answer: &response::Query) -> Option<bool> {
+    tx::is_refusal(&answer.value).filter(|_| answer.code.is_ok())
+}
+
 /// What asks about the latest height. [`Height::default`] is the first.
 pub(crate) fn latest() -> Height {
     Height::from(0_u32)

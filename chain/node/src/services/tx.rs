@@ -218,6 +218,13 @@ fn broadcast(asked: &Asked<'_>, data: &[u8]) -> Answered {
     encode(&BroadcastTxResponse { tx_response: Some(response) })
 }
 
+/// Whether an answer of [`broadcast`] says that the application has refused the transaction; none where the engine has.
+pub(super) fn is_refusal(answer: &[u8]) -> Option<bool> {
+    let response = BroadcastTxResponse::decode(answer).ok()?.tx_response?;
+    let is_engines = response.codespace == "sdk" && REFUSALS.iter().any(|(_, code)| *code == response.code);
+    (!is_engines).then_some(response.code != 0)
+}
+
 fn tx_decode(data: &[u8]) -> Answered {
     let TxDecodeRequest { tx_bytes } = decode(data)?;
     if tx_bytes.is_empty() {

@@ -43,9 +43,9 @@ use tendermint::{
 use self::route::{Route, Verb};
 use super::{Rest, not_implemented, refuse};
 use crate::{
-    net::{Peer, places::Places},
+    net::{Peer, places::Places, suspects::Suspects},
     rpc::http,
-    services::latest,
+    services::{self, latest},
 };
 
 /// Questions at the same time.
@@ -74,6 +74,8 @@ pub(crate) struct Room {
     questions: Arc<Places>,
     /// For those that are large, or whose answers are.
     large: Arc<Places>,
+    /// Clients whose transactions wait in line.
+    pub(super) suspects: Suspects,
 }
 
 impl Default for Room {
@@ -81,6 +83,7 @@ impl Default for Room {
         Self {
             questions: Arc::new(Places::new("questions", QUESTIONS)),
             large: Arc::new(Places::new("large questions", LARGE)),
+            suspects: Suspects::default(),
         }
     }
 }
@@ -150,6 +153,9 @@ async fn serve(
         Ok(asked) => asked,
         Err(refused) => return refused,
     };
+    if routes.get(index).is_some_and(|route| services::sends(&route.path())) {
+        rest.room.suspects.turn(peer).await;
+    }
     let work = tokio::task::spawn_blocking(move || {
         let _place = place;
         let Some(route) = routes.get(index) else { return Err(Refused(status::UNIMPLEMENTED, String::new())) };
@@ -222,6 +228,11 @@ fn answer(
         question(route, words, asked)?.encode_to_vec()
     };
     let answer = asked_of(rest, route, question, asked.height);
+    if services::sends(&route.path())
+        && let Some(refused) = services::is_refusal(&answer)
+    {
+        rest.room.suspects.told(peer, refused);
+    }
     if answer.code.is_err() {
         let (code, text) = status::of(&answer);
         return Err(Refused(code, text));
