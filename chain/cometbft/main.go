@@ -1,6 +1,6 @@
 // Command cometbft is CometBFT 0.38 as it comes, with another client of the application's socket (package socket), a shorter
-// way for transactions that are handed over (rpc), another writer of its index (index), and less work for its databases
-// and for garbage.
+// way for transactions that are handed over and a line for those who flood it with bad ones (rpc), another writer of its
+// index (index), and less work for its databases and for garbage.
 //
 // It takes the same verbs, flags, configuration and data folder, and `version` says the same. Neither program knows
 // which of the two others in a network run.

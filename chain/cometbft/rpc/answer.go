@@ -26,13 +26,17 @@ var errSlow = errors.New("the application does not answer")
 type broadcast struct {
 	env    *core.Environment
 	limits *server.Config
+	// What they send goes the long way, where it waits in their line.
+	suspects *suspects
 	// Answers say that they depend on where a page comes from.
 	vary   bool
 	logger log.Logger
 }
 
-func newBroadcast(env *core.Environment, limits *server.Config, vary bool, logger log.Logger) *broadcast {
-	return &broadcast{env: env, limits: limits, vary: vary, logger: logger}
+func newBroadcast(
+	env *core.Environment, limits *server.Config, suspects *suspects, vary bool, logger log.Logger,
+) *broadcast {
+	return &broadcast{env: env, limits: limits, suspects: suspects, vary: vary, logger: logger}
 }
 
 // takes says whether a request may be a call that is answered here.
@@ -77,13 +81,13 @@ func (c *conn) check(call call, status *int) (result *abci.ResponseCheckTx, err 
 		}
 	}()
 	if !call.sync {
-		return &abci.ResponseCheckTx{}, c.fast.env.Mempool.CheckTx(call.tx, nil, mempool.TxInfo{})
+		return &abci.ResponseCheckTx{}, c.mempool.CheckTx(call.tx, nil, mempool.TxInfo{})
 	}
 	if c.checked == nil {
 		c.checked = make(chan *abci.ResponseCheckTx, 1)
 		c.told = func(result *abci.ResponseCheckTx) { c.checked <- result }
 	}
-	if err = c.fast.env.Mempool.CheckTx(call.tx, c.told, mempool.TxInfo{}); err != nil {
+	if err = c.mempool.CheckTx(call.tx, c.told, mempool.TxInfo{}); err != nil {
 		return nil, err
 	}
 	if c.patience == nil {

@@ -109,6 +109,8 @@ func TestBodiesOfOtherFormsAreCometBFTs(t *testing.T) {
 		`{"id":1,,"method":"broadcast_tx_sync","params":["YQ=="]}`, `{"id":1,"method":"broadcast_tx_sync","params":["YQ==",]}`,
 		sent("1", "broadcast_tx_sync", strings.Repeat("x", 2300)), sent("1", "broadcast_tx_sync", strings.Repeat("x", 5000)),
 		sent("1", "num_unconfirmed_txs", "a"),
+		sent("1", "check_tx", "a=ü"), sent("1", "check_tx", "bad=no"), sent("1", "check_tx", ""), `{"id":1,"method":"check_tx","params":[]}`,
+		sent("1", "broadcast_tx_commit", "bad=no"), sent("1", "broadcast_tx_commit", strings.Repeat("x", 1001)),
 	} {
 		t.Run("", func(t *testing.T) {
 			t.Parallel()

@@ -26,7 +26,8 @@ const (
 // after it: requests in chunks, other protocols, pipelines and whatever is malformed make a connection opaque for good.
 type conn struct {
 	net.Conn
-	fast *broadcast
+	fast    *broadcast
+	mempool heard
 
 	state state
 	// The bytes of the given request that have not come yet.
@@ -46,7 +47,10 @@ type conn struct {
 	out      []byte
 }
 
-func newConn(c net.Conn, fast *broadcast) *conn { return &conn{Conn: c, fast: fast} }
+func newConn(c net.Conn, fast *broadcast) *conn {
+	peer := peerOf(c.RemoteAddr().String())
+	return &conn{Conn: c, fast: fast, mempool: heard{fast.env.Mempool, fast.suspects, peer}}
+}
 
 // Read is called by net/http, by one routine at a time: where it waits for a request, where it reads one, and while it
 // answers, to learn whether the client is still there.
@@ -105,7 +109,7 @@ func (c *conn) look(p []byte) (int, error) {
 			return n, nil
 		}
 		size := request.head + request.body
-		if c.later && c.fast.takes(request) && size <= len(p) {
+		if c.later && c.fast.takes(request) && size <= len(p) && !c.fast.suspects.holds(c.mempool.peer) {
 			n, c.err = c.rest(p[:size], n)
 			if c.err == nil {
 				if call, ok := readCall(p[request.head:size]); ok {

@@ -96,16 +96,29 @@ func TestPagesOfOtherPlaces(t *testing.T) {
 	}
 }
 
+const hello = "GET /websocket HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
+	"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+
+// frame is a client's, of less than 126 bytes.
+func frame(kind byte, text string) string {
+	return string([]byte{0x80 | kind, 0x80 | byte(len(text)), 0, 0, 0, 0}) + text
+}
+
 func TestWebSocketsGoOn(t *testing.T) {
-	hello := "GET /websocket HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
-		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
-	frame := func(kind byte, text string) string {
-		return string([]byte{0x80 | kind, 0x80 | byte(len(text)), 0, 0, 0, 0}) + text
-	}
 	stock, ours := both(t, false)
 	answer, _ := compare(t, stock, ours, hello, frame(1, `{"jsonrpc":"2.0","id":1,"method":"health","params":{}}`), frame(8, ""))
 	if !strings.Contains(answer, "101 Switching Protocols") || !strings.Contains(answer, `"id":1,"result":{}`) {
 		t.Errorf("%q", answer)
+	}
+}
+
+// A WebSocket outlives the time that an answer may take.
+func TestWebSocketsStay(t *testing.T) {
+	k := dial(t, start(t, true, false).address, "websocket")
+	time.Sleep(limits().WriteTimeout + 100*time.Millisecond)
+	k.say(frame(1, sent("1", "broadcast_tx_sync", "a")))
+	if !k.answers(5*time.Second, 1) || !strings.Contains(k.heard, `"code":0`) {
+		t.Errorf("%q", k.heard)
 	}
 }
 

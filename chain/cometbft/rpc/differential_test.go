@@ -66,15 +66,27 @@ func environment(t *testing.T) *core.Environment {
 	t.Cleanup(func() { _ = client.Stop() })
 	config := cfg.TestMempoolConfig()
 	config.Size, config.MaxTxBytes, config.MaxTxsBytes = 3, 1000, 2500
-	pool := mempool.NewCListMempool(config, proxy.NewAppConnMempool(client, proxy.NopMetrics()), 1)
-	return &core.Environment{Mempool: odd{pool}, Logger: log.NewNopLogger()}
+	bus := types.NewEventBus()
+	if err := bus.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = bus.Stop() })
+	connection := proxy.NewAppConnMempool(client, proxy.NopMetrics())
+	return &core.Environment{
+		ProxyAppMempool: connection,
+		Mempool:         odd{mempool.NewCListMempool(config, connection, 1)},
+		EventBus:        bus,
+		Config:          *cfg.TestRPCConfig(),
+		Logger:          log.NewNopLogger(),
+	}
 }
 
 // side is a server that listens.
 type side struct {
 	address string
 	// Requests that CometBFT's handlers have got.
-	handled *atomic.Int64
+	handled  *atomic.Int64
+	suspects *suspects
 }
 
 // limits are short where a test waits for them.
@@ -88,25 +100,34 @@ func limits() *server.Config {
 // start serves with or without what this package does.
 func start(t *testing.T, fast, origins bool) side {
 	t.Helper()
+	return startWith(t, environment(t), 9, fast, origins)
+}
+
+func startWith(t *testing.T, env *core.Environment, connections int, fast, origins bool) side {
+	t.Helper()
 	config := cfg.RPCConfig{}
 	if origins {
 		config.CORSAllowedOrigins = []string{"http://page.example"}
 		config.CORSAllowedMethods = []string{"POST", "GET"}
 	}
-	listener, err := server.Listen("tcp://127.0.0.1:0", 9)
+	listener, err := server.Listen("tcp://127.0.0.1:0", connections)
 	if err != nil {
 		t.Fatal(err)
 	}
-	env, limits, logger := environment(t), limits(), log.NewNopLogger()
-	s := side{listener.Addr().String(), &atomic.Int64{}}
-	handler := (&served{config: config}).handler(env.GetRoutes(), limits, logger)
+	limits, logger := limits(), log.NewNopLogger()
+	s := side{listener.Addr().String(), &atomic.Int64{}, newSuspects()}
+	routes := env.GetRoutes()
+	if fast {
+		s.suspects.watch(routes, env)
+	}
+	handler := (&served{config: config}).handler(routes, limits, logger)
 	counted := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.handled.Add(1)
 		handler.ServeHTTP(w, r)
 	})
 	go func() {
 		if fast {
-			_ = serve(listener, counted, newBroadcast(env, limits, origins, logger), limits, logger)
+			_ = serve(listener, counted, newBroadcast(env, limits, s.suspects, origins, logger), limits, logger)
 		} else {
 			_ = server.Serve(listener, counted, logger, limits)
 		}

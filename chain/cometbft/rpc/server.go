@@ -5,6 +5,10 @@
 // routine of its own, sets five deadlines, and CometBFT has the same JSON scanned six times. Here a connection looks at
 // its bytes before net/http does. A call of broadcast_tx_sync or broadcast_tx_async in the form that clients give it is
 // answered right there; everything else is net/http's and CometBFT's, and gets the same bytes as ever.
+//
+// CheckTx knows no sender, so an application cannot tell who floods it with what it refuses. Here the address is known:
+// those whose transactions are refused again and again wait in one line (suspects), whichever way they hand them over
+// but gRPC, which says nothing of its clients. They get the same bytes too, later.
 package rpc
 
 import (
@@ -35,7 +39,7 @@ func Take(n *node.Node) *node.Node {
 	// The node itself would listen there. What peers are told of the address has been written before.
 	n.Config().RPC.ListenAddress = ""
 	logger := n.Logger
-	n.BaseService = *service.NewBaseService(logger, "Node", &served{Node: n, config: config})
+	n.BaseService = *service.NewBaseService(logger, "Node", &served{Node: n, config: config, suspects: newSuspects()})
 	return n
 }
 
@@ -44,6 +48,7 @@ type served struct {
 	*node.Node
 	config    cfg.RPCConfig
 	listeners []net.Listener
+	suspects  *suspects
 }
 
 // OnStart serves RPC, which CometBFT does not do before the genesis, and starts the node.
@@ -81,6 +86,7 @@ func (s *served) serve(env *core.Environment) error {
 	if s.config.Unsafe {
 		env.AddUnsafeRoutes(routes)
 	}
+	s.suspects.watch(routes, env)
 	for _, address := range strings.Split(s.config.ListenAddress, ",") {
 		if address = strings.Trim(address, " "); address == "" {
 			continue
@@ -95,7 +101,7 @@ func (s *served) serve(env *core.Environment) error {
 		var fast *broadcast
 		if !strings.Contains(s.Config().LogLevel, "debug") {
 			// A line of the log for every answer is asked for otherwise.
-			fast = newBroadcast(env, limits, s.config.IsCorsEnabled(), logger)
+			fast = newBroadcast(env, limits, s.suspects, s.config.IsCorsEnabled(), logger)
 		}
 		go s.answer(listener, s.handler(routes, limits, logger), fast, limits, logger)
 	}
@@ -117,14 +123,24 @@ func (s *served) handler(routes core.RoutesMap, limits *server.Config, logger lo
 	manager.SetLogger(sockets)
 	mux.HandleFunc("/websocket", manager.WebsocketHandler)
 	server.RegisterRPCFuncs(mux, routes, logger)
+	calls := within(limits.WriteTimeout, mux)
 	if !s.config.IsCorsEnabled() {
-		return mux
+		return calls
 	}
 	return cors.New(cors.Options{
 		AllowedOrigins: s.config.CORSAllowedOrigins,
 		AllowedMethods: s.config.CORSAllowedMethods,
 		AllowedHeaders: s.config.CORSAllowedHeaders,
-	}).Handler(mux)
+	}).Handler(calls)
+}
+
+// within has nothing wait on for a request that could not be answered any more. WebSockets have a context of their own.
+func within(limit time.Duration, handler http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ctx, cancel := context.WithTimeout(r.Context(), limit)
+		defer cancel()
+		handler.ServeHTTP(w, r.WithContext(ctx))
+	})
 }
 
 // answer serves until the listener is closed. What is encrypted cannot be looked at before.
