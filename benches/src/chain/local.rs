@@ -48,7 +48,7 @@ const KEEP: u64 = 100;
 /// The validator's public key: of RFC 8032, section 7.1.
 const CONSENSUS: &str = "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a";
 /// People who get their rows in one commit when a state is made large.
-const BATCH: usize = 50_000;
+const BATCH: usize = 250_000;
 
 /// There are no disputes here.
 struct NoDisputes;
