@@ -25,6 +25,7 @@ mod delta;
 mod disk;
 mod error;
 mod export;
+mod generations;
 mod grow;
 mod history;
 mod keys;

@@ -109,9 +109,9 @@ pub(crate) fn prove(
     let reader = Reader::new(view, id, version, Some(base), &entries);
     let (value, component) = Prover::new(reader).prove(key, version)?;
 
-    let roots = |key: &[u8]| match component_id(names, key) {
-        Some(id) => Ok(root_at(view, id, version)?.map(|(_, root)| root.to_vec())),
-        None => Ok(None),
+    let roots = |key: &[u8]| {
+        let id = component_id(names, &String::from_utf8_lossy(key))?;
+        Ok(root_at(view, id, version)?.map(|(_, root)| root.to_vec()))
     };
     let reader = Reader::new(view, keys::APP, version, Some(app_base), &roots);
     let (_, app) = Prover::new(reader).prove(name.as_bytes(), version)?;

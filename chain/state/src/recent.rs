@@ -4,62 +4,50 @@
 //! so another version's node is never taken for it. The upper levels are met by every update and stay; of the lower ones
 //! stay those on the way to keys that are written often.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::branch::Branches;
+use crate::generations::Generations;
 
-/// Nodes of a generation. There are two, and a node takes about a kilobyte.
+/// Nodes of a generation; a node takes about a kilobyte.
 const GENERATION: usize = 8_000;
 
 /// Tree and path of a node, without its version.
 type Place = Vec<u8>;
 
-/// See the module.
-#[derive(Default)]
-pub(crate) struct Recent(Mutex<Generations>);
+/// A node, and the version that wrote it.
+type Node = (u64, Arc<Branches>);
 
-/// What was used since generations changed last, and what was used in the one before.
-#[derive(Default)]
-struct Generations {
-    young: BTreeMap<Place, (u64, Arc<Branches>)>,
-    old: BTreeMap<Place, (u64, Arc<Branches>)>,
+/// See the module.
+pub(crate) struct Recent(Mutex<Generations<Place, Node>>);
+
+impl Default for Recent {
+    fn default() -> Self {
+        Self(Mutex::new(Generations::new(GENERATION)))
+    }
 }
 
 impl Recent {
     /// The node of a row.
     pub(crate) fn get(&self, row: &[u8]) -> Option<Arc<Branches>> {
         let (place, version) = split(row)?;
-        let mut both = self.lock();
-        if let Some((written, branches)) = both.young.get(&place) {
-            return (*written == version).then(|| Arc::clone(branches));
-        }
-        let found = both.old.remove(&place).filter(|(written, _)| *written == version)?;
-        both.put(place, found.clone());
-        Some(found.1)
+        let mut nodes = self.lock();
+        let (_, branches) = nodes.get(&place).filter(|(written, _)| *written == version)?;
+        Some(Arc::clone(branches))
     }
 
     /// Keeps nodes that are committed.
     pub(crate) fn put(&self, nodes: impl IntoIterator<Item = (Vec<u8>, Arc<Branches>)>) {
-        let mut both = self.lock();
+        let mut kept = self.lock();
         for (row, branches) in nodes {
             if let Some((place, version)) = split(&row) {
-                both.put(place, (version, branches));
+                kept.put(place, (version, branches));
             }
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Generations> {
+    fn lock(&self) -> MutexGuard<'_, Generations<Place, Node>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Generations {
-    fn put(&mut self, place: Place, node: (u64, Arc<Branches>)) {
-        if self.young.len() >= GENERATION {
-            self.old = std::mem::take(&mut self.young);
-        }
-        self.young.insert(place, node);
     }
 }
 
@@ -107,6 +95,6 @@ mod tests {
             assert!(recent.get(&row(1, 1)).is_some());
         }
         assert!(recent.get(&row(1, 2)).is_none());
-        assert!(recent.lock().young.len() <= GENERATION && recent.lock().old.len() <= GENERATION);
+        assert!(recent.lock().lens().into_iter().all(|len| len <= GENERATION));
     }
 }

@@ -114,8 +114,7 @@ impl Snapshot {
 
     /// The byte that stands for a component on disk.
     pub(crate) fn component(&self, name: &str) -> Result<u8, StateError> {
-        component_id(&self.components, name.as_bytes())
-            .ok_or_else(|| StateError::UnknownComponent { component: name.to_owned() })
+        component_id(&self.components, name)
     }
 
     /// The names of the components, in the order of their bytes.
@@ -166,7 +165,9 @@ impl Snapshot {
 }
 
 /// The place of a component in the list, plus one.
-pub(crate) fn component_id(components: &[&str], name: &[u8]) -> Option<u8> {
-    let place = components.iter().position(|known| known.as_bytes() == name)?;
-    u8::try_from(place + 1).ok()
+pub(crate) fn component_id(components: &[&str], name: &str) -> Result<u8, StateError> {
+    let place = components.iter().position(|known| *known == name);
+    place
+        .and_then(|place| u8::try_from(place + 1).ok())
+        .ok_or_else(|| StateError::UnknownComponent { component: name.to_owned() })
 }

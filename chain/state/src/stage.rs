@@ -59,9 +59,8 @@ pub(crate) fn stage(
     version: u64,
     changes: &Changes,
 ) -> Result<Staged, StateError> {
-    let unknown = |name: &str| StateError::UnknownComponent { component: name.to_owned() };
     for name in changes.names() {
-        component_id(components, name.as_bytes()).ok_or_else(|| unknown(name))?;
+        component_id(components, name)?;
     }
     let (rows, stale) = (Rows::default(), StaleRows::default());
     let mut stage = Stage { head, version, rows, inner: Vec::new(), stale, notes: Vec::new() };

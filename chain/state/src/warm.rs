@@ -3,17 +3,17 @@
 //! An entry says what a key has from a version on. It is taken for a height that is not before that version; a later change
 //! replaces it, before anybody sees that change's version. So an entry that is there is right, whoever asks for whatever height.
 
-use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::disk::{Table, View};
 use crate::error::StateError;
+use crate::generations::Generations;
 
 /// Parts that threads lock one by one.
 const SHARDS: usize = 16;
-/// Entries of a generation in a part. There are two.
+/// Entries of a generation in a part.
 const GENERATION: usize = 512;
 /// Longest key and longest value that are kept, in bytes.
 const LONGEST: usize = 512;
@@ -22,29 +22,32 @@ const LONGEST: usize = 512;
 pub(crate) struct Warm {
     /// The version that the entries are of.
     head: AtomicU64,
-    shards: [Mutex<Generations>; SHARDS],
+    shards: [Mutex<Shard>; SHARDS],
 }
 
-/// What was used since generations changed last, and what was used in the one before; by the hash of the row's key.
-#[derive(Default)]
-struct Generations {
-    young: BTreeMap<u64, Entry>,
-    old: BTreeMap<u64, Entry>,
-}
+/// Entries by the hash of the row's key.
+type Shard = Generations<u64, Entry>;
 
 struct Entry {
     row: Vec<u8>,
     version: u64,
-    value: Option<Arc<[u8]>>,
+    value: Option<Vec<u8>>,
+}
+
+impl Entry {
+    /// What it says of a row in a view of a version: nothing, or its value or that it is not there.
+    fn of(&self, row: &[u8], version: u64) -> Option<Option<Vec<u8>>> {
+        (self.row == row && self.version <= version).then(|| self.value.clone())
+    }
 }
 
 /// A value that a version gave a row, or none; without one that is too long to be kept.
-pub(crate) type Written = (Vec<u8>, Option<Option<Arc<[u8]>>>);
+pub(crate) type Written = (Vec<u8>, Option<Option<Vec<u8>>>);
 
 impl Warm {
     /// Nothing yet, of a version.
     pub(crate) fn new(head: u64) -> Self {
-        Self { head: AtomicU64::new(head), shards: Default::default() }
+        Self { head: AtomicU64::new(head), shards: std::array::from_fn(|_| Mutex::new(Generations::new(GENERATION))) }
     }
 
     /// The value of a row of the latest table, in a view of `version`.
@@ -53,12 +56,12 @@ impl Warm {
             return view.get(Table::Latest, row);
         }
         let hash = hash(row);
-        if let Some(value) = self.shard(hash).get(hash, row, version) {
-            return Ok(value.map(|value| value.to_vec()));
+        if let Some(value) = self.shard(hash).get(&hash).and_then(|entry| entry.of(row, version)) {
+            return Ok(value);
         }
         let value = view.get(Table::Latest, row)?;
         if value.as_ref().is_none_or(|value| value.len() <= LONGEST) {
-            let entry = Entry { row: row.to_vec(), version, value: value.as_deref().map(Arc::from) };
+            let entry = Entry { row: row.to_vec(), version, value: value.clone() };
             let mut shard = self.shard(hash);
             // What has changed meanwhile is there already, or comes yet.
             if self.head.load(Ordering::SeqCst) == version {
@@ -71,7 +74,7 @@ impl Warm {
     /// What a version writes, to be handed to [`Warm::advance`] once it is durable.
     pub(crate) fn written(row: &[u8], value: Option<&[u8]>) -> Written {
         let kept = row.len() <= LONGEST && value.is_none_or(|value| value.len() <= LONGEST);
-        (row.to_vec(), kept.then(|| value.map(Arc::from)))
+        (row.to_vec(), kept.then(|| value.map(<[u8]>::to_vec)))
     }
 
     /// Takes over what a version has written. Nobody sees that version before this returns.
@@ -82,41 +85,15 @@ impl Warm {
             let mut shard = self.shard(hash);
             match value {
                 Some(value) => shard.put(hash, Entry { row, version, value }),
-                None => shard.remove(hash),
+                None => shard.remove(&hash),
             }
         }
     }
 
-    fn shard(&self, hash: u64) -> MutexGuard<'_, Generations> {
+    fn shard(&self, hash: u64) -> MutexGuard<'_, Shard> {
         let [first, ..] = &self.shards;
         let place = usize::from(hash.to_be_bytes()[0]) % SHARDS;
         self.shards.get(place).unwrap_or(first).lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Generations {
-    fn get(&mut self, hash: u64, row: &[u8], version: u64) -> Option<Option<Arc<[u8]>>> {
-        let fits = |entry: &Entry| entry.row == row && entry.version <= version;
-        if let Some(entry) = self.young.get(&hash) {
-            return fits(entry).then(|| entry.value.clone());
-        }
-        let entry = self.old.remove(&hash)?;
-        let value = fits(&entry).then(|| entry.value.clone());
-        self.put(hash, entry);
-        value
-    }
-
-    fn put(&mut self, hash: u64, entry: Entry) {
-        if self.young.len() >= GENERATION {
-            self.old = std::mem::take(&mut self.young);
-        }
-        self.old.remove(&hash);
-        self.young.insert(hash, entry);
-    }
-
-    fn remove(&mut self, hash: u64) {
-        self.young.remove(&hash);
-        self.old.remove(&hash);
     }
 }
 
@@ -175,26 +152,30 @@ mod tests {
         let before = disk.view();
         write(&disk, &warm, 1, b"\x01other", Some(vec![1]));
         assert_eq!(warm.latest(&before, 0, &row).unwrap(), None);
-        assert!(warm.shard(hash(&row)).young.is_empty());
+        assert_eq!(warm.shard(hash(&row)).lens(), [0, 0]);
         assert_eq!(warm.latest(&disk.view(), 1, &row).unwrap(), None);
-        assert_eq!(warm.shard(hash(&row)).young.len(), 1);
+        assert_eq!(warm.shard(hash(&row)).lens(), [1, 0]);
         // A value is taken from memory: the view has another one.
         assert_eq!(warm.latest(&before, 1, b"\x01other").unwrap(), Some(vec![1]));
     }
 
     #[test]
     fn rows_of_one_hash_are_told_apart_and_what_is_kept_is_bounded() {
-        let mut shard = Generations::default();
+        let mut shard = Generations::new(GENERATION);
         let entry = |row: u8| Entry { row: vec![row], version: 3, value: None };
+        let get = |shard: &mut Shard, hash: u64, row: u8, version: u64| shard.get(&hash)?.of(&[row], version);
         shard.put(7, entry(1));
-        assert_eq!((shard.get(7, &[1], 3), shard.get(7, &[2], 3), shard.get(7, &[1], 2)), (Some(None), None, None));
+        assert_eq!(
+            (get(&mut shard, 7, 1, 3), get(&mut shard, 7, 2, 3), get(&mut shard, 7, 1, 2)),
+            (Some(None), None, None)
+        );
         shard.put(7, entry(2));
-        assert_eq!((shard.get(7, &[1], 3), shard.get(7, &[2], 3)), (None, Some(None)));
+        assert_eq!((get(&mut shard, 7, 1, 3), get(&mut shard, 7, 2, 3)), (None, Some(None)));
         for hash in 100..100 + 3 * GENERATION as u64 {
             shard.put(hash, entry(1));
-            assert!(shard.get(7, &[2], 3).is_some());
+            assert!(get(&mut shard, 7, 2, 3).is_some());
         }
-        assert!(shard.young.len() <= GENERATION && shard.old.len() <= GENERATION);
-        assert!(shard.get(100, &[1], 3).is_none());
+        assert!(shard.lens().into_iter().all(|len| len <= GENERATION));
+        assert!(get(&mut shard, 100, 1, 3).is_none());
     }
 }
