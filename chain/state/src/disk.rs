@@ -77,6 +77,11 @@ const RESTORED: &str = "restored";
 /// Journals that may wait for their tables to be written; what a start after a crash replays at most.
 const JOURNAL_BYTES: u64 = 128 << 20;
 
+/// Threads that write tables and merge them. The first one only writes, and turns without a pause as long as something is to
+/// be merged and all others merge (fjall 3.1, `worker_tick`): with two that is a whole processor for as long as a merge
+/// takes, with three it hardly happens.
+const WORKERS: usize = 3;
+
 /// Rows of one table kept in memory before they become a file, and of one that gets a row or two a block.
 const BUFFER_BYTES: u64 = 8 << 20;
 const SLOW_BUFFER_BYTES: u64 = 1 << 20;
@@ -135,21 +140,21 @@ impl Table {
 
 /// Rows to write at once; none as a value removes the row.
 #[derive(Debug, Default)]
-pub(crate) struct Rows(Vec<(Table, Vec<u8>, Option<Vec<u8>>)>);
+pub(crate) struct Rows(Vec<(Table, Bytes, Option<Bytes>)>);
 
 impl Rows {
-    pub(crate) fn put(&mut self, table: Table, key: Vec<u8>, value: Vec<u8>) {
-        self.0.push((table, key, Some(value)));
+    pub(crate) fn put(&mut self, table: Table, key: impl Into<Bytes>, value: impl Into<Bytes>) {
+        self.0.push((table, key.into(), Some(value.into())));
     }
 
-    pub(crate) fn remove(&mut self, table: Table, key: Vec<u8>) {
-        self.0.push((table, key, None));
+    pub(crate) fn remove(&mut self, table: Table, key: impl Into<Bytes>) {
+        self.0.push((table, key.into(), None));
     }
 
     /// What becomes of rows of one table.
-    pub(crate) fn of(&self, table: Table) -> impl Iterator<Item = (&[u8], Option<&[u8]>)> {
+    pub(crate) fn of(&self, table: Table) -> impl Iterator<Item = (&Bytes, Option<&Bytes>)> {
         let rows = self.0.iter().filter(move |(of, ..)| *of == table);
-        rows.map(|(_, key, value)| (key.as_slice(), value.as_deref()))
+        rows.map(|(_, key, value)| (key, value.as_ref()))
     }
 }
 
@@ -304,6 +309,7 @@ impl Disk {
         let db = Database::builder(place)
             .cache_size(cache_bytes)
             .max_journaling_size(JOURNAL_BYTES)
+            .worker_threads(WORKERS)
             .open()
             .map_err(failed)?;
         let table = |(table, name): (Table, &str)| db.keyspace(name, || table.options());
@@ -401,14 +407,19 @@ pub(crate) struct View {
 /// A row as read: key and value.
 pub(crate) type Row = (Vec<u8>, Vec<u8>);
 
-/// Bytes of a row where the store has them, shared with it.
+/// Bytes of a row, shared by whoever has them; up to twenty stand in the place of the pointer to them. What was read may be
+/// a part of a larger block: whoever keeps it for long makes a copy.
 pub(crate) type Bytes = fjall::Slice;
 
 impl View {
     /// The value of one row.
     pub(crate) fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, StateError> {
-        let value = self.snapshot.get(self.tables.of(table), key);
-        Ok(value.map_err(|error| failure(&self.tables.dir, error))?.map(|value| value.to_vec()))
+        Ok(self.get_shared(table, key)?.map(|value| value.to_vec()))
+    }
+
+    /// The same without a copy.
+    pub(crate) fn get_shared(&self, table: Table, key: &[u8]) -> Result<Option<Bytes>, StateError> {
+        self.snapshot.get(self.tables.of(table), key).map_err(|error| failure(&self.tables.dir, error))
     }
 
     /// The rows between two keys, from either end. `lower` must not lie above `upper`. Without an upper key the table's
@@ -422,7 +433,7 @@ impl View {
         self.shared(table, lower, upper).map(|row| row.map(|(key, value)| (key.to_vec(), value.to_vec())))
     }
 
-    /// The same without a copy.
+    /// The same without copies.
     pub(crate) fn shared(
         &self,
         table: Table,

@@ -46,7 +46,7 @@ pub(crate) fn age(view: &View, version: u64, rows: &mut Rows) -> Result<(), Stat
     let row = keys::notes(version);
     let Some(notes) = one(view, version)? else { return Ok(()) };
     let mut stale = StaleRows(made_useless(view, version)?);
-    stale.0.retain(|(table, named)| (*table, named) != (Table::History, &row));
+    stale.0.retain(|(table, named)| (*table, &**named) != (Table::History, &row));
     for place in 0..notes.len() {
         let (component, key, value) = notes.at(place)?;
         let row = keys::history(component, key, version);

@@ -13,6 +13,8 @@
 //! A component is one byte, its place in the list plus one; a tree is the component's byte, or [`APP`].
 //! Versions are eight bytes, most significant first, so that a block's rows lie side by side.
 
+use crate::disk::Bytes;
+
 /// Layout of rows and values. A store with another number is not opened, but for [`LAYOUT_BEFORE`].
 pub(crate) const LAYOUT: u64 = 2;
 
@@ -103,7 +105,7 @@ pub(crate) fn key_of_history(row: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// `01 0000000000000007 03 a5c0` — tree, version, number of nibbles, nibbles two to a byte
-pub(crate) fn node(tree: u8, version: u64, nibbles: impl Iterator<Item = u8>) -> Vec<u8> {
+pub(crate) fn node(tree: u8, version: u64, nibbles: impl Iterator<Item = u8>) -> Bytes {
     let mut row = Vec::with_capacity(1 + 8 + 1 + 8);
     row.push(tree);
     row.extend_from_slice(&version.to_be_bytes());
@@ -119,7 +121,7 @@ pub(crate) fn node(tree: u8, version: u64, nibbles: impl Iterator<Item = u8>) ->
     if let Some(place) = row.get_mut(9) {
         *place = count;
     }
-    row
+    row.into()
 }
 
 /// `01 0000000000000007` — tree, version
@@ -160,8 +162,8 @@ mod tests {
         check(history(2, b"a\0b", 7), expect!["026100ff6200000000000000000007"]);
         check(notes(7), expect!["000000000000000007"]);
         assert_eq!((version_of_notes(&notes(7)), version_of_notes(&history(1, b"key", 7))), (Some(7), None));
-        check(node(1, 7, [].into_iter()), expect!["01000000000000000700"]);
-        check(node(1, 7, [10, 5, 12].into_iter()), expect!["01000000000000000703a5c0"]);
+        check(node(1, 7, [].into_iter()).to_vec(), expect!["01000000000000000700"]);
+        check(node(1, 7, [10, 5, 12].into_iter()).to_vec(), expect!["01000000000000000703a5c0"]);
         check(root(APP, 7), expect!["000000000000000007"]);
         check(stale(7), expect!["0000000000000007"]);
     }

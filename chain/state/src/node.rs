@@ -18,6 +18,7 @@ use prost::encoding::{decode_varint, encode_varint};
 use sha2::{Digest as _, Sha256};
 
 use crate::branch::{Branch, Branches};
+use crate::disk::Bytes;
 use crate::error::StateError;
 use crate::tree::Values;
 
@@ -48,15 +49,15 @@ pub(crate) enum Parts {
 }
 
 /// A leaf as a row.
-pub(crate) fn leaf_row(key: &[u8]) -> Vec<u8> {
+pub(crate) fn leaf_row(key: &[u8]) -> Bytes {
     let mut row = Vec::with_capacity(1 + key.len());
     row.push(LEAF);
     row.extend_from_slice(key);
-    row
+    row.into()
 }
 
 /// An inner node as a row.
-pub(crate) fn inner_row(branches: &Branches) -> Vec<u8> {
+pub(crate) fn inner_row(branches: &Branches) -> Bytes {
     let (mut children, mut leaves) = (0_u16, 0_u16);
     for (place, branch) in branches.iter() {
         children |= 1 << place;
@@ -73,12 +74,25 @@ pub(crate) fn inner_row(branches: &Branches) -> Vec<u8> {
             encode_varint(below, &mut row);
         }
     }
-    row
+    row.into()
 }
 
 /// A tree without entries as a row.
-pub(crate) fn null_row() -> Vec<u8> {
-    vec![NULL]
+pub(crate) fn null_row() -> Bytes {
+    [NULL].into()
+}
+
+/// Whether a row holds an inner node.
+pub(crate) fn is_inner(row: &[u8]) -> bool {
+    row.first() == Some(&INNER)
+}
+
+/// A row's children, if it holds an inner node.
+pub(crate) fn inner(row: &[u8]) -> Result<Option<Branches>, StateError> {
+    match row.split_first() {
+        Some((&INNER, fields)) => Ok(Some(branches(fields).ok_or_else(|| broken(row))?)),
+        _ => Ok(None),
+    }
 }
 
 /// A row as a node, with its key if it is a leaf. `values` says what a key's value is, at the height that is looked at.
@@ -96,6 +110,9 @@ pub(crate) fn decode(row: &[u8], values: Values<'_>) -> Result<(Node, Option<Vec
 
 /// A row's contents without the tree library's types.
 pub(crate) fn parts(row: &[u8]) -> Result<Parts, StateError> {
+    if let Some(branches) = inner(row)? {
+        return Ok(Parts::Inner(Box::new(branches)));
+    }
     match row.split_first() {
         Some((&NULL, [])) => Ok(Parts::Null),
         Some((&LEAF, key @ [_, ..])) => Ok(Parts::Leaf { key: key.to_vec() }),
@@ -103,7 +120,6 @@ pub(crate) fn parts(row: &[u8]) -> Result<Parts, StateError> {
             Some((_, key @ [_, ..])) => Ok(Parts::Leaf { key: key.to_vec() }),
             _ => Err(broken(row)),
         },
-        Some((&INNER, fields)) => Ok(Parts::Inner(Box::new(branches(fields).ok_or_else(|| broken(row))?))),
         _ => Err(broken(row)),
     }
 }
@@ -182,7 +198,7 @@ mod tests {
     }
 
     /// The library's node as a row, given the key behind a leaf's hash.
-    fn encode(node: &Node, key_of: impl FnOnce(KeyHash) -> Vec<u8>) -> Vec<u8> {
+    fn encode(node: &Node, key_of: impl FnOnce(KeyHash) -> Vec<u8>) -> Bytes {
         match node {
             Node::Null => null_row(),
             Node::Leaf(leaf) => leaf_row(&key_of(leaf.key_hash())),

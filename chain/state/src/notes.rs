@@ -18,7 +18,7 @@ use crate::error::StateError;
 pub(crate) const NOTES_MAX: usize = 1 << 20;
 
 /// What a version replaces: component, key, value or none.
-pub(crate) type Replaced<'a> = (u8, &'a [u8], Option<Vec<u8>>);
+pub(crate) type Replaced<'a> = (u8, &'a [u8], Option<Bytes>);
 
 /// The same in a row.
 pub(crate) type Note<'a> = (u8, &'a [u8], Option<&'a [u8]>);
@@ -132,7 +132,7 @@ mod tests {
 
     #[test]
     fn a_row_does_not_change() {
-        let row = encode(&[(1, b"a", None), (1, b"ab", Some(vec![7, 8])), (2, b"\0", Some(vec![9]))]).unwrap();
+        let row = encode(&[(1, b"a", None), (1, b"ab", Some([7, 8].into())), (2, b"\0", Some([9].into()))]).unwrap();
         expect!["00000003000000040000000b0000001001016100010261620107080201000109"].assert_eq(&hex::encode(row));
         assert_eq!(encode(&[]).unwrap(), [0; 4]);
     }
@@ -145,7 +145,7 @@ mod tests {
             ),
             asked in (0u8..5, prop::collection::vec(0u8..3, 0..4)),
         ) {
-            let all: Vec<_> = notes.iter().map(|((of, key), value)| (*of, key.as_slice(), value.clone())).collect();
+            let all: Vec<_> = notes.iter().map(|((of, key), value)| (*of, key.as_slice(), value.clone().map(Bytes::from))).collect();
             let row = encode(&all).unwrap();
             let read = Notes::new(7, row.as_slice().into()).unwrap();
             prop_assert_eq!((read.len(), read.version()), (all.len(), 7));
@@ -168,13 +168,15 @@ mod tests {
     #[test]
     fn a_row_that_is_cut_is_an_error() {
         let notes: BTreeMap<u8, Vec<u8>> = (0..9).map(|key| (key, vec![key; 5])).collect();
-        let all: Vec<_> =
-            notes.iter().map(|(key, value)| (1, std::slice::from_ref(key), Some(value.clone()))).collect();
+        let all: Vec<_> = notes
+            .iter()
+            .map(|(key, value)| (1, std::slice::from_ref(key), Some(Bytes::from(value.as_slice()))))
+            .collect();
         let row = encode(&all).unwrap();
         for end in 0..row.len() {
             let read = Notes::new(7, row.get(..end).unwrap().into());
             assert!(read.and_then(|read| read.at(8).map(|_| ())).is_err(), "{end}");
         }
-        assert!(encode(&[(1, b"a", Some(vec![0; NOTES_MAX]))]).is_none());
+        assert!(encode(&[(1, b"a", Some(vec![0; NOTES_MAX].into()))]).is_none());
     }
 }

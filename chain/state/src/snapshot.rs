@@ -135,7 +135,8 @@ impl Snapshot {
 
     pub(crate) fn value(&self, component: u8, key: &[u8]) -> Result<Option<Vec<u8>>, StateError> {
         if self.version == self.head {
-            self.warm.latest(&self.view, self.head, &keys::latest(component, key))
+            let value = self.warm.latest(&self.view, self.head, &keys::latest(component, key))?;
+            Ok(value.map(|value| value.to_vec()))
         } else {
             history::value_at(&self.view, component, key, self.version)
         }

@@ -4,11 +4,9 @@
 //! version will write are gathered on the way, so that a commit has nothing left to compute.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
-use crate::branch::Branches;
 use crate::changes::{Changes, Writes};
-use crate::disk::{Rows, Table};
+use crate::disk::{Bytes, Rows, Table};
 use crate::error::StateError;
 use crate::notes::Replaced;
 use crate::snapshot::component_id;
@@ -25,8 +23,6 @@ pub struct Staged {
     /// Version and root that this one follows.
     pub(crate) parent: (u64, [u8; 32]),
     pub(crate) rows: Rows,
-    /// Inner nodes among the rows.
-    pub(crate) inner: Vec<(Vec<u8>, Arc<Branches>)>,
 }
 
 impl Staged {
@@ -46,7 +42,6 @@ struct Stage<'a> {
     head: &'a Head,
     version: u64,
     rows: Rows,
-    inner: Vec<(Vec<u8>, Arc<Branches>)>,
     stale: StaleRows,
     /// What is replaced, sorted by component and key.
     notes: Vec<Replaced<'a>>,
@@ -63,7 +58,7 @@ pub(crate) fn stage(
         component_id(components, name)?;
     }
     let (rows, stale) = (Rows::default(), StaleRows::default());
-    let mut stage = Stage { head, version, rows, inner: Vec::new(), stale, notes: Vec::new() };
+    let mut stage = Stage { head, version, rows, stale, notes: Vec::new() };
     let mut roots = BTreeMap::new();
     for (id, name) in (1..).zip(components) {
         if let Some(root) = stage.component(id, name, changes.component(name))? {
@@ -75,7 +70,7 @@ pub(crate) fn stage(
     if !stage.stale.is_empty() {
         stage.rows.put(Table::Stale, keys::stale(version), stage.stale.encode());
     }
-    Ok(Staged { version, root, parent: (head.version, head.root), rows: stage.rows, inner: stage.inner })
+    Ok(Staged { version, root, parent: (head.version, head.root), rows: stage.rows })
 }
 
 impl<'a> Stage<'a> {
@@ -87,15 +82,15 @@ impl<'a> Stage<'a> {
             real.insert(SENTINEL_KEY, Write { value: Some(name.as_bytes()), there: false });
         }
         for (key, value) in writes.into_iter().flatten() {
-            let row = keys::latest(id, key);
+            let row = Bytes::from(keys::latest(id, key));
             let replaced = self.head.warm.latest(&self.head.view, self.head.version, &row)?;
-            if replaced == *value {
+            if replaced.as_deref() == value.as_deref() {
                 continue;
             }
             real.insert(key, Write { value: value.as_deref(), there: replaced.is_some() });
             self.notes.push((id, key, replaced));
             match value {
-                Some(value) => self.rows.put(Table::Latest, row, value.clone()),
+                Some(value) => self.rows.put(Table::Latest, row, value.as_slice()),
                 None => self.rows.remove(Table::Latest, row),
             }
         }
@@ -126,7 +121,6 @@ impl<'a> Stage<'a> {
         for (row, node) in update.nodes {
             self.rows.put(Table::Nodes, row, node);
         }
-        self.inner.extend(update.inner);
         for row in update.stale {
             self.stale.add(Table::Nodes, row);
         }

@@ -7,7 +7,6 @@ use crate::changes::Changes;
 use crate::disk::{Disk, FailPoint, Rows, Table, View};
 use crate::error::StateError;
 use crate::history::{self, RECENT};
-use crate::keys;
 use crate::recent::Recent;
 use crate::refusal::RestoreError;
 use crate::snapshot::Snapshot;
@@ -15,6 +14,7 @@ use crate::stage::{Staged, stage};
 use crate::tree::{EMPTY_ROOT, root_at};
 use crate::warm::Warm;
 use crate::window::{VERSIONS_PER_COMMIT, prune};
+use crate::{keys, node};
 
 /// Memory for blocks of the store's files unless the options say otherwise.
 pub const CACHE_BYTES: u64 = 256 << 20;
@@ -153,7 +153,7 @@ impl Store {
     pub fn commit(&self, staged: Staged) -> Result<(), StateError> {
         let _one_at_a_time = self.committing.lock().unwrap_or_else(PoisonError::into_inner);
         let head = self.head();
-        let Staged { version, root, parent, mut rows, inner } = staged;
+        let Staged { version, root, parent, mut rows } = staged;
         if parent != (head.version, head.root) {
             return Err(StateError::OutOfOrder { version, latest: head.version });
         }
@@ -165,6 +165,8 @@ impl Store {
         }
         rows.put(Table::Meta, keys::META_HEAD.to_vec(), head_row(version, &root, oldest));
         let written = rows.of(Table::Latest).map(|(row, value)| Warm::written(row, value)).collect();
+        let nodes = rows.of(Table::Nodes).filter_map(|(row, contents)| Some((row.clone(), contents?.clone())));
+        let inner: Vec<_> = nodes.filter(|(_, contents)| node::is_inner(contents)).collect();
         let disk = head.disk(&self.dir)?;
         disk.write(version, rows)?;
         let view = disk.view();
@@ -294,7 +296,7 @@ mod tests {
     use std::ops::Bound;
 
     use super::*;
-    use crate::node::{self, Parts};
+    use crate::node::Parts;
 
     fn open(dir: &Path) -> Result<Store, StateError> {
         Store::open(dir, Options::new(&["bank", "wasm"], 100))

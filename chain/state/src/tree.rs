@@ -10,7 +10,7 @@ use std::ops::Bound;
 use jmt::storage::{HasPreimage, LeafNode, Node, NodeKey, TreeReader};
 use jmt::{KeyHash, OwnedValue, Sha256Jmt, ValueHash};
 
-use crate::disk::{Table, View};
+use crate::disk::{Bytes, Table, View};
 use crate::error::StateError;
 use crate::{keys, node};
 
@@ -34,7 +34,7 @@ pub(crate) fn root_at(view: &View, tree: u8, version: u64) -> Result<Option<(u64
     Ok(Some((since, root.try_into().map_err(|_| broken())?)))
 }
 
-fn row_of(tree: u8, version: u64, place: &NodeKey) -> Vec<u8> {
+fn row_of(tree: u8, version: u64, place: &NodeKey) -> Bytes {
     keys::node(tree, version, place.nibble_path().nibbles().map(u8::from))
 }
 

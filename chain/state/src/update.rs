@@ -8,12 +8,11 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use sha2::{Digest as _, Sha256};
 
 use crate::branch::{Branch, Branches, leaf_hash, nibble, path};
-use crate::disk::{Table, View};
+use crate::disk::{Bytes, Table, View};
 use crate::error::StateError;
 use crate::keys;
 use crate::node::{self, Parts};
@@ -34,11 +33,9 @@ pub(crate) struct Update {
     /// The new root.
     pub(crate) root: [u8; 32],
     /// Nodes to write: row and contents.
-    pub(crate) nodes: Vec<(Vec<u8>, Vec<u8>)>,
-    /// The inner ones of them once more, as they were before they became bytes.
-    pub(crate) inner: Vec<(Vec<u8>, Arc<Branches>)>,
+    pub(crate) nodes: Vec<(Bytes, Bytes)>,
     /// Rows of nodes that the new root no longer reaches.
-    pub(crate) stale: Vec<Vec<u8>>,
+    pub(crate) stale: Vec<Bytes>,
 }
 
 /// Applies writes to a tree, of which `base` has the root and the version that wrote it. A key that is removed must be
@@ -53,7 +50,7 @@ pub(crate) fn update(
 ) -> Result<Update, StateError> {
     let mut changes: Vec<Change<'_>> = writes.iter().map(|(key, write)| Change::new(key, *write)).collect();
     changes.sort_unstable_by_key(|change| change.hash);
-    let out = Update { root: EMPTY_ROOT, nodes: Vec::new(), inner: Vec::new(), stale: Vec::new() };
+    let out = Update { root: EMPTY_ROOT, nodes: Vec::new(), stale: Vec::new() };
     let mut pass = Pass { view, recent, tree, version, out };
     let root = base.map(|(version, hash)| Branch { hash, version, below: Some(0) });
     pass.out.root = match pass.subtree(0, root.as_ref(), &changes)? {
@@ -127,27 +124,23 @@ impl Pass<'_> {
         {
             return self.over(level, old.version, at, changes);
         }
-        let branches = match self.recent.and_then(|recent| recent.get(&row)) {
-            Some(branches) => branches,
-            None => match self.read(&row)? {
-                Parts::Inner(branches) => {
-                    let branches = Arc::from(branches);
-                    if let Some(recent) = self.recent {
-                        recent.put([(row.clone(), Arc::clone(&branches))]);
-                    }
-                    branches
-                }
-                Parts::Null => {
+        let contents = match self.recent.and_then(|recent| recent.get(&row)) {
+            Some(contents) => contents,
+            None => self.read(&row)?,
+        };
+        match node::inner(&contents)? {
+            Some(branches) => {
+                self.out.stale.push(row);
+                self.inner(level, branches, changes)
+            }
+            None => match node::parts(&contents)? {
+                Parts::Leaf { key } => self.beside(level, Change::old(key, old.hash, (old.version, level)), changes),
+                Parts::Null | Parts::Inner(_) => {
                     self.out.stale.push(row);
-                    return self.fresh(level, changes);
-                }
-                Parts::Leaf { key } => {
-                    return self.beside(level, Change::old(key, old.hash, (old.version, level)), changes);
+                    self.fresh(level, changes)
                 }
             },
-        };
-        self.out.stale.push(row);
-        self.inner(level, (*branches).clone(), changes)
+        }
     }
 
     /// The same where there is a leaf, of the same key or of another.
@@ -235,10 +228,8 @@ impl Pass<'_> {
         let below =
             branches.leaves().ok_or_else(|| StateError::corrupt("a tree has more leaves than can be counted"))?;
         let row = keys::node(self.tree, self.version, path(&first.hash, level));
-        self.out.nodes.push((row.clone(), node::inner_row(&branches)));
-        let branch = Branch { hash: branches.hash(), version: self.version, below: Some(below) };
-        self.out.inner.push((row, Arc::new(branches)));
-        Ok(Subtree::Inner(branch))
+        self.out.nodes.push((row, node::inner_row(&branches)));
+        Ok(Subtree::Inner(Branch { hash: branches.hash(), version: self.version, below: Some(below) }))
     }
 
     /// A leaf that is alone in its node now, and leaves its place.
@@ -251,7 +242,7 @@ impl Pass<'_> {
     ) -> Result<Subtree<'a>, StateError> {
         let way = changes.first().map(|first| first.hash).unwrap_or_default();
         let row = keys::node(self.tree, leaf.version, path(&way, level).chain([place]));
-        let Parts::Leaf { key } = self.read(&row)? else {
+        let Parts::Leaf { key } = node::parts(&self.read(&row)?)? else {
             return Err(StateError::corrupt("a leaf's row holds another node"));
         };
         Ok(Subtree::Leaf(Change::old(key, leaf.hash, (leaf.version, level + 1))))
@@ -271,9 +262,9 @@ impl Pass<'_> {
         Branch { hash, version: self.version, below: None }
     }
 
-    fn read(&self, row: &[u8]) -> Result<Parts, StateError> {
+    fn read(&self, row: &[u8]) -> Result<Bytes, StateError> {
         let missing = || StateError::corrupt(format!("tree node {row:?} is missing"));
-        node::parts(&self.view.get(Table::Nodes, row)?.ok_or_else(missing)?)
+        self.view.get_shared(Table::Nodes, row)?.ok_or_else(missing)
     }
 }
 
@@ -317,14 +308,14 @@ mod tests {
         if writes.iter().all(|(_, value, _)| value.is_some()) {
             let inner =
                 batch.node_batch.nodes().values().filter(|node| matches!(node, jmt::storage::Node::Internal(_)));
-            assert_eq!(ours.inner.len(), inner.count());
+            assert_eq!(ours.nodes.iter().filter(|(_, row)| node::is_inner(row)).count(), inner.count());
         }
         *base = Some((version, ours.root));
         let mut rows = Rows::default();
-        ours.nodes.into_iter().for_each(|(row, contents)| rows.put(Table::Nodes, row, contents));
+        ours.nodes.iter().cloned().for_each(|(row, contents)| rows.put(Table::Nodes, row, contents));
         ours.stale.into_iter().for_each(|row| rows.remove(Table::Nodes, row));
         disk.write(version, rows).unwrap();
-        recent.put(ours.inner);
+        recent.put(ours.nodes.into_iter().filter(|(_, row)| node::is_inner(row)));
     }
 
     proptest! {

@@ -114,7 +114,7 @@ impl Walk {
         let mut places: BTreeMap<u64, Vec<(u8, Vec<u8>)>> = BTreeMap::new();
         for (place, branch) in branches.iter().filter(|(place, _)| *place >= from) {
             let row = keys::node(self.tree, branch.version, self.path.iter().copied().chain([place]));
-            places.entry(branch.version).or_default().push((place, row));
+            places.entry(branch.version).or_default().push((place, row.to_vec()));
         }
         let mut found = BTreeMap::new();
         for places in places.into_values().filter(|places| places.len() >= TOGETHER) {

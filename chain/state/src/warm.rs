@@ -7,7 +7,7 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::disk::{Table, View};
+use crate::disk::{Bytes, Table, View};
 use crate::error::StateError;
 use crate::generations::Generations;
 
@@ -29,20 +29,20 @@ pub(crate) struct Warm {
 type Shard = Generations<u64, Entry>;
 
 struct Entry {
-    row: Vec<u8>,
+    row: Bytes,
     version: u64,
-    value: Option<Vec<u8>>,
+    value: Option<Bytes>,
 }
 
 impl Entry {
     /// What it says of a row in a view of a version: nothing, or its value or that it is not there.
-    fn of(&self, row: &[u8], version: u64) -> Option<Option<Vec<u8>>> {
-        (self.row == row && self.version <= version).then(|| self.value.clone())
+    fn of(&self, row: &[u8], version: u64) -> Option<Option<Bytes>> {
+        (*self.row == *row && self.version <= version).then(|| self.value.clone())
     }
 }
 
 /// A value that a version gave a row, or none; without one that is too long to be kept.
-pub(crate) type Written = (Vec<u8>, Option<Option<Vec<u8>>>);
+pub(crate) type Written = (Bytes, Option<Option<Bytes>>);
 
 impl Warm {
     /// Nothing yet, of a version.
@@ -51,17 +51,18 @@ impl Warm {
     }
 
     /// The value of a row of the latest table, in a view of `version`.
-    pub(crate) fn latest(&self, view: &View, version: u64, row: &[u8]) -> Result<Option<Vec<u8>>, StateError> {
+    pub(crate) fn latest(&self, view: &View, version: u64, row: &[u8]) -> Result<Option<Bytes>, StateError> {
         if row.len() > LONGEST {
-            return view.get(Table::Latest, row);
+            return view.get_shared(Table::Latest, row);
         }
         let hash = hash(row);
         if let Some(value) = self.shard(hash).get(&hash).and_then(|entry| entry.of(row, version)) {
             return Ok(value);
         }
-        let value = view.get(Table::Latest, row)?;
+        // Without the block that it was read in.
+        let value = view.get_shared(Table::Latest, row)?.map(|value| Bytes::from(&*value));
         if value.as_ref().is_none_or(|value| value.len() <= LONGEST) {
-            let entry = Entry { row: row.to_vec(), version, value: value.clone() };
+            let entry = Entry { row: row.into(), version, value: value.clone() };
             let mut shard = self.shard(hash);
             // What has changed meanwhile is there already, or comes yet.
             if self.head.load(Ordering::SeqCst) == version {
@@ -72,9 +73,9 @@ impl Warm {
     }
 
     /// What a version writes, to be handed to [`Warm::advance`] once it is durable.
-    pub(crate) fn written(row: &[u8], value: Option<&[u8]>) -> Written {
+    pub(crate) fn written(row: &Bytes, value: Option<&Bytes>) -> Written {
         let kept = row.len() <= LONGEST && value.is_none_or(|value| value.len() <= LONGEST);
-        (row.to_vec(), kept.then(|| value.map(<[u8]>::to_vec)))
+        (row.clone(), kept.then(|| value.cloned()))
     }
 
     /// Takes over what a version has written. Nobody sees that version before this returns.
@@ -118,10 +119,11 @@ mod tests {
     }
 
     fn write(disk: &Disk, warm: &Warm, version: u64, row: &[u8], value: Option<Vec<u8>>) {
-        let (mut rows, written) = (Rows::default(), Warm::written(row, value.as_deref()));
+        let (mut rows, value) = (Rows::default(), value.map(Bytes::from));
+        let written = Warm::written(&row.into(), value.as_ref());
         match value {
-            Some(value) => rows.put(Table::Latest, row.to_vec(), value),
-            None => rows.remove(Table::Latest, row.to_vec()),
+            Some(value) => rows.put(Table::Latest, row, value),
+            None => rows.remove(Table::Latest, row),
         }
         disk.write(version, rows).unwrap();
         warm.advance(version, vec![written]);
@@ -134,13 +136,14 @@ mod tests {
         let values = [None, Some(vec![1]), Some(vec![2; LONGEST]), Some(vec![3; LONGEST + 1]), None, Some(vec![5])];
         let mut views = vec![disk.view()];
         for (version, value) in (1..).zip(&values[1..]) {
-            assert_eq!(warm.latest(views.last().unwrap(), version - 1, &row).unwrap(), values[views.len() - 1]);
+            let before = warm.latest(views.last().unwrap(), version - 1, &row).unwrap();
+            assert_eq!(before.as_deref(), values[views.len() - 1].as_deref());
             write(&disk, &warm, version, &row, value.clone());
             views.push(disk.view());
         }
         for _ in 0..2 {
             for (version, (view, value)) in (0..).zip(views.iter().zip(&values)) {
-                assert_eq!(warm.latest(view, version, &row).unwrap(), *value);
+                assert_eq!(warm.latest(view, version, &row).unwrap().as_deref(), value.as_deref());
             }
         }
     }
@@ -156,13 +159,13 @@ mod tests {
         assert_eq!(warm.latest(&disk.view(), 1, &row).unwrap(), None);
         assert_eq!(warm.shard(hash(&row)).lens(), [1, 0]);
         // A value is taken from memory: the view has another one.
-        assert_eq!(warm.latest(&before, 1, b"\x01other").unwrap(), Some(vec![1]));
+        assert_eq!(warm.latest(&before, 1, b"\x01other").unwrap().as_deref(), Some(&[1][..]));
     }
 
     #[test]
     fn rows_of_one_hash_are_told_apart_and_what_is_kept_is_bounded() {
         let mut shard = Generations::new(GENERATION);
-        let entry = |row: u8| Entry { row: vec![row], version: 3, value: None };
+        let entry = |row: u8| Entry { row: [row].into(), version: 3, value: None };
         let get = |shard: &mut Shard, hash: u64, row: u8, version: u64| shard.get(&hash)?.of(&[row], version);
         shard.put(7, entry(1));
         assert_eq!(

@@ -8,7 +8,7 @@ use std::ops::Bound;
 
 use prost::encoding::{decode_varint, encode_varint};
 
-use crate::disk::{Rows, Table, View};
+use crate::disk::{Bytes, Rows, Table, View};
 use crate::error::StateError;
 use crate::keys;
 
@@ -21,11 +21,11 @@ pub(crate) const VERSIONS_AT_REST: usize = 64;
 
 /// Rows that are useless once a version is the oldest one.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct StaleRows(pub(crate) Vec<(Table, Vec<u8>)>);
+pub(crate) struct StaleRows(pub(crate) Vec<(Table, Bytes)>);
 
 impl StaleRows {
-    pub(crate) fn add(&mut self, table: Table, row: Vec<u8>) {
-        self.0.push((table, row));
+    pub(crate) fn add(&mut self, table: Table, row: impl Into<Bytes>) {
+        self.0.push((table, row.into()));
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -59,7 +59,7 @@ impl StaleRows {
             bytes = rest;
             let len = usize::try_from(decode_varint(&mut bytes).ok()?).ok()?;
             let (row, rest) = bytes.split_at_checked(len)?;
-            rows.push((table, row.to_vec()));
+            rows.push((table, row.into()));
             bytes = rest;
         }
         Some(Self(rows))
@@ -67,7 +67,7 @@ impl StaleRows {
 }
 
 /// What a version made useless; nothing if there is no such list.
-pub(crate) fn made_useless(view: &View, version: u64) -> Result<Vec<(Table, Vec<u8>)>, StateError> {
+pub(crate) fn made_useless(view: &View, version: u64) -> Result<Vec<(Table, Bytes)>, StateError> {
     let Some(row) = view.get(Table::Stale, &keys::stale(version))? else { return Ok(Vec::new()) };
     StaleRows::decode(&row).map(|rows| rows.0).ok_or_else(broken)
 }
