@@ -12,6 +12,7 @@ use std::ops::Bound;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use fjall::compaction::Leveled;
 use fjall::config::CompressionPolicy;
 use fjall::{
     AbstractTree as _, CompressionType, Database, Keyspace, KeyspaceCreateOptions, PersistMode, Readable as _,
@@ -70,6 +71,9 @@ impl Written<'_> {
 /// is restored and on its way into the store's place.
 const LOCK: &str = "lock";
 const STORE: &str = "store";
+/// Where a store goes that takes the place of one in [`STORE`], and the other way round. Files that the one before has merged
+/// go once nobody reads them, by their path: under the same names as before they would be the other one's.
+const OTHER: &str = "store.2";
 const UNFINISHED: &str = "unfinished";
 const RESTORING: &str = "restoring";
 const RESTORED: &str = "restored";
@@ -85,6 +89,9 @@ const WORKERS: usize = 3;
 /// Rows of one table kept in memory before they become a file, and of one that gets a row or two a block.
 const BUFFER_BYTES: u64 = 8 << 20;
 const SLOW_BUFFER_BYTES: u64 = 1 << 20;
+
+/// New files of the table of nodes that are merged into the old ones together. From twenty on writes are held up.
+const NODES_FILES: u8 = 10;
 
 /// The row of every table that names the version which wrote last; it sorts behind all others.
 ///
@@ -129,9 +136,11 @@ impl Table {
     fn options(self) -> KeyspaceCreateOptions {
         let options = KeyspaceCreateOptions::default().max_memtable_size(self.buffer_bytes());
         match self {
-            // Nodes are hashes, which no compression makes smaller, and each one asked for is there.
+            // Nodes are hashes, which no compression makes smaller, and each one asked for is there. A merge takes what new
+            // files have and all that is old between the first and the last of it, which is most of the table: it is put off.
             Self::Nodes => options
                 .expect_point_read_hits(true)
+                .compaction_strategy(Arc::new(Leveled::default().with_l0_threshold(NODES_FILES)))
                 .data_block_compression_policy(CompressionPolicy::all(CompressionType::None)),
             _ => options,
         }
@@ -238,20 +247,23 @@ impl Disk {
         initial: impl FnOnce() -> Rows,
     ) -> Result<Self, StateError> {
         let lock = Arc::new(lock(dir).map_err(|error| failure(dir, error))?);
-        let (place, unfinished) = (dir.join(STORE), dir.join(UNFINISHED));
+        let unfinished = dir.join(UNFINISHED);
         let failed = |error: std::io::Error| failure(dir, error.into());
         remove(&dir.join(RESTORING)).map_err(failed)?;
         if dir.join(RESTORED).exists() {
             put_in_place(dir).map_err(failed)?;
         }
-        if !place.exists() {
+        if [STORE, OTHER].iter().all(|name| dir.join(name).exists()) {
+            return Err(StateError::corrupt(format!("{} has two stores, {STORE} and {OTHER}", dir.display())));
+        }
+        if place(dir).is_none() {
             remove(&unfinished).map_err(failed)?;
             let new = Self::attach(dir, &unfinished, cache_bytes, Arc::clone(&lock))?;
             new.write(0, initial())?;
             drop(new);
             rename(dir, UNFINISHED, STORE).map_err(failed)?;
         }
-        let disk = Self::attach(dir, &place, cache_bytes, lock)?;
+        let disk = Self::attach(dir, &dir.join(place(dir).unwrap_or(STORE)), cache_bytes, lock)?;
         disk.check_marks()?;
         Ok(Self { fail, ..disk })
     }
@@ -293,8 +305,8 @@ impl Disk {
         let dir = tables.dir.clone();
         drop((db, tables));
         let placed = rename(&dir, RESTORING, RESTORED).and_then(|()| put_in_place(&dir));
-        placed.map_err(|error| failure(&dir, error.into()))?;
-        Ok(Self { fail, ..Self::attach(&dir, &dir.join(STORE), cache_bytes, _lock)? })
+        let name = placed.map_err(|error| failure(&dir, error.into()))?;
+        Ok(Self { fail, ..Self::attach(&dir, &dir.join(name), cache_bytes, _lock)? })
     }
 
     /// Removes a store that was made with [`Disk::beside`]; what cannot be removed now is at the next start.
@@ -461,10 +473,18 @@ fn rename(dir: &Path, from: &str, to: &str) -> std::io::Result<()> {
     File::open(dir)?.sync_all()
 }
 
-/// The last steps of a restoration, as often as it takes.
-fn put_in_place(dir: &Path) -> std::io::Result<()> {
+/// What the store in a folder is called, if there is one.
+fn place(dir: &Path) -> Option<&'static str> {
+    [STORE, OTHER].into_iter().find(|name| dir.join(name).exists())
+}
+
+/// The last steps of a restoration, as often as it takes; what the store is called then.
+fn put_in_place(dir: &Path) -> std::io::Result<&'static str> {
+    let free = if place(dir) == Some(STORE) { OTHER } else { STORE };
     remove(&dir.join(STORE))?;
-    rename(dir, RESTORED, STORE)
+    remove(&dir.join(OTHER))?;
+    rename(dir, RESTORED, free)?;
+    Ok(free)
 }
 
 /// Keeps other stores out of the folder while it lives.
@@ -583,6 +603,39 @@ mod tests {
         };
         let want = "its tables are at different heights (meta 1, latest 2, history 1, nodes 1, roots 1, stale 1)";
         assert_eq!(what, want);
+    }
+
+    /// Files that were merged are removed when the last one who reads them ends, which may be after another store has taken
+    /// the place of theirs.
+    #[test]
+    fn who_reads_a_store_that_was_replaced_takes_nothing_of_the_other_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let open = || Disk::open(dir.path(), 1 << 20, None, Rows::default).unwrap();
+        let mut disk = open();
+        for replaced in 0..3 {
+            let latest = disk.tables.of(Table::Latest).clone();
+            let write = |disk: &Disk, key: u8| {
+                let mut rows = Rows::default();
+                rows.put(Table::Latest, [key], [key; 100]);
+                disk.write(u64::from(key), rows).unwrap();
+                latest.rotate_memtable_and_wait().unwrap();
+            };
+            (1..=3).for_each(|key| write(&disk, key));
+            let view = disk.view();
+            (4..=9).for_each(|key| write(&disk, key));
+            latest.major_compact().unwrap();
+            let copy = disk.copied().unwrap();
+            drop((disk, latest));
+            disk = copy.take_place().unwrap();
+            drop(view);
+            assert_eq!(place(dir.path()), Some([OTHER, STORE, OTHER][replaced]));
+        }
+        drop(disk);
+        let view = open().view();
+        assert_eq!(view.range(Table::Latest, Bound::Unbounded, Bound::Unbounded).map(|row| row.unwrap()).count(), 10);
+        drop(view);
+        std::fs::create_dir(dir.path().join(STORE)).unwrap();
+        assert!(matches!(Disk::open(dir.path(), 1 << 20, None, Rows::default), Err(StateError::Corrupt { .. })));
     }
 
     /// Its buffer becomes a file, which says that the journal was flushed before.
