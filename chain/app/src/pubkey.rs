@@ -10,7 +10,7 @@ use cosmos_sdk_proto::{
     cosmos::crypto::{self, multisig::LegacyAminoPubKey},
 };
 use p256::ecdsa::signature::hazmat::PrehashVerifier;
-use prost::{Message, Name};
+use prost::Message;
 use ripemd::Ripemd160;
 use secp256k1::{Message as Hash, PublicKey as Secp256k1Key, Secp256k1, VerifyOnly, ecdsa::Signature};
 use sha2::{Digest, Sha256};
@@ -26,6 +26,8 @@ use crate::{
 pub(crate) const DEPTH_MAX: usize = 10;
 /// Keys in one key (SDK `codec/types`, `MaxUnpackAnySubCalls`).
 pub(crate) const KEYS_MAX: usize = 100;
+/// The URL of a key of several.
+const MULTISIG_URL: &str = "/cosmos.crypto.multisig.LegacyAminoPubKey";
 /// What amino writes before a key of several: the prefix of `tendermint/PubKeyMultisigThreshold`.
 const MULTISIG_PREFIX: [u8; 4] = [0x22, 0xc1, 0xf7, 0xe2];
 
@@ -43,11 +45,12 @@ pub(crate) enum Kind {
 impl Kind {
     const ALL: [Self; 3] = [Self::Secp256k1, Self::Ed25519, Self::Secp256r1];
 
-    fn url(self) -> String {
+    /// As [`prost::Name::type_url`] would make it anew for each key that is read.
+    fn url(self) -> &'static str {
         match self {
-            Self::Secp256k1 => crypto::secp256k1::PubKey::type_url(),
-            Self::Ed25519 => crypto::ed25519::PubKey::type_url(),
-            Self::Secp256r1 => crypto::secp256r1::PubKey::type_url(),
+            Self::Secp256k1 => "/cosmos.crypto.secp256k1.PubKey",
+            Self::Ed25519 => "/cosmos.crypto.ed25519.PubKey",
+            Self::Secp256r1 => "/cosmos.crypto.secp256r1.PubKey",
         }
     }
 
@@ -124,7 +127,7 @@ impl PublicKey {
             return Err(Code::InvalidPubKey.because(format_args!("more than {KEYS_MAX} keys in one")));
         };
         *left = rest;
-        if any.type_url == LegacyAminoPubKey::type_url() {
+        if any.type_url == MULTISIG_URL {
             return Self::read_multi(&any.value, depth, left);
         }
         let Some(kind) = Kind::ALL.into_iter().find(|kind| any.type_url == kind.url()) else {
@@ -141,7 +144,7 @@ impl PublicKey {
     }
 
     fn read_multi(value: &[u8], depth: usize, left: &mut usize) -> Result<Self, Fault> {
-        let LegacyAminoPubKey { threshold, public_keys } = canonical(value, &LegacyAminoPubKey::type_url())?;
+        let LegacyAminoPubKey { threshold, public_keys } = canonical(value, MULTISIG_URL)?;
         if !(1..=public_keys.len()).contains(&(threshold as usize)) {
             let words = format_args!("{threshold} of {} keys have to sign, not 1 to all", public_keys.len());
             return Err(Code::InvalidPubKey.because(words));
@@ -166,13 +169,13 @@ impl PublicKey {
     pub(crate) fn to_any(&self) -> Any {
         match self {
             Self::Single(key) => Any {
-                type_url: key.kind.url(),
+                type_url: key.kind.url().into(),
                 value: crypto::secp256k1::PubKey { key: key.bytes.clone() }.encode_to_vec(),
             },
             Self::Multi(key) => {
                 let public_keys = key.members.iter().map(Self::to_any).collect();
                 let multi = LegacyAminoPubKey { threshold: key.threshold, public_keys };
-                Any { type_url: LegacyAminoPubKey::type_url(), value: multi.encode_to_vec() }
+                Any { type_url: MULTISIG_URL.into(), value: multi.encode_to_vec() }
             }
         }
     }

@@ -632,7 +632,8 @@ mod tests {
         }
         drop(disk);
         let view = open().view();
-        assert_eq!(view.range(Table::Latest, Bound::Unbounded, Bound::Unbounded).map(|row| row.unwrap()).count(), 10);
+        let all = view.range(Table::Latest, Bound::Unbounded, Bound::Unbounded).collect::<Result<Vec<_>, _>>();
+        assert_eq!(all.unwrap().len(), 10);
         drop(view);
         std::fs::create_dir(dir.path().join(STORE)).unwrap();
         assert!(matches!(Disk::open(dir.path(), 1 << 20, None, Rows::default), Err(StateError::Corrupt { .. })));

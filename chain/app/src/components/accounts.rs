@@ -16,7 +16,7 @@ use crate::{
 mod keys {
     /// `account/aceso1qyqszqgpqyqszqgpqyqszqgpqyqszqgp2uv78a`
     pub(super) fn account(address: &str) -> Vec<u8> {
-        format!("account/{address}").into_bytes()
+        ["account/", address].concat().into_bytes()
     }
 
     /// `number/00000000000000000007`; the account's address.

@@ -20,7 +20,7 @@ use crate::{
 mod keys {
     /// `balance/aceso1…/uaceso`; the amount as 16 bytes, big-endian, as all amounts.
     pub(super) fn balance(address: &str, denom: &str) -> Vec<u8> {
-        format!("balance/{address}/{denom}").into_bytes()
+        ["balance/", address, "/", denom].concat().into_bytes()
     }
 
     /// `balance/aceso1…/`
@@ -30,12 +30,12 @@ mod keys {
 
     /// `supply/uaceso`
     pub(super) fn supply(denom: &str) -> Vec<u8> {
-        format!("supply/{denom}").into_bytes()
+        ["supply/", denom].concat().into_bytes()
     }
 
     /// `metadata/uaceso`
     pub(super) fn metadata(denom: &str) -> Vec<u8> {
-        format!("metadata/{denom}").into_bytes()
+        ["metadata/", denom].concat().into_bytes()
     }
 
     #[test]

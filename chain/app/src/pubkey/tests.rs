@@ -2,6 +2,8 @@
 
 use k256::ecdsa::{Signature as Made, SigningKey, signature::Signer};
 
+use prost::Name;
+
 use super::*;
 
 const ONE: &str = "0a21031b84c5567b126440995d3ed5aaba0565d71e1834604819ff9c17f5e9d5dd078f";
@@ -24,6 +26,17 @@ fn multi(threshold: u32, public_keys: Vec<Any>) -> Any {
 
 fn three() -> Any {
     multi(2, vec![one(), any("secp256k1.PubKey", TWO), any("ed25519.PubKey", ED)])
+}
+
+#[test]
+fn urls_are_those_of_the_messages() {
+    let single = [
+        crypto::secp256k1::PubKey::type_url(),
+        crypto::ed25519::PubKey::type_url(),
+        crypto::secp256r1::PubKey::type_url(),
+    ];
+    assert_eq!(Kind::ALL.map(Kind::url), single.each_ref().map(String::as_str));
+    assert_eq!(MULTISIG_URL, LegacyAminoPubKey::type_url());
 }
 
 #[test]

@@ -2,15 +2,18 @@
 //! Cosmos SDK 0.53 and wasmd 0.61, and nothing of the state changes.
 //!
 //! What is wrong with signatures, sequences, fees and gas as a whole is in `signing`, with keys of several in `keys`, with
-//! grants in `authz` and `sponsor`, with sealed records in `sealed_refusals`, with parameters in `wasm_messages`.
+//! grants in `authz` and `sponsor`, with sealed records in `sealed_refusals`, with parameters in `wasm_messages` and `authority`,
+//! with validators in `validators`, with models in `reads` and `manifests`.
 //!
 //! Ours is another answer where theirs is none of a kind: where wasmd lets a plain Go error through (`undefined`, 1: an
 //! address of a contract, an admin, a payer that is no Bech32) it is `sdk`, 7, as the bank says it; where the SDK panics and
 //! recovers (a coin without an amount) it is the kind that the next wrong amount has. What the SDK checks only in a block
 //! (messages of the bank) is refused by the mempool too, where it costs nobody a fee.
 
-use aceso_types::msg::{
-    MsgRegisterAttester, MsgRegisterBlob, MsgRegisterImage, MsgRegisterModel, MsgSetValidator, SignedOrigin,
+use aceso_types::{
+    BlobId, Digest, PixelDigest,
+    guest::Origin,
+    msg::{MsgRegisterAttester, MsgRegisterBlob, MsgRegisterImage, MsgRegisterModel, MsgSetValidator, SignedOrigin},
 };
 use cosmos_sdk_proto::{
     Any,
@@ -34,7 +37,7 @@ use prost::{Message, Name};
 
 use crate::{
     contracts::{make, store},
-    fixture::{CHAIN, Net, alice, block_of, bob, code, coins, ours, sdk, send},
+    fixture::{CHAIN, Key, Net, alice, block_of, bob, code, coins, ours, sdk, send},
     guests::{NOTHING, echo},
 };
 
@@ -530,6 +533,80 @@ fn every_address_in_our_messages_is_wrong_once() {
             scene.refuses_msg("operator", ADDRESS, "operator", ours(&msg));
         }
     }
+    scene.close();
+}
+
+/// What the chain's parameters bound is known in a block only, where it costs its fee.
+#[test]
+fn every_other_field_of_what_registers_files_is_wrong_once() {
+    let mut scene = Scene::open();
+    let params = scene.net.app.chain().unwrap().params;
+    let (size_max, term_max) = (params.blob_bytes_max, params.blob_term_max);
+    let cid = BlobId::of_raw(b"file").to_string();
+    let blob = MsgRegisterBlob { owner: alice().address(), cid: cid.clone(), size: 9, term: 5 };
+    let image = MsgRegisterImage { owner: blob.owner.clone(), cid, size: 9, term: 5, ..MsgRegisterImage::default() };
+    let hospital = Key::new(50);
+    let digest = |byte: u8| Digest([byte; 32]);
+    let origin = Origin {
+        institution: hospital.address(),
+        pixels: PixelDigest(digest(1)),
+        study: digest(2),
+        subject: digest(3),
+    };
+    let origin = SignedOrigin {
+        institution: hospital.address(),
+        pixels: vec![1; 32],
+        study: vec![2; 32],
+        subject: vec![3; 32],
+        public_key: hospital.public(),
+        signature: hospital.sign(&origin.sign_bytes(CHAIN).0),
+    };
+    let mut wrong: Vec<(&str, u32, Any)> = Vec::new();
+    // Nothing, CIDv0, a hash of another kind, and what goes on behind a good one.
+    let sha512 = "bafkrgqdaqc6jidv7gqwxtyaeudi7iqbjezrmiqyhkbdx2iqd3zs2y5j2gzsc4ywc3kmihu4pyqkzbgyb2n6wmkdcuzyzyfbsjkjzy4xzyqfg2";
+    for none in ["", "Qm", "QmYwAPJzv5CZsnA625s3Xf2nemtYgPpHdWEz79ojWKd3mK", sha512, &format!("{}a", blob.cid)] {
+        wrong.push(("cid", 101, ours(&MsgRegisterBlob { cid: none.into(), ..blob.clone() })));
+        wrong.push(("cid", 101, ours(&MsgRegisterImage { cid: none.into(), ..image.clone() })));
+    }
+    for size in [0, size_max + 1, u64::MAX] {
+        wrong.push(("size", 103, ours(&MsgRegisterBlob { size, ..blob.clone() })));
+        wrong.push(("size", 103, ours(&MsgRegisterImage { size, ..image.clone() })));
+    }
+    for term in [0, term_max + 1, u64::MAX] {
+        wrong.push(("term", 103, ours(&MsgRegisterBlob { term, ..blob.clone() })));
+        wrong.push(("term", 103, ours(&MsgRegisterImage { term, ..image.clone() })));
+    }
+    for text in ["dx", "D-X", "SEVENTEEN_LETTERS", "DX\n", "Ü"] {
+        wrong.push(("modality", 404, ours(&MsgRegisterImage { modality: text.into(), ..image.clone() })));
+        wrong.push(("body_part", 404, ours(&MsgRegisterImage { body_part: text.into(), ..image.clone() })));
+    }
+    wrong.push(("guard", 403, ours(&MsgRegisterImage { guard: bob().address(), ..image.clone() })));
+    for (what, origin) in [
+        ("pixels", SignedOrigin { pixels: vec![1; 31], ..origin.clone() }),
+        ("pixels", SignedOrigin { pixels: vec![9; 32], ..origin.clone() }),
+        ("study", SignedOrigin { study: vec![], ..origin.clone() }),
+        ("study", SignedOrigin { study: vec![9; 32], ..origin.clone() }),
+        ("subject", SignedOrigin { subject: vec![3; 33], ..origin.clone() }),
+        ("subject", SignedOrigin { subject: vec![9; 32], ..origin.clone() }),
+        ("institution", SignedOrigin { institution: bob().address(), ..origin.clone() }),
+        ("public_key", SignedOrigin { public_key: bob().public(), ..origin.clone() }),
+        ("signature", SignedOrigin { signature: vec![], ..origin.clone() }),
+        ("signature", SignedOrigin { signature: vec![7; 64], ..origin.clone() }),
+        ("signature", SignedOrigin { signature: [&origin.signature[..], &[0]].concat(), ..origin.clone() }),
+    ] {
+        wrong.push((what, 405, ours(&MsgRegisterImage { origin: Some(origin), ..image.clone() })));
+    }
+    // A key of another length has no address.
+    for length in [0, 32, 34] {
+        let origin = SignedOrigin { public_key: vec![2; length], ..origin.clone() };
+        wrong.push(("public_key", 8, ours(&MsgRegisterImage { origin: Some(origin), ..image.clone() })));
+    }
+    for (what, number, msg) in wrong {
+        let done = scene.net.run(&alice(), vec![msg]);
+        let kind = if number < 100 { ("sdk", number) } else { ("aceso", number) };
+        assert_eq!(code(&done), kind, "{what}: {}", done.log);
+    }
+    scene.net.ok(&alice(), vec![ours(&MsgRegisterImage { origin: Some(origin), ..image })]);
     scene.close();
 }
 

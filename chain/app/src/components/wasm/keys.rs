@@ -22,12 +22,12 @@ pub(crate) fn all_pinned() -> Vec<u8> {
 
 /// `bytes/4bca…` — the checksum, 64 hexadecimal digits
 pub(crate) fn bytes(checksum: &str) -> Vec<u8> {
-    format!("bytes/{checksum}").into_bytes()
+    ["bytes/", checksum].concat().into_bytes()
 }
 
 /// `contract/aceso1…`
 pub(crate) fn contract(address: &str) -> Vec<u8> {
-    format!("contract/{address}").into_bytes()
+    ["contract/", address].concat().into_bytes()
 }
 
 /// `history/aceso1…/00003`
@@ -58,7 +58,7 @@ pub(crate) fn placed(height: u64, tx: u64, address: &str) -> Vec<u8> {
 
 /// `state/aceso1…/` and, of each row, the contract's own key
 pub(crate) fn state(address: &str) -> Vec<u8> {
-    format!("state/{address}/").into_bytes()
+    ["state/", address, "/"].concat().into_bytes()
 }
 
 /// `codes`: how many codes there are.
