@@ -103,7 +103,13 @@ fn several_accounts_sign_one_transaction() {
     }
 
     let file = unsigned(&pay);
+    let used = |file: &str| {
+        let told = chain.tx(&["simulate", file])["gas_info"]["gas_used"].clone();
+        told.as_str().unwrap().parse::<u64>().unwrap()
+    };
+    assert!(used(&file) > 20_000);
     sign(&file, "carol", &half, &[]);
+    assert_eq!(used(&half), used(&file));
     for (arguments, words) in [
         (vec![&file[..], "--from", "dora"], "does not sign this transaction"),
         (

@@ -267,6 +267,13 @@ impl Validate {
     }
 }
 
+/// Says what a transaction of a file would use now.
+pub(super) fn simulate(client: &Client, path: &PathBuf, output: Output) -> Result<()> {
+    let tx = gathered(path, true)?.simulated(|signer| Ok(client.account(signer)?.sequence))?;
+    let used = client.simulate(&tx.encode_to_vec())?;
+    output.print(&json!({"ok": true, "gas_info": {"gas_used": used.to_string()}}), || format!("uses {used} gas now"))
+}
+
 /// A transaction of a file with its signatures, or without them.
 fn gathered(path: &PathBuf, overwrite: bool) -> Result<Gathered> {
     Gathered::of(&read(path)?, overwrite).with_context(|| format!("{} cannot be signed", path.display()))

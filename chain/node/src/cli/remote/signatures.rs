@@ -142,6 +142,16 @@ impl Gathered {
         Some((place, self.signers.get(place)?))
     }
 
+    /// The transaction as a simulation takes it: nobody has signed, each account is at its sequence.
+    pub(super) fn simulated(&self, sequence: impl Fn(&str) -> Result<u64>) -> Result<Tx> {
+        let mode_info = single(SignMode::Unspecified.into());
+        let signed = self.signers.iter().map(|signer| {
+            let info = SignerInfo { public_key: None, mode_info: Some(mode_info.clone()), sequence: sequence(signer)? };
+            Ok((info, Vec::new()))
+        });
+        Ok(self.draft.with(signed.collect::<Result<_>>()?))
+    }
+
     /// The transaction with each signature at its place, and nothing where one is missing: it is checked so.
     pub(super) fn with_gaps(&self) -> Tx {
         self.draft.with(self.signed.iter().map(|signed| signed.clone().unwrap_or_default()).collect())

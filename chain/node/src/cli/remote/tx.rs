@@ -112,6 +112,11 @@ enum Verb {
     /// Put the signatures of several keys into the transaction of their account.
     #[command(visible_alias = "multi-sign")]
     Multisign(offline::Multisign),
+    /// Say what gas a transaction of a file would use, signed or not.
+    Simulate {
+        /// The transaction in JSON; - is standard input.
+        tx: PathBuf,
+    },
     /// Check that all have signed who have to.
     ValidateSignatures(offline::Validate),
     /// Send a signed transaction.
@@ -252,6 +257,11 @@ impl Tx {
             Verb::Sign(sign) => return sign.run(&at, &signer, chain_id, output),
             Verb::Multisign(multisign) => return multisign.run(&at, &signer, chain_id, output),
             Verb::ValidateSignatures(validate) => return validate.run(&at, chain_id, output),
+            Verb::Simulate { tx } => {
+                let client = at.connect()?;
+                terms.check(&client)?;
+                return offline::simulate(&client, &tx, output);
+            }
             Verb::Broadcast { tx } => {
                 let client = at.connect()?;
                 terms.check(&client)?;
