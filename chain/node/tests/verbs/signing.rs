@@ -56,7 +56,6 @@ fn a_sender_may_be_named_twice_and_not_otherwise() {
 #[test]
 fn several_accounts_sign_one_transaction() {
     let (chain, [bob, carol, dora]) = funded(["bob", "carol", "dora"]);
-    let alice = chain.address("alice");
     let pay = ["bank", "send", "bob", &dora, "7uaceso", "--fee-payer", &carol];
     let refused = chain.refused(&[&["tx"], &pay[..]].concat());
     assert!(refused.contains(&format!("{carol} has to sign too")), "{refused}");
@@ -140,7 +139,7 @@ fn several_accounts_sign_one_transaction() {
     let put = ["multisign", &half, "group", &parts[0], &parts[1], "--output-document", &whole];
     assert_eq!(chain.tx(&put)["file"], json!(whole));
     send(&whole, &[&group, &carol]);
-    assert_eq!((chain.balance(&group), alice.is_empty()), ("40".into(), false));
+    assert_eq!(chain.balance(&group), "40");
 }
 
 #[test]
@@ -183,7 +182,7 @@ fn a_document_is_written_whole_and_its_messages_stay_as_they_are() {
     let make = ["tx", "wasm", "run", kept, message, "--from", "alice", "--generate-only"];
     let (code, made, error) = chain.run(&[&make[..], &home].concat());
     assert!(code == 0 && made.contains(message), "{error}{made}");
-    let unsigned = chain.file("unsigned.json", made.as_bytes());
+    chain.file("unsigned.json", made.as_bytes());
 
     // A bare name, an older file, a link to one, what is no file, and a folder.
     let at = ["--node", chain.node.rpc.as_str(), "--rest", chain.node.rest.as_str(), "--json"];
@@ -205,7 +204,6 @@ fn a_document_is_written_whole_and_its_messages_stay_as_they_are() {
     assert!(String::from_utf8(refused.stderr).unwrap().contains("cannot write keys"));
     let drafts = std::fs::read_dir(chain.folder.path()).unwrap().filter_map(Result::ok);
     assert!(drafts.into_iter().all(|one| one.path().extension().is_none_or(|extension| extension != "draft")));
-    assert!(path("unsigned.json").exists() && unsigned.ends_with("unsigned.json"));
 
     let file = path("signed.json");
     let file = file.to_str().unwrap();
