@@ -4,6 +4,10 @@
 #![allow(clippy::indexing_slicing, reason = "what is missing of an answer fails the test")]
 
 mod common;
+#[path = "verbs/grants.rs"]
+mod grants;
+#[path = "verbs/signing.rs"]
+mod signing;
 
 use aceso_test_support::guests::{NOTHING, echo, keeper};
 use common::{Node, aceso, alice, file, new_key, run};
@@ -514,7 +518,7 @@ fn shells_complete_the_verbs() {
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let (code, script, error) = run(&["completions", shell]);
         assert_eq!(code, 0, "{error}");
-        for word in ["instantiate2", "contract-state", "add-account", "broadcast-mode"] {
+        for word in ["output-document", "instantiate2", "contract-state", "add-account", "broadcast-mode"] {
             assert!(script.contains(word), "{shell} does not know {word}");
         }
     }

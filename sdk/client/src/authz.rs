@@ -11,8 +11,9 @@ use cosmos_sdk_proto::{
         base::v1beta1::Coin,
     },
     cosmwasm::wasm::v1::{
-        AcceptedMessageKeysFilter, AllowAllMessagesFilter, CombinedLimit, ContractExecutionAuthorization,
-        ContractGrant, MaxCallsLimit, MaxFundsLimit,
+        AcceptedMessageKeysFilter, AcceptedMessagesFilter, AllowAllMessagesFilter, CodeGrant, CombinedLimit,
+        ContractExecutionAuthorization, ContractGrant, ContractMigrationAuthorization, MaxCallsLimit, MaxFundsLimit,
+        StoreCodeAuthorization,
     },
     traits::Name,
 };
@@ -33,17 +34,53 @@ pub enum Authorization {
         /// To these accounts only; to any where there are none.
         to: Vec<String>,
     },
-    /// Calls of one contract; without limits there are none.
-    Execute {
-        /// The contract.
-        contract: String,
-        /// So many.
-        calls: Option<u64>,
-        /// With so many coins in all; without them none are sent.
-        coins: Option<Vec<Coin>>,
-        /// Messages with one of these fields; any where there are none.
-        keys: Vec<String>,
-    },
+    /// Calls of one contract.
+    Execute(Calls),
+    /// Migrations of one contract.
+    Migrate(Calls),
+    /// Code, each by its SHA-256, or any by `*`, and who may make contracts of it at most.
+    Store(Vec<CodeGrant>),
+}
+
+/// Calls or migrations of one contract; without limits there are none.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Calls {
+    /// The contract.
+    pub contract: String,
+    /// So many.
+    pub calls: Option<u64>,
+    /// With so many coins in all; without them none are sent.
+    pub coins: Option<Vec<Coin>>,
+    /// With these messages.
+    pub messages: Messages,
+}
+
+/// Which messages a contract may be called with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Messages {
+    /// Any.
+    Any,
+    /// Objects with one of these fields and no other.
+    Keys(Vec<String>),
+    /// Just these bytes of JSON.
+    Just(Vec<Vec<u8>>),
+}
+
+impl Calls {
+    fn encode(&self) -> Option<ContractGrant> {
+        let limit = match (self.calls, self.coins.clone()) {
+            (Some(remaining), None) => cosmos_any(&MaxCallsLimit { remaining }),
+            (None, Some(amounts)) => cosmos_any(&MaxFundsLimit { amounts }),
+            (Some(calls_remaining), Some(amounts)) => cosmos_any(&CombinedLimit { calls_remaining, amounts }),
+            (None, None) => return None,
+        };
+        let filter = match self.messages.clone() {
+            Messages::Any => cosmos_any(&AllowAllMessagesFilter {}),
+            Messages::Keys(keys) => cosmos_any(&AcceptedMessageKeysFilter { keys }),
+            Messages::Just(messages) => cosmos_any(&AcceptedMessagesFilter { messages }),
+        };
+        Some(ContractGrant { contract: self.contract.clone(), limit: Some(limit), filter: Some(filter) })
+    }
 }
 
 impl Authorization {
@@ -54,20 +91,9 @@ impl Authorization {
             Self::Send { limit, to } => {
                 cosmos_any(&SendAuthorization { spend_limit: limit.clone(), allow_list: to.clone() })
             }
-            Self::Execute { contract, calls, coins: most, keys } => {
-                let limit = match (*calls, most.clone()) {
-                    (Some(remaining), None) => cosmos_any(&MaxCallsLimit { remaining }),
-                    (None, Some(amounts)) => cosmos_any(&MaxFundsLimit { amounts }),
-                    (Some(calls_remaining), Some(amounts)) => cosmos_any(&CombinedLimit { calls_remaining, amounts }),
-                    (None, None) => return None,
-                };
-                let filter = match keys.is_empty() {
-                    true => cosmos_any(&AllowAllMessagesFilter {}),
-                    false => cosmos_any(&AcceptedMessageKeysFilter { keys: keys.clone() }),
-                };
-                let grant = ContractGrant { contract: contract.clone(), limit: Some(limit), filter: Some(filter) };
-                cosmos_any(&ContractExecutionAuthorization { grants: vec![grant] })
-            }
+            Self::Execute(calls) => cosmos_any(&ContractExecutionAuthorization { grants: vec![calls.encode()?] }),
+            Self::Migrate(calls) => cosmos_any(&ContractMigrationAuthorization { grants: vec![calls.encode()?] }),
+            Self::Store(grants) => cosmos_any(&StoreCodeAuthorization { grants: grants.clone() }),
         })
     }
 }
@@ -142,10 +168,14 @@ mod tests {
 
     #[test]
     fn what_is_allowed_is_said_in_the_types_of_wasmd() {
-        let execute = |calls, coins: Option<u64>, keys: &[&str]| {
-            let keys = keys.iter().map(|&key| key.into()).collect();
-            let coins = coins.map(|amount| vec![Coin { denom: "uaceso".into(), amount: amount.to_string() }]);
-            let one = Authorization::Execute { contract: "c".into(), calls, coins, keys }.encode()?;
+        let contract = || "c".to_owned();
+        let coins =
+            |coins: Option<u64>| coins.map(|one| vec![Coin { denom: "uaceso".into(), amount: one.to_string() }]);
+        let execute = |calls, most, keys: &[&str]| {
+            let keys: Vec<String> = keys.iter().map(|&key| key.into()).collect();
+            let messages = if keys.is_empty() { Messages::Any } else { Messages::Keys(keys) };
+            let calls = Calls { contract: contract(), calls, coins: coins(most), messages };
+            let one = Authorization::Execute(calls).encode()?;
             let grant = ContractExecutionAuthorization::decode(&one.value[..]).unwrap().grants.remove(0);
             let name = |any: Option<Any>| any.unwrap().type_url.rsplit('.').next().unwrap().to_owned();
             Some((name(grant.limit), name(grant.filter)))
@@ -155,6 +185,16 @@ mod tests {
         assert_eq!(execute(None, Some(1), &["a"]), names("MaxFundsLimit", "AcceptedMessageKeysFilter"));
         assert_eq!(execute(Some(1), Some(1), &[]), names("CombinedLimit", "AllowAllMessagesFilter"));
         assert_eq!(execute(None, None, &[]), None);
+
+        let just = Messages::Just(vec![b"{}".to_vec()]);
+        let calls = Calls { contract: contract(), calls: Some(1), coins: None, messages: just };
+        let one = Authorization::Migrate(calls).encode().unwrap();
+        let grant = ContractMigrationAuthorization::decode(&one.value[..]).unwrap().grants.remove(0);
+        let filter = AcceptedMessagesFilter::decode(&grant.filter.unwrap().value[..]).unwrap();
+        assert_eq!((grant.contract, filter.messages), (contract(), vec![b"{}".to_vec()]));
+        let any = CodeGrant { code_hash: b"*".to_vec(), instantiate_permission: None };
+        let one = Authorization::Store(vec![any.clone()]).encode().unwrap();
+        assert_eq!(StoreCodeAuthorization::decode(&one.value[..]).unwrap().grants, [any]);
     }
 
     #[test]

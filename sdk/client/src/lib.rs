@@ -21,7 +21,7 @@ mod terms;
 mod tx;
 mod wait;
 
-pub use authz::{Authorization, Authorized, authorize, for_others, no_more};
+pub use authz::{Authorization, Authorized, Calls, Messages, authorize, for_others, no_more};
 pub use committee::{SealedRead, random};
 pub use error::ClientError;
 pub use key::Key;

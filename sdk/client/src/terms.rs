@@ -52,7 +52,9 @@ pub struct Terms {
     pub adjustment: u64,
     /// What is paid for it.
     pub pays: Pays,
-    /// Who pays instead of the sender, by an allowance; empty for the sender.
+    /// Who pays instead of the sender, and signs too; empty for the sender.
+    pub payer: String,
+    /// Who pays instead of that one, by an allowance; empty for nobody.
     pub granter: String,
     /// A sentence for everybody.
     pub memo: String,
@@ -68,6 +70,7 @@ impl Default for Terms {
             gas: GasLimit::Auto,
             adjustment: 140,
             pays: Pays::default(),
+            payer: String::new(),
             granter: String::new(),
             memo: String::new(),
             timeout_height: 0,
@@ -134,17 +137,17 @@ impl Draft {
         let mode = ModeInfo { sum: Some(Sum::Single(Single { mode: SignMode::Direct.into() })) };
         let public_key = Some(key.packed());
         let signer = SignerInfo { public_key, mode_info: Some(mode), sequence: account.sequence };
-        #[allow(deprecated, reason = "the tip is part of the wire format")]
-        let auth_info = AuthInfo { signer_infos: vec![signer], fee: Some(self.fee.clone()), tip: None };
-        let (body_bytes, auth_info_bytes) = (self.body.encode_to_vec(), auth_info.encode_to_vec());
-        let document = SignDoc {
-            body_bytes: body_bytes.clone(),
-            auth_info_bytes: auth_info_bytes.clone(),
-            chain_id: chain_id.into(),
-            account_number: account.number,
-        };
-        let signature = key.sign(&document.encode_to_vec());
-        TxRaw { body_bytes, auth_info_bytes, signatures: vec![signature] }.encode_to_vec()
+        let signature = key.sign(&self.direct(vec![signer.clone()], chain_id, account.number));
+        self.with(vec![(signer, signature)]).encode_to_vec()
+    }
+
+    /// The document that an account signs directly: all that stands in the transaction, what stands beside the signatures
+    /// of others included.
+    pub fn direct(&self, signers: Vec<SignerInfo>, chain_id: &str, account_number: u64) -> Vec<u8> {
+        let unsigned = self.with(signers.into_iter().map(|signer| (signer, Vec::new())).collect());
+        let auth_info_bytes = unsigned.auth_info.unwrap_or_default().encode_to_vec();
+        let body_bytes = self.body.encode_to_vec();
+        SignDoc { body_bytes, auth_info_bytes, chain_id: chain_id.into(), account_number }.encode_to_vec()
     }
 }
 
@@ -169,7 +172,7 @@ impl Client {
                 coins.ok_or(ClientError::Price(limit))?
             }
         };
-        let fee = Fee { amount, gas_limit: limit, payer: String::new(), granter: terms.granter.clone() };
+        let fee = Fee { amount, gas_limit: limit, payer: terms.payer.clone(), granter: terms.granter.clone() };
         Ok((Draft { body, fee }, used))
     }
 
@@ -179,7 +182,7 @@ impl Client {
         // No signature: a simulation reckons with what the account's kind of key costs.
         let mode = ModeInfo { sum: Some(Sum::Single(Single { mode: SignMode::Unspecified.into() })) };
         let signer = SignerInfo { public_key: terms.key.clone(), mode_info: Some(mode), sequence };
-        let fee = Fee { granter: terms.granter.clone(), ..Fee::default() };
+        let fee = Fee { payer: terms.payer.clone(), granter: terms.granter.clone(), ..Fee::default() };
         #[allow(deprecated, reason = "the tip is part of the wire format")]
         let auth_info = AuthInfo { signer_infos: vec![signer], fee: Some(fee), tip: None };
         let (body_bytes, auth_info_bytes) = (body.encode_to_vec(), auth_info.encode_to_vec());

@@ -118,6 +118,7 @@ enum Verb {
     /// Compute sealed reads for a node of the same operator.
     Worker(process::Args),
     /// Ask a node.
+    #[command(visible_alias = "q")]
     Query(remote::query::Query),
     /// Ask for reads; fetch and check receipts.
     Read(remote::read::Read),
@@ -171,6 +172,13 @@ impl Output {
         } else {
             writeln!(out, "{}", text())?;
         }
+        Ok(out.flush()?)
+    }
+
+    /// Prints a document whose form is its own, for scripts and people alike.
+    pub(crate) fn document(text: &str) -> anyhow::Result<()> {
+        let mut out = std::io::stdout().lock();
+        writeln!(out, "{text}")?;
         Ok(out.flush()?)
     }
 }

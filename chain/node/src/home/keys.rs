@@ -199,6 +199,12 @@ pub(crate) fn words(
     Ok(load(file)?)
 }
 
+/// The public key of a file of words, plain or encrypted. No passphrase is asked for.
+pub(crate) fn public_of(file: &Path) -> Result<Any, HomeError> {
+    let is_locked = read(file, FILE_MAX)?.first() == Some(&b'{');
+    Ok(single(if is_locked { load_encrypted(file)?.public() } else { public_key(&load(file)?)? }))
+}
+
 /// Reads a plain file of words.
 pub(crate) fn load(file: &Path) -> Result<Mnemonic, HomeError> {
     let malformed = |reason: String| HomeError::Malformed { path: file.into(), reason };
@@ -248,9 +254,11 @@ mod tests {
         let typed = |text: &str| zeroize::Zeroizing::new(text.to_owned());
         assert_eq!(words(&made.file, || Ok(typed("correct horse"))).unwrap().phrase(), mnemonic.phrase());
         assert!(words(&made.file, || Ok(typed("another one"))).is_err());
+        assert_eq!(public_of(&made.file).unwrap(), made.public);
         add(&home, "bob", &mnemonic).unwrap();
         let plain = show(&home, "bob").unwrap().file;
         assert!(words(&plain, || anyhow::bail!("nobody is asked")).is_ok());
+        assert_eq!(public_of(&plain).unwrap(), made.public);
         let names: Vec<_> = list(&home).unwrap().into_iter().map(|key| key.name).collect();
         assert_eq!(names, ["alice", "bob"]);
         remove(&home, "alice").unwrap();

@@ -278,7 +278,8 @@ pub(crate) fn write_new(path: &Path, bytes: &[u8], secret: bool) -> Result<(), H
         OpenOptions::new().create(true).truncate(true).write(true).mode(mode).open(&draft).map_err(failed("write"))?;
     file.write_all(bytes).and_then(|()| file.sync_all()).map_err(failed("write"))?;
     fs::rename(&draft, path).map_err(failed("write"))?;
-    let directory = path.parent().unwrap_or(Path::new("."));
+    // That of a name alone is empty.
+    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     File::open(directory).and_then(|directory| directory.sync_all()).map_err(failed("write"))
 }
 

@@ -62,7 +62,7 @@ pub(super) enum Feegrant {
     Grant(Box<Pay>),
     /// Pay them no more.
     Revoke {
-        /// Who pays: a key's name, a file of words, or with --generate-only an address.
+        /// Who pays: a key's name or address, or a file of words. --from says it too, or nothing else.
         granter: String,
         /// For whom.
         grantee: String,
@@ -72,7 +72,7 @@ pub(super) enum Feegrant {
 /// What is paid for an account.
 #[derive(Args, Debug)]
 pub(super) struct Pay {
-    /// Who pays: a key's name, a file of words, or with --generate-only an address.
+    /// Who pays: a key's name or address, or a file of words. --from says it too, or nothing else.
     granter: String,
     /// For whom.
     grantee: String,

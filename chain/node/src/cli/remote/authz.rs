@@ -1,6 +1,6 @@
 //! `aceso authz …`: letting another account act for one's own within limits, and acting for others.
 
-use aceso_client::{Authorization, Authorized, GasLimit, authorize, for_others, no_more};
+use aceso_client::{Authorization, Authorized, Calls, GasLimit, Messages, authorize, for_others, no_more};
 use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
@@ -168,8 +168,9 @@ impl What {
             }
             Self::Execute { grantee, contract, calls, amount: coins, key } => {
                 let coins = coins.as_deref().map(tx::coins).transpose()?;
-                let (contract, keys) = (contract.clone(), key.clone());
-                (grantee, Authorization::Execute { contract, calls: *calls, coins, keys })
+                let messages = if key.is_empty() { Messages::Any } else { Messages::Keys(key.clone()) };
+                let contract = contract.clone();
+                (grantee, Authorization::Execute(Calls { contract, calls: *calls, coins, messages }))
             }
             Self::Any { grantee, url } => (grantee, Authorization::Generic(url.clone())),
         })

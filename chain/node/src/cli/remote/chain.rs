@@ -9,7 +9,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Value, json};
 
-use super::typed;
+use super::{Encoding, typed, verbatim};
 use crate::{cli::Output, rest::gateway};
 
 const AUTH: &str = "/cosmos.auth.v1beta1.Query";
@@ -132,11 +132,13 @@ pub(super) enum Bank {
 #[derive(Subcommand, Debug)]
 pub(super) enum Wasm {
     /// The codes.
+    #[command(visible_aliases = ["list-codes", "codes", "lco"])]
     ListCode {
         #[command(flatten)]
         page: Page,
     },
     /// The contracts of a code.
+    #[command(visible_aliases = ["list-contracts-by-code", "list-contracts", "contracts", "lca"])]
     ListContractByCode {
         /// The code's number.
         code: u64,
@@ -151,11 +153,13 @@ pub(super) enum Wasm {
         page: Page,
     },
     /// A contract.
+    #[command(visible_aliases = ["meta", "c"])]
     Contract {
         /// Its address.
         contract: String,
     },
     /// Which codes a contract has had.
+    #[command(visible_aliases = ["history", "hist", "ch"])]
     ContractHistory {
         /// Its address.
         contract: String,
@@ -163,11 +167,13 @@ pub(super) enum Wasm {
         page: Page,
     },
     /// What a contract holds, or what it answers.
+    #[command(visible_aliases = ["state", "cs", "s"])]
     ContractState {
         #[command(subcommand)]
         what: State,
     },
     /// Write a code's wasm into a file.
+    #[command(visible_aliases = ["source-code", "source"])]
     Code {
         /// The code's number.
         code: u64,
@@ -190,6 +196,7 @@ pub(super) enum Wasm {
     #[command(name = "wasm-limits-config")]
     Limits,
     /// The address that a contract made with a salt will have.
+    #[command(visible_aliases = ["address"])]
     BuildAddress {
         /// The code's SHA-256 in hexadecimal.
         hash: String,
@@ -199,6 +206,8 @@ pub(super) enum Wasm {
         salt: String,
         /// The message, where the address is made of it: JSON, or @FILE.
         msg: Option<String>,
+        #[command(flatten)]
+        encoding: Encoding,
     },
 }
 
@@ -217,19 +226,17 @@ pub(super) enum State {
         contract: String,
         /// The row's key in hexadecimal.
         key: String,
-        /// The key is text.
-        #[arg(long, conflicts_with = "b64")]
-        ascii: bool,
-        /// The key is base64.
-        #[arg(long)]
-        b64: bool,
+        #[command(flatten)]
+        encoding: Encoding,
     },
     /// What it answers.
     Smart {
         /// The contract's address.
         contract: String,
-        /// The question in JSON, or @FILE.
+        /// The question in JSON, or @FILE; with --hex or --b64 in that form.
         question: String,
+        #[command(flatten)]
+        encoding: Encoding,
     },
 }
 
@@ -413,28 +420,27 @@ impl Wasm {
             Self::ContractState { what: State::All { contract, page } } => {
                 paged("AllContractState", json!({"address": contract}), page)
             }
-            Self::ContractState { what: State::Raw { contract, key, ascii, b64 } } => {
-                let key = match (ascii, b64) {
-                    (true, _) => key.clone().into_bytes(),
-                    (_, true) => STANDARD.decode(key).with_context(|| format!("the key {key:?} is not base64"))?,
-                    _ => hex::decode(key)
-                        .with_context(|| format!("the key {key:?} is not hexadecimal; --ascii takes it as text"))?,
-                };
+            Self::ContractState { what: State::Raw { contract, key, encoding } } => {
+                let key = encoding.bytes("key", key)?;
                 (WASM, "RawContractState", json!({"address": contract, "query_data": STANDARD.encode(key)}))
             }
-            Self::ContractState { what: State::Smart { contract, question } } => {
+            Self::ContractState { what: State::Smart { contract, question, encoding } } => {
+                let question = match encoding.is_unsaid() {
+                    true => typed(question)?,
+                    false => serde_json::from_slice(&encoding.bytes("question", question)?)
+                        .with_context(|| format!("{question} is not JSON"))?,
+                };
                 // The gateway has such messages as JSON, not as bytes.
-                (WASM, "SmartContractState", json!({"address": contract, "query_data": typed(question)?}))
+                (WASM, "SmartContractState", json!({"address": contract, "query_data": question}))
             }
             Self::Code { code, .. } => (WASM, "Code", json!({"code_id": code.to_string()})),
             Self::CodeInfo { code } => (WASM, "CodeInfo", json!({"code_id": code.to_string()})),
             Self::Pinned { page } => paged("PinnedCodes", json!({}), page),
             Self::Params => (WASM, "Params", json!({})),
             Self::Limits => (WASM, "WasmLimitsConfig", json!({})),
-            Self::BuildAddress { hash, creator, salt, msg } => {
-                let msg =
-                    msg.as_ref().map(|msg| Ok::<_, anyhow::Error>(serde_json::to_vec(&typed(msg)?)?)).transpose()?;
-                let msg = STANDARD.encode(msg.unwrap_or_default());
+            Self::BuildAddress { hash, creator, salt, msg, encoding } => {
+                let salt = hex::encode(encoding.bytes("salt", salt)?);
+                let msg = STANDARD.encode(msg.as_deref().map(verbatim).transpose()?.unwrap_or_default());
                 let fields = json!({"code_hash": hash, "creator_address": creator, "salt": salt, "init_args": msg});
                 (WASM, "BuildAddress", fields)
             }

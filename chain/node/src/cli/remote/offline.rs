@@ -1,23 +1,24 @@
 //! Transactions in files: read, signed by one or by several, checked, shown.
 
-use std::path::{Path, PathBuf};
+use std::{
+    fs::{self, OpenOptions},
+    io::Write,
+    path::{Path, PathBuf},
+};
 
-use aceso_app::paper::{Paper, Standing};
-use aceso_client::{Account, Client, Draft};
+use aceso_app::paper::Standing;
+use aceso_client::{Account, Client};
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use clap::{Args, ValueEnum};
 use cosmos_sdk_proto::cosmos::{
-    crypto::multisig::{
-        LegacyAminoPubKey,
-        v1beta1::{CompactBitArray, MultiSignature},
-    },
+    crypto::multisig::LegacyAminoPubKey,
     tx::{
         signing::v1beta1::{
-            SignMode, SignatureDescriptor, SignatureDescriptors,
+            SignMode, SignatureDescriptors,
             signature_descriptor::{Data, data},
         },
-        v1beta1::{ModeInfo, SignerInfo, Tx, mode_info},
+        v1beta1::{SignerInfo, Tx},
     },
 };
 use prost::{Message, Name};
@@ -25,9 +26,10 @@ use serde_json::json;
 
 use super::{
     At, Signer, file,
-    tx::{print_message, print_tx},
+    signatures::{Gathered, Members, describe, is_member, paper},
+    tx::shown,
 };
-use crate::{cli::Output, rest::gateway};
+use crate::{cli::Output, home::write_new, rest::gateway};
 
 /// Which transaction of an account it is.
 #[derive(Args, Debug)]
@@ -36,14 +38,22 @@ struct Place {
     #[arg(long, requires_all = ["account_number", "sequence"])]
     offline: bool,
     /// The account's number.
-    #[arg(long, value_name = "N", requires = "offline")]
+    #[arg(long, short = 'a', value_name = "N", requires = "offline")]
     account_number: Option<u64>,
     /// The sequence of the account's next transaction.
-    #[arg(long, value_name = "N", requires = "offline")]
+    #[arg(long, short = 's', value_name = "N", requires = "offline")]
     sequence: Option<u64>,
 }
 
-/// Signs a transaction of a file.
+/// Where what is signed goes.
+#[derive(Args, Debug)]
+struct Document {
+    /// Write it into this file, in the place of what is there, and do not print it.
+    #[arg(long, value_name = "FILE")]
+    output_document: Option<PathBuf>,
+}
+
+/// Signs a transaction of a file, beside those who have signed it.
 #[derive(Args, Debug)]
 pub(super) struct Sign {
     /// The transaction in JSON; - is standard input.
@@ -51,12 +61,17 @@ pub(super) struct Sign {
     /// Sign as one of several keys: the name or the address of their account. Prints the signature alone.
     #[arg(long, value_name = "ACCOUNT", conflicts_with = "sign_mode")]
     multisig: Option<String>,
-    /// What is signed [default: direct].
+    /// What is signed [default: direct, and amino-json where several accounts have to sign].
     #[arg(long, value_enum)]
     sign_mode: Option<Mode>,
     /// Print the signature alone.
     #[arg(long)]
     signature_only: bool,
+    /// Leave out the signatures that it has; without this only one of the same account is replaced.
+    #[arg(long)]
+    overwrite: bool,
+    #[command(flatten)]
+    document: Document,
     #[command(flatten)]
     place: Place,
 }
@@ -71,6 +86,11 @@ pub(super) struct Multisign {
     /// Files of their signatures, as `aceso tx sign --multisig` has printed them.
     #[arg(required = true)]
     signatures: Vec<PathBuf>,
+    /// Leave out the signatures that it has of other accounts.
+    #[arg(long)]
+    overwrite: bool,
+    #[command(flatten)]
+    document: Document,
     #[command(flatten)]
     place: Place,
 }
@@ -87,7 +107,7 @@ pub(super) struct Validate {
 /// What a signature is over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Mode {
-    /// The transaction's bytes.
+    /// The transaction's bytes; of several accounts by the last alone.
     Direct,
     /// A document that hardware wallets show.
     AminoJson,
@@ -123,98 +143,112 @@ impl Place {
 
 impl Ground {
     /// An account as it was named, or as the node knows it.
-    fn account(&self, address: impl FnOnce(&str) -> Result<String>) -> Result<Account> {
+    fn account(&self, address: &str) -> Result<Account> {
         match (&self.client, &self.account) {
-            (Some(client), _) => Ok(client.account(&address(&client.chain().prefix)?)?),
+            (Some(client), _) => Ok(client.account(address)?),
             (None, Some(account)) => Ok(Account { number: account.number, sequence: account.sequence }),
             (None, None) => bail!("say which account it is: --account-number and --sequence"),
         }
     }
 }
 
+impl Document {
+    fn put<M: Name>(&self, message: &M, output: Output) -> Result<()> {
+        let text = shown(message)?;
+        let Some(file) = &self.output_document else { return Output::document(&text) };
+        write_over(file, format!("{text}\n").as_bytes())?;
+        output.print(&json!({"ok": true, "file": file}), || format!("{} has it", file.display()))
+    }
+}
+
+/// Writes a file, new or in the place of one that is there, whole or not at all. What is no file, such as a pipe, is
+/// written into.
+fn write_over(path: &Path, bytes: &[u8]) -> Result<()> {
+    let failed = || format!("cannot write {}", path.display());
+    match fs::metadata(path) {
+        Ok(there) if !there.is_file() => {
+            let mut pipe = OpenOptions::new().write(true).open(path).with_context(failed)?;
+            pipe.write_all(bytes).with_context(failed)
+        }
+        // A link goes on to lead to it.
+        Ok(_) => Ok(write_new(&fs::canonicalize(path).with_context(failed)?, bytes, false)?),
+        Err(_) => Ok(write_new(path, bytes, false)?),
+    }
+}
+
 impl Sign {
     pub(super) fn run(&self, at: &At, signer: &Signer, chain_id: Option<&str>, output: Output) -> Result<()> {
-        let tx = read(&self.tx)?;
-        let draft = Draft::of(&tx).with_context(|| format!("{} has no body or no fee", self.tx.display()))?;
+        let mut gathered = gathered(&self.tx, self.overwrite)?;
         let key = signer.key()?;
-        let ground = self.place.find(at, chain_id)?;
-        let account = ground.account(|prefix| match &self.multisig {
-            Some(several) => signer.account(several, prefix),
-            None => Ok(key.address(prefix)),
-        })?;
-        let of_several = self.multisig.is_some();
-        let signed = if of_several || self.sign_mode == Some(Mode::AminoJson) {
-            let document = paper(&tx)?.amino(&ground.chain_id, account.number, account.sequence);
-            let signature = key.sign(&document.map_err(anyhow::Error::msg)?);
-            let mode_info = Some(single(SignMode::LegacyAminoJson.into()));
-            let info = SignerInfo { public_key: Some(key.packed()), mode_info, sequence: account.sequence };
-            draft.with(vec![(info, signature)])
-        } else {
-            Tx::decode(&draft.sign(&ground.chain_id, &key, &account)[..])?
+        let who = match &self.multisig {
+            Some(several) => signer.account(several, gathered.prefix())?,
+            None => key.address(gathered.prefix()),
         };
+        let place = gathered.place(&who)?;
+        let ground = self.place.find(at, chain_id)?;
+        let account = ground.account(&who)?;
+        let of_several = self.multisig.is_some();
+        let mode = match self.sign_mode {
+            _ if of_several => SignMode::LegacyAminoJson,
+            Some(Mode::AminoJson) => SignMode::LegacyAminoJson,
+            Some(Mode::Direct) => SignMode::Direct,
+            None => gathered.mode(),
+        };
+        let signed = gathered.sign(place, &key, mode, &ground.chain_id, &account)?;
         if of_several || self.signature_only {
-            return print_message(output, &descriptors(&signed));
+            return self.document.put(&SignatureDescriptors { signatures: vec![describe(&signed)] }, output);
         }
-        print_tx(output, &signed)
+        gathered.put(place, signed)?;
+        self.document.put(&gathered.tx(), output)
     }
 }
 
 impl Multisign {
     pub(super) fn run(&self, at: &At, signer: &Signer, chain_id: Option<&str>, output: Output) -> Result<()> {
-        let draft = Draft::of(&read(&self.tx)?);
-        let draft = draft.with_context(|| format!("{} has no body or no fee", self.tx.display()))?;
+        let mut gathered = gathered(&self.tx, self.overwrite)?;
         let key = signer.named(&self.name)?;
         ensure!(key.public.type_url == LegacyAminoPubKey::type_url(), "{} is no key of several", self.name);
-        let members = LegacyAminoPubKey::decode(&key.public.value[..])?.public_keys;
+        let who = key.address(gathered.prefix());
+        let place = gathered.place(&who)?;
         let ground = self.place.find(at, chain_id)?;
-        let account = ground.account(|prefix| Ok(key.address(prefix)))?;
-        let mut given = vec![None; members.len()];
+        let Account { number, sequence } = ground.account(&who)?;
+        let mut members = Members::default();
         for path in &self.signatures {
             for one in message::<SignatureDescriptors>(path, "signatures")?.signatures {
-                let place = members.iter().position(|member| Some(member) == one.public_key.as_ref());
-                let place =
-                    place.with_context(|| format!("{} is signed by no key of {}", path.display(), self.name))?;
+                let is_one = one.public_key.as_ref().is_some_and(|member| is_member(member, &key.public));
+                ensure!(is_one, "{} is signed by no key of {}", path.display(), self.name);
+                // A member of several has an account of its own, whose sequence other programs name.
+                let of_several = matches!(&one.data, Some(Data { sum: Some(data::Sum::Multi(_)) }));
                 ensure!(
-                    one.sequence == account.sequence,
-                    "{} is for sequence {}, and the next one of {} is {}",
+                    one.sequence == sequence || of_several,
+                    "{} is for sequence {}, and the next one of {} is {sequence}",
                     path.display(),
                     one.sequence,
-                    self.name,
-                    account.sequence
+                    self.name
                 );
-                let Some(data::Sum::Single(signature)) = one.data.and_then(|data| data.sum) else {
-                    bail!("{}: a member's signature is a single one", path.display());
-                };
-                if let Some(slot) = given.get_mut(place) {
-                    *slot = Some(signature);
-                }
+                members.add(one).with_context(|| format!("{} has no signature", path.display()))?;
             }
         }
-        let (mut elems, mut mode_infos, mut signatures) = (vec![0; members.len().div_ceil(8)], vec![], vec![]);
-        for (place, signature) in given.into_iter().enumerate() {
-            let Some(data::Single { mode, signature }) = signature else { continue };
-            if let Some(byte) = elems.get_mut(place / 8) {
-                *byte |= 0x80_u8 >> (place % 8);
-            }
-            mode_infos.push(single(mode));
-            signatures.push(signature);
-        }
-        let extra_bits_stored = u32::try_from(members.len() % 8)?;
-        let bitarray = Some(CompactBitArray { extra_bits_stored, elems });
-        let mode_info = ModeInfo { sum: Some(mode_info::Sum::Multi(mode_info::Multi { bitarray, mode_infos })) };
-        let sequence = account.sequence;
+        let (mode_info, signature) = members.of(&key.public)?;
         let info = SignerInfo { public_key: Some(key.public), mode_info: Some(mode_info), sequence };
-        let signed = draft.with(vec![(info, MultiSignature { signatures }.encode_to_vec())]);
-        let standing = Standing { chain_id: &ground.chain_id, number: account.number, sequence };
-        let checked = paper(&signed)?.check(0, standing);
+        gathered.put(place, (info, signature))?;
+        let signed = gathered.tx();
+        let standing = Standing { chain_id: &ground.chain_id, number, sequence };
+        let checked = paper(&gathered.with_gaps())?.check(place, standing);
         checked.map_err(|reason| anyhow!("these signatures do not sign for {}: {reason}", self.name))?;
-        print_tx(output, &signed)
+        self.document.put(&signed, output)
     }
 }
 
 impl Validate {
     pub(super) fn run(&self, at: &At, chain_id: Option<&str>, output: Output) -> Result<()> {
-        let paper = paper(&read(&self.tx)?)?;
+        let tx = read(&self.tx)?;
+        let paper = paper(&tx)?;
+        if let Ok(gathered) = Gathered::of(&tx, false)
+            && let Some((place, signer)) = gathered.missing()
+        {
+            bail!("signature {place}, of {signer}: it is not signed");
+        }
         let signers = paper.signers().map_err(anyhow::Error::msg)?;
         let ground = self.place.find(at, chain_id)?;
         ensure!(
@@ -223,7 +257,7 @@ impl Validate {
             signers.len()
         );
         for (place, signer) in signers.iter().enumerate() {
-            let Account { number, sequence } = ground.account(|_| Ok(signer.clone()))?;
+            let Account { number, sequence } = ground.account(signer)?;
             let standing = Standing { chain_id: &ground.chain_id, number, sequence };
             paper.check(place, standing).map_err(|reason| anyhow!("signature {place}, of {signer}: {reason}"))?;
         }
@@ -233,27 +267,16 @@ impl Validate {
     }
 }
 
-/// The signatures of a transaction without it.
-fn descriptors(tx: &Tx) -> SignatureDescriptors {
-    let infos = tx.auth_info.iter().flat_map(|auth| &auth.signer_infos);
-    let describe = |(info, signature): (&SignerInfo, &Vec<u8>)| {
-        let mode = match info.mode_info.as_ref().and_then(|info| info.sum.as_ref()) {
-            Some(mode_info::Sum::Single(single)) => single.mode,
-            _ => SignMode::Unspecified.into(),
-        };
-        let sum = Some(data::Sum::Single(data::Single { mode, signature: signature.clone() }));
-        SignatureDescriptor { public_key: info.public_key.clone(), data: Some(Data { sum }), sequence: info.sequence }
-    };
-    SignatureDescriptors { signatures: infos.zip(&tx.signatures).map(describe).collect() }
+/// Says what a transaction of a file would use now.
+pub(super) fn simulate(client: &Client, path: &PathBuf, output: Output) -> Result<()> {
+    let tx = gathered(path, true)?.simulated(|signer| Ok(client.account(signer)?.sequence))?;
+    let used = client.simulate(&tx.encode_to_vec())?;
+    output.print(&json!({"ok": true, "gas_info": {"gas_used": used.to_string()}}), || format!("uses {used} gas now"))
 }
 
-fn single(mode: i32) -> ModeInfo {
-    ModeInfo { sum: Some(mode_info::Sum::Single(mode_info::Single { mode })) }
-}
-
-/// A transaction as the chain reads it.
-fn paper(tx: &Tx) -> Result<Paper> {
-    Paper::read(&tx.encode_to_vec()).map_err(|reason| anyhow!("no chain of this release takes it: {reason}"))
+/// A transaction of a file with its signatures, or without them.
+fn gathered(path: &PathBuf, overwrite: bool) -> Result<Gathered> {
+    Gathered::of(&read(path)?, overwrite).with_context(|| format!("{} cannot be signed", path.display()))
 }
 
 /// Reads a transaction in JSON.

@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 
 use aceso_client::{Client, GasLimit, GasPrice, Pays, Terms, TxResult};
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use clap::{Args, Subcommand, ValueEnum};
 use cosmos_sdk_proto::{Any, cosmos::base::v1beta1::Coin};
 use prost::Message as _;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{
     At, Signer,
@@ -27,11 +27,18 @@ use crate::{cli::Output, home::genesis::parse_coins, rest::gateway};
   aceso tx wasm execute aceso1… '{}' --from alice --dry-run
   aceso tx bank send aceso1… aceso1… 5uaceso --generate-only > unsigned.json
   aceso tx sign unsigned.json --from alice > signed.json
+  aceso tx sign unsigned.json --from alice --output-document signed.json
   aceso tx validate-signatures signed.json
   aceso tx broadcast signed.json
   aceso tx sign unsigned.json --multisig group --from alice > alice.json
   aceso tx multisign unsigned.json group alice.json bob.json > signed.json
+  aceso tx bank send alice aceso1… 5uaceso --fee-payer aceso1… --generate-only > unsigned.json
+  aceso tx sign unsigned.json --from alice > half.json
+  aceso tx sign half.json --from payer > signed.json
   aceso tx authz grant aceso1… send --spend-limit 1000000uaceso --from alice
+  aceso tx wasm grant contract aceso1… execution CONTRACT --allow-msg-keys claim --max-calls 5 --no-token-transfer \\
+    --expiration 1893456000 --from alice
+  aceso tx wasm grant store-code aceso1… 13a1…:everybody --from alice
   aceso tx feegrant grant alice aceso1… --spend-limit 1000000uaceso
 
 `send`, `store`, `instantiate` and `execute` are short for those of bank and wasm.")]
@@ -103,7 +110,13 @@ enum Verb {
     /// Sign a transaction that --generate-only has written.
     Sign(offline::Sign),
     /// Put the signatures of several keys into the transaction of their account.
+    #[command(visible_alias = "multi-sign")]
     Multisign(offline::Multisign),
+    /// Say what gas a transaction of a file would use, signed or not.
+    Simulate {
+        /// The transaction in JSON; - is standard input.
+        tx: PathBuf,
+    },
     /// Check that all have signed who have to.
     ValidateSignatures(offline::Validate),
     /// Send a signed transaction.
@@ -138,6 +151,9 @@ struct Asked {
     /// What the transaction costs, such as 5000uaceso, whatever its gas.
     #[arg(long, global = true, value_name = "COINS")]
     fees: Option<String>,
+    /// Who pays and signs too; only with --generate-only, unless it is the sender.
+    #[arg(long, global = true, default_value = "", value_name = "ADDRESS", hide_default_value = true)]
+    fee_payer: String,
     /// Who pays by an allowance.
     #[arg(long, global = true, default_value = "", value_name = "ADDRESS", hide_default_value = true)]
     fee_granter: String,
@@ -154,7 +170,7 @@ struct Asked {
     #[arg(long, global = true, conflicts_with = "dry_run")]
     generate_only: bool,
     /// How long to wait: until a block has it, until the mempool has checked it, or not at all.
-    #[arg(long, global = true, value_enum, default_value_t = Mode::Block)]
+    #[arg(long, short = 'b', global = true, value_enum, default_value_t = Mode::Block)]
     broadcast_mode: Mode,
     /// Send nothing unless the node is on this chain.
     #[arg(long, global = true, value_name = "ID")]
@@ -211,6 +227,7 @@ impl Asked {
             gas: if self.dry_run { GasLimit::Auto } else { self.gas },
             adjustment: self.gas_adjustment,
             pays,
+            payer: self.fee_payer.clone(),
             granter: self.fee_granter.clone(),
             memo: self.note.clone(),
             timeout_height: self.timeout_height,
@@ -236,10 +253,15 @@ impl Tx {
                 let text = crate::rpc::json::base64(&offline::read(&tx)?.encode_to_vec());
                 return output.print(&json!({"ok": true, "tx": text}), || text.clone());
             }
-            Verb::Decode { tx } => return print_tx(output, &offline::decoded(&tx)?),
+            Verb::Decode { tx } => return print_tx(&offline::decoded(&tx)?),
             Verb::Sign(sign) => return sign.run(&at, &signer, chain_id, output),
             Verb::Multisign(multisign) => return multisign.run(&at, &signer, chain_id, output),
             Verb::ValidateSignatures(validate) => return validate.run(&at, chain_id, output),
+            Verb::Simulate { tx } => {
+                let client = at.connect()?;
+                terms.check(&client)?;
+                return offline::simulate(&client, &tx, output);
+            }
             Verb::Broadcast { tx } => {
                 let client = at.connect()?;
                 terms.check(&client)?;
@@ -254,13 +276,13 @@ impl Tx {
             Verb::Instantiate { code, msg, label } => Said::Wasm(Wasm::of_code(code, msg, label)),
             Verb::Execute { contract, msg, amount } => Said::Wasm(Wasm::Execute { contract, msg, amount }),
         };
-        let signer = match said.sender() {
-            Some(from) => signer.or(from),
-            None => signer,
-        };
         let client = at.connect()?;
         terms.check(&client)?;
-        send(&client, &signer, &terms, |sender| said.message(&client, sender), output)
+        let signer = match said.sender() {
+            Some(sender) => signer.or(sender, &client.chain().prefix)?,
+            None => signer,
+        };
+        send(&client, &signer, &terms, |sender| said.message(&client, &signer, sender), output)
     }
 }
 
@@ -282,10 +304,10 @@ impl Said {
         }
     }
 
-    fn message(&self, client: &Client, sender: &str) -> Result<Any> {
+    fn message(&self, client: &Client, signer: &Signer, sender: &str) -> Result<Any> {
         match self {
             Self::Bank(verb) => verb.message(sender, &client.chain().prefix),
-            Self::Wasm(verb) => verb.message(client, sender),
+            Self::Wasm(verb) => verb.message(client, signer, sender),
             Self::Authz(verb) => verb.message(sender),
             Self::Feegrant(verb) => verb.message(sender),
         }
@@ -305,7 +327,7 @@ fn send(
         let sender = signer.address(&client.chain().prefix)?;
         let (draft, used) = client.draft(&sender, vec![message(&sender)?], &terms)?;
         if asked.generate_only {
-            return print_tx(output, &draft.unsigned());
+            return print_tx(&draft.unsigned());
         }
         let fee: Vec<String> = draft.fee.amount.iter().map(|coin| format!("{}{}", coin.amount, coin.denom)).collect();
         let object = json!({"ok": true, "gas_used": used, "gas_limit": draft.fee.gas_limit, "fee": fee});
@@ -315,6 +337,11 @@ fn send(
     }
     let key = signer.key()?;
     let sender = client.address(&key);
+    let payer = &terms.payer;
+    ensure!(
+        payer.is_empty() || *payer == sender,
+        "{payer} has to sign too: make the transaction with --generate-only, and both sign it with `aceso tx sign`"
+    );
     let (draft, _) = client.draft(&sender, vec![message(&sender)?], &terms)?;
     let tx = draft.sign(&client.chain().id, &key, &client.account(&sender)?);
     broadcast(client, &tx, asked.broadcast_mode, output)
@@ -337,15 +364,13 @@ fn broadcast(client: &Client, tx: &[u8], mode: Mode, output: Output) -> Result<(
 }
 
 /// A transaction in JSON as stock clients read it.
-pub(super) fn print_tx(output: Output, tx: &cosmos_sdk_proto::cosmos::tx::v1beta1::Tx) -> Result<()> {
-    print_message(output, tx)
+fn print_tx(tx: &cosmos_sdk_proto::cosmos::tx::v1beta1::Tx) -> Result<()> {
+    Output::document(&shown(tx)?)
 }
 
-/// A message of the Cosmos SDK in JSON as stock clients read it.
-pub(super) fn print_message<M: prost::Name>(output: Output, message: &M) -> Result<()> {
-    let json = gateway::to_json(&M::full_name(), &message.encode_to_vec()).map_err(anyhow::Error::msg)?;
-    let value: Value = serde_json::from_str(&json)?;
-    output.print(&value, || json)
+/// A message of the Cosmos SDK in the same JSON. Messages of contracts stand in it byte for byte, as they are signed.
+pub(super) fn shown<M: prost::Name>(message: &M) -> Result<String> {
+    gateway::to_json(&M::full_name(), &message.encode_to_vec()).map_err(anyhow::Error::msg)
 }
 
 /// Says where a transaction is, and what it made.

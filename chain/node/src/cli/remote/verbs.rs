@@ -18,15 +18,16 @@ use cosmos_sdk_proto::{
 };
 use prost::Message;
 
-use super::{file, tx::coins, typed};
+use super::{Encoding, Signer, file, grant::Grant, tx::coins, verbatim};
 use crate::address::is_address;
 
 #[derive(Subcommand, Debug)]
 pub(super) enum Bank {
     /// Send coins to an address.
     Send {
-        /// Whose: a key's name, a file of words, or with --generate-only an address.
-        from: String,
+        /// Whose: a key's name or address, or a file of words. --from says it too, or nothing else.
+        #[arg(value_name = "FROM")]
+        sender: String,
         /// To whom.
         to: String,
         /// How many, such as 1000uaceso,5ustake.
@@ -35,7 +36,8 @@ pub(super) enum Bank {
     /// Send coins to several addresses, as many to each.
     MultiSend {
         /// Whose.
-        from: String,
+        #[arg(value_name = "FROM")]
+        sender: String,
         /// To whom, and last how many to each, such as 1000uaceso.
         #[arg(required = true, num_args = 2.., value_name = "TO… COINS")]
         to: Vec<String>,
@@ -55,6 +57,7 @@ pub(super) enum Bank {
 #[derive(Subcommand, Debug)]
 pub(super) enum Wasm {
     /// Upload a contract.
+    #[command(visible_aliases = ["upload", "st", "s"])]
     Store {
         /// The wasm file.
         wasm: PathBuf,
@@ -62,6 +65,7 @@ pub(super) enum Wasm {
         access: Access,
     },
     /// Make a contract of uploaded code.
+    #[command(visible_aliases = ["start", "init", "inst", "i"])]
     Instantiate {
         /// The code's number.
         code: u64,
@@ -78,9 +82,8 @@ pub(super) enum Wasm {
         msg: String,
         /// What the address is made of, 1 to 64 bytes in hexadecimal.
         salt: String,
-        /// The salt is text.
-        #[arg(long)]
-        ascii: bool,
+        #[command(flatten)]
+        encoding: Encoding,
         /// Make the address of the message too.
         #[arg(long)]
         fix_msg: bool,
@@ -88,6 +91,7 @@ pub(super) enum Wasm {
         making: Making,
     },
     /// Execute a contract.
+    #[command(visible_aliases = ["run", "call", "exec", "ex", "e"])]
     Execute {
         /// The contract's address.
         contract: String,
@@ -98,6 +102,7 @@ pub(super) enum Wasm {
         amount: Option<String>,
     },
     /// Put a contract on other code.
+    #[command(visible_aliases = ["update", "mig", "m"])]
     Migrate {
         /// The contract's address.
         contract: String,
@@ -107,6 +112,7 @@ pub(super) enum Wasm {
         msg: String,
     },
     /// Name another admin of a contract.
+    #[command(visible_aliases = ["new-admin", "admin", "set-adm", "sa"])]
     SetContractAdmin {
         /// The contract's address.
         contract: String,
@@ -114,6 +120,7 @@ pub(super) enum Wasm {
         admin: String,
     },
     /// Leave a contract without admin for good.
+    #[command(visible_aliases = ["clear-admin", "clr-adm"])]
     ClearContractAdmin {
         /// The contract's address.
         contract: String,
@@ -131,6 +138,11 @@ pub(super) enum Wasm {
         code: u64,
         #[command(flatten)]
         access: Access,
+    },
+    /// Let others call contracts and upload code for you.
+    Grant {
+        #[command(subcommand)]
+        what: Grant,
     },
 }
 
@@ -165,7 +177,7 @@ pub(super) struct Making {
     /// A name for people.
     #[arg(long)]
     label: String,
-    /// Who may put it on other code.
+    /// Who may put it on other code: an address, or a key's name.
     #[arg(long, value_name = "ADDRESS", required_unless_present = "no_admin")]
     admin: Option<String>,
     /// Nobody may.
@@ -185,19 +197,13 @@ impl Bank {
     /// Whose coins they are, where the verb names it.
     pub(super) fn sender(&self) -> Option<&str> {
         match self {
-            Self::Send { from, .. } | Self::MultiSend { from, .. } => Some(from),
+            Self::Send { sender, .. } | Self::MultiSend { sender, .. } => Some(sender),
             Self::To { .. } => None,
         }
     }
 
     pub(super) fn message(&self, sender: &str, prefix: &str) -> Result<Any> {
-        let check = |address: &str| {
-            ensure!(
-                is_address(address, prefix),
-                "{address:?} is no address of this chain, which begins with {prefix}1"
-            );
-            Ok(())
-        };
+        let check = |address: &str| on_chain(address, prefix);
         match self {
             Self::Send { to, coins: text, .. } | Self::To { to, coins: text } => {
                 check(to)?;
@@ -237,42 +243,42 @@ impl Wasm {
         Self::Instantiate { code, msg, making }
     }
 
-    pub(super) fn message(&self, client: &Client, sender: &str) -> Result<Any> {
+    pub(super) fn message(&self, client: &Client, signer: &Signer, sender: &str) -> Result<Any> {
         let owner: String = sender.into();
-        let json = |text: &String| -> Result<Vec<u8>> { Ok(serde_json::to_vec(&typed(text)?)?) };
+        let prefix = &client.chain().prefix;
+        let json = |text: &String| verbatim(text);
+        let admin = |making: &Making| match making.admin.as_deref() {
+            // What is named and empty is the sender.
+            Some("") => Ok(sender.to_owned()),
+            Some(admin) => signer.account(admin, prefix),
+            None => Ok(String::new()),
+        };
         let funds = |amount: &Option<String>| amount.as_deref().map_or(Ok(Vec::new()), coins);
         Ok(match self {
             Self::Store { wasm, access } => {
                 let packed = client.msg_store(sender, &file(wasm)?);
-                let instantiate_permission = access.read()?;
+                let instantiate_permission = access.read();
                 let msg = MsgStoreCode { instantiate_permission, ..MsgStoreCode::decode(&packed.value[..])? };
                 cosmos_any(&msg)
             }
             Self::Instantiate { code, msg, making } => cosmos_any(&MsgInstantiateContract {
-                admin: making.admin(sender),
+                admin: admin(making)?,
                 sender: owner,
                 code_id: *code,
                 label: making.label.clone(),
                 msg: json(msg)?,
                 funds: funds(&making.amount)?,
             }),
-            Self::Instantiate2 { code, msg, salt, ascii, fix_msg, making } => {
-                let salt = match ascii {
-                    true => salt.clone().into_bytes(),
-                    false => hex::decode(salt)
-                        .with_context(|| format!("the salt {salt:?} is not hexadecimal; --ascii takes it as text"))?,
-                };
-                cosmos_any(&MsgInstantiateContract2 {
-                    admin: making.admin(sender),
-                    sender: owner,
-                    code_id: *code,
-                    label: making.label.clone(),
-                    msg: json(msg)?,
-                    funds: funds(&making.amount)?,
-                    salt,
-                    fix_msg: *fix_msg,
-                })
-            }
+            Self::Instantiate2 { code, msg, salt, encoding, fix_msg, making } => cosmos_any(&MsgInstantiateContract2 {
+                admin: admin(making)?,
+                sender: owner,
+                code_id: *code,
+                label: making.label.clone(),
+                msg: json(msg)?,
+                funds: funds(&making.amount)?,
+                salt: encoding.bytes("salt", salt)?,
+                fix_msg: *fix_msg,
+            }),
             Self::Execute { contract, msg, amount } => cosmos_any(&MsgExecuteContract {
                 sender: owner,
                 contract: contract.clone(),
@@ -297,7 +303,7 @@ impl Wasm {
                 contract: contract.clone(),
             }),
             Self::UpdateInstantiateConfig { code, access } => {
-                let new_instantiate_permission = access.read()?;
+                let new_instantiate_permission = access.read();
                 if new_instantiate_permission.is_none() {
                     bail!(
                         "say who may: --instantiate-everybody, --instantiate-nobody or --instantiate-anyof-addresses"
@@ -305,31 +311,29 @@ impl Wasm {
                 }
                 cosmos_any(&MsgUpdateInstantiateConfig { sender: owner, code_id: *code, new_instantiate_permission })
             }
+            Self::Grant { what } => what.message(sender, prefix)?,
         })
-    }
-}
-
-impl Making {
-    /// Empty for nobody. What is named and empty is the sender.
-    fn admin(&self, sender: &str) -> String {
-        match self.admin.as_deref() {
-            Some("") => sender.into(),
-            Some(admin) => admin.into(),
-            None => String::new(),
-        }
     }
 }
 
 impl Access {
-    fn read(&self) -> Result<Option<AccessConfig>> {
-        let config = |permission: AccessType, addresses: &[String]| {
-            Some(AccessConfig { permission: permission.into(), addresses: addresses.into() })
-        };
-        Ok(match (self.instantiate_everybody, self.instantiate_nobody, &self.instantiate_anyof_addresses[..]) {
-            (Some(true), _, _) => config(AccessType::Everybody, &[]),
-            (_, Some(true), _) => config(AccessType::Nobody, &[]),
+    fn read(&self) -> Option<AccessConfig> {
+        match (self.instantiate_everybody, self.instantiate_nobody, &self.instantiate_anyof_addresses[..]) {
+            (Some(true), _, _) => Some(access(AccessType::Everybody, &[])),
+            (_, Some(true), _) => Some(access(AccessType::Nobody, &[])),
             (_, _, []) => None,
-            (_, _, addresses) => config(AccessType::AnyOfAddresses, addresses),
-        })
+            (_, _, addresses) => Some(access(AccessType::AnyOfAddresses, addresses)),
+        }
     }
+}
+
+/// A code's permission.
+pub(super) fn access(permission: AccessType, addresses: &[String]) -> AccessConfig {
+    AccessConfig { permission: permission.into(), addresses: addresses.into() }
+}
+
+/// Refuses what is no address of a chain with this prefix.
+pub(super) fn on_chain(address: &str, prefix: &str) -> Result<()> {
+    ensure!(is_address(address, prefix), "{address:?} is no address of this chain, which begins with {prefix}1");
+    Ok(())
 }
