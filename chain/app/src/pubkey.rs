@@ -10,7 +10,7 @@ use cosmos_sdk_proto::{
     cosmos::crypto::{self, multisig::LegacyAminoPubKey},
 };
 use p256::ecdsa::signature::hazmat::PrehashVerifier;
-use prost::Message;
+use prost::{Message, Name};
 use ripemd::Ripemd160;
 use secp256k1::{Message as Hash, PublicKey as Secp256k1Key, Secp256k1, VerifyOnly, ecdsa::Signature};
 use sha2::{Digest, Sha256};

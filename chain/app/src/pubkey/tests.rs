@@ -2,8 +2,6 @@
 
 use k256::ecdsa::{Signature as Made, SigningKey, signature::Signer};
 
-use prost::Name;
-
 use super::*;
 
 const ONE: &str = "0a21031b84c5567b126440995d3ed5aaba0565d71e1834604819ff9c17f5e9d5dd078f";
