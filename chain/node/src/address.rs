@@ -31,6 +31,11 @@ pub(crate) fn is_address(text: &str, prefix: &str) -> bool {
         .is_ok_and(|checked| checked.hrp().as_str() == prefix && matches!(checked.byte_iter().count(), 20 | 32))
 }
 
+/// What an address begins with; nothing where a text is none.
+pub(crate) fn prefix_of(address: &str) -> &str {
+    address.rsplit_once('1').map_or("", |(prefix, _)| prefix)
+}
+
 /// A new mnemonic of 24 words.
 pub(crate) fn new_mnemonic() -> Result<Mnemonic, getrandom::Error> {
     let mut entropy = [0; 32];

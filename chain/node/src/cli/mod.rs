@@ -166,13 +166,7 @@ pub(crate) struct Output {
 impl Output {
     /// Prints an answer: the object for scripts, the text for people.
     pub(crate) fn print(self, object: &Value, text: impl FnOnce() -> String) -> anyhow::Result<()> {
-        let mut out = std::io::stdout().lock();
-        if self.json {
-            writeln!(out, "{object}")?;
-        } else {
-            writeln!(out, "{}", text())?;
-        }
-        Ok(out.flush()?)
+        Self::document(&if self.json { object.to_string() } else { text() })
     }
 
     /// Prints a document whose form is its own, for scripts and people alike.

@@ -20,7 +20,10 @@ use super::{
     keys::{Backend, words_of},
     passphrase::PassphraseArg,
 };
-use crate::{address::is_address, home::keys};
+use crate::{
+    address::{is_address, prefix_of},
+    home::keys,
+};
 
 mod allow;
 pub(crate) mod attester;
@@ -126,7 +129,7 @@ impl Signer {
     /// The key of a name, or of an address.
     fn named(&self, name: &str) -> Result<keys::Key> {
         let home = HomeArg::of(self.keyring_dir.clone()).home()?;
-        let prefix = name.rsplit_once('1').map_or("", |(prefix, _)| prefix);
+        let prefix = prefix_of(name);
         if !is_address(name, prefix) {
             return Ok(keys::show(&home, name)?);
         }

@@ -25,6 +25,8 @@ use cosmos_sdk_proto::{
 };
 use prost::{Message, Name};
 
+use crate::address::prefix_of;
+
 /// A signature, and what stands beside it.
 pub(super) type Signed = (SignerInfo, Vec<u8>);
 /// The same without key and sequence.
@@ -73,7 +75,7 @@ impl Gathered {
 
     /// What addresses begin with on the chain that it is for.
     pub(super) fn prefix(&self) -> &str {
-        self.signers.first().and_then(|signer| signer.rsplit_once('1')).map_or("", |(prefix, _)| prefix)
+        self.signers.first().map_or("", |signer| prefix_of(signer))
     }
 
     /// Where an account signs.

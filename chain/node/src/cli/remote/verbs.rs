@@ -246,7 +246,6 @@ impl Wasm {
     pub(super) fn message(&self, client: &Client, signer: &Signer, sender: &str) -> Result<Any> {
         let owner: String = sender.into();
         let prefix = &client.chain().prefix;
-        let json = |text: &String| verbatim(text);
         let admin = |making: &Making| match making.admin.as_deref() {
             // What is named and empty is the sender.
             Some("") => Ok(sender.to_owned()),
@@ -266,7 +265,7 @@ impl Wasm {
                 sender: owner,
                 code_id: *code,
                 label: making.label.clone(),
-                msg: json(msg)?,
+                msg: verbatim(msg)?,
                 funds: funds(&making.amount)?,
             }),
             Self::Instantiate2 { code, msg, salt, encoding, fix_msg, making } => cosmos_any(&MsgInstantiateContract2 {
@@ -274,7 +273,7 @@ impl Wasm {
                 sender: owner,
                 code_id: *code,
                 label: making.label.clone(),
-                msg: json(msg)?,
+                msg: verbatim(msg)?,
                 funds: funds(&making.amount)?,
                 salt: encoding.bytes("salt", salt)?,
                 fix_msg: *fix_msg,
@@ -282,14 +281,14 @@ impl Wasm {
             Self::Execute { contract, msg, amount } => cosmos_any(&MsgExecuteContract {
                 sender: owner,
                 contract: contract.clone(),
-                msg: json(msg)?,
+                msg: verbatim(msg)?,
                 funds: funds(amount)?,
             }),
             Self::Migrate { contract, code, msg } => cosmos_any(&MsgMigrateContract {
                 sender: owner,
                 contract: contract.clone(),
                 code_id: *code,
-                msg: json(msg)?,
+                msg: verbatim(msg)?,
             }),
             Self::SetContractAdmin { contract, admin } => {
                 cosmos_any(&MsgUpdateAdmin { sender: owner, new_admin: admin.clone(), contract: contract.clone() })
