@@ -3,13 +3,32 @@
 //! An inner node on disk stands for four levels of a binary tree. In a binary tree a branch with one leaf is that
 //! leaf, an empty branch the placeholder, and everything else the hash of its halves.
 
-use sha2::{Digest as _, Sha256};
+use sha2::{Digest as _, Sha256, compress256};
 
 use crate::tree::EMPTY_ROOT;
 
 /// What a hash begins with, so that no leaf is taken for an inner node. The tree library spells it so.
 const LEAF: &[u8] = b"JMT::LeafNode";
 const INNER: &[u8] = b"JMT::IntrnalNode";
+
+/// What SHA-256 starts from (FIPS 180-4, section 5.3.3), and what it has behind a tag and two hashes: a bit, and their
+/// length in bits.
+const START: [u32; 8] = [
+    0x6a09_e667,
+    0xbb67_ae85,
+    0x3c6e_f372,
+    0xa54f_f53a,
+    0x510e_527f,
+    0x9b05_688c,
+    0x1f83_d9ab,
+    0x5be0_cd19,
+];
+const END: [u8; 48] = {
+    let mut end = [0; 48];
+    end[0] = 0x80;
+    [end[46], end[47]] = (8 * (INNER.len() as u16 + 64)).to_be_bytes();
+    end
+};
 
 /// Places in an inner node.
 const PLACES: u8 = 16;
@@ -102,8 +121,22 @@ pub(crate) fn leaf_hash(key_hash: &[u8; 32], value_hash: &[u8; 32]) -> [u8; 32] 
 }
 
 /// The hash of two halves.
+///
+/// What is hashed has always the same length, so its two blocks are filled here with the end that SHA-256 has it (FIPS 180-4,
+/// section 5.1.1): a node of sixteen children is fifteen such hashes, of whose time a hasher for any length takes a third.
 pub(crate) fn inner_hash(left: &[u8; 32], right: &[u8; 32]) -> [u8; 32] {
-    Sha256::new().chain_update(INNER).chain_update(left).chain_update(right).finalize().into()
+    let mut blocks = [[0; 64]; 2];
+    let mut rest = blocks.as_flattened_mut();
+    for part in [INNER, left, right, &END] {
+        let (place, behind) = rest.split_at_mut(part.len());
+        place.copy_from_slice(part);
+        rest = behind;
+    }
+    let mut state = START;
+    compress256(&mut state, &blocks.map(Into::into));
+    let mut hash = [0; 32];
+    hash.chunks_exact_mut(4).zip(state).for_each(|(bytes, word)| bytes.copy_from_slice(&word.to_be_bytes()));
+    hash
 }
 
 /// The four bits of a hash that choose a place at a level from 0 to 63.
@@ -120,4 +153,19 @@ pub(crate) fn path(hash: &[u8; 32], levels: usize) -> impl Iterator<Item = u8> {
 /// A bit of a hash, the most significant first: true leads to the right.
 pub(crate) fn bit(hash: &[u8; 32], at: u8) -> bool {
     nibble(hash, usize::from(at / 4)) >> (3 - at % 4) & 1 == 1
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn two_halves_hash_as_any_bytes_do(left in any::<[u8; 32]>(), right in any::<[u8; 32]>()) {
+            let whole: [u8; 32] = Sha256::digest([INNER, &left, &right].concat()).into();
+            prop_assert_eq!(inner_hash(&left, &right), whole);
+        }
+    }
 }
