@@ -13,16 +13,8 @@ const INNER: &[u8] = b"JMT::IntrnalNode";
 
 /// What SHA-256 starts from (FIPS 180-4, section 5.3.3), and what it has behind a tag and two hashes: a bit, and their
 /// length in bits.
-const START: [u32; 8] = [
-    0x6a09_e667,
-    0xbb67_ae85,
-    0x3c6e_f372,
-    0xa54f_f53a,
-    0x510e_527f,
-    0x9b05_688c,
-    0x1f83_d9ab,
-    0x5be0_cd19,
-];
+const START: [u32; 8] =
+    [0x6a09_e667, 0xbb67_ae85, 0x3c6e_f372, 0xa54f_f53a, 0x510e_527f, 0x9b05_688c, 0x1f83_d9ab, 0x5be0_cd19];
 const END: [u8; 48] = {
     let mut end = [0; 48];
     end[0] = 0x80;

@@ -17,6 +17,7 @@ use fjall::config::CompressionPolicy;
 use fjall::{
     AbstractTree as _, CompressionType, Database, Keyspace, KeyspaceCreateOptions, PersistMode, Readable as _,
 };
+use xxhash_rust::xxh3::xxh3_128;
 
 use crate::error::StateError;
 
@@ -318,6 +319,7 @@ impl Disk {
 
     fn attach(dir: &Path, place: &Path, cache_bytes: u64, lock: Arc<Lock>) -> Result<Self, StateError> {
         let failed = |error| failure(dir, error);
+        check_lists(dir, place)?;
         let db = Database::builder(place)
             .cache_size(cache_bytes)
             .max_journaling_size(JOURNAL_BYTES)
@@ -459,6 +461,37 @@ impl View {
     }
 }
 
+/// Whether the list of each table's files is what was written: fjall takes it as it is, and stops the process where it makes no
+/// sense (lsm-tree 3.1, `Manifest::decode_from`). Beside the lists stands which of them holds, and its XXH3 of 128 bits
+/// (`persist_version`).
+fn check_lists(dir: &Path, place: &Path) -> Result<(), StateError> {
+    /// A file that may not be there.
+    fn read(file: &Path) -> std::io::Result<Option<Vec<u8>>> {
+        match std::fs::read(file) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            bytes => bytes.map(Some),
+        }
+    }
+    let failed = |error: std::io::Error| failure(dir, error.into());
+    let folder = place.join("keyspaces");
+    if !folder.exists() {
+        return Ok(());
+    }
+    for table in std::fs::read_dir(folder).map_err(failed)? {
+        let table = table.map_err(failed)?.path();
+        let broken = |what| StateError::corrupt(format!("{} {what}", table.display()));
+        // Without it the table's creation was cut off, and fjall removes what there is.
+        let Some(current) = read(&table.join("current")).map_err(failed)? else { continue };
+        let (number, rest) = current.split_first_chunk::<8>().ok_or_else(|| broken("does not say its files"))?;
+        let list = read(&table.join(format!("v{}", u64::from_le_bytes(*number)))).map_err(failed)?;
+        let list = list.ok_or_else(|| broken("has no list of its files"))?;
+        if rest.first_chunk().copied().map(u128::from_le_bytes) != Some(xxh3_128(&list)) {
+            return Err(broken("has a list of its files that is not what was written"));
+        }
+    }
+    Ok(())
+}
+
 /// Removes a folder that may not be there.
 fn remove(folder: &Path) -> std::io::Result<()> {
     match std::fs::remove_dir_all(folder) {
@@ -569,6 +602,44 @@ mod tests {
         assert!(matches!(failure(dir, fjall::Error::Io(io(5))), StateError::Store { .. }));
         assert!(matches!(failure(dir, fjall::Error::InvalidTrailer), StateError::Corrupt { .. }));
         assert!(space_left(&std::env::temp_dir()).unwrap() > 0);
+    }
+
+    /// Any bit of the lists, of which some stop fjall.
+    #[test]
+    fn a_damaged_list_of_files_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let open = || Disk::open(dir.path(), 1 << 20, None, Rows::default);
+        let disk = open().unwrap();
+        let mut rows = Rows::default();
+        rows.put(Table::Latest, [1], [1; 100]);
+        disk.write(1, rows).unwrap();
+        disk.tables.of(Table::Latest).rotate_memtable_and_wait().unwrap();
+        drop(disk);
+        let table = |number: u8| dir.path().join(STORE).join("keyspaces").join(number.to_string());
+        let mut refused = 0;
+        for folder in (0..=6).map(table) {
+            let current = std::fs::read(folder.join("current")).unwrap();
+            let list = format!("v{}", u64::from_le_bytes(*current.first_chunk().unwrap()));
+            for file in ["current", &list].map(|name| folder.join(name)) {
+                let whole = std::fs::read(&file).unwrap();
+                // What follows says how it was reckoned, which there is one way for.
+                let end = if file.ends_with("current") { 24 } else { whole.len() };
+                for at in 0..end {
+                    let mut damaged = whole.clone();
+                    damaged[at] ^= 1 << (at % 8);
+                    std::fs::write(&file, damaged).unwrap();
+                    let Err(StateError::Corrupt { what }) = open() else { panic!("{file:?} at {at} was opened") };
+                    assert!(what.contains("its files"), "{file:?} at {at}: {what}");
+                    refused += 1;
+                }
+                for cut in 0..end {
+                    std::fs::write(&file, &whole[..cut]).unwrap();
+                    assert!(matches!(open(), Err(StateError::Corrupt { .. })), "{file:?} cut to {cut}");
+                }
+                std::fs::write(&file, whole).unwrap();
+            }
+        }
+        assert!(refused > 1_000 && open().unwrap().view().get(Table::Latest, &[1]).unwrap().is_some());
     }
 
     #[test]
