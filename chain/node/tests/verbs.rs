@@ -422,7 +422,7 @@ fn contracts_live_by_the_verbs_of_wasmd() {
     chain.query(&["wasm", "code", "1", out.to_str().unwrap()]);
     assert_eq!(std::fs::read(&out).unwrap(), echo());
     assert_eq!(chain.query(&["wasm", "pinned"])["code_ids"], json!([]));
-    assert_eq!(chain.query(&["wasm", "params"])["params"]["code_upload_access"]["permission"], "ACCESS_TYPE_EVERYBODY");
+    assert_eq!(chain.query(&["wasm", "params"])["code_upload_access"]["permission"], "ACCESS_TYPE_EVERYBODY");
     assert!(chain.query(&["wasm", "wasm-limits-config"])["config"].as_str().unwrap().contains("max_imports"));
 
     // Coins and accounts, and what they were before.

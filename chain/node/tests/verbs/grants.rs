@@ -174,6 +174,7 @@ fn verbs_have_the_short_names_of_wasmd() {
         (&["tx", "wasm"], "set-contract-admin", &["new-admin", "admin", "set-adm", "sa"]),
         (&["tx", "wasm"], "clear-contract-admin", &["clear-admin", "clr-adm"]),
         (&["tx"], "multisign", &["multi-sign"]),
+        (&["tx"], "multisign-batch", &["multi-sign-batch"]),
         (&["query", "wasm"], "list-code", &["list-codes", "codes", "lco"]),
         (&["q", "wasm"], "list-contract-by-code", &["list-contracts-by-code", "list-contracts", "contracts", "lca"]),
         (&["q", "wasm"], "code", &["source-code", "source"]),

@@ -212,3 +212,93 @@ fn a_document_is_written_whole_and_its_messages_stay_as_they_are() {
     let all = chain.query(&["wasm", "state", "all", kept]);
     assert_eq!(all["models"][0]["key"].as_str().unwrap().to_lowercase(), hex::encode(message));
 }
+
+/// Each transaction of a batch is for the sequence after the one before.
+#[test]
+fn a_batch_is_signed_at_once() {
+    let (chain, [bob, carol]) = funded(["bob", "carol"]);
+    let run = |arguments: &[&str]| chain.run(&[&["tx"], arguments, &["--keyring-dir", chain.home()]].concat());
+    let lines = |arguments: &[&str]| {
+        let (code, said, error) = run(arguments);
+        assert_eq!(code, 0, "{arguments:?}: {error}");
+        said.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()).collect::<Vec<_>>()
+    };
+    let sequences = |signed: &[Value]| {
+        let of = |tx: &Value| tx["auth_info"]["signer_infos"][0]["sequence"].as_str().unwrap().to_owned();
+        signed.iter().map(of).collect::<Vec<_>>().join(" ")
+    };
+    let mut had = 5_000_000;
+    let mut send = |signed: &[Value], coins: u64| {
+        for one in signed {
+            chain.tx(&["broadcast", &chain.file("one.json", one.to_string().as_bytes())]);
+        }
+        had += coins;
+        assert_eq!(chain.balance(&carol), had.to_string());
+    };
+    let pay = |from: &str, coins: &str, more: &[&str]| {
+        chain.tx(&[&["bank", "send", from, &carol, coins, "--generate-only"], more].concat())
+    };
+    // One in each line, and one over several.
+    let two = format!("{}\n{}\n", pay("bob", "1uaceso", &[]), pay("bob", "2uaceso", &[]));
+    let two = chain.file("two.json", two.as_bytes());
+    let third = chain.file("third.json", format!("{:#}", pay("bob", "3uaceso", &[])).as_bytes());
+    let offline = ["--offline", "--chain-id", "verbs-1", "--account-number", "9", "--sequence", "7"];
+    let signed = lines(&[&["sign-batch", &two, &third, "--from", "bob"], &offline[..]].concat());
+    assert_eq!(sequences(&signed), "7 8 9");
+    let signed = lines(&["sign-batch", &two, &third, "--from", "bob"]);
+    assert_eq!(sequences(&signed), "0 1 2");
+    send(&signed, 6);
+    let parts = lines(&["sign-batch", &two, "--from", "bob", "--signature-only"]);
+    assert_eq!((&parts[1]["signatures"][0]["sequence"], parts.len()), (&json!("4"), 2));
+
+    // All of them as one.
+    let whole = lines(&["sign-batch", &two, &third, "--append", "--from", "bob"]);
+    assert_eq!((whole.len(), whole[0]["body"]["messages"].as_array().unwrap().len()), (1, 3));
+    let gas = |tx: &Value| tx["auth_info"]["fee"]["gas_limit"].as_str().unwrap().parse::<u64>().unwrap();
+    assert_eq!(gas(&whole[0]), signed.iter().map(gas).sum::<u64>());
+    send(&whole, 6);
+
+    // Of an account of several.
+    let add = ["add", "group", "--multisig", "alice,bob", "--multisig-threshold", "2"];
+    let group = chain.keys(&add)["address"].as_str().unwrap().to_owned();
+    chain.tx(&["bank", "send", "alice", &group, "5000000uaceso"]);
+    let both = format!("{}{}", pay("group", "4uaceso", &[]), pay("group", "5uaceso", &[]));
+    let both = chain.file("both.json", both.as_bytes());
+    let [alices, bobs] = ["alice", "bob"].map(|who| {
+        let signatures = chain.file(&format!("{who}.json"), b"");
+        let sign = ["sign-batch", &both, "--multisig", "group", "--from", who, "--output-document", &signatures];
+        assert_eq!(chain.tx(&sign)["file"], json!(signatures));
+        signatures
+    });
+    let signed = lines(&["multi-sign-batch", &both, "group", &alices, &bobs]);
+    assert_eq!(sequences(&signed), "0 1");
+    let refused = run(&["multisign-batch", &both, "group", &alices, &bobs, "--no-auto-increment"]).2;
+    assert!(refused.contains("transaction 2") && refused.contains("is for sequence 1, and the next one"), "{refused}");
+    send(&signed, 9);
+
+    let noted = [pay("bob", "1uaceso", &[]), pay("bob", "1uaceso", &["--note", "mine"])].map(|tx| tx.to_string());
+    let [noted, cut, empty, strange] = [
+        ("noted", noted.join("\n")),
+        ("cut", noted.join("\n").chars().take(noted[0].len() + 20).collect()),
+        ("empty", " \n".into()),
+        ("strange", format!("{}\n[1]", noted[0])),
+    ]
+    .map(|(name, text)| chain.file(name, text.as_bytes()));
+    for (arguments, words) in [
+        (&["sign-batch", &noted, "--append", "--from", "bob"][..], "transaction 2 has a note"),
+        (&["sign-batch", &cut, "--from", "bob"], "transaction 2 of"),
+        (&["sign-batch", &strange, "--from", "bob"], "is no transaction in JSON"),
+        (&["sign-batch", &empty, "--from", "bob"], "there is no transaction in it"),
+        (&["sign-batch", &two, &both, "--from", "bob"], "transaction 3: "),
+        (&["multisign-batch", &both, "group", &alices, &two], "is no signatures in JSON"),
+        (&["multisign-batch", &two, "group", &alices], "does not sign this transaction"),
+        (&["multisign-batch", &both, "bob", &alices], "bob is no key of several"),
+    ] {
+        let (code, said, error) = run(arguments);
+        assert!(code == 1 && said.is_empty() && error.contains(words), "{arguments:?}: {error}{said}");
+    }
+    let one = std::fs::read_to_string(&alices).unwrap().lines().next().unwrap().to_owned();
+    let one = chain.file("one-signature.json", one.as_bytes());
+    let refused = run(&["multisign-batch", &both, "group", &one]).2;
+    assert!(refused.contains("has signatures of 1 transactions, and there are 2"), "{refused}");
+}

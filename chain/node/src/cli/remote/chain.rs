@@ -398,6 +398,11 @@ impl Wasm {
         if let Self::Code { code, file } = self {
             return download(client, height, *code, file, output);
         }
+        if let Self::Params = self {
+            // wasmd has the parameters of this one question without their name.
+            let answer = ask(client, height, self.question()?)?["params"].take();
+            return output.print(&answer, || format!("{answer:#}"));
+        }
         show(client, height, self.question()?, output)
     }
 

@@ -29,6 +29,7 @@ mod allow;
 pub(crate) mod attester;
 pub(crate) mod authority;
 pub(crate) mod authz;
+mod batch;
 pub(crate) mod blob;
 mod chain;
 mod compact;

@@ -7,18 +7,21 @@ use std::{
 };
 
 use aceso_app::paper::Standing;
-use aceso_client::{Account, Client};
+use aceso_client::{Account, Client, Key};
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use clap::{Args, ValueEnum};
-use cosmos_sdk_proto::cosmos::{
-    crypto::multisig::LegacyAminoPubKey,
-    tx::{
-        signing::v1beta1::{
-            SignMode, SignatureDescriptors,
-            signature_descriptor::{Data, data},
+use cosmos_sdk_proto::{
+    Any,
+    cosmos::{
+        crypto::multisig::LegacyAminoPubKey,
+        tx::{
+            signing::v1beta1::{
+                SignMode, SignatureDescriptors,
+                signature_descriptor::{Data, data},
+            },
+            v1beta1::{SignerInfo, Tx},
         },
-        v1beta1::{SignerInfo, Tx},
     },
 };
 use prost::{Message, Name};
@@ -33,7 +36,7 @@ use crate::{cli::Output, home::write_new, rest::gateway};
 
 /// Which transaction of an account it is.
 #[derive(Args, Debug)]
-struct Place {
+pub(super) struct Place {
     /// Ask no node: the chain's name, the account's number and its sequence are named.
     #[arg(long, requires_all = ["account_number", "sequence"])]
     offline: bool,
@@ -47,17 +50,15 @@ struct Place {
 
 /// Where what is signed goes.
 #[derive(Args, Debug)]
-struct Document {
+pub(super) struct Document {
     /// Write it into this file, in the place of what is there, and do not print it.
     #[arg(long, value_name = "FILE")]
     output_document: Option<PathBuf>,
 }
 
-/// Signs a transaction of a file, beside those who have signed it.
+/// How a transaction is signed.
 #[derive(Args, Debug)]
-pub(super) struct Sign {
-    /// The transaction in JSON; - is standard input.
-    tx: PathBuf,
+pub(super) struct Manner {
     /// Sign as one of several keys: the name or the address of their account. Prints the signature alone.
     #[arg(long, value_name = "ACCOUNT", conflicts_with = "sign_mode")]
     multisig: Option<String>,
@@ -70,6 +71,15 @@ pub(super) struct Sign {
     /// Leave out the signatures that it has; without this only one of the same account is replaced.
     #[arg(long)]
     overwrite: bool,
+}
+
+/// Signs a transaction of a file, beside those who have signed it.
+#[derive(Args, Debug)]
+pub(super) struct Sign {
+    /// The transaction in JSON; - is standard input.
+    tx: PathBuf,
+    #[command(flatten)]
+    manner: Manner,
     #[command(flatten)]
     document: Document,
     #[command(flatten)]
@@ -114,15 +124,15 @@ enum Mode {
 }
 
 /// Where and as whose transaction it is signed.
-struct Ground {
-    chain_id: String,
+pub(super) struct Ground {
+    pub(super) chain_id: String,
     /// None where nobody is asked.
     client: Option<Client>,
     account: Option<Account>,
 }
 
 impl Place {
-    fn find(&self, at: &At, wanted: Option<&str>) -> Result<Ground> {
+    pub(super) fn find(&self, at: &At, wanted: Option<&str>) -> Result<Ground> {
         match (wanted, self.account_number, self.sequence) {
             (Some(chain), Some(number), Some(sequence)) => {
                 let account = Some(Account { number, sequence });
@@ -143,7 +153,7 @@ impl Place {
 
 impl Ground {
     /// An account as it was named, or as the node knows it.
-    fn account(&self, address: &str) -> Result<Account> {
+    pub(super) fn account(&self, address: &str) -> Result<Account> {
         match (&self.client, &self.account) {
             (Some(client), _) => Ok(client.account(address)?),
             (None, Some(account)) => Ok(Account { number: account.number, sequence: account.sequence }),
@@ -153,9 +163,8 @@ impl Ground {
 }
 
 impl Document {
-    fn put<M: Name>(&self, message: &M, output: Output) -> Result<()> {
-        let text = shown(message)?;
-        let Some(file) = &self.output_document else { return Output::document(&text) };
+    pub(super) fn put(&self, text: &str, output: Output) -> Result<()> {
+        let Some(file) = &self.output_document else { return Output::document(text) };
         write_over(file, format!("{text}\n").as_bytes())?;
         output.print(&json!({"ok": true, "file": file}), || format!("{} has it", file.display()))
     }
@@ -176,17 +185,30 @@ fn write_over(path: &Path, bytes: &[u8]) -> Result<()> {
     }
 }
 
-impl Sign {
-    pub(super) fn run(&self, at: &At, signer: &Signer, chain_id: Option<&str>, output: Output) -> Result<()> {
-        let mut gathered = gathered(&self.tx, self.overwrite)?;
-        let key = signer.key()?;
-        let who = match &self.multisig {
-            Some(several) => signer.account(several, gathered.prefix())?,
-            None => key.address(gathered.prefix()),
-        };
-        let place = gathered.place(&who)?;
-        let ground = self.place.find(at, chain_id)?;
-        let account = ground.account(&who)?;
+impl Manner {
+    /// A transaction that is to be signed, and its place in a batch.
+    pub(super) fn gathered(&self, tx: &Tx) -> Result<Gathered> {
+        Gathered::of(tx, self.overwrite)
+    }
+
+    /// In whose name a key signs.
+    pub(super) fn who(&self, signer: &Signer, key: &Key, prefix: &str) -> Result<String> {
+        match &self.multisig {
+            Some(several) => signer.account(several, prefix),
+            None => Ok(key.address(prefix)),
+        }
+    }
+
+    /// Signs in somebody's name: in JSON the transaction, or the signature alone.
+    pub(super) fn sign(
+        &self,
+        mut gathered: Gathered,
+        key: &Key,
+        who: &str,
+        chain_id: &str,
+        account: &Account,
+    ) -> Result<String> {
+        let place = gathered.place(who)?;
         let of_several = self.multisig.is_some();
         let mode = match self.sign_mode {
             _ if of_several => SignMode::LegacyAminoJson,
@@ -194,28 +216,60 @@ impl Sign {
             Some(Mode::Direct) => SignMode::Direct,
             None => gathered.mode(),
         };
-        let signed = gathered.sign(place, &key, mode, &ground.chain_id, &account)?;
+        let signed = gathered.sign(place, key, mode, chain_id, account)?;
         if of_several || self.signature_only {
-            return self.document.put(&SignatureDescriptors { signatures: vec![describe(&signed)] }, output);
+            return shown(&SignatureDescriptors { signatures: vec![describe(&signed)] });
         }
         gathered.put(place, signed)?;
-        self.document.put(&gathered.tx(), output)
+        shown(&gathered.tx())
     }
 }
 
-impl Multisign {
+impl Sign {
     pub(super) fn run(&self, at: &At, signer: &Signer, chain_id: Option<&str>, output: Output) -> Result<()> {
-        let mut gathered = gathered(&self.tx, self.overwrite)?;
-        let key = signer.named(&self.name)?;
-        ensure!(key.public.type_url == LegacyAminoPubKey::type_url(), "{} is no key of several", self.name);
-        let who = key.address(gathered.prefix());
-        let place = gathered.place(&who)?;
+        let gathered = gathered(&self.tx, self.manner.overwrite)?;
+        let key = signer.key()?;
+        let who = self.manner.who(signer, &key, gathered.prefix())?;
+        gathered.place(&who)?;
         let ground = self.place.find(at, chain_id)?;
-        let Account { number, sequence } = ground.account(&who)?;
+        let account = ground.account(&who)?;
+        self.document.put(&self.manner.sign(gathered, &key, &who, &ground.chain_id, &account)?, output)
+    }
+}
+
+/// A key of several, to whose account signatures of its members are put together.
+pub(super) struct Group {
+    name: String,
+    key: Any,
+    who: String,
+}
+
+impl Group {
+    /// The key of this name or address, which signs transactions of a chain with such addresses.
+    pub(super) fn of(signer: &Signer, name: &str, prefix: &str) -> Result<Self> {
+        let key = signer.named(name)?;
+        ensure!(key.public.type_url == LegacyAminoPubKey::type_url(), "{name} is no key of several");
+        Ok(Self { name: name.to_owned(), who: key.address(prefix), key: key.public })
+    }
+
+    /// The address of its account.
+    pub(super) fn who(&self) -> &str {
+        &self.who
+    }
+
+    /// Puts signatures, each with the file that it is from, into a transaction; in JSON.
+    pub(super) fn put<'a>(
+        &self,
+        mut gathered: Gathered,
+        signatures: impl IntoIterator<Item = (&'a PathBuf, SignatureDescriptors)>,
+        chain_id: &str,
+        account: &Account,
+    ) -> Result<String> {
+        let (place, &Account { number, sequence }) = (gathered.place(&self.who)?, account);
         let mut members = Members::default();
-        for path in &self.signatures {
-            for one in message::<SignatureDescriptors>(path, "signatures")?.signatures {
-                let is_one = one.public_key.as_ref().is_some_and(|member| is_member(member, &key.public));
+        for (path, found) in signatures {
+            for one in found.signatures {
+                let is_one = one.public_key.as_ref().is_some_and(|member| is_member(member, &self.key));
                 ensure!(is_one, "{} is signed by no key of {}", path.display(), self.name);
                 // A member of several has an account of its own, whose sequence other programs name.
                 let of_several = matches!(&one.data, Some(Data { sum: Some(data::Sum::Multi(_)) }));
@@ -229,14 +283,26 @@ impl Multisign {
                 members.add(one).with_context(|| format!("{} has no signature", path.display()))?;
             }
         }
-        let (mode_info, signature) = members.of(&key.public)?;
-        let info = SignerInfo { public_key: Some(key.public), mode_info: Some(mode_info), sequence };
+        let (mode_info, signature) = members.of(&self.key)?;
+        let info = SignerInfo { public_key: Some(self.key.clone()), mode_info: Some(mode_info), sequence };
         gathered.put(place, (info, signature))?;
-        let signed = gathered.tx();
-        let standing = Standing { chain_id: &ground.chain_id, number, sequence };
+        let standing = Standing { chain_id, number, sequence };
         let checked = paper(&gathered.with_gaps())?.check(place, standing);
         checked.map_err(|reason| anyhow!("these signatures do not sign for {}: {reason}", self.name))?;
-        self.document.put(&signed, output)
+        shown(&gathered.tx())
+    }
+}
+
+impl Multisign {
+    pub(super) fn run(&self, at: &At, signer: &Signer, chain_id: Option<&str>, output: Output) -> Result<()> {
+        let gathered = gathered(&self.tx, self.overwrite)?;
+        let group = Group::of(signer, &self.name, gathered.prefix())?;
+        gathered.place(group.who())?;
+        let ground = self.place.find(at, chain_id)?;
+        let account = ground.account(group.who())?;
+        let read = |path| Ok((path, message::<SignatureDescriptors>(path, "signatures")?));
+        let signatures = self.signatures.iter().map(read).collect::<Result<Vec<_>>>()?;
+        self.document.put(&group.put(gathered, signatures, &ground.chain_id, &account)?, output)
     }
 }
 
@@ -286,9 +352,32 @@ pub(super) fn read(path: &PathBuf) -> Result<Tx> {
 
 /// Reads a message of the Cosmos SDK in JSON.
 fn message<M: Message + Name + Default>(path: &PathBuf, what: &str) -> Result<M> {
-    let text = String::from_utf8(file(path)?).with_context(|| format!("{} is not text", path.display()))?;
-    let named = |reason: String| anyhow!("{} is no {what} in JSON: {reason}", Path::display(path));
-    let bytes = gateway::from_json(&M::full_name(), &text).map_err(named)?;
+    parsed(&text(path)?, path, what)
+}
+
+/// Reads messages in JSON that stand one after the other, as a rule one in each line.
+pub(super) fn messages<M: Message + Name + Default>(path: &PathBuf, what: &str) -> Result<Vec<M>> {
+    let (text, mut begin) = (text(path)?, 0);
+    let mut documents = serde_json::Deserializer::from_str(&text).into_iter::<serde::de::IgnoredAny>();
+    let mut all = Vec::new();
+    while let Some(document) = documents.next() {
+        let at = || format!("{what} {} of {}", all.len() + 1, path.display());
+        document.with_context(|| format!("{} is no JSON", at()))?;
+        let end = documents.byte_offset();
+        let message = parsed(text.get(begin..end).unwrap_or_default(), path, what).with_context(at)?;
+        all.push(message);
+        begin = end;
+    }
+    Ok(all)
+}
+
+fn text(path: &PathBuf) -> Result<String> {
+    String::from_utf8(file(path)?).with_context(|| format!("{} is not text", path.display()))
+}
+
+fn parsed<M: Message + Name + Default>(text: &str, path: &Path, what: &str) -> Result<M> {
+    let named = |reason: String| anyhow!("{} is no {what} in JSON: {reason}", path.display());
+    let bytes = gateway::from_json(&M::full_name(), text).map_err(named)?;
     Ok(M::decode(&bytes[..])?)
 }
 

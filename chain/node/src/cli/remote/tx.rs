@@ -12,7 +12,7 @@ use serde_json::json;
 use super::{
     At, Signer,
     allow::{Authz, Feegrant},
-    offline,
+    batch, offline,
     verbs::{Bank, Wasm},
 };
 use crate::{cli::Output, home::genesis::parse_coins, rest::gateway};
@@ -32,6 +32,7 @@ use crate::{cli::Output, home::genesis::parse_coins, rest::gateway};
   aceso tx broadcast signed.json
   aceso tx sign unsigned.json --multisig group --from alice > alice.json
   aceso tx multisign unsigned.json group alice.json bob.json > signed.json
+  aceso tx sign-batch many.json --from alice --output-document signed.json
   aceso tx bank send alice aceso1… 5uaceso --fee-payer aceso1… --generate-only > unsigned.json
   aceso tx sign unsigned.json --from alice > half.json
   aceso tx sign half.json --from payer > signed.json
@@ -112,6 +113,11 @@ enum Verb {
     /// Put the signatures of several keys into the transaction of their account.
     #[command(visible_alias = "multi-sign")]
     Multisign(offline::Multisign),
+    /// Sign many transactions, each for the sequence after the one before.
+    SignBatch(batch::SignBatch),
+    /// Put the signatures of several keys into many transactions of their account.
+    #[command(visible_alias = "multi-sign-batch")]
+    MultisignBatch(batch::MultisignBatch),
     /// Say what gas a transaction of a file would use, signed or not.
     Simulate {
         /// The transaction in JSON; - is standard input.
@@ -256,6 +262,8 @@ impl Tx {
             Verb::Decode { tx } => return print_tx(&offline::decoded(&tx)?),
             Verb::Sign(sign) => return sign.run(&at, &signer, chain_id, output),
             Verb::Multisign(multisign) => return multisign.run(&at, &signer, chain_id, output),
+            Verb::SignBatch(batch) => return batch.run(&at, &signer, chain_id, output),
+            Verb::MultisignBatch(batch) => return batch.run(&at, &signer, chain_id, output),
             Verb::ValidateSignatures(validate) => return validate.run(&at, chain_id, output),
             Verb::Simulate { tx } => {
                 let client = at.connect()?;
