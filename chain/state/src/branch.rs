@@ -18,7 +18,8 @@ const START: [u32; 8] =
 const END: [u8; 48] = {
     let mut end = [0; 48];
     end[0] = 0x80;
-    [end[46], end[47]] = (8 * (INNER.len() as u16 + 64)).to_be_bytes();
+    let [.., high, low] = (8 * (INNER.len() as u64 + 64)).to_be_bytes();
+    [end[46], end[47]] = [high, low];
     end
 };
 
