@@ -216,7 +216,7 @@ fn a_document_is_written_whole_and_its_messages_stay_as_they_are() {
 /// Each transaction of a batch is for the sequence after the one before.
 #[test]
 fn a_batch_is_signed_at_once() {
-    let (chain, [bob, carol]) = funded(["bob", "carol"]);
+    let (chain, [_, carol]) = funded(["bob", "carol"]);
     let run = |arguments: &[&str]| chain.run(&[&["tx"], arguments, &["--keyring-dir", chain.home()]].concat());
     let lines = |arguments: &[&str]| {
         let (code, said, error) = run(arguments);
