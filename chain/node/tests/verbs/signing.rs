@@ -295,7 +295,7 @@ fn a_batch_is_signed_at_once() {
         (&["multisign-batch", &both, "bob", &alices], "bob is no key of several"),
     ] {
         let (code, said, error) = run(arguments);
-        assert!(code == 1 && said.is_empty() && error.contains(words), "{arguments:?}: {error}{said}");
+        assert!(code == 1 && !said.contains("signer_infos") && error.contains(words), "{arguments:?}: {error}{said}");
     }
     let one = std::fs::read_to_string(&alices).unwrap().lines().next().unwrap().to_owned();
     let one = chain.file("one-signature.json", one.as_bytes());
