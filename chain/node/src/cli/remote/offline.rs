@@ -186,7 +186,7 @@ fn write_over(path: &Path, bytes: &[u8]) -> Result<()> {
 }
 
 impl Manner {
-    /// A transaction that is to be signed, and its place in a batch.
+    /// A transaction that is to be signed, with the signatures of others that stay.
     pub(super) fn gathered(&self, tx: &Tx) -> Result<Gathered> {
         Gathered::of(tx, self.overwrite)
     }
